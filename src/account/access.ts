@@ -1,0 +1,54 @@
+// What may be read of accounts. A user's public face is everyone's to see; sessions are their user's alone.
+
+import { batched, by } from '../graphql/loader.ts'
+import type { Reader } from '../store/reader.ts'
+import { statement } from '../store/reader.ts'
+import type { Viewer } from '../viewer.ts'
+
+/** A user's public face. */
+export type UserRow = { readonly id: number; readonly username: string; readonly displayName: string; readonly createdAt: Date }
+
+/** One login on one device. */
+export type SessionRow = {
+  readonly id: number
+  readonly userId: number
+  readonly deviceName: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+}
+
+const userColumns = `id, username, display_name as "displayName", created_at as "createdAt"`
+const sessionColumns = `id, user_id as "userId", device_name as "deviceName", created_at as "createdAt",
+  last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt"`
+
+const usersByIds = statement<UserRow>('users_by_ids', `select ${userColumns} from "user" where id = any($1::bigint[])`)
+const userByUsername = statement<UserRow>('user_by_username', `select ${userColumns} from "user" where username = $1`)
+const openSessions = statement<SessionRow>(
+  'open_sessions',
+  `select ${sessionColumns} from session where user_id = $1 and revoked_at is null and expires_at > now() order by last_used_at desc, id desc`,
+)
+const sessionById = statement<SessionRow>('session_by_id', `select ${sessionColumns} from session where id = $1 and user_id = $2`)
+
+/** A user by id; null for none. */
+export const findUser = batched(async ({ reader }, ids: readonly number[]) =>
+  by(await reader.rows(usersByIds, [ids]), (user) => user.id),
+)
+
+/** A user by username, in the form that usernames are stored in; null for none. */
+export async function findUserByUsername(reader: Reader, username: string): Promise<UserRow | null> {
+  const [user] = await reader.rows(userByUsername, [username])
+  return user ?? null
+}
+
+/** The viewer's open sessions, the one used last first. */
+export function readOpenSessions(by: Viewer, reader: Reader): Promise<SessionRow[]> {
+  return reader.rows(openSessions, [by.userId])
+}
+
+/** A session of the viewer, open or ended; null for none. */
+export async function findSession(by: Viewer, sessionId: number, reader: Reader): Promise<SessionRow | null> {
+  const [session] = await reader.rows(sessionById, [sessionId, by.userId])
+  return session ?? null
+}

@@ -1,0 +1,92 @@
+// The guard: turns tokens into viewers, without a question to Postgres for a token it has seen, and knows within the time
+// of a fact which sessions were ended. Opened once for each node.
+
+import { LRUCache } from 'lru-cache'
+import type { App } from '../app.ts'
+import { ParleyError } from '../errors.ts'
+import { factKinds } from '../journal/fact.ts'
+import { statement } from '../store/reader.ts'
+import type { Viewer } from '../viewer.ts'
+import { admit } from './provider.ts'
+
+/** A viewer whose token was checked. `expiresAt` is the token's end, in milliseconds since 1970. */
+export type Admission = { readonly viewer: Viewer; readonly expiresAt: number }
+
+/** The guard of a node. */
+export type Guard = {
+  /**
+   * The viewer of an access token.
+   * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, or UNAVAILABLE where the token can't be checked now
+   */
+  admit(token: string): Promise<Admission>
+  /** Notes that a session is in use: written to Postgres at most once a minute for each session. */
+  noteUse(sessionId: number): void
+  /** Calls `listener` for each session that is ended, on whichever node. */
+  onRevoked(listener: (sessionId: number) => void): void
+  close(): Promise<void>
+}
+
+const useEveryMs = 60_000
+const flushMs = 2_000
+const remembered = { tokens: 20_000, uses: 100_000 } as const
+
+const revokedLately = statement<{ id: number }>('sessions_revoked_lately', 'select id from session where revoked_at > $1')
+
+/** Opens the guard: reads which sessions were ended while an access token of theirs may still be alive. */
+export async function openGuard(app: App): Promise<Guard> {
+  const tokenLifeMs = Math.max(app.config.tokens.accessTtlS * 1000, 86_400_000)
+  const revoked = new LRUCache<number, true>({ max: 1_000_000, ttl: tokenLifeMs })
+  const admitted = new LRUCache<string, Admission>({ max: remembered.tokens })
+  const used = new LRUCache<number, true>({ max: remembered.uses, ttl: useEveryMs })
+  const listeners: ((sessionId: number) => void)[] = []
+  let unwritten = new Set<number>()
+
+  app.journal.onFact((fact) => {
+    if (fact.kind !== factKinds.SessionRevoked || fact.subjectId === null) return
+    revoked.set(fact.subjectId, true)
+    for (const listener of listeners) listener(fact.subjectId)
+  })
+  for (const { id } of await app.store.reader.rows(revokedLately, [new Date(Date.now() - tokenLifeMs)])) revoked.set(id, true)
+
+  async function flush(): Promise<void> {
+    if (unwritten.size === 0) return
+    const ids = [...unwritten]
+    unwritten = new Set()
+    await app.store.prisma.session
+      .updateMany({ where: { id: { in: ids } }, data: { lastUsedAt: new Date() } })
+      .catch((error: unknown) => app.log.warn({ err: error }, 'the last use of sessions could not be noted'))
+  }
+  const flushing = setInterval(() => void flush(), flushMs)
+
+  async function check(token: string): Promise<Admission> {
+    const claims = await app.tokens.verifyAccess(token)
+    if ('own' in claims) {
+      const { sub: userId, sid: sessionId, exp } = claims.own
+      return { viewer: { userId, sessionId }, expiresAt: exp * 1000 }
+    }
+    return { viewer: await admit(claims.provider, app), expiresAt: claims.provider.exp * 1000 }
+  }
+
+  return {
+    async admit(token) {
+      const admission = admitted.get(token) ?? (await check(token))
+      if (admission.expiresAt <= Date.now()) {
+        admitted.delete(token)
+        throw new ParleyError('TOKEN_EXPIRED', 'The token has expired')
+      }
+      if (revoked.has(admission.viewer.sessionId)) throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+      admitted.set(token, admission)
+      return admission
+    },
+    noteUse(sessionId) {
+      if (used.has(sessionId)) return
+      used.set(sessionId, true)
+      unwritten.add(sessionId)
+    },
+    onRevoked: (listener) => listeners.push(listener),
+    async close() {
+      clearInterval(flushing)
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,235 @@
+// Accounts in the schema: users, sessions, and the mutations by which one comes in and leaves.
+
+import { z } from 'zod'
+import { notFound } from '../errors.ts'
+import { builder } from '../graphql/builder.ts'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { factEvent, subjectOf } from '../graphql/event.ts'
+import { line, parseInput } from '../graphql/input.ts'
+import { encodeId, parseId } from '../id.ts'
+import { findSession, findUser, findUserByUsername, readOpenSessions, type SessionRow, type UserRow } from './access.ts'
+import { type Credentials, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
+import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
+
+const deviceNameMax = 100
+const password = z.string().min(8, 'must have at least 8 characters').max(256, 'must have at most 256 characters')
+const username = z.string().transform(normaliseUsername).pipe(z.string().regex(usernameForm, usernameRule))
+const signUpForm = z.object({ username, password, displayName: line(displayNameMax), deviceName: line(deviceNameMax) })
+// Whoever logs in is told nothing about which names could exist: a name of the wrong form is an unknown one.
+const logInForm = z.object({
+  username: z.string().max(1_000).transform(normaliseUsername),
+  password: z.string().max(1_000),
+  deviceName: line(deviceNameMax),
+})
+
+export const User = builder.objectRef<UserRow>('User')
+builder.node(User, {
+  description: 'A person, as everybody may see them.',
+  id: { resolve: ({ id }) => String(id) },
+  loadMany: async (ids, context) => {
+    requireViewer(context)
+    return Promise.all(ids.map((id) => findUser(context, Number(id))))
+  },
+  fields: (t) => ({
+    username: t.exposeString('username', { description: `Unique, and found by \`user(username:)\`: ${usernameRule}.` }),
+    displayName: t.exposeString('displayName', {
+      description: `What people read: 1 to ${displayNameMax} characters, not unique.`,
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
+  }),
+})
+
+export const Session = builder.objectRef<SessionRow>('Session')
+builder.node(Session, {
+  description: 'One login on one device. Only its own user sees it.',
+  id: { resolve: ({ id }) => String(id) },
+  loadMany: async (ids, context) => {
+    const viewer = requireViewer(context)
+    return Promise.all(ids.map((id) => findSession(viewer, Number(id), context.reader)))
+  },
+  fields: (t) => ({
+    deviceName: t.exposeString('deviceName', { description: 'The name that the device gave itself.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the device logged in.' }),
+    lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', description: 'When the session was last used, to about a minute.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends by itself unless it is refreshed.' }),
+    revokedAt: t.expose('revokedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was ended; null while it is open.',
+    }),
+    isCurrent: t.boolean({
+      description: 'Whether it is the session that asks.',
+      resolve: ({ id }, _args, { caller }) => caller.viewer?.sessionId === id,
+    }),
+  }),
+})
+
+builder.queryFields((t) => ({
+  viewer: t.field({
+    type: User,
+    description: 'Who asks.',
+    resolve: async (_root, _args, context) => requireUser(context, requireViewer(context).userId),
+  }),
+  user: t.field({
+    type: User,
+    nullable: true,
+    description: 'The user with this username; null for none.',
+    args: { username: t.arg.string({ description: 'In any case and with compatibility forms; compared normalised.' }) },
+    resolve: (_root, args, context) => {
+      requireViewer(context)
+      return findUserByUsername(context.reader, normaliseUsername(args.username))
+    },
+  }),
+  sessions: t.field({
+    type: [Session],
+    description: "The viewer's open sessions, the one used last first.",
+    resolve: (_root, _args, context) => readOpenSessions(requireViewer(context), context.reader),
+  }),
+}))
+
+async function requireUser(context: Context, userId: number): Promise<UserRow> {
+  const user = await findUser(context, userId)
+  if (!user) throw notFound('User')
+  return user
+}
+
+async function requireSession(context: Context, { userId, sessionId }: Credentials): Promise<SessionRow> {
+  const session = await findSession({ userId, sessionId }, sessionId, context.reader)
+  if (!session) throw notFound('Session')
+  return session
+}
+
+/** What signUp, logIn and refreshSession answer with. */
+const credentialFields = builder.interfaceRef<Credentials>('Credentials').implement({
+  description:
+    'What proves a session. Send the access token as `Authorization: Bearer …`, or as `connectionParams.accessToken` on a WebSocket.',
+  fields: (t) => ({
+    accessToken: t.exposeString('accessToken', { description: 'Good on every node until `expiresAt`.' }),
+    refreshToken: t.exposeString('refreshToken', {
+      description: 'Good once, for `refreshSession`. Used twice, it ends the session.',
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the access token ends.' }),
+    session: t.field({
+      type: Session,
+      description: 'The session that is proved.',
+      resolve: (c, _args, context) => requireSession(context, c),
+    }),
+    viewer: t.field({
+      type: User,
+      description: 'Whose session it is.',
+      resolve: (c, _args, context) => requireUser(context, c.userId),
+    }),
+  }),
+})
+
+const SignUpPayload = builder.objectRef<Credentials>('SignUpPayload')
+const LogInPayload = builder.objectRef<Credentials>('LogInPayload')
+const RefreshSessionPayload = builder.objectRef<Credentials>('RefreshSessionPayload')
+for (const [ref, what] of [
+  [SignUpPayload, 'signUp'],
+  [LogInPayload, 'logIn'],
+  [RefreshSessionPayload, 'refreshSession'],
+] as const) {
+  ref.implement({ description: `The answer to \`${what}\`.`, interfaces: [credentialFields] })
+}
+
+const deviceNameDescription = `How the device shall be listed under \`sessions\`: 1 to ${deviceNameMax} characters.`
+const SignUpInput = builder.inputType('SignUpInput', {
+  description: 'A new account and its first device.',
+  fields: (t) => ({
+    username: t.string({ description: `${usernameRule}; stored in lower case.` }),
+    password: t.string({ description: '8 to 256 characters.' }),
+    displayName: t.string({ description: `What people read: 1 to ${displayNameMax} characters.` }),
+    deviceName: t.string({ description: deviceNameDescription }),
+  }),
+})
+const LogInInput = builder.inputType('LogInInput', {
+  description: 'A login on a device.',
+  fields: (t) => ({
+    username: t.string({ description: 'The username, in any case.' }),
+    password: t.string({ description: 'The password.' }),
+    deviceName: t.string({ description: deviceNameDescription }),
+  }),
+})
+const RefreshSessionInput = builder.inputType('RefreshSessionInput', {
+  description: 'A refresh token to trade in.',
+  fields: (t) => ({ refreshToken: t.string({ description: 'The newest one of its session.' }) }),
+})
+const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
+  description: 'A session to end.',
+  fields: (t) => ({ sessionId: t.id({ description: "One of the viewer's sessions." }) }),
+})
+
+const LogOutPayload = builder.objectRef<{ sessionId: number }>('LogOutPayload').implement({
+  description: 'The answer to `logOut`.',
+  fields: (t) => ({
+    sessionId: t.id({ description: 'The session that was ended.', resolve: ({ sessionId }) => encodeId('Session', sessionId) }),
+  }),
+})
+const RevokeSessionPayload = builder.objectRef<{ sessionId: number }>('RevokeSessionPayload').implement({
+  description: 'The answer to `revokeSession`.',
+  fields: (t) => ({
+    session: t.field({
+      type: Session,
+      description: 'The session, ended.',
+      resolve: async ({ sessionId }, _args, context) => {
+        const session = await findSession(requireViewer(context), sessionId, context.reader)
+        if (!session) throw notFound('Session')
+        return session
+      },
+    }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  signUp: t.field({
+    type: SignUpPayload,
+    description: 'Creates an account and logs in. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED.',
+    args: { input: t.arg({ type: SignUpInput, description: 'The account.' }) },
+    resolve: (_root, { input }, { app }) => signUp(parseInput(signUpForm, input), app),
+  }),
+  logIn: t.field({
+    type: LogInPayload,
+    description: 'Logs in on a device: opens a session. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
+    args: { input: t.arg({ type: LogInInput, description: 'Who, and where.' }) },
+    resolve: (_root, { input }, { app }) => logIn(parseInput(logInForm, input), app),
+  }),
+  refreshSession: t.field({
+    type: RefreshSessionPayload,
+    description: 'Trades a refresh token for a fresh pair of tokens. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
+    args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token.' }) },
+    resolve: (_root, { input }, { app }) => refreshSession(input.refreshToken, app),
+  }),
+  logOut: t.field({
+    type: LogOutPayload,
+    description: "Ends the viewer's own session: its tokens are refused and its sockets closed, on every node.",
+    resolve: async (_root, _args, context) => {
+      const viewer = requireViewer(context)
+      await logOut(viewer, context.app)
+      return viewer
+    },
+  }),
+  revokeSession: t.field({
+    type: RevokeSessionPayload,
+    description: "Ends one of the viewer's sessions, on whichever device. Errors: NOT_FOUND.",
+    args: { input: t.arg({ type: RevokeSessionInput, description: 'Which one.' }) },
+    resolve: async (_root, { input }, context) => {
+      const sessionId = parseId('Session', input.sessionId, 'input.sessionId')
+      await revokeSession(requireViewer(context), sessionId, context.app)
+      return { sessionId }
+    },
+  }),
+}))
+
+const SessionRevoked = factEvent('SessionRevoked', "One of the viewer's sessions was ended.")
+builder.objectFields(SessionRevoked, (t) => ({
+  session: t.field({
+    type: Session,
+    description: 'The session that was ended.',
+    resolve: async (event, _args, context) => {
+      const session = await findSession(requireViewer(context), subjectOf(event), context.reader)
+      if (!session) throw notFound('Session')
+      return session
+    },
+  }),
+}))

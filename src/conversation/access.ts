@@ -1,0 +1,135 @@
+// What may be read of conversations: only members see one, and who is in it.
+
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { batched, by } from '../graphql/loader.ts'
+import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
+import { statement } from '../store/reader.ts'
+
+/** A conversation without what depends on who looks. */
+export type ConversationRow = {
+  readonly id: number
+  readonly kind: 'DIRECT' | 'GROUP'
+  readonly title: string | null
+  readonly createdAt: Date
+}
+
+/** Somebody in a conversation. */
+export type MemberRow = {
+  readonly conversationId: number
+  readonly userId: number
+  readonly role: 'OWNER' | 'ADMIN' | 'MEMBER'
+  readonly joinedAt: Date
+}
+
+const conversationColumns = 'c.id, c.kind, c.title, c.created_at as "createdAt"'
+const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
+
+const conversationsByIds = statement<ConversationRow>(
+  'conversations_by_ids',
+  `select ${conversationColumns} from conversation c where c.id = any($1::bigint[])`,
+)
+const memberships = statement<MemberRow>(
+  'memberships',
+  `select ${memberColumns} from member m where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
+)
+const membersByPairs = statement<MemberRow>(
+  'members_by_pairs',
+  `select ${memberColumns} from unnest($1::bigint[], $2::bigint[]) as p(conversation_id, user_id)
+     join member m using (conversation_id, user_id)`,
+)
+const memberCounts = statement<{ conversationId: number; count: number }>(
+  'member_counts',
+  'select conversation_id as "conversationId", count(*) as count from member where conversation_id = any($1::bigint[]) group by 1',
+)
+const membersForward = statement<MemberRow>(
+  'members_forward',
+  `select ${memberColumns} from member m where m.conversation_id = $1 and m.user_id > $2 and m.user_id < $3 order by m.user_id limit $4`,
+)
+const membersBackward = statement<MemberRow>(
+  'members_backward',
+  `select ${memberColumns} from member m where m.conversation_id = $1 and m.user_id > $2 and m.user_id < $3 order by m.user_id desc limit $4`,
+)
+
+/** A conversation in the viewer's list, with the position of what happened in it last. */
+type ListedRow = ConversationRow & { readonly lastPosition: number }
+const listed = `select ${conversationColumns}, h.last_position as "lastPosition"
+  from member m
+  join conversation_head h on h.conversation_id = m.conversation_id
+  join conversation c on c.id = m.conversation_id
+ where m.user_id = $1 and h.last_position > $2 and h.last_position < $3`
+const listedNewestFirst = statement<ListedRow>('conversations_newest_first', `${listed} order by h.last_position desc limit $4`)
+const listedOldestFirst = statement<ListedRow>('conversations_oldest_first', `${listed} order by h.last_position limit $4`)
+
+const lowest = -1
+const highest = Number.MAX_SAFE_INTEGER
+
+/** A conversation by id, whoever asks: for what names it already (a fact, a message that may be seen). */
+export const findConversation = batched(async ({ reader }, ids: readonly number[]) =>
+  by(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
+)
+
+/** The viewer's membership of a conversation; null where there is none, and for nobody. */
+export const findMembership = batched(async ({ reader, caller }, ids: readonly number[]) =>
+  caller.viewer
+    ? by(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
+    : new Map<number, MemberRow>(),
+)
+
+/** A conversation that the viewer is a member of; null for any other. */
+export async function findOwnConversation(context: Context, conversationId: number): Promise<ConversationRow | null> {
+  requireViewer(context)
+  const [membership, conversation] = await Promise.all([
+    findMembership(context, conversationId),
+    findConversation(context, conversationId),
+  ])
+  return membership && conversation
+}
+
+/** How many members a conversation has. */
+export const countMembers = batched(async ({ reader }, ids: readonly number[]) => {
+  const rows = await reader.rows(memberCounts, [ids])
+  return new Map(rows.map(({ conversationId, count }) => [conversationId, count]))
+})
+
+/** Somebody in a conversation, as `conversation:user`; null for somebody who is not in it. */
+export const findMember = batched(async ({ reader }, pairs: readonly `${number}:${number}`[]) => {
+  const [conversationIds, userIds] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
+  const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
+  return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))
+})
+
+/** A page of the members of a conversation, by user. The caller has checked that the viewer is one. */
+export function readMembers(
+  { reader }: Context,
+  conversationId: number,
+  args: DefaultConnectionArguments,
+): Promise<Page<MemberRow>> {
+  return readPage(
+    args,
+    (member) => member.userId,
+    ({ after, before, from, limit }) =>
+      reader.rows(from === 'START' ? membersForward : membersBackward, [
+        conversationId,
+        after ?? lowest,
+        before ?? highest,
+        limit,
+      ]),
+  )
+}
+
+/** A page of the viewer's conversations, what happened last first. */
+export function readConversations(context: Context, args: DefaultConnectionArguments): Promise<Page<ListedRow>> {
+  const { userId } = requireViewer(context)
+  return readPage(
+    args,
+    (conversation) => conversation.lastPosition,
+    ({ after, before, from, limit }: PageRequest) =>
+      context.reader.rows(from === 'START' ? listedNewestFirst : listedOldestFirst, [
+        userId,
+        before ?? lowest,
+        after ?? highest,
+        limit,
+      ]),
+  )
+}

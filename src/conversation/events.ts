@@ -1,0 +1,36 @@
+// The facts of conversations. Within one request a user's ConversationAdded comes before the joins: who is added knows the
+// conversation before hearing what happens in it.
+
+import { factKinds, type NewFact } from '../journal/fact.ts'
+
+/** A conversation has appeared among a user's own. Heard by that user. */
+export function conversationAdded(conversationId: number, userId: number, actorId: number): NewFact {
+  return { kind: factKinds.ConversationAdded, user_id: userId, actor_id: actorId, subject_id: conversationId }
+}
+
+/** A user joins a conversation, and hears it from this fact on. */
+export function memberJoined(conversationId: number, userId: number, actorId: number): NewFact {
+  return {
+    kind: factKinds.MemberJoined,
+    conversation_id: conversationId,
+    actor_id: actorId,
+    subject_id: userId,
+    audience_change: 1,
+  }
+}
+
+/** A user leaves a conversation, or is removed; this fact is the last that the user hears of it. */
+export function memberLeft(conversationId: number, userId: number, actorId: number): NewFact {
+  return {
+    kind: factKinds.MemberLeft,
+    conversation_id: conversationId,
+    actor_id: actorId,
+    subject_id: userId,
+    audience_change: -1,
+  }
+}
+
+/** A member's role has changed. */
+export function memberUpdated(conversationId: number, userId: number, actorId: number): NewFact {
+  return { kind: factKinds.MemberUpdated, conversation_id: conversationId, actor_id: actorId, subject_id: userId }
+}

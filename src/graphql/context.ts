@@ -1,0 +1,33 @@
+// What a resolver is given: who asks, and what the answer is read from.
+
+import type { App } from '../app.ts'
+import { ParleyError } from '../errors.ts'
+import type { Place } from '../journal/fact.ts'
+import type { Reader } from '../store/reader.ts'
+import type { Viewer } from '../viewer.ts'
+
+/** Who came through the door: nobody, a viewer, or somebody whose token was refused (told when a field asks for a viewer). */
+export type Caller = { readonly viewer: Viewer } | { readonly viewer: null; readonly refusal: ParleyError | null }
+
+/** The context of an operation. */
+export type Context = {
+  readonly app: App
+  readonly caller: Caller
+  /** Given back as `x-request-id`, and beside masked errors. */
+  readonly requestId: string
+  /** What is shown is read here: from the pool, or from the one snapshot of this operation. */
+  readonly reader: Reader
+  /** The place of this operation's snapshot; null where it runs in none. */
+  readonly snapshot: Place | null
+  /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
+  endConnection(code: number, reason: string): void
+}
+
+/**
+ * Who asks.
+ * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED where nobody does.
+ */
+export function requireViewer({ caller }: Context): Viewer {
+  if (caller.viewer) return caller.viewer
+  throw caller.refusal ?? new ParleyError('UNAUTHENTICATED', 'This needs an access token: log in first')
+}

@@ -1,0 +1,79 @@
+// How operations are executed, on both transports: limits at the parser, one snapshot for operations that ask for its
+// cursor, and errors in their final form.
+
+import { isAsyncIterable, type Plugin, useEngine } from '@envelop/core'
+import { BREAK, type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, parse, subscribe, visit } from 'graphql'
+import type { App } from '../app.ts'
+import { readHead } from '../journal/tables.ts'
+import type { Context } from './context.ts'
+import { clientError } from './errors.ts'
+
+/** The largest document, in tokens. Deep nesting overflows the stack of a parser; no honest operation comes near. */
+const tokensMax = 2_000
+
+/** The engine of graphql-js itself, with a limit on the size of documents. */
+export function useReferenceEngine(): Plugin {
+  const parseLimited: typeof parse = (source, options) => parse(source, { ...options, maxTokens: tokensMax })
+  return useEngine({ parse: parseLimited, execute, subscribe })
+}
+
+/** Brings every error of an execution into the form that clients are told of, with the id of the request. */
+export function useClientErrors(app: App): Plugin<Context> {
+  const told = (result: ExecutionResult, context: Context): ExecutionResult =>
+    result.errors ? { ...result, errors: result.errors.map((error) => clientError(error, context.requestId, app.log)) } : result
+  return {
+    onExecute: ({ args }) => ({
+      onExecuteDone({ result, setResult }) {
+        if (!isAsyncIterable(result)) setResult(told(result, args.contextValue))
+      },
+    }),
+    onSubscribe: ({ args }) => ({
+      onSubscribeResult({ result, setResult }) {
+        if (!isAsyncIterable(result)) return setResult(told(result, args.contextValue))
+        return { onNext: (next) => next.setResult(told(next.result, args.contextValue)) }
+      },
+    }),
+  }
+}
+
+const asksForSnapshot = new WeakMap<DocumentNode, boolean>()
+
+/** Whether a document selects `syncCursor` anywhere, under any alias and in any fragment. */
+function selectsSyncCursor(document: DocumentNode): boolean {
+  let answer = asksForSnapshot.get(document)
+  if (answer === undefined) {
+    answer = false
+    visit(document, {
+      Field({ name }) {
+        if (name.value !== 'syncCursor') return undefined
+        answer = true
+        return BREAK
+      },
+    })
+    asksForSnapshot.set(document, answer)
+  }
+  return answer
+}
+
+/**
+ * Runs an operation that selects `syncCursor` in one read-only snapshot, whose first statement is the place of the last fact
+ * (D4). Where Postgres fails in it, the whole operation fails: half a snapshot is none.
+ */
+export function useSnapshots(app: App): Plugin<Context> {
+  return {
+    onExecute({ args, executeFn, setExecuteFn }) {
+      if (!selectsSyncCursor(args.document)) return
+      setExecuteFn(async (given: ExecutionArgs) => {
+        try {
+          return await app.store.snapshot(async (reader) => {
+            const snapshot = await readHead(reader)
+            const contextValue: Context = { ...args.contextValue, reader, snapshot }
+            return executeFn({ ...given, contextValue })
+          })
+        } catch (error) {
+          return { errors: [clientError(error, args.contextValue.requestId, app.log)] }
+        }
+      })
+    },
+  }
+}

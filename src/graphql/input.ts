@@ -1,0 +1,42 @@
+// The door for what clients send: forms that are checked once, here, and trusted within.
+
+import { z } from 'zod'
+import { badInput } from '../errors.ts'
+
+/** Texts that Postgres and JSON can carry unchanged: no U+0000, no half of a surrogate pair. */
+const carriable = z
+  .string()
+  .refine((text) => !text.includes('\0'), 'must not hold the character U+0000')
+  .refine((text) => text.isWellFormed(), 'must not hold half of a surrogate pair')
+
+const lengthOf = (text: string) => [...text].length
+
+/** A line of text that people see: trimmed, 1 to `max` characters (Unicode code points), no control characters. */
+export function line(max: number): z.ZodType<string> {
+  return carriable
+    .transform((text) => text.trim())
+    .refine((text) => text !== '', 'must not be empty')
+    .refine((text) => lengthOf(text) <= max, `must have at most ${max} characters`)
+    .refine((text) => !/\p{Cc}/u.test(text), 'must not hold control characters')
+}
+
+/** A text of several lines, kept as it is: at least one character that is not white space, at most `max` code points. */
+export function prose(max: number): z.ZodType<string> {
+  return carriable
+    .refine((text) => text.trim() !== '', 'must not be empty')
+    .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
+}
+
+/** A UUID of any version, in lower case. */
+export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCase())
+
+/**
+ * Checks an input.
+ * @throws ParleyError BAD_INPUT naming the first argument that is at fault.
+ */
+export function parseInput<Shape extends z.ZodType>(shape: Shape, input: unknown): z.output<Shape> {
+  const parsed = shape.safeParse(input)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw badInput(['input', ...(issue?.path ?? [])].join('.'), issue?.message ?? 'is not valid')
+}

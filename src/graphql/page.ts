@@ -1,0 +1,76 @@
+// Pages of connections, in both directions, by keyset: the cursor is the value that the rows are sorted by.
+
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { badInput } from '../errors.ts'
+
+/** The largest page and the page that is given when nothing was asked. */
+export const pageSizes = { max: 100, fallback: 50 } as const
+
+/** What to read for a page: rows beyond `after` and before `before`, from one end. */
+export type PageRequest = {
+  /** The key of the row before the page, and of the row behind it; null for none. */
+  readonly after: number | null
+  readonly before: number | null
+  /** Which end the rows are taken from. */
+  readonly from: 'START' | 'END'
+  /** How many rows to read: one more than the page has, which tells whether there are more. */
+  readonly limit: number
+}
+
+/** A connection as the schema shows it. */
+export type Page<Row> = {
+  readonly edges: { cursor: string; node: Row }[]
+  readonly pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null }
+}
+
+/** The size of the page that the arguments ask for. @throws ParleyError BAD_INPUT naming the argument at fault. */
+function sizeOf({ first, last }: DefaultConnectionArguments): number {
+  if (first != null && last != null) throw badInput('last', 'cannot stand beside first')
+  const [name, size] = last != null ? ['last', last] : ['first', first ?? pageSizes.fallback]
+  if (size < 1 || size > pageSizes.max) throw badInput(String(name), `must be 1 to ${pageSizes.max}`)
+  return size
+}
+
+/** What a page costs: its size times what is selected below it. For `complexity` of connection fields. */
+export function pageCost(args: DefaultConnectionArguments): { field: number; multiplier: number } {
+  const size = args.first ?? args.last ?? pageSizes.fallback
+  return { field: 1, multiplier: Math.min(Math.max(size, 1), pageSizes.max) }
+}
+
+const encodeKey = (key: number) => Buffer.from(String(key)).toString('base64url')
+
+function parseKey(cursor: string | null | undefined, argument: string): number | null {
+  if (cursor == null) return null
+  const text = Buffer.from(cursor, 'base64url').toString()
+  if (!/^\d{1,16}$/.test(text)) throw badInput(argument, 'is not a cursor of this connection')
+  return Number(text)
+}
+
+/**
+ * Reads a page. `read` gives rows beginning at the end that the request names, so the newest first for `END` of a list that
+ * grows at its end; `keyOf` is what they are sorted by.
+ * @throws ParleyError BAD_INPUT where the arguments are at fault.
+ */
+export async function readPage<Row>(
+  args: DefaultConnectionArguments,
+  keyOf: (row: Row) => number,
+  read: (request: PageRequest) => Promise<readonly Row[]>,
+): Promise<Page<Row>> {
+  const size = sizeOf(args)
+  const from = args.last != null ? 'END' : 'START'
+  const [after, before] = [parseKey(args.after, 'after'), parseKey(args.before, 'before')]
+  const rows = await read({ after, before, from, limit: size + 1 })
+  const hasMore = rows.length > size
+  const shown = rows.slice(0, size)
+  if (from === 'END') shown.reverse()
+  const edges = shown.map((node) => ({ cursor: encodeKey(keyOf(node)), node }))
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: from === 'START' ? hasMore : before !== null,
+      hasPreviousPage: from === 'END' ? hasMore : after !== null,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  }
+}

@@ -1,0 +1,65 @@
+// What a fact is. Facts hold ids, never text: what they show is read as it is when they are shown.
+
+/**
+ * The kinds of facts and the numbers that the journal stores for them. A number is never changed and never used again.
+ * Number 1 is written by the SQL function journal_send.
+ */
+export const factKinds = {
+  MessageSent: 1,
+  ConversationAdded: 2,
+  MemberJoined: 3,
+  MemberLeft: 4,
+  MemberUpdated: 5,
+  SessionRevoked: 6,
+} as const
+
+/** The name of a kind of fact: also the name of the event in the schema, where it has one. */
+export type FactKind = keyof typeof factKinds
+
+const names = new Map<number, FactKind>(Object.entries(factKinds).map(([name, number]) => [number, name as FactKind]))
+
+/** One thing that happened, as the journal keeps it. Immutable. */
+export type Fact = {
+  /** 1, 2, 3, … over all facts, gapless, in the order of their commits. */
+  readonly position: number
+  /** Drawn at random for the append that wrote it: position and tag together are the fact's identity. */
+  readonly tag: number
+  /** Milliseconds since 1970 by the clock of Postgres; never less than the predecessor's. */
+  readonly occurredAt: number
+  readonly kind: number
+  /** Who hears it: the audience of this conversation … */
+  readonly conversationId: number | null
+  /** … or this user. Exactly one of the two is set. */
+  readonly userId: number | null
+  /** The user who did it; null where the system did. */
+  readonly actorId: number | null
+  /** What it is about: a message, a user, a conversation, a session, by its kind. */
+  readonly subjectId: number | null
+  /** +1: the subject, a user, joins the conversation's audience with this fact. -1: leaves it after this fact. */
+  readonly audienceChange: number
+  readonly payload: unknown
+}
+
+/** A fact that a rare write wants numbered. Its keys are the columns of `fact`. */
+export type NewFact = {
+  kind: number
+  conversation_id?: number
+  user_id?: number
+  actor_id?: number
+  subject_id: number
+  audience_change?: 1 | -1
+  payload?: unknown
+}
+
+/** The name of a fact's kind, or null for one that a newer version wrote. */
+export function kindOf(fact: Fact): FactKind | null {
+  return names.get(fact.kind) ?? null
+}
+
+/** Whether a fact's subject is a message. */
+export function namesMessage(fact: Fact): boolean {
+  return fact.kind === factKinds.MessageSent
+}
+
+/** A place in the journal: everything up to this position, in the history in which the fact there has this tag. */
+export type Place = { readonly position: number; readonly tag: number }

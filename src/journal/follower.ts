@@ -1,0 +1,272 @@
+// The follower: brings this node's memory after the journal, fact by fact, without a hole. Batches come from this node's
+// own appends and from the other nodes over the bus, in any order, more than once or never; positions put them in order,
+// tags show that they belong to one history, and what is missing is read from Postgres. The bus makes it quick; Postgres
+// makes it right.
+
+import type { Bus, Unsubscribe } from '../bus/bus.ts'
+import type { Log } from '../log.ts'
+import type { Reader } from '../store/reader.ts'
+import { type EpochKey, epochKeyOf } from './cursor.ts'
+import { type Fact, namesMessage, type Place } from './fact.ts'
+import type { Hub } from './hub.ts'
+import { type Head, type MessageRow, readFactsAfter, readHead, readMessages, readTagAt } from './tables.ts'
+import { Window, type WindowLimits } from './window.ts'
+
+/** Facts that follow one another, with the tag of the fact before them and the messages that they name. */
+export type Batch = {
+  readonly previousTag: number
+  readonly facts: readonly Fact[]
+  readonly messages: readonly MessageRow[]
+}
+
+const pollMs = 250
+/** How long a gap may be closed by a batch that is still on its way; the longest seen took 8 ms. */
+const gapMs = 20
+const heldMax = 1_000
+const readMax = 2_000
+/** A message with a longer text does not travel with its fact; who shows it reads it. */
+const travellingTextMax = 4_096
+
+/** The follower of one node. */
+export class Follower {
+  readonly #reader: Reader
+  readonly #bus: Bus
+  readonly #hub: Hub
+  readonly #limits: WindowLimits
+  readonly #log: Log
+  #window: Window
+  #topic = ''
+  #epochKey: EpochKey = 0n
+  #unsubscribe: Unsubscribe = async () => {}
+  #held = new Map<number, Batch>()
+  #gapTimer: NodeJS.Timeout | undefined
+  #pollTimer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  #isClosed = false
+  #lastContactAt = 0
+  readonly #observers: ((fact: Fact) => void)[] = []
+  readonly #waiting = new Set<() => void>()
+
+  constructor(reader: Reader, bus: Bus, hub: Hub, limits: WindowLimits, log: Log) {
+    this.#reader = reader
+    this.#bus = bus
+    this.#hub = hub
+    this.#limits = limits
+    this.#log = log
+    this.#window = new Window({ position: 0, tag: 0 }, limits)
+  }
+
+  /** What this node remembers. Another object after a change of history. */
+  get window(): Window {
+    return this.#window
+  }
+
+  get epochKey(): EpochKey {
+    return this.#epochKey
+  }
+
+  /** When Postgres last answered, in milliseconds since 1970. */
+  get lastContactAt(): number {
+    return this.#lastContactAt
+  }
+
+  /** Calls `observer` for each fact, in order, when it is remembered and has been offered to the streams. */
+  onFact(observer: (fact: Fact) => void): void {
+    this.#observers.push(observer)
+  }
+
+  /** Starts to follow from the journal's head. */
+  async open(): Promise<void> {
+    await this.#begin(await readHead(this.#reader))
+    this.#bus.onInterruption(() => this.#armGap())
+    this.#poll()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#gapTimer)
+    clearTimeout(this.#pollTimer)
+    for (const wake of this.#waiting) wake()
+    await this.#unsubscribe()
+    await this.#looking?.catch(() => undefined)
+  }
+
+  /** Takes a batch of this node's own appends: it is applied here at once, and told to the other nodes. */
+  announce(batch: Batch): void {
+    this.offer(batch)
+    this.#bus.publish(this.#topic, { ...batch, messages: batch.messages.filter((m) => m.text.length <= travellingTextMax) })
+  }
+
+  /** Takes a batch from anywhere: applies it, holds it until the gap before it is closed, or drops it as known. */
+  offer(batch: Batch): void {
+    const first = batch.facts[0]
+    if (!first || this.#isClosed) return
+    const head = this.#window.head
+    if (first.position > head.position + 1) {
+      if (this.#held.size < heldMax) this.#held.set(first.position, batch)
+      this.#armGap()
+      return
+    }
+    const known = batch.facts.findLast((fact) => fact.position <= head.position)
+    const before = known ?? { position: first.position - 1, tag: batch.previousTag }
+    if (this.#window.holds(before) === false) {
+      // Somebody is in another history. Postgres says who.
+      this.#log.warn({ position: before.position }, 'a batch of facts does not fit this journal')
+      this.#armGap()
+      return
+    }
+    const fresh = known ? batch.facts.filter((fact) => fact.position > head.position) : batch.facts
+    if (fresh.length > 0) this.#apply(fresh, batch.messages)
+    this.#applyHeld()
+  }
+
+  /**
+   * Waits until this node has seen a position.
+   * @returns whether it has, within `limitMs`.
+   */
+  async reaches(position: number, limitMs: number): Promise<boolean> {
+    if (this.#window.head.position >= position) return true
+    this.#look()
+    return new Promise((resolve) => {
+      const done = () => {
+        if (!this.#isClosed && this.#window.head.position < position && Date.now() < deadline) return
+        clearTimeout(timer)
+        this.#waiting.delete(done)
+        resolve(this.#window.head.position >= position)
+      }
+      const deadline = Date.now() + limitMs
+      const timer = setTimeout(done, limitMs + 1)
+      this.#waiting.add(done)
+    })
+  }
+
+  #apply(facts: readonly Fact[], messages: readonly MessageRow[]): void {
+    this.#window.append(facts, messages)
+    for (const fact of facts) {
+      this.#hub.deliver(fact)
+      for (const observer of this.#observers) {
+        try {
+          observer(fact)
+        } catch (error) {
+          this.#log.error({ err: error, position: fact.position }, 'an observer of facts failed')
+        }
+      }
+    }
+    for (const wake of [...this.#waiting]) wake()
+  }
+
+  #applyHeld(): void {
+    const { position } = this.#window.head
+    for (const [first, batch] of this.#held) {
+      if (first > position + 1) continue
+      this.#held.delete(first)
+      this.offer(batch)
+      return
+    }
+  }
+
+  #armGap(): void {
+    if (this.#isClosed) return
+    this.#gapTimer ??= setTimeout(() => {
+      this.#gapTimer = undefined
+      this.#look()
+    }, gapMs)
+  }
+
+  #look(): void {
+    this.#looking ??= this.#catchUp()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'the journal could not be read'))
+      .finally(() => {
+        this.#looking = undefined
+      })
+  }
+
+  /** Reads what lies between the head of the memory and the head of the journal; notices another history. */
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const from = this.#window.head
+      const head = await readHead(this.#reader)
+      this.#lastContactAt = Date.now()
+      if (this.#isClosed) return
+      if (head.position - from.position > this.#limits.factsMax) return this.#restart('this node fell too far behind')
+      if (!(await this.#isStillTrue(from, head))) return this.#restart('the journal has another history')
+      if (head.position <= this.#window.head.position) return
+      const after = this.#window.head
+      const facts = await readFactsAfter(this.#reader, after.position, readMax)
+      const messages = await readMessages(
+        this.#reader,
+        facts.filter(namesMessage).map((fact) => Number(fact.subjectId)),
+      )
+      if (facts[0] && facts[0].position !== after.position + 1)
+        return this.#restart('facts were trimmed before this node saw them')
+      this.offer({ previousTag: after.tag, facts, messages })
+      this.#dropHeld()
+    }
+  }
+
+  /** Whether the journal still holds the fact at which this node's memory ended before the head was read. */
+  async #isStillTrue(from: Place, head: Head): Promise<boolean> {
+    if (head.position < from.position || epochKeyOf(head.epoch) !== this.#epochKey) return false
+    if (head.position === from.position && head.tag === from.tag) return true
+    const { tag, floor } = await readTagAt(this.#reader, from.position)
+    return tag === null ? from.position <= floor : tag === from.tag
+  }
+
+  #dropHeld(): void {
+    const { position } = this.#window.head
+    for (const [first, batch] of this.#held) {
+      if ((batch.facts.at(-1)?.position ?? first) <= position) this.#held.delete(first)
+    }
+  }
+
+  async #restart(reason: string): Promise<void> {
+    this.#log.error({ head: this.#window.head }, reason)
+    await this.#begin(await readHead(this.#reader))
+    this.#hub.abandonAll(reason)
+  }
+
+  /** Forgets everything and goes on from this head; hears the topic of its epoch. */
+  async #begin(head: Head): Promise<void> {
+    const topic = `parley:${head.epoch}:facts`
+    if (topic !== this.#topic) {
+      await this.#unsubscribe()
+      this.#topic = topic
+      this.#unsubscribe = await this.#bus.subscribe(topic, (message) => this.offer(parseBatch(message)))
+    }
+    this.#epochKey = epochKeyOf(head.epoch)
+    this.#held = new Map()
+    this.#window = new Window(head, this.#limits)
+    this.#lastContactAt = Date.now()
+  }
+
+  /** The head poll: always, whatever the bus does. A fact whose batch was lost is noticed here at the latest. */
+  #poll(): void {
+    if (this.#isClosed) return
+    const from = this.#window.head
+    readHead(this.#reader)
+      .then((head) => {
+        this.#lastContactAt = Date.now()
+        const isBehind = head.position > this.#window.head.position
+        const isElsewhere =
+          head.position < from.position ||
+          (head.position === from.position && head.tag !== from.tag) ||
+          epochKeyOf(head.epoch) !== this.#epochKey
+        if (isBehind || isElsewhere) this.#armGap()
+      })
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'the head of the journal could not be read'))
+      .finally(() => {
+        if (!this.#isClosed) this.#pollTimer = setTimeout(() => this.#poll(), pollMs)
+      })
+  }
+}
+
+/** The batch in a message of the bus; an empty one where the message is of no such form. */
+function parseBatch(message: unknown): Batch {
+  const { previousTag, facts, messages } = (message ?? {}) as Partial<Batch>
+  const isWhole =
+    Number.isInteger(previousTag) &&
+    Array.isArray(facts) &&
+    Array.isArray(messages) &&
+    facts.every((fact, i) => Number.isSafeInteger(fact?.position) && fact.position === facts[0].position + i)
+  return isWhole ? (message as Batch) : { previousTag: 0, facts: [], messages: [] }
+}

@@ -1,0 +1,146 @@
+// The journal of one node: one record that appends, follows, remembers and streams. Knows no feature.
+
+import pLimit from 'p-limit'
+import type { Bus } from '../bus/bus.ts'
+import type { Config } from '../config.ts'
+import { ParleyError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { readerOn } from '../store/reader.ts'
+import type { Prisma, Store } from '../store/store.ts'
+import { Lanes } from './append.ts'
+import { type Cursor, encodeCursor } from './cursor.ts'
+import type { Fact, Place } from './fact.ts'
+import { Follower } from './follower.ts'
+import { Hub } from './hub.ts'
+import { readReplay } from './replay.ts'
+import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
+import { type ResetReason, type Start, Stream } from './stream.ts'
+import { type MessageRow, readAudience, readHead, readMessages, readTagAt } from './tables.ts'
+import { type Work, Writer, type Written } from './writing.ts'
+
+const replaysAtOnce = 8
+/** How long a cursor that is ahead of this node, though not of the journal, waits for the follower. */
+const followerPatienceMs = 2_000
+/** A node that has not heard from Postgres for so long is not ready for traffic. */
+const contactMs = 5_000
+
+/** What a device asks for when it opens a stream. */
+export type StreamRequest = {
+  readonly userId: number
+  /** Where it left off; null to begin now. */
+  readonly after: Cursor | null
+  /** One conversation only; null for everything the user hears. */
+  readonly conversationId: number | null
+  /** Called once if this node has to end the stream: the client resumes from its cursor, here or elsewhere. */
+  onAbandoned(reason: string): void
+}
+
+/** The open journal. */
+export type Journal = {
+  /** Sends a message in the next batch; the outcome is committed. @throws ParleyError UNAVAILABLE */
+  send(input: SendInput): Promise<SendOutcome>
+  /** Runs a rare write: see Writer. */
+  writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
+  /**
+   * Opens a stream; null where it asks for a conversation that the user never heard.
+   * @throws ParleyError UNAVAILABLE where Postgres does not answer or this node can't reach the cursor in time.
+   */
+  openStream(request: StreamRequest): Promise<Stream | null>
+  /** The cursor of a place. */
+  cursor(place: Place): string
+  /** The last place that this node has seen. */
+  head(): Place
+  /** A message that the node remembers, as it is at the head. */
+  message(id: number): MessageRow | undefined
+  /** Calls `observer` for each fact that this node sees, in order. */
+  onFact(observer: (fact: Fact) => void): void
+  /** Whether this node follows the journal: Postgres answered within the last 5 s. */
+  isFollowing(): boolean
+  close(): Promise<void>
+}
+
+/** Opens the journal of a node: begins to follow from its head. */
+export async function openJournal(store: Store, bus: Bus, settings: Config['journal'], log: Log): Promise<Journal> {
+  const reader = readerOn(store.journalPool)
+  const hub: Hub = new Hub(
+    (userId) => readAudience(store.reader, [userId]),
+    () => follower.window.head.position,
+  )
+  const limits = { factsMax: settings.windowFactsMax, bytesMax: settings.windowBytesMax }
+  const follower: Follower = new Follower(reader, bus, hub, limits, log)
+  await follower.open()
+  const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
+  const writer = new Writer(
+    store.prisma,
+    reader,
+    () => follower.window.head.position,
+    (batch) => follower.announce(batch),
+  )
+  const turn = pLimit(replaysAtOnce)
+  const source = {
+    window: () => follower.window,
+    replay: (...args: Parameters<typeof readReplay> extends [unknown, ...infer Rest] ? Rest : never) =>
+      turn(() => readReplay(store.reader, ...args)),
+    messages: (ids: readonly number[]) => readMessages(store.reader, ids),
+  }
+  const beat = setInterval(
+    () => {
+      const now = Date.now()
+      for (const stream of hub.streams()) if (stream instanceof Stream) stream.beat(now)
+    },
+    Math.min(1_000, settings.tickIntervalMs / 4),
+  )
+
+  /** Decides how a stream starts: whether the fact that its cursor names exists, in this epoch and this history (A2, A9). */
+  async function startOf(after: Cursor | null): Promise<Start> {
+    const reset = (reason: ResetReason): Start => ({ mode: 'RESET', reason, place: follower.window.head })
+    if (!after) return { mode: 'FRESH', place: follower.window.head }
+    if (after.epochKey !== follower.epochKey) return reset('OTHER_EPOCH')
+    if (after.position > follower.window.head.position) {
+      const head = await readHead(store.reader)
+      if (after.position > head.position) return reset('AHEAD_OF_JOURNAL')
+      if (!(await follower.reaches(after.position, followerPatienceMs))) {
+        throw new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
+      }
+    }
+    const remembered = follower.window.holds(after)
+    if (remembered !== undefined) return remembered ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+    const { tag, floor } = await readTagAt(store.reader, after.position)
+    if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
+    return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+  }
+
+  return {
+    send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
+    writing: (work) => writer.write(work),
+    async openStream({ userId, after, conversationId, onAbandoned }) {
+      const hold = await hub.hold(userId)
+      try {
+        const start = await startOf(after)
+        if (conversationId !== null && !hold.listener.everHeard(conversationId)) {
+          // Perhaps this node has not seen the join yet.
+          await follower.reaches((await readHead(store.reader)).position, followerPatienceMs)
+          if (!hold.listener.everHeard(conversationId)) {
+            hold.release()
+            return null
+          }
+        }
+        return new Stream(source, hold, { userId, conversationId }, start, settings.tickIntervalMs, onAbandoned)
+      } catch (error) {
+        hold.release()
+        throw error
+      }
+    },
+    cursor: (place) => encodeCursor(follower.epochKey, place),
+    head: () => follower.window.head,
+    message: (id) => follower.window.message(id),
+    onFact: (observer) => follower.onFact(observer),
+    isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
+    async close() {
+      clearInterval(beat)
+      await lanes.close()
+      for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
+      await follower.close()
+    },
+  }
+}

@@ -1,0 +1,64 @@
+// The way back: facts that are no longer in memory, read from Postgres as one user may see them, window by window. The
+// window bounds the work, not a LIMIT, so that its end is a place to go on from also where nothing was seen in it.
+
+import { type Reader, statement } from '../store/reader.ts'
+import type { Fact, Place } from './fact.ts'
+import { factColumns } from './tables.ts'
+
+/** What one window of a replay holds. */
+export type ReplayPage = {
+  readonly facts: readonly Fact[]
+  /** The end of the window: the smaller of what was asked for and the head of the journal. */
+  readonly end: Place
+  /** The journal's floor in the same snapshot; above the window's start, facts are missing from it. */
+  readonly floor: number
+}
+
+type Bounds = { end: number; endTag: number | null; floor: number }
+type Row = Bounds & { [column in keyof Fact]: Fact[column] | null }
+
+const bounds = `with bounds as materialized (
+  select j.floor, e.position as "end", coalesce(f.tag, 0) as "endTag"
+    from journal j
+    cross join lateral (select least($3::bigint, coalesce((select position from fact order by position desc limit 1), j.floor)) as position) e
+    left join fact f on f.position = e.position)`
+
+const inIntervals = `f.position > greatest($2::bigint, a.from_position - 1)
+   and f.position <= least((select "end" from bounds), coalesce(a.to_position, (select "end" from bounds)))`
+
+const everything = statement<Row>(
+  'replay_everything',
+  `${bounds}
+   select b.*, ${factColumns} from bounds b left join lateral (
+     select f.* from audience a cross join lateral (
+       select f.* from fact f where f.conversation_id = a.conversation_id and ${inIntervals}) f
+      where a.user_id = $1
+     union all
+     select f.* from fact f where f.user_id = $1 and f.position > $2 and f.position <= b."end") f on true
+   order by f.position`,
+)
+const oneConversation = statement<Row>(
+  'replay_one_conversation',
+  `${bounds}
+   select b.*, ${factColumns} from bounds b left join lateral (
+     select f.* from audience a cross join lateral (
+       select f.* from fact f where f.conversation_id = a.conversation_id and ${inIntervals}) f
+      where a.user_id = $1 and a.conversation_id = $4) f on true
+   order by f.position`,
+)
+
+/** What to replay: for whom, and of which conversation (null: of all, and what concerns the user alone). */
+export type ReplayScope = { readonly userId: number; readonly conversationId: number | null }
+
+/** Reads the facts after `from` up to `to` that the user may see, in order. */
+export async function readReplay(reader: Reader, scope: ReplayScope, from: number, to: number): Promise<ReplayPage> {
+  const { userId, conversationId } = scope
+  const rows =
+    conversationId === null
+      ? await reader.rows(everything, [userId, from, to])
+      : await reader.rows(oneConversation, [userId, from, to, conversationId])
+  const [first] = rows
+  if (!first) throw new Error('the table journal has no row')
+  const facts = rows.filter((row): row is Bounds & Fact => row.position !== null)
+  return { facts, end: { position: first.end, tag: first.endTag ?? 0 }, floor: first.floor }
+}

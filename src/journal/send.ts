@@ -1,0 +1,87 @@
+// The hot write of messages: what the SQL procedure journal_send_batch takes, and what it answers.
+
+import { createHash } from 'node:crypto'
+import type { Procedure } from './append.ts'
+import { type Fact, factKinds, type Place } from './fact.ts'
+import type { MessageRow } from './tables.ts'
+
+/** A message that somebody wants sent. The door has checked its form. */
+export type SendInput = {
+  readonly conversationId: number
+  readonly senderId: number
+  /** A UUID, in lower case. */
+  readonly clientMessageId: string
+  readonly text: string
+}
+
+/** What became of it. */
+export type SendOutcome =
+  | { readonly status: 'SENT'; readonly message: MessageRow; readonly place: Place }
+  /** The key is known with the same content: the id of the message as it was first sent. */
+  | { readonly status: 'REPEATED'; readonly messageId: number }
+  | { readonly status: 'CONFLICT' }
+  | { readonly status: 'NOT_MEMBER' }
+
+type Row = {
+  positions: (number | null)[]
+  seqs: (number | null)[]
+  statuses: number[]
+  at: Date
+  batch_tag: number
+  previous_tag: number
+}
+
+/** SHA-256 over the canonical form of a send: what "the same content" means for a repeated clientMessageId (D2). */
+export function requestHash({ conversationId, text }: SendInput): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([conversationId, text]))
+    .digest()
+}
+
+/** What an input adds to a batch, in bytes, roughly. */
+export function sendBytes(input: SendInput): number {
+  return 100 + Buffer.byteLength(input.text)
+}
+
+/** The batch procedure for sends. */
+export const sendProcedure: Procedure<SendInput, SendOutcome, Row> = {
+  name: 'journal_send_batch',
+  text: 'call journal_send_batch($1, $2, $3, $4, $5, null, null, null, null, null, null)',
+  values: (inputs) => [
+    inputs.map((i) => i.conversationId),
+    inputs.map((i) => i.senderId),
+    inputs.map((i) => i.clientMessageId),
+    inputs.map(requestHash),
+    inputs.map((i) => i.text),
+  ],
+  read(row, inputs) {
+    const facts: Fact[] = []
+    const messages: MessageRow[] = []
+    const outcomes = inputs.map((input, i): SendOutcome => {
+      const [id, seq] = [row.positions[i], row.seqs[i]]
+      if (row.statuses[i] === 2) return { status: 'CONFLICT' }
+      if (id == null || seq == null) return { status: 'NOT_MEMBER' }
+      if (row.statuses[i] === 1) return { status: 'REPEATED', messageId: id }
+      const message = { id, seq, ...input, createdAt: row.at.getTime() }
+      const place = { position: id, tag: row.batch_tag }
+      facts.push(sentFact(message, place))
+      messages.push(message)
+      return { status: 'SENT', message, place }
+    })
+    return { outcomes, batch: facts.length === 0 ? null : { previousTag: row.previous_tag, facts, messages } }
+  },
+}
+
+function sentFact(message: MessageRow, place: Place): Fact {
+  return {
+    ...place,
+    occurredAt: message.createdAt,
+    kind: factKinds.MessageSent,
+    conversationId: message.conversationId,
+    userId: null,
+    actorId: message.senderId,
+    subjectId: message.id,
+    audienceChange: 0,
+    payload: null,
+  }
+}

@@ -1,0 +1,90 @@
+// The J tables as rows: what the journal reads of them. They are written only by the SQL functions of prisma/migrations.
+
+import { type Reader, statement } from '../store/reader.ts'
+import type { Fact, Place } from './fact.ts'
+
+/** A message as the journal keeps it and as it travels with its fact. */
+export type MessageRow = {
+  /** The position of the fact that created it. */
+  readonly id: number
+  readonly conversationId: number
+  readonly seq: number
+  readonly senderId: number
+  readonly clientMessageId: string
+  readonly text: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+}
+
+/** When a user hears a conversation: from the one position to the other, both included; null is "until further notice". */
+export type AudienceRow = {
+  readonly conversationId: number
+  readonly userId: number
+  readonly fromPosition: number
+  readonly toPosition: number | null
+}
+
+/** The last place of the journal, and the UUID of its epoch. */
+export type Head = Place & { readonly epoch: string }
+
+const milliseconds = (column: string) => `floor(extract(epoch from ${column}) * 1000)::bigint`
+
+/** The columns of a fact with the names of `Fact`, from a table or alias `f`. */
+export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} as "occurredAt", f.kind,
+  f.conversation_id as "conversationId", f.user_id as "userId", f.actor_id as "actorId", f.subject_id as "subjectId",
+  f.audience_change as "audienceChange", f.payload`
+
+/** The columns of a message with the names of `MessageRow`, from a table or alias `m`. */
+export const messageColumns = `m.id, m.conversation_id as "conversationId", m.seq, m.sender_id as "senderId",
+  m.client_message_id as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt"`
+
+const head = statement<Head>(
+  'journal_head',
+  `select coalesce(f.position, j.floor) as position, coalesce(f.tag, 0) as tag, j.epoch
+     from journal j left join lateral (select position, tag from fact order by position desc limit 1) f on true`,
+)
+const factsAfter = statement<Fact>(
+  'journal_facts_after',
+  `select ${factColumns} from fact f where f.position > $1 order by f.position limit $2`,
+)
+const tagAt = statement<{ tag: number | null; floor: number }>(
+  'journal_tag_at',
+  'select j.floor, f.tag from journal j left join fact f on f.position = $1',
+)
+const messagesByIds = statement<MessageRow>(
+  'messages_by_ids',
+  `select ${messageColumns} from message m where m.id = any($1::bigint[])`,
+)
+const audienceOf = statement<AudienceRow>(
+  'audience_of_users',
+  `select conversation_id as "conversationId", user_id as "userId", from_position as "fromPosition", to_position as "toPosition"
+     from audience where user_id = any($1::bigint[])`,
+)
+/** The place of the last fact; of the floor, with tag 0, where there is none. */
+export async function readHead(reader: Reader): Promise<Head> {
+  const [row] = await reader.rows(head, [])
+  if (!row) throw new Error('the table journal has no row')
+  return row
+}
+
+/** The facts after a position, in order, at most `limit`. */
+export function readFactsAfter(reader: Reader, position: number, limit: number): Promise<Fact[]> {
+  return reader.rows(factsAfter, [position, limit])
+}
+
+/** The tag of the fact at a position (null where there is no such fact) and the floor, both in one snapshot. */
+export async function readTagAt(reader: Reader, position: number): Promise<{ tag: number | null; floor: number }> {
+  const [row] = await reader.rows(tagAt, [position])
+  if (!row) throw new Error('the table journal has no row')
+  return row
+}
+
+/** The messages with these ids, in no order. */
+export function readMessages(reader: Reader, ids: readonly number[]): Promise<MessageRow[]> {
+  return ids.length === 0 ? Promise.resolve([]) : reader.rows(messagesByIds, [ids])
+}
+
+/** Every interval in which these users heard or hear a conversation. */
+export function readAudience(reader: Reader, userIds: readonly number[]): Promise<AudienceRow[]> {
+  return reader.rows(audienceOf, [userIds])
+}

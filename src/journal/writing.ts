@@ -1,0 +1,98 @@
+// The way in for rare writes: an ordinary transaction over S tables that leaves one journal_request, whose facts a deferred
+// trigger numbers inside COMMIT. So nobody ever holds the journal's lock across a round trip. Nothing else writes facts of
+// rare writes; frequent actions never come this way.
+
+import { randomInt } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { notFound, ParleyError } from '../errors.ts'
+import { isTransient, sqlStateOf } from '../store/postgres.ts'
+import type { Reader } from '../store/reader.ts'
+import { statement } from '../store/reader.ts'
+import type { Prisma, PrismaClient } from '../store/store.ts'
+import type { Fact, NewFact, Place } from './fact.ts'
+import type { Batch } from './follower.ts'
+import { factColumns } from './tables.ts'
+
+/** What a rare write hands back: its result, and the facts it wants numbered (none, where it changed nothing). */
+export type Work<T> = { readonly result: T; readonly facts: readonly NewFact[] }
+
+/** A committed rare write. `place` is that of its last fact; null where it had none. */
+export type Written<T> = { readonly result: T; readonly place: Place | null }
+
+const attemptsMax = 4
+const factsByTag = statement<Fact>(
+  'journal_facts_by_tag',
+  `select ${factColumns} from fact f where f.position >= $1 and f.tag = $2 order by f.position`,
+)
+const factAt = statement<Fact>('journal_fact_at', `select ${factColumns} from fact f where f.position = $1`)
+
+/** Runs rare writes for one node. */
+export class Writer {
+  readonly #prisma: PrismaClient
+  readonly #reader: Reader
+  readonly #position: () => number
+  readonly #announce: (batch: Batch) => void
+
+  constructor(prisma: PrismaClient, reader: Reader, position: () => number, announce: (batch: Batch) => void) {
+    this.#prisma = prisma
+    this.#reader = reader
+    this.#position = position
+    this.#announce = announce
+  }
+
+  /**
+   * Runs `work` in a READ COMMITTED transaction, commits it with its facts numbered, and brings them to this node's
+   * follower. Lock rows in this order: conversation, then members by id; with FOR NO KEY UPDATE. A deadlock is tried again.
+   * @throws ParleyError NOT_FOUND where an actor of a fact left the conversation meanwhile; UNAVAILABLE where Postgres failed
+   *   and nothing was written; whatever `work` throws, with nothing written.
+   */
+  async write<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>> {
+    for (let attempt = 1; ; attempt += 1) {
+      const tag = randomInt(1, 2 ** 31 - 1)
+      const from = this.#position()
+      let done: Work<T> | undefined
+      try {
+        await this.#prisma.$transaction(
+          async (tx) => {
+            done = await work(tx)
+            const facts = JSON.stringify(done.facts)
+            if (done.facts.length > 0)
+              await tx.$executeRaw`insert into journal_request(tag, facts) values (${tag}, ${facts}::jsonb)`
+          },
+          { isolationLevel: 'ReadCommitted' },
+        )
+        if (!done) throw new Error('the transaction ended without its work')
+        return await this.#finish(done, from, tag)
+      } catch (error) {
+        if (error instanceof ParleyError) throw error
+        const state = sqlStateOf(error)
+        if (state === 'PY403') throw notFound('Conversation')
+        if ((state === '40P01' || state === '40001') && attempt < attemptsMax) continue
+        if (!isTransient(error)) throw error
+        // The answer to COMMIT may be what was lost: the tag tells.
+        if (done && done.facts.length > 0 && (await this.#wasCommitted(from, tag))) return this.#finish(done, from, tag)
+        throw new ParleyError('UNAVAILABLE', 'The database gave no answer', { cause: error, retryAfterMs: 1_000 })
+      }
+    }
+  }
+
+  async #finish<T>({ result, facts }: Work<T>, from: number, tag: number): Promise<Written<T>> {
+    if (facts.length === 0) return { result, place: null }
+    const numbered = await this.#reader.rows(factsByTag, [from, tag])
+    const [first] = numbered
+    const last = numbered.at(-1)
+    if (!first || !last) throw new Error(`the facts with the tag ${tag} are not in the journal`)
+    const [before] = await this.#reader.rows(factAt, [first.position - 1])
+    this.#announce({ previousTag: before?.tag ?? 0, facts: numbered, messages: [] })
+    return { result, place: { position: last.position, tag } }
+  }
+
+  async #wasCommitted(from: number, tag: number): Promise<boolean> {
+    for (const waitMs of [100, 500, 1_500]) {
+      await delay(waitMs)
+      const facts = await this.#reader.rows(factsByTag, [from, tag]).catch(() => [])
+      if (facts.length > 0) return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,43 @@
+// What a node stands on before it opens: a database and a token secret, given by the environment or kept in the data
+// directory. On a laptop this brings Postgres along; in production it starts nothing.
+
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import { takeDirectory } from './owner.ts'
+import { startPostgres } from './postgres.ts'
+import { keepSecrets } from './secrets.ts'
+
+/** The ground of a node. */
+export type Installation = { readonly databaseUrl: string; readonly tokenSecret: string; close(): Promise<void> }
+
+/**
+ * Prepares the ground that the configuration asks for.
+ * @throws StartError with a sentence for the person who starts it.
+ */
+export async function openInstallation(config: Config, log: Log): Promise<Installation> {
+  const { databaseUrl, secrets: given } = config
+  if (databaseUrl !== null && given.token !== null) {
+    return { databaseUrl, tokenSecret: given.token, close: async () => undefined }
+  }
+  const directory = path.resolve(config.dataDirectory)
+  await mkdir(directory, { recursive: true })
+  if (databaseUrl !== null) {
+    // Several nodes may share the directory for its secrets; it is not theirs alone.
+    return { databaseUrl, tokenSecret: (await keepSecrets(directory)).token, close: async () => undefined }
+  }
+  const release = await takeDirectory(directory)
+  try {
+    const secrets = await keepSecrets(directory)
+    const postgres = await startPostgres(path.join(directory, 'postgres'), secrets.database, log)
+    const close = async () => {
+      await postgres.stop()
+      await release()
+    }
+    return { databaseUrl: postgres.url, tokenSecret: given.token ?? secrets.token, close }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}

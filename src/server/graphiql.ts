@@ -1,0 +1,113 @@
+// GraphiQL: what it shows to somebody who opens /graphql for the first time, one tab for each step of a first conversation.
+
+import type { GraphiQLOptions } from 'graphql-yoga'
+
+const headers = JSON.stringify({ Authorization: 'Bearer PASTE_AN_ACCESS_TOKEN_HERE' }, null, 2)
+
+const tabs: readonly { query: string; variables?: Record<string, unknown>; isPublic?: true }[] = [
+  {
+    isPublic: true,
+    query: `# 1. Log in, then copy the accessToken into the headers (below, "Headers") of the other tabs.
+mutation LogIn($input: LogInInput!) {
+  logIn(input: $input) {
+    accessToken
+    refreshToken
+    expiresAt
+    viewer { id username displayName }
+  }
+}`,
+    variables: { input: { username: 'alice', password: 'password', deviceName: 'GraphiQL' } },
+  },
+  {
+    query: `# 2. Find somebody.
+query FindUser($username: String!) {
+  viewer { id username }
+  user(username: $username) { id displayName }
+}`,
+    variables: { username: 'bob' },
+  },
+  {
+    query: `# 3. Start a direct conversation with the user found (or find it, where you have it already).
+mutation StartDirectConversation($input: StartDirectConversationInput!) {
+  startDirectConversation(input: $input) {
+    conversation { id kind memberCount }
+    cursor
+  }
+}`,
+    variables: { input: { userId: 'usr_0000000000002' } },
+  },
+  {
+    query: `# 4. Follow everything that happens. Leave this running; log in as bob in another window and write to alice.
+subscription Events($after: Cursor) {
+  events(after: $after) {
+    __typename
+    cursor
+    ... on SyncStarted { mode reason }
+    ... on CaughtUp { count }
+    ... on MessageSent { message { id seq text sender { username } conversation { id } } }
+    ... on ConversationAdded { conversation { id kind title } }
+    ... on MemberJoined { conversation { id } user { username } }
+  }
+}`,
+    variables: { after: null },
+  },
+  {
+    query: `# 5. Send a message. Use a fresh UUID for each message; the same one again gives the same message.
+mutation SendMessage($input: SendMessageInput!) {
+  sendMessage(input: $input) {
+    message { id seq text createdAt clientMessageId }
+    cursor
+  }
+}`,
+    variables: {
+      input: {
+        conversationId: 'cnv_0000000000001',
+        clientMessageId: '0199f3a0-0000-7000-8000-000000000001',
+        text: 'Hello from GraphiQL',
+      },
+    },
+  },
+  {
+    query: `# 6. Read it all again in one snapshot. Give syncCursor to "after" of the events, and nothing is missed in between.
+query Overview {
+  syncCursor
+  conversations(first: 20) {
+    nodes {
+      id
+      kind
+      title
+      members(first: 10) { nodes { user { username } role } }
+      messages(last: 20) { nodes { seq text createdAt sender { username } } }
+    }
+  }
+}`,
+  },
+  {
+    query: `# 7. Create a group.
+mutation CreateGroup($input: CreateGroupInput!) {
+  createGroup(input: $input) {
+    conversation { id title memberCount viewerMembership { role } }
+  }
+}`,
+    variables: { input: { title: 'Lunch', memberIds: ['usr_0000000000002', 'usr_0000000000003'] } },
+  },
+  {
+    query: `# 8. Where you are logged in; end a session with revokeSession.
+query Sessions {
+  sessions { id deviceName createdAt lastUsedAt isCurrent }
+}`,
+  },
+]
+
+/** GraphiQL's settings. Works without a network: everything it loads is in the page. */
+export const graphiqlOptions: GraphiQLOptions = {
+  title: 'Parley',
+  subscriptionsProtocol: 'WS',
+  shouldPersistHeaders: true,
+  defaultEditorToolsVisibility: 'headers',
+  defaultTabs: tabs.map(({ query, variables, isPublic }) => ({
+    query,
+    variables: variables ? JSON.stringify(variables, null, 2) : null,
+    headers: isPublic ? null : headers,
+  })),
+}

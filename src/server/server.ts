@@ -1,0 +1,84 @@
+// The door of a node to the network: one HTTP server for GraphQL over HTTP and WebSocket, and for the questions of a load
+// balancer.
+
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { openGuard } from '../account/guard.ts'
+import type { App } from '../app.ts'
+import { StartError } from '../errors.ts'
+import { openConnections } from './connections.ts'
+import { openSockets } from './socket.ts'
+import { createGraphqlHandler } from './yoga.ts'
+
+const requestMs = 5_000
+
+/** A node that serves. */
+export type Server = {
+  /** Where it listens: the port that was asked for, or the free one that was found for port 0. */
+  readonly port: number
+  readonly host: string
+  /** Stops listening, lets requests end within 5 s, and tells streams to resume elsewhere. */
+  close(): Promise<void>
+}
+
+/**
+ * Serves an app.
+ * @throws StartError where the port can't be had.
+ */
+export async function serve(app: App): Promise<Server> {
+  const guard = await openGuard(app)
+  const connections = openConnections()
+  guard.onRevoked((sessionId) => connections.revoke(sessionId))
+  const yoga = createGraphqlHandler(app, guard, connections)
+  const sockets = openSockets(app, guard, connections, yoga)
+  let isClosing = false
+
+  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
+    response.setHeader('x-request-id', randomUUID())
+    if (!answerHealth(request, response, () => app.journal.isFollowing() && !isClosing)) {
+      Promise.resolve(yoga(request, response)).catch((error: unknown) => {
+        app.log.error({ err: error }, 'an HTTP request failed')
+        response.destroy()
+      })
+    }
+  })
+  http.on('upgrade', (request, socket, head) => {
+    socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
+    sockets.upgrade(request, socket, head)
+  })
+
+  const close = async () => {
+    isClosing = true
+    const stopped = http.listening ? new Promise((resolve) => http.close(resolve)) : Promise.resolve()
+    await sockets.close()
+    const limit = setTimeout(() => http.closeAllConnections(), requestMs)
+    http.closeIdleConnections()
+    connections.close()
+    await stopped
+    clearTimeout(limit)
+    await guard.close()
+  }
+  const { host, port } = app.config.http
+  try {
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', reject)
+      http.listen(port, host, resolve)
+    })
+  } catch (error) {
+    await close()
+    const { code } = error as { code?: string }
+    const because =
+      code === 'EADDRINUSE' ? 'is in use: set PORT to another one, or stop what listens there' : `cannot be had (${code})`
+    throw new StartError(`PORT: ${port} on ${host} ${because}`, { cause: error })
+  }
+  return { port: (http.address() as AddressInfo).port, host, close }
+}
+
+/** Answers the questions of a load balancer: is the process alive, and shall it be sent traffic. */
+function answerHealth({ url }: IncomingMessage, response: ServerResponse, isReady: () => boolean): boolean {
+  if (url !== '/health/live' && url !== '/health/ready') return false
+  const isWell = url === '/health/live' || isReady()
+  response.writeHead(isWell ? 200 : 503, { 'content-type': 'text/plain' }).end(isWell ? 'ok\n' : 'not ready\n')
+  return true
+}

@@ -1,0 +1,216 @@
+// GraphQL over WebSocket: the protocol graphql-transport-ws by graphql-ws, on sockets of `ws`. This file only adapts: it
+// gives the protocol a socket, a caller and Yoga's pipeline, and sees to it that a socket ends in time.
+
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { GraphQLError } from 'graphql'
+import { CloseCode, handleProtocols, makeServer, type Context as ProtocolContext, type SubscribePayload } from 'graphql-ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { Guard } from '../account/guard.ts'
+import type { App } from '../app.ts'
+import { closeCodes, ParleyError } from '../errors.ts'
+import { clientError } from '../graphql/errors.ts'
+import { bearerToken, type Call, identify } from './callers.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { Yoga } from './yoga.ts'
+
+const initMs = 5_000
+const pingMs = 12_000
+const shutdownMs = 2_000
+const operationIdMax = 64
+
+type Extra = {
+  readonly socket: WebSocket
+  call: Call
+  connection: Connection | null
+  /** Operations that have been asked for and do not run yet: an id of these used again would leak the first. */
+  readonly starting: Set<string>
+}
+type Protocol = ProtocolContext<Record<string, unknown>, Extra>
+
+/** The WebSockets of a node. */
+export type Sockets = {
+  /** Takes over an HTTP connection that asks to become a WebSocket. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Closes every socket with 1012, so that clients connect elsewhere and resume; cuts those that do not answer. */
+  close(): Promise<void>
+}
+
+/** Opens the WebSocket side of a node. */
+export function openSockets(app: App, guard: Guard, connections: Connections, yoga: Yoga): Sockets {
+  const maxPayload = app.config.socket.messageBytesMax
+  const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
+  const unanswered = new WeakSet<WebSocket>()
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: initMs,
+    onConnect: (context) => connect(context, guard, connections),
+    onSubscribe: ({ extra, subscriptions }, id, payload) =>
+      prepare(extra, Object.keys(subscriptions).length, id, payload, { app, guard, yoga }),
+    onOperation(context, id) {
+      context.extra.starting.delete(id)
+    },
+    onClose({ extra }) {
+      if (extra.connection) connections.remove(extra.connection)
+    },
+    execute: (args) => (args.rootValue as Enveloped).execute(args),
+    subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
+  })
+
+  server.on('connection', (socket) => {
+    const extra: Extra = { socket, call: nobody, connection: null, starting: new Set() }
+    const closed = protocol.opened(adapt(socket, app), extra)
+    socket.on('error', (error) => app.log.debug({ err: error }, 'a WebSocket failed'))
+    socket.on('pong', () => unanswered.delete(socket))
+    socket.once('close', (code, reason) => {
+      closed(code, String(reason)).catch((error: unknown) => app.log.error({ err: error }, 'a WebSocket closed badly'))
+    })
+  })
+
+  const ping = setInterval(() => {
+    for (const socket of server.clients) {
+      if (unanswered.has(socket)) socket.terminate()
+      else {
+        unanswered.add(socket)
+        socket.ping()
+      }
+    }
+  }, pingMs)
+
+  return {
+    upgrade(request, socket, head) {
+      const refuse = (status: string) => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+      if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/graphql') return refuse('404 Not Found')
+      if (!isWelcomeOrigin(request, app.config.http.allowedOrigins)) return refuse('403 Forbidden')
+      return server.handleUpgrade(request, socket, head, (opened) => server.emit('connection', opened, request))
+    },
+    async close() {
+      clearInterval(ping)
+      for (const socket of server.clients) socket.close(1012, 'The server is going down: connect again and resume')
+      const limit = setTimeout(() => {
+        for (const socket of server.clients) socket.terminate()
+      }, shutdownMs)
+      await Promise.all([...server.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+      clearTimeout(limit)
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+type Enveloped = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'>
+
+const nobody: Call = { caller: { viewer: null, refusal: null }, admission: null }
+
+/** A socket of `ws` in the words of the protocol. A message that fails unforeseen closes the socket, and is heard of. */
+function adapt(socket: WebSocket, app: App): ProtocolSocket {
+  return {
+    protocol: socket.protocol,
+    send: (text) =>
+      new Promise((resolve, reject) => {
+        if (socket.readyState !== socket.OPEN) return resolve()
+        socket.send(text, (error) => (error ? reject(error) : resolve()))
+      }),
+    close: (code, reason) => socket.close(code, reason),
+    onMessage: (take) => {
+      socket.on('message', (frame) => {
+        take(String(frame)).catch((error: unknown) => {
+          if (socket.readyState !== socket.OPEN) return
+          app.log.error({ err: error }, 'a message on a WebSocket failed')
+          socket.close(CloseCode.InternalServerError, 'Internal server error')
+        })
+      })
+    },
+  }
+}
+
+type Pipeline = { readonly app: App; readonly guard: Guard; readonly yoga: Yoga }
+
+/**
+ * Prepares an operation: parses and validates it in Yoga's pipeline and makes its context.
+ * @param active how many operations the socket has, this one included
+ * @returns what to execute, or the errors to answer with. The socket stays open, also for a document that does not parse.
+ */
+async function prepare(extra: Extra, active: number, id: string, payload: SubscribePayload, { app, guard, yoga }: Pipeline) {
+  const requestId = randomUUID()
+  const refuse = (...errors: unknown[]) => errors.map((error) => clientError(error, requestId, app.log))
+  if (extra.starting.has(id)) {
+    extra.socket.close(CloseCode.SubscriberAlreadyExists, 'Subscriber for this id already exists')
+    return refuse(new ParleyError('OPERATION_REFUSED', 'This operation id is in use'))
+  }
+  if (id.length > operationIdMax) {
+    return refuse(new ParleyError('OPERATION_REFUSED', `An operation id has at most ${operationIdMax} characters`))
+  }
+  const { subscriptionsMax } = app.config.socket
+  if (active > subscriptionsMax) {
+    return refuse(new ParleyError('LIMIT_EXCEEDED', `A socket has at most ${subscriptionsMax} operations at once`))
+  }
+  extra.starting.add(id)
+  try {
+    const { call, socket } = extra
+    if (call.admission) guard.noteUse(call.admission.viewer.sessionId)
+    const endConnection = (code: number, reason: string) => socket.close(code, reason)
+    const enveloped = yoga.getEnveloped({ call, endConnection } as Parameters<Yoga['getEnveloped']>[0])
+    const document = enveloped.parse(payload.query)
+    const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
+    if (faults.length > 0) return released(extra, id, refuse(...faults))
+    return {
+      schema: enveloped.schema,
+      operationName: payload.operationName,
+      document,
+      variableValues: payload.variables,
+      contextValue: await enveloped.contextFactory(),
+      rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe },
+    }
+  } catch (error) {
+    return released(extra, id, refuse(error))
+  }
+}
+
+/** Frees an operation id that was reserved while its operation started, and hands on why it did not. */
+function released<T>(extra: Extra, id: string, answer: T): T {
+  extra.starting.delete(id)
+  return answer
+}
+
+/** Checks the token of a connection that is being opened. A refused one closes the socket with a code that says why. */
+async function connect({ extra, connectionParams }: Protocol, guard: Guard, connections: Connections): Promise<boolean> {
+  const { socket } = extra
+  const call = await identify(guard, tokenIn(connectionParams))
+  const { caller, admission } = call
+  if (!caller.viewer && caller.refusal) {
+    const code = {
+      TOKEN_EXPIRED: closeCodes.TOKEN_EXPIRED,
+      SESSION_REVOKED: closeCodes.SESSION_REVOKED,
+      UNAVAILABLE: closeCodes.RESUME,
+    }
+    socket.close(code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
+    return false
+  }
+  extra.call = call
+  if (admission && socket.readyState === socket.OPEN) {
+    const { viewer, expiresAt } = admission
+    extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => socket.close(code, reason) }
+    connections.add(extra.connection)
+  }
+  return true
+}
+
+/**
+ * The token in the parameters of a connection: `accessToken`, or `authorization` as a header would have it (GraphiQL sends
+ * its headers this way). Null for none, undefined for one of another form.
+ */
+function tokenIn(parameters: Record<string, unknown> | undefined): string | null | undefined {
+  const entries = Object.entries(parameters ?? {}).map(([key, value]) => [key.toLowerCase(), value] as const)
+  const found = new Map(entries)
+  const token = found.get('accesstoken')
+  if (token != null) return typeof token === 'string' ? bearerToken(`Bearer ${token}`) : undefined
+  const header = found.get('authorization')
+  return header == null || typeof header === 'string' ? bearerToken(header) : undefined
+}
+
+/** Whether a page of this origin may open a socket: programs send none, our own pages ours, others must be listed. */
+function isWelcomeOrigin({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
+  const { origin, host } = headers
+  if (origin === undefined || allowed.includes(origin)) return true
+  return URL.canParse(origin) && new URL(origin).host === host
+}

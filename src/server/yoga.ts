@@ -1,0 +1,106 @@
+// GraphQL over HTTP: Yoga, with queries and mutations as JSON and subscriptions as server-sent events.
+
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Plugin } from '@envelop/core'
+import { GraphQLError } from 'graphql'
+import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import type { Guard } from '../account/guard.ts'
+import type { App } from '../app.ts'
+import { errorCodes } from '../errors.ts'
+import type { Context } from '../graphql/context.ts'
+import { clientError } from '../graphql/errors.ts'
+import { useClientErrors, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
+import { schema } from '../schema.ts'
+import { bearerToken, type Call, identify } from './callers.ts'
+import type { Connection, Connections } from './connections.ts'
+import { graphiqlOptions } from './graphiql.ts'
+
+const bodyBytesMax = 262_144
+
+/** What the transport knows of a request before GraphQL begins: over HTTP the request itself, over a WebSocket its call. */
+export type Door =
+  | { readonly req: IncomingMessage; readonly res: ServerResponse }
+  | { readonly call: Call; readonly endConnection: Context['endConnection'] }
+
+export type Yoga = YogaServerInstance<Door, Context>
+
+/** Builds the GraphQL handler of a node. */
+export function createGraphqlHandler(app: App, guard: Guard, connections: Connections): Yoga {
+  const quiet = (...args: unknown[]) => app.log.debug({ args }, 'yoga')
+  return createYoga<Door, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    multipart: false,
+    maxRequestBodySize: bodyBytesMax,
+    logging: { debug: () => undefined, info: quiet, warn: quiet, error: quiet },
+    cors: (request) => {
+      const origin = request.headers.get('origin')
+      const isListed = origin !== null && app.config.http.allowedOrigins.includes(origin)
+      return isListed ? { origin, credentials: false, maxAge: 600 } : false
+    },
+    graphiql: app.config.isProduction ? false : graphiqlOptions,
+    // 9 MB, and only for those who open the page.
+    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
+    maskedErrors: {
+      maskError: (error) =>
+        error instanceof GraphQLError && String(error.extensions.code) in errorCodes
+          ? error
+          : clientError(error, randomUUID(), app.log),
+    },
+    context: (door) => createContext(door, app, guard),
+    plugins: [
+      useReferenceEngine(),
+      useJsonOnly(),
+      useSnapshots(app),
+      useClientErrors(app),
+      useOpenEventStreams(guard, connections),
+    ],
+  })
+}
+
+async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
+  const shared = { app, reader: app.store.reader, snapshot: null }
+  if ('call' in door) {
+    return { ...shared, caller: door.call.caller, requestId: randomUUID(), endConnection: door.endConnection }
+  }
+  const { caller } = await identify(guard, bearerToken(door.req.headers.authorization))
+  const requestId = String(door.res.getHeader('x-request-id'))
+  return { ...shared, caller, requestId, endConnection: () => door.res.destroy() }
+}
+
+/** Bodies are JSON, or are refused: browsers send forms across sites without asking. */
+function useJsonOnly(): Plugin & {
+  onRequest(payload: { request: Request; fetchAPI: { Response: typeof Response }; endResponse(r: Response): void }): void
+} {
+  return {
+    onRequest({ request, fetchAPI, endResponse }) {
+      if (
+        request.method !== 'POST' ||
+        /^application\/(json|graphql-response\+json|graphql\+json)\b/i.test(request.headers.get('content-type') ?? '')
+      )
+        return
+      endResponse(new fetchAPI.Response('Send the operation as application/json\n', { status: 415 }))
+    },
+  }
+}
+
+/** Registers the event stream of a subscription over HTTP with its session, for as long as the response is open. */
+function useOpenEventStreams(
+  guard: Guard,
+  connections: Connections,
+): Plugin<Context & Partial<{ res: ServerResponse; req: IncomingMessage }>> {
+  return {
+    async onSubscribe({ args }) {
+      const { res, req, endConnection } = args.contextValue
+      const token = bearerToken(req?.headers.authorization)
+      if (!res || !token) return
+      const { admission } = await identify(guard, token)
+      if (!admission) return
+      const connection: Connection = { sessionId: admission.viewer.sessionId, expiresAt: admission.expiresAt, end: endConnection }
+      connections.add(connection)
+      res.once('close', () => connections.remove(connection))
+    },
+  }
+}

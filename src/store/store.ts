@@ -1,0 +1,81 @@
+// The doors to Postgres: Prisma for what is written, Readers for what is shown, connections for the journal.
+
+import { PrismaPg } from '@prisma/adapter-pg'
+import type pg from 'pg'
+import { ParleyError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { PrismaClient } from './generated/client.ts'
+import { isTransient, openPool } from './postgres.ts'
+import { type Reader, readerOn } from './reader.ts'
+
+export type { Prisma } from './generated/client.ts'
+export { PrismaClient } from './generated/client.ts'
+
+const poolSizes = { shared: 10, snapshots: 4 } as const
+
+/** The open database of one node. */
+export type Store = {
+  /** For writes to the S tables. Never writes a J table. */
+  readonly prisma: PrismaClient
+  /** Reads outside any transaction; two reads promise no common snapshot. */
+  readonly reader: Reader
+  /** Connections of the journal alone, so that a busy API never keeps it from appending or following. */
+  readonly journalPool: pg.Pool
+  /**
+   * Runs `read` in one read-only snapshot on a connection of its own (REPEATABLE READ; ended by the server after 5 s).
+   * Its statements queue on that connection. If one of them fails, the whole snapshot fails, even where `read` caught it.
+   * @throws ParleyError UNAVAILABLE when no connection is free within 5 s, or Postgres fails.
+   */
+  snapshot<T>(read: (reader: Reader) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** Opens the pools; connects lazily. `appendLanes` sizes the journal's pool. */
+export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
+  const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
+  const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
+  const journalPool = openPool(databaseUrl, 'journal', appendLanes + 3, log)
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(shared, {
+      onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
+      onConnectionError: (error) => log.warn({ err: error }, 'a Postgres connection failed'),
+    }),
+    transactionOptions: { maxWait: 5_000, timeout: 10_000 },
+  })
+  return {
+    prisma,
+    reader: readerOn(shared),
+    journalPool,
+    snapshot: (read) => readSnapshot(snapshots, read),
+    async close() {
+      await prisma.$disconnect()
+      await Promise.all([shared, snapshots, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
+    },
+  }
+}
+
+async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<T>): Promise<T> {
+  let client: pg.PoolClient | undefined
+  let failure: unknown
+  try {
+    client = await pool.connect()
+    await client.query('begin isolation level repeatable read read only')
+    await client.query("set local statement_timeout = '5s'")
+    const inner = readerOn(client)
+    const result = await read({
+      rows: (statement, values) =>
+        inner.rows(statement, values).catch((error: unknown) => {
+          failure ??= error
+          throw error
+        }),
+    })
+    if (failure !== undefined) throw failure
+    await client.query('commit')
+    client.release()
+    return result
+  } catch (error) {
+    client?.release(true)
+    if (!isTransient(failure ?? error)) throw failure ?? error
+    throw new ParleyError('UNAVAILABLE', 'The snapshot could not be read', { cause: failure ?? error })
+  }
+}
