@@ -233,7 +233,7 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
       if (exited) return
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGINT')
-      await Promise.race([ended, delay(10_000).then(() => child.kill('SIGQUIT'))])
+      await Promise.race([ended, delay(10_000, undefined, { ref: false }).then(() => child.kill('SIGQUIT'))])
       await ended
     },
   }

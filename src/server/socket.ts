@@ -5,7 +5,14 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphQLError } from 'graphql'
-import { CloseCode, handleProtocols, makeServer, type Context as ProtocolContext, type SubscribePayload } from 'graphql-ws'
+import {
+  CloseCode,
+  handleProtocols,
+  makeServer,
+  type Context as ProtocolContext,
+  type WebSocket as ProtocolSocket,
+  type SubscribePayload,
+} from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'

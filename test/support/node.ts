@@ -1,0 +1,92 @@
+// A node for a test: a real App with a real server, on a database of its own. Everything opened is closed when the test, or
+// the file that opened it, ends.
+
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import { afterAll, inject } from 'vitest'
+import { type App, openApp } from '../../src/app.ts'
+import { type Config, readConfig } from '../../src/config.ts'
+import { openLog } from '../../src/log.ts'
+import { type Server, serve } from '../../src/server/server.ts'
+import { templateDatabase } from './servers.ts'
+
+/** A node that serves. */
+export type Node = {
+  readonly app: App
+  readonly databaseUrl: string
+  /** The address of its GraphQL endpoint over HTTP, and over WebSocket. */
+  readonly url: string
+  readonly socketUrl: string
+  close(): Promise<void>
+}
+
+const tokenSecret = 'the token secret of all nodes of the tests'
+const closers: (() => Promise<unknown>)[] = []
+
+afterAll(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** Has something closed when the test file ends. */
+export function closeAtEnd(close: () => Promise<unknown>): void {
+  closers.push(close)
+}
+
+/** A fresh database with Parley's schema and an epoch of its own. */
+export async function createDatabase(): Promise<string> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  const url = inject('postgresUrl')
+  const admin = new pg.Client({ connectionString: url })
+  await admin.connect()
+  await admin.query(`create database ${name} template ${templateDatabase}`)
+  await admin.end()
+  const databaseUrl = Object.assign(new URL(url), { pathname: `/${name}` }).href
+  const client = await connect(databaseUrl)
+  await client.query('update journal set epoch = gen_random_uuid()')
+  return databaseUrl
+}
+
+/** A connection for a test's own SQL. */
+export async function connect(databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  client.on('error', () => undefined)
+  await client.connect()
+  closeAtEnd(() => client.end())
+  return client
+}
+
+/** Settings of a node: environment variables of Parley's. */
+export type Environment = Record<string, string>
+
+/** The configuration that these variables give. */
+export function configOf(environment: Environment): Config {
+  return readConfig({ NODE_ENV: 'test', PORT: '0', PARLEY_LOG_LEVEL: 'error', ...environment })
+}
+
+/** Opens a node, on a fresh database where none is given. With `REDIS_URL` it shares its bus with other nodes. */
+export async function openNode(environment: Environment = {}): Promise<Node> {
+  const databaseUrl = environment['DATABASE_URL'] ?? (await createDatabase())
+  const config = configOf({ ...environment, DATABASE_URL: databaseUrl })
+  const app = await openApp(config, databaseUrl, tokenSecret, openLog(config.logLevel, 'test'))
+  let server: Server
+  try {
+    server = await serve(app)
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= server.close().then(() => app.close())
+    return closing
+  }
+  closeAtEnd(close)
+  const host = `127.0.0.1:${server.port}`
+  return { app, databaseUrl, url: `http://${host}/graphql`, socketUrl: `ws://${host}/graphql`, close }
+}
+
+/** Two nodes on one database and one Redis. */
+export async function openPair(environment: Environment = {}): Promise<[Node, Node]> {
+  const shared = { ...environment, DATABASE_URL: await createDatabase(), REDIS_URL: inject('redisUrl') }
+  return [await openNode(shared), await openNode(shared)]
+}
