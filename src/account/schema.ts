@@ -82,6 +82,7 @@ builder.queryFields((t) => ({
   }),
   sessions: t.field({
     type: [Session],
+    complexity: { field: 1, multiplier: 20 },
     description: "The viewer's open sessions, the one used last first.",
     resolve: (_root, _args, context) => readOpenSessions(requireViewer(context), context.reader),
   }),

@@ -55,6 +55,7 @@ export const builder = new SchemaBuilder<{
     },
     nodesQueryOptions: {
       args: { ids: { description: 'The global ids.' } },
+      complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(ids.length, 1) }),
       resolve(_root, { ids }, _context, _info, load) {
         if (ids.length > 100) throw badInput('ids', 'at most 100 at once')
         return load(ids)
@@ -64,7 +65,7 @@ export const builder = new SchemaBuilder<{
   },
   complexity: {
     defaultComplexity: 1,
-    defaultListMultiplier: 5,
+    defaultListMultiplier: 1,
     limit: costMax,
     complexityError: (kind) => {
       throw new ParleyError('OPERATION_REFUSED', `The operation is too large (${kind}): ask for less at once`)

@@ -54,6 +54,8 @@ export type Journal = {
   message(id: number): MessageRow | undefined
   /** Calls `observer` for each fact that this node sees, in order. */
   onFact(observer: (fact: Fact) => void): void
+  /** How many streams are open on this node. */
+  streamCount(): number
   /** Whether this node follows the journal: Postgres answered within the last 5 s. */
   isFollowing(): boolean
   close(): Promise<void>
@@ -135,6 +137,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     head: () => follower.window.head,
     message: (id) => follower.window.message(id),
     onFact: (observer) => follower.onFact(observer),
+    streamCount: () => hub.streamCount,
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
       clearInterval(beat)

@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config.ts'
+import { StartError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { takeDirectory } from './owner.ts'
 import { startPostgres } from './postgres.ts'
@@ -22,6 +23,15 @@ export async function openInstallation(config: Config, log: Log): Promise<Instal
     return { databaseUrl, tokenSecret: given.token, close: async () => undefined }
   }
   const directory = path.resolve(config.dataDirectory)
+  return openDirectory(directory, config, log).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall === undefined) throw error
+    throw new StartError(`PARLEY_DATA_DIR: ${directory} cannot be used (${error.message}): choose another directory`, {
+      cause: error,
+    })
+  })
+}
+
+async function openDirectory(directory: string, { databaseUrl, secrets: given }: Config, log: Log): Promise<Installation> {
   await mkdir(directory, { recursive: true })
   if (databaseUrl !== null) {
     // Several nodes may share the directory for its secrets; it is not theirs alone.

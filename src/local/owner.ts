@@ -3,7 +3,7 @@
 // lock to go stale and without mistaking another process that got its number.
 
 import { randomBytes } from 'node:crypto'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import path from 'node:path'
 import { z } from 'zod'
@@ -13,22 +13,14 @@ const ownerForm = z.object({ port: z.number(), word: z.string(), pid: z.number()
 const answerMs = 1_000
 
 /**
- * Takes a data directory.
+ * Takes a data directory. Of several that try at the same moment one is first.
  * @returns gives it back
  * @throws StartError where another process has it
  */
 export async function takeDirectory(directory: string): Promise<() => Promise<void>> {
   const file = path.join(directory, 'owner.json')
-  const owner = await readFile(file, 'utf8').then(
-    (text) => ownerForm.safeParse(safeJson(text)).data,
-    () => undefined,
-  )
-  if (owner && (await answers(owner.port, owner.word))) {
-    throw new StartError(
-      `PARLEY_DATA_DIR: ${directory} is in use by another Parley (process ${owner.pid}): stop it, or choose another directory`,
-    )
-  }
   const word = randomBytes(16).toString('hex')
+  const draft = `${file}.${word}`
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
     socket.end(word)
@@ -38,11 +30,45 @@ export async function takeDirectory(directory: string): Promise<() => Promise<vo
     server.listen(0, '127.0.0.1', resolve)
   })
   server.unref()
-  await writeFile(file, JSON.stringify({ port: (server.address() as AddressInfo).port, word, pid: process.pid }), { mode: 0o600 })
+  try {
+    const { port } = server.address() as AddressInfo
+    await writeFile(draft, JSON.stringify({ port, word, pid: process.pid }), { mode: 0o600 })
+    while (!(await isDone(link(draft, file), 'EEXIST'))) await dislodge(file, `${draft}.old`, directory)
+  } catch (error) {
+    server.close()
+    throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
   return async () => {
     await rm(file, { force: true })
     await new Promise((resolve) => server.close(resolve))
   }
+}
+
+/** Takes away what an owner wrote that is dead. Whoever came in between and was taken away with it is put back. */
+async function dislodge(file: string, aside: string, directory: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  const owner = ownerForm.safeParse(safeJson(text)).data
+  if (owner && (await answers(owner.port, owner.word))) {
+    throw new StartError(
+      `PARLEY_DATA_DIR: ${directory} is in use by another Parley (process ${owner.pid}): stop it, or choose another directory`,
+    )
+  }
+  if (!(await isDone(rename(file, aside), 'ENOENT'))) return
+  if ((await readFile(aside, 'utf8')) !== text) await isDone(link(aside, file), 'EEXIST')
+  await rm(aside, { force: true })
+}
+
+/** Whether a change of files was made; false where it failed for this reason. */
+async function isDone(change: Promise<void>, unless: string): Promise<boolean> {
+  return change.then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== unless) throw error
+      return false
+    },
+  )
 }
 
 function safeJson(text: string): unknown {

@@ -3,7 +3,7 @@
 // it under the closing app), and knows nothing of a server that a killed process left behind.
 
 import { execFile, spawn } from 'node:child_process'
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { arch, platform } from 'node:os'
 import path from 'node:path'
@@ -42,14 +42,14 @@ export async function startPostgres(
 ): Promise<EmbeddedPostgres> {
   const dataDirectory = path.resolve(directory)
   const binaries = await loadBinaries()
-  const runner = await chooseRunner(binaries, dataDirectory)
   const version = await readFile(path.join(dataDirectory, 'PG_VERSION'), 'utf8').catch(() => null)
   if (version !== null && version.trim() !== majorVersion) {
     throw new StartError(
       `PARLEY_DATA_DIR: ${dataDirectory} was made by Postgres ${version.trim()}, and this Parley brings Postgres ${majorVersion}: move the data with pg_dump, or choose another directory`,
     )
   }
-  if (version === null) await createCluster(binaries, runner, dataDirectory, password)
+  if (version === null) await createCluster(binaries, dataDirectory, password)
+  const runner = await chooseRunner(binaries, dataDirectory)
   await stopLeftover(dataDirectory, log)
   const port = await findFreePort()
   const server = await startServer(binaries, runner, dataDirectory, port, settings)
@@ -79,7 +79,6 @@ async function loadBinaries(): Promise<Binaries> {
  * can't reach the files (a project below /root, say) it keeps the one capability to pass through directories.
  */
 async function chooseRunner(binaries: Binaries, dataDirectory: string): Promise<Runner> {
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   await chmod(dataDirectory, 0o700)
   if (process.getuid?.() !== 0) return { prefix: [] }
   const { uid, gid } = await findPostgresUser()
@@ -121,44 +120,61 @@ async function succeeds(command: readonly string[], identity: { uid?: number; gi
   )
 }
 
-async function createCluster(binaries: Binaries, runner: Runner, dataDirectory: string, password: string): Promise<void> {
-  const passwordFile = `${dataDirectory}.password`
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-  const { prefix, ...identity } = runner
-  if (identity.uid !== undefined) await chown(passwordFile, identity.uid, identity.gid ?? 0)
-  const flags = ['--auth=scram-sha-256', '--locale=C.UTF-8', '--encoding=UTF8', '--no-instructions']
-  const [file = '', ...args] = [
-    ...prefix,
-    binaries.initdb,
-    '-D',
-    dataDirectory,
-    '-U',
-    superuser,
-    `--pwfile=${passwordFile}`,
-    ...flags,
-  ]
-  try {
-    await run(file, args, { ...identity, cwd: '/' })
-  } catch (error) {
-    // A directory that was half made would be taken for a cluster the next time.
-    await rm(dataDirectory, { recursive: true, force: true })
+/** Makes a cluster. It is made beside its place and moved there when it is whole: half a one would be taken for a cluster. */
+async function createCluster(binaries: Binaries, dataDirectory: string, password: string): Promise<void> {
+  const parent = path.dirname(dataDirectory)
+  const prefix = `${path.basename(dataDirectory)}.new-`
+  await mkdir(parent, { recursive: true })
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(prefix)) await rm(path.join(parent, name), { recursive: true, force: true })
+  }
+  await rmdir(dataDirectory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return
     throw new StartError(
-      `The embedded Postgres could not be created: ${(error as { stderr?: string }).stderr ?? String(error)}`,
+      `PARLEY_DATA_DIR: ${dataDirectory} is there and is no Postgres cluster (${error.code}): move it away, or choose another directory`,
       { cause: error },
     )
+  })
+  const draft = await mkdtemp(path.join(parent, prefix))
+  try {
+    await runInitdb(binaries, draft, password)
+    await rename(draft, dataDirectory)
   } finally {
-    await rm(passwordFile, { force: true })
+    await rm(`${draft}.password`, { force: true })
+    await rm(draft, { recursive: true, force: true })
   }
+}
+
+async function runInitdb(binaries: Binaries, directory: string, password: string): Promise<void> {
+  const { prefix, ...identity } = await chooseRunner(binaries, directory)
+  const passwordFile = `${directory}.password`
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
+  if (identity.uid !== undefined) await chown(passwordFile, identity.uid, identity.gid ?? 0)
+  const where = ['-D', directory, '-U', superuser, `--pwfile=${passwordFile}`]
+  const how = ['--auth=scram-sha-256', '--locale=C.UTF-8', '--encoding=UTF8', '--no-instructions']
+  const [file = '', ...args] = [...prefix, binaries.initdb, ...where, ...how]
+  // In a process group of its own, as the server: Ctrl-C waits until it is done, and then nothing is left half made.
+  const child = spawn(file, args, { ...identity, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said += String(chunk)
+  })
+  const code = await new Promise((resolve) => {
+    child.once('close', resolve).once('error', (error) => resolve(error.message))
+  })
+  if (code !== 0) throw new StartError(`The embedded Postgres could not be created (${code}): ${said}`)
 }
 
 /** Stops a server that still runs on the directory. The directory is ours alone (owner.ts), so whoever left it is dead. */
 async function stopLeftover(dataDirectory: string, log: Log): Promise<void> {
-  const [pidLine, directoryLine] = await readFile(path.join(dataDirectory, 'postmaster.pid'), 'utf8').then(
-    (text) => text.split('\n'),
-    () => [],
-  )
-  const pid = Number(pidLine)
-  if (!Number.isInteger(pid) || pid <= 1 || directoryLine !== dataDirectory || !(await isPostgres(pid))) return
+  const pidFile = path.join(dataDirectory, 'postmaster.pid')
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10)
+  if (!(pid > 1) || !isAlive(pid)) return
+  if (!(await isPostgresOn(dataDirectory, pid))) {
+    // Another process got its number, as is usual after a container was killed. Postgres would take it for one of its own.
+    await rm(pidFile, { force: true })
+    return
+  }
   log.info({ pid }, 'stopping the Postgres that an earlier process left behind')
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     if (!isAlive(pid)) return
@@ -168,15 +184,15 @@ async function stopLeftover(dataDirectory: string, log: Log): Promise<void> {
   if (isAlive(pid)) throw new StartError(`The Postgres of an earlier start (process ${pid}) does not stop`)
 }
 
-/** Whether a process is a Postgres: its number may have been given to another since the file was written. */
-async function isPostgres(pid: number): Promise<boolean> {
-  const { stdout } = await run('ps', ['-o', 'args=', '-p', String(pid)]).catch(() =>
+/** Whether a process is a Postgres that was started on this directory. */
+async function isPostgresOn(dataDirectory: string, pid: number): Promise<boolean> {
+  const { stdout } = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() =>
     readFile(`/proc/${pid}/cmdline`, 'utf8').then(
-      (stdout) => ({ stdout }),
+      (text) => ({ stdout: text.replaceAll('\0', ' ') }),
       () => ({ stdout: '' }),
     ),
   )
-  return stdout.includes('postgres')
+  return `${stdout.trim()} `.includes(` -D ${dataDirectory} `)
 }
 
 function isAlive(pid: number): boolean {
@@ -231,6 +247,7 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
   return {
     async stop() {
       if (exited) return
+      child.ref()
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGINT')
       await Promise.race([ended, delay(10_000, undefined, { ref: false }).then(() => child.kill('SIGQUIT'))])

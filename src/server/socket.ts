@@ -210,7 +210,7 @@ function tokenIn(parameters: Record<string, unknown> | undefined): string | null
   const entries = Object.entries(parameters ?? {}).map(([key, value]) => [key.toLowerCase(), value] as const)
   const found = new Map(entries)
   const token = found.get('accesstoken')
-  if (token != null) return typeof token === 'string' ? bearerToken(`Bearer ${token}`) : undefined
+  if (token != null && token !== '') return typeof token === 'string' ? bearerToken(`Bearer ${token}`) : undefined
   const header = found.get('authorization')
   return header == null || typeof header === 'string' ? bearerToken(header) : undefined
 }

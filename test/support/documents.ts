@@ -102,11 +102,11 @@ export const Conversations = graphql(`
 export const Snapshot = graphql(`
   query Snapshot {
     syncCursor
-    conversations(first: 100) {
+    conversations(first: 20) {
       nodes {
         id
         title
-        members(first: 100) { nodes { user { username } role } }
+        members(first: 50) { nodes { user { username } role } }
         messages(last: 100) { nodes { id seq text } }
       }
     }
