@@ -31,13 +31,18 @@ export function clientError(error: unknown, requestId: string, log: Log): GraphQ
   const failure = expected(origin)
   if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)
-  const { nodes = null, path = null, source = null, positions = null } = error instanceof GraphQLError ? error : {}
+  const told = error instanceof GraphQLError ? error : null
+  // The status and headers that Yoga wants for its own refusals (of a GET, of a body that is no operation).
+  const http = told?.extensions['http']
   return new GraphQLError(failure?.message ?? 'The server failed; the fault was logged', {
-    nodes: nodes ?? null,
-    path: path ?? null,
-    source: source ?? null,
-    positions: positions ?? null,
-    extensions: failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId },
+    nodes: told?.nodes ?? null,
+    path: told?.path ?? null,
+    source: told?.source ?? null,
+    positions: told?.positions ?? null,
+    extensions: {
+      ...(failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId }),
+      ...(http === undefined ? {} : { http }),
+    },
   })
 }
 
