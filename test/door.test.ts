@@ -179,7 +179,8 @@ describe('HTTP', () => {
       'query Q($n: Int) { conversations(first: $n) { nodes { messages(first: $n) { nodes { conversation { members(first: $n) { nodes { id } } } } } } } }'
     const headers = { authorization: `Bearer ${alice.accessToken}` }
     expect(await codeOf(await post(JSON.stringify({ query: costly, variables: { n: 100 } }), headers))).toBe('OPERATION_REFUSED')
-    expect(await codeOf(await post(JSON.stringify({ query: costly, variables: { n: 1_000_000 } }), headers))).toBe('BAD_INPUT')
+    const wide = 'query Q($n: Int) { conversations(first: $n) { nodes { id } } }'
+    expect(await codeOf(await post(JSON.stringify({ query: wide, variables: { n: 1_000_000 } }), headers))).toBe('BAD_INPUT')
     expect((await post(JSON.stringify({ query: getIntrospectionQuery() }))).status).toBe(200)
   })
 

@@ -2,7 +2,18 @@
 // cursor, and errors in their final form.
 
 import { isAsyncIterable, type Plugin, useEngine } from '@envelop/core'
-import { BREAK, type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, parse, subscribe, visit } from 'graphql'
+import {
+  BREAK,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  execute,
+  getOperationAST,
+  OperationTypeNode,
+  parse,
+  subscribe,
+  visit,
+} from 'graphql'
 import type { App } from '../app.ts'
 import { readHead } from '../journal/tables.ts'
 import type { Context } from './context.ts'
@@ -62,7 +73,8 @@ function selectsSyncCursor(document: DocumentNode): boolean {
 export function useSnapshots(app: App): Plugin<Context> {
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
-      if (!selectsSyncCursor(args.document)) return
+      const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
+      if (!isQuery || !selectsSyncCursor(args.document)) return
       setExecuteFn(async (given: ExecutionArgs) => {
         try {
           return await app.store.snapshot(async (reader) => {

@@ -34,7 +34,7 @@ export async function serve(app: App): Promise<Server> {
   const sockets = openSockets(app, guard, connections, yoga)
   let isClosing = false
 
-  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (request, response) => {
+  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
     response.setHeader('x-request-id', randomUUID())
     if (!answerHealth(request, response, () => app.journal.isFollowing() && !isClosing)) {
       Promise.resolve(yoga(request, response)).catch((error: unknown) => {
