@@ -85,7 +85,8 @@ async function chooseRunner(binaries: Binaries, dataDirectory: string): Promise<
   await chown(dataDirectory, uid, gid)
   const test = ['/bin/sh', '-c', 'test -x "$0" && test -w "$1"', binaries.postgres, dataDirectory] as const
   const identity = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups']
-  const capability = ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override']
+  // Without no_setuid_fixup access(2), which initdb asks about its own files, would not count the capability.
+  const capability = ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup']
   if (await succeeds(test, { uid, gid })) return { prefix: [], uid, gid }
   const prefix = ['setpriv', ...identity, ...capability, '--']
   if (await succeeds([...prefix, ...test], {})) return { prefix }
