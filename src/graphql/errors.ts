@@ -33,7 +33,7 @@ export function clientError(error: unknown, requestId: string, log: Log): GraphQ
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)
   const told = error instanceof GraphQLError ? error : null
   // The status and headers that Yoga wants for its own refusals (of a GET, of a body that is no operation).
-  const http = told?.extensions['http']
+  const http = told?.extensions.http
   return new GraphQLError(failure?.message ?? 'The server failed; the fault was logged', {
     nodes: told?.nodes ?? null,
     path: told?.path ?? null,

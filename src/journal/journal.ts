@@ -5,7 +5,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Config } from '../config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { readerOn } from '../store/reader.ts'
+import { type Reader, readerOn } from '../store/reader.ts'
 import type { Prisma, Store } from '../store/store.ts'
 import { Lanes } from './append.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
@@ -93,32 +93,13 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     Math.min(1_000, settings.tickIntervalMs / 4),
   )
 
-  /** Decides how a stream starts: whether the fact that its cursor names exists, in this epoch and this history (A2, A9). */
-  async function startOf(after: Cursor | null): Promise<Start> {
-    const reset = (reason: ResetReason): Start => ({ mode: 'RESET', reason, place: follower.window.head })
-    if (!after) return { mode: 'FRESH', place: follower.window.head }
-    if (after.epochKey !== follower.epochKey) return reset('OTHER_EPOCH')
-    if (after.position > follower.window.head.position) {
-      const head = await readHead(store.reader)
-      if (after.position > head.position) return reset('AHEAD_OF_JOURNAL')
-      if (!(await follower.reaches(after.position, followerPatienceMs))) {
-        throw new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
-      }
-    }
-    const remembered = follower.window.holds(after)
-    if (remembered !== undefined) return remembered ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
-    const { tag, floor } = await readTagAt(store.reader, after.position)
-    if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
-    return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
-  }
-
   return {
     send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)
       try {
-        const start = await startOf(after)
+        const start = await startOf(follower, store.reader, after)
         if (conversationId !== null && !hold.listener.everHeard(conversationId)) {
           // Perhaps this node has not seen the join yet.
           await follower.reaches((await readHead(store.reader)).position, followerPatienceMs)
@@ -146,4 +127,26 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
       await follower.close()
     },
   }
+}
+
+/**
+ * Decides how a stream starts: from its cursor, if the very fact that the cursor names exists in this epoch and history
+ * (A2). "Ahead of the journal" is for Postgres to say, never for a node that is behind (A9).
+ */
+async function startOf(follower: Follower, reader: Reader, after: Cursor | null): Promise<Start> {
+  const reset = (reason: ResetReason): Start => ({ mode: 'RESET', reason, place: follower.window.head })
+  if (!after) return { mode: 'FRESH', place: follower.window.head }
+  if (after.epochKey !== follower.epochKey) return reset('OTHER_EPOCH')
+  if (after.position > follower.window.head.position) {
+    const head = await readHead(reader)
+    if (after.position > head.position) return reset('AHEAD_OF_JOURNAL')
+    if (!(await follower.reaches(after.position, followerPatienceMs))) {
+      throw new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
+    }
+  }
+  const remembered = follower.window.holds(after)
+  if (remembered !== undefined) return remembered ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+  const { tag, floor } = await readTagAt(reader, after.position)
+  if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
+  return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
 }
