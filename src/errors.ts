@@ -16,7 +16,8 @@ export const errorCodes = {
   IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
   LIMIT_EXCEEDED: 'The action would exceed a limit of this server; `argument` names what is too large.',
   RATE_LIMITED: 'Too many attempts at once: try again after `retryAfterMs`.',
-  UNAVAILABLE: 'The server cannot do this at the moment; a repeat with the same input is safe.',
+  UNAVAILABLE:
+    'The server cannot do this at the moment: try again. Where it could not see whether the action was done, sendMessage is safe to repeat as it is; of others read the state first.',
   OPERATION_REFUSED: 'The document is too large, too deep, too costly, or not valid for this schema.',
   INTERNAL: 'A fault of the server. It was logged with the `requestId` that is beside this code.',
 } as const

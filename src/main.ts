@@ -25,7 +25,9 @@ async function start(): Promise<void> {
   const server = await serve(app)
   closers.push(server.close)
   say(`Parley is ready.`)
-  say(`  GraphQL and GraphiQL  http://${hostOf(server.host)}:${server.port}/graphql`)
+  say(
+    `  ${config.isProduction ? 'GraphQL             ' : 'GraphQL and GraphiQL'}  http://${hostOf(server.host)}:${server.port}/graphql`,
+  )
   say(`  Subscriptions         ws://${hostOf(server.host)}:${server.port}/graphql (graphql-transport-ws)`)
   if (config.isSeeded) {
     say(`  Log in as ${people.map(({ username }) => username).join(', ')}; the password is "${password}".`)

@@ -193,7 +193,7 @@ describe('tokens', () => {
   })
 
   test('one that has expired is refused with TOKEN_EXPIRED, and its socket closed with 4602', async () => {
-    const short = await openNode({ PARLEY_ACCESS_TOKEN_TTL_S: '1' })
+    const short = await openNode({ PARLEY_ACCESS_TOKEN_TTL_S: '3' })
     const device = await signUp(short, 'Rita')
     const stream = device.events()
     expect(await stream.ending()).toMatchObject({ code: 4602 })

@@ -22,7 +22,7 @@ type Frame = { type: string; id?: string; payload?: unknown }
 async function open(headers: Record<string, string> = {}) {
   const socket = new WebSocket(node.socketUrl, 'graphql-transport-ws', { headers })
   const frames: Frame[] = []
-  let wake = () => undefined as void
+  let wake: () => void = () => undefined
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
   })

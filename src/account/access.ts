@@ -4,6 +4,7 @@ import { batched, by } from '../graphql/loader.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
+import { normaliseUsername, usernameForm } from './username.ts'
 
 /** A user's public face. */
 export type UserRow = { readonly id: number; readonly username: string; readonly displayName: string; readonly createdAt: Date }
@@ -36,8 +37,10 @@ export const findUser = batched(async ({ reader }, ids: readonly number[]) =>
   by(await reader.rows(usersByIds, [ids]), (user) => user.id),
 )
 
-/** A user by username, in the form that usernames are stored in; null for none. */
-export async function findUserByUsername(reader: Reader, username: string): Promise<UserRow | null> {
+/** A user by username, in whatever case and form it was typed; null for none. */
+export async function findUserByUsername(reader: Reader, typed: string): Promise<UserRow | null> {
+  const username = normaliseUsername(typed)
+  if (!usernameForm.test(username)) return null
   const [user] = await reader.rows(userByUsername, [username])
   return user ?? null
 }

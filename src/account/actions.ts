@@ -5,6 +5,7 @@ import { notFound, ParleyError } from '../errors.ts'
 import type { Viewer } from '../viewer.ts'
 import { sessionRevoked } from './events.ts'
 import { hashPassword, verifyPassword } from './password.ts'
+import { usernameForm } from './username.ts'
 
 /** An account with its first device. The door has checked the form. */
 export type SignUp = { username: string; password: string; displayName: string; deviceName: string }
@@ -32,7 +33,7 @@ export async function signUp({ username, password, displayName, deviceName }: Si
 
 /** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not there is such an account. */
 export async function logIn({ username, password, deviceName }: LogIn, app: App): Promise<Credentials> {
-  const user = await app.store.prisma.user.findUnique({ where: { username } })
+  const user = usernameForm.test(username) ? await app.store.prisma.user.findUnique({ where: { username } }) : null
   if (!(await verifyPassword(user?.passwordHash ?? null, password)) || !user) {
     throw new ParleyError('INVALID_CREDENTIALS', 'There is no such account, or the password is wrong')
   }

@@ -41,12 +41,21 @@ export async function openGuard(app: App): Promise<Guard> {
   const listeners: ((sessionId: number) => void)[] = []
   let unwritten = new Set<number>()
 
+  function revoke(sessionId: number): void {
+    revoked.set(sessionId, true)
+    for (const listener of listeners) listener(sessionId)
+  }
+  async function readRevoked(): Promise<void> {
+    const rows = await app.store.reader.rows(revokedLately, [new Date(Date.now() - tokenLifeMs)])
+    for (const { id } of rows) if (!revoked.has(id)) revoke(id)
+  }
   app.journal.onFact((fact) => {
-    if (fact.kind !== factKinds.SessionRevoked || fact.subjectId === null) return
-    revoked.set(fact.subjectId, true)
-    for (const listener of listeners) listener(fact.subjectId)
+    if (fact.kind === factKinds.SessionRevoked && fact.subjectId !== null) revoke(fact.subjectId)
   })
-  for (const { id } of await app.store.reader.rows(revokedLately, [new Date(Date.now() - tokenLifeMs)])) revoked.set(id, true)
+  app.journal.onRestart(() => {
+    readRevoked().catch((error: unknown) => app.log.error({ err: error }, 'the sessions that were ended could not be read'))
+  })
+  await readRevoked()
 
   async function flush(): Promise<void> {
     if (unwritten.size === 0) return

@@ -5,7 +5,7 @@ import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
-import { displayNameMax, findUsernameIn } from './username.ts'
+import { findDisplayNameIn, findUsernameIn } from './username.ts'
 
 const attemptsMax = 5
 
@@ -35,7 +35,7 @@ async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<numbe
     if (known) return Number(known.id)
     const wanted = findUsernameIn(claims.preferred_username)
     const username = wanted && attempt === 1 ? wanted : `${(wanted ?? 'user').slice(0, 22)}-${randomInt(1e8, 1e9)}`
-    const displayName = claims.name?.trim().slice(0, displayNameMax) || username
+    const displayName = findDisplayNameIn(claims.name) ?? username
     try {
       const user = await app.store.prisma.user.create({ data: { username, displayName, issuer, subject: claims.sub } })
       return Number(user.id)

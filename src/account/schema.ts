@@ -77,7 +77,7 @@ builder.queryFields((t) => ({
     args: { username: t.arg.string({ description: 'In any case and with compatibility forms; compared normalised.' }) },
     resolve: (_root, args, context) => {
       requireViewer(context)
-      return findUserByUsername(context.reader, normaliseUsername(args.username))
+      return findUserByUsername(context.reader, args.username)
     },
   }),
   sessions: t.field({

@@ -17,3 +17,14 @@ export function findUsernameIn(claim: string | undefined): string | null {
   const candidate = normaliseUsername(claim?.split('@')[0] ?? '')
   return usernameForm.test(candidate) ? candidate : null
 }
+
+/** The display name that a claim of an identity provider suggests, made to fit; null where nothing is left of it. */
+export function findDisplayNameIn(claim: string | undefined): string | null {
+  const characters = [
+    ...(claim ?? '')
+      .toWellFormed()
+      .replaceAll(/\p{Cc}+/gu, ' ')
+      .trim(),
+  ]
+  return characters.slice(0, displayNameMax).join('') || null
+}

@@ -15,6 +15,7 @@ import {
   visit,
 } from 'graphql'
 import type { App } from '../app.ts'
+import { closeCodes } from '../errors.ts'
 import { readHead } from '../journal/tables.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
@@ -41,7 +42,15 @@ export function useClientErrors(app: App): Plugin<Context> {
     onSubscribe: ({ args }) => ({
       onSubscribeResult({ result, setResult }) {
         if (!isAsyncIterable(result)) return setResult(told(result, args.contextValue))
-        return { onNext: (next) => next.setResult(told(next.result, args.contextValue)) }
+        return {
+          onNext(next) {
+            const result = told(next.result, args.contextValue)
+            next.setResult(result)
+            // An event that cannot be shown at the moment is not skipped: the client comes again, from the cursor before it.
+            const isOutage = result.errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')
+            if (isOutage) args.contextValue.endConnection(closeCodes.RESUME, 'An event could not be shown')
+          },
+        }
       },
     }),
   }
@@ -74,7 +83,8 @@ export function useSnapshots(app: App): Plugin<Context> {
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
-      if (!isQuery || !selectsSyncCursor(args.document)) return
+      // Nobody needs no snapshot: the field itself refuses.
+      if (!isQuery || !args.contextValue.caller.viewer || !selectsSyncCursor(args.document)) return
       setExecuteFn(async (given: ExecutionArgs) => {
         try {
           return await app.store.snapshot(async (reader) => {

@@ -46,7 +46,7 @@ export class Lanes {
   }
 
   /**
-   * Appends one input. Resolves with its outcome once that is committed and this node's follower has its facts.
+   * Appends one input. Resolves with its outcome once that is committed; what it appended anew, this node's follower has.
    * `bytes` is what the input adds to a batch, roughly.
    * @throws ParleyError UNAVAILABLE when the queue is full, or Postgres gave no answer within 10 s.
    */
@@ -71,7 +71,7 @@ export class Lanes {
     })
   }
 
-  /** Refuses new inputs, lets what is in flight end, and refuses what still waits. */
+  /** Refuses new inputs, and lets those that wait be appended, within the time that each of them has. */
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()))
   }
@@ -199,14 +199,16 @@ class Lane {
     const now = Date.now()
     const [expired, alive] = [items.filter((i) => i.deadline <= now), items.filter((i) => i.deadline > now)]
     for (const item of expired) item.reject(unavailable('The database gave no answer in time', 1_000))
-    for (const queue of this.#queues.values()) {
-      while (queue[0] && queue[0].deadline <= now) {
-        const item = queue.shift()
-        if (!item) break
+    for (const [sender, queue] of this.#queues) {
+      const late = queue.filter((item) => item.deadline <= now)
+      for (const item of late) {
         this.#inputs -= 1
         this.#bytes -= item.bytes
         item.reject(unavailable('The database gave no answer in time', 1_000))
       }
+      // Items wait in the order in which they came, so the late ones are the first.
+      queue.splice(0, late.length)
+      if (queue.length === 0) this.#queues.delete(sender)
     }
     return alive
   }

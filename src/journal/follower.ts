@@ -24,6 +24,8 @@ const pollMs = 250
 const gapMs = 20
 const heldMax = 1_000
 const readMax = 2_000
+/** Facts in one message of the bus: with the longest texts that travel some 256 KiB, of which Redis can hold many. */
+const publishedMax = 200
 /** A message with a longer text does not travel with its fact; who shows it reads it. */
 const travellingTextMax = 4_096
 
@@ -45,6 +47,7 @@ export class Follower {
   #isClosed = false
   #lastContactAt = 0
   readonly #observers: ((fact: Fact) => void)[] = []
+  readonly #restartListeners: (() => void)[] = []
   readonly #waiting = new Set<() => void>()
 
   constructor(reader: Reader, bus: Bus, hub: Hub, limits: WindowLimits, log: Log) {
@@ -75,6 +78,11 @@ export class Follower {
     this.#observers.push(observer)
   }
 
+  /** Calls `listener` when facts had to be skipped: when this node fell too far behind, or the journal has another history. */
+  onRestart(listener: () => void): void {
+    this.#restartListeners.push(listener)
+  }
+
   /** Starts to follow from the journal's head. */
   async open(): Promise<void> {
     await this.#begin(await readHead(this.#reader))
@@ -94,7 +102,14 @@ export class Follower {
   /** Takes a batch of this node's own appends: it is applied here at once, and told to the other nodes. */
   announce(batch: Batch): void {
     this.offer(batch)
-    this.#bus.publish(this.#topic, { ...batch, messages: batch.messages.filter((m) => m.text.length <= travellingTextMax) })
+    let { previousTag } = batch
+    for (let from = 0; from < batch.facts.length; from += publishedMax) {
+      const facts = batch.facts.slice(from, from + publishedMax)
+      const [first, last] = [facts[0]?.position ?? 0, facts.at(-1) ?? { position: 0, tag: 0 }]
+      const messages = batch.messages.filter((m) => m.id >= first && m.id <= last.position && m.text.length <= travellingTextMax)
+      this.#bus.publish(this.#topic, { previousTag, facts, messages } satisfies Batch)
+      previousTag = last.tag
+    }
   }
 
   /** Takes a batch from anywhere: applies it, holds it until the gap before it is closed, or drops it as known. */
@@ -109,7 +124,8 @@ export class Follower {
     }
     const known = batch.facts.findLast((fact) => fact.position <= head.position)
     const before = known ?? { position: first.position - 1, tag: batch.previousTag }
-    if (this.#window.holds(before) === false) {
+    // The tag 0 is that of a journal whose facts are all trimmed: it says nothing.
+    if (before.tag !== 0 && this.#window.holds(before) === false) {
       // Somebody is in another history. Postgres says who.
       this.#log.warn({ position: before.position }, 'a batch of facts does not fit this journal')
       this.#armGap()
@@ -223,6 +239,7 @@ export class Follower {
     this.#log.error({ head: this.#window.head }, reason)
     await this.#begin(await readHead(this.#reader))
     this.#hub.abandonAll(reason)
+    for (const listener of this.#restartListeners) listener()
   }
 
   /** Forgets everything and goes on from this head; hears the topic of its epoch. */
@@ -249,7 +266,7 @@ export class Follower {
         const isBehind = head.position > this.#window.head.position
         const isElsewhere =
           head.position < from.position ||
-          (head.position === from.position && head.tag !== from.tag) ||
+          (head.position === from.position && head.tag !== from.tag && head.tag !== 0) ||
           epochKeyOf(head.epoch) !== this.#epochKey
         if (isBehind || isElsewhere) this.#armGap()
       })

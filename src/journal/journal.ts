@@ -54,6 +54,8 @@ export type Journal = {
   message(id: number): MessageRow | undefined
   /** Calls `observer` for each fact that this node sees, in order. */
   onFact(observer: (fact: Fact) => void): void
+  /** Calls `listener` when this node had to skip facts (too far behind, or another history): what was known by them is stale. */
+  onRestart(listener: () => void): void
   /** How many streams are open on this node. */
   streamCount(): number
   /** Whether this node follows the journal: Postgres answered within the last 5 s. */
@@ -118,6 +120,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     head: () => follower.window.head,
     message: (id) => follower.window.message(id),
     onFact: (observer) => follower.onFact(observer),
+    onRestart: (listener) => follower.onRestart(listener),
     streamCount: () => hub.streamCount,
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
@@ -144,8 +147,7 @@ async function startOf(follower: Follower, reader: Reader, after: Cursor | null)
       throw new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
     }
   }
-  const remembered = follower.window.holds(after)
-  if (remembered !== undefined) return remembered ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+  if (follower.window.holds(after)) return { mode: 'RESUMED', place: after }
   const { tag, floor } = await readTagAt(reader, after.position)
   if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
   return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')

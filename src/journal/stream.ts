@@ -219,6 +219,7 @@ export class Stream implements Wakeable {
     if (page.floor > from) {
       const place = this.#source.window().head
       this.#position = place.position
+      this.#replayed = 0
       return { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place }
     }
     this.#page = page.facts

@@ -44,7 +44,7 @@ export class Writer {
    * Runs `work` in a READ COMMITTED transaction, commits it with its facts numbered, and brings them to this node's
    * follower. Lock rows in this order: conversation, then members by id; with FOR NO KEY UPDATE. A deadlock is tried again.
    * @throws ParleyError NOT_FOUND where an actor of a fact left the conversation meanwhile; UNAVAILABLE where Postgres failed
-   *   and nothing was written; whatever `work` throws, with nothing written.
+   *   and nothing was written, as far as could be seen within 2 s; whatever `work` throws, with nothing written.
    */
   async write<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>> {
     for (let attempt = 1; ; attempt += 1) {

@@ -18,6 +18,11 @@ const majorVersion = '18'
 const database = 'parley'
 const superuser = 'parley'
 const startMs = 30_000
+const stopSteps = [
+  ['SIGTERM', 1_000],
+  ['SIGINT', 10_000],
+  ['SIGQUIT', 0],
+] as const
 
 type Binaries = { readonly initdb: string; readonly postgres: string }
 /** How a command is run: as ourselves, or where that is root, as a user that Postgres accepts. */
@@ -250,8 +255,12 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
       if (exited) return
       child.ref()
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGINT')
-      await Promise.race([ended, delay(10_000, undefined, { ref: false }).then(() => child.kill('SIGQUIT'))])
+      // First it waits for our connections, whose ends are still on their way; then it ends those of others.
+      for (const [signal, patienceMs] of stopSteps) {
+        child.kill(signal)
+        await Promise.race([ended, delay(patienceMs, undefined, { ref: false })])
+        if (exited) return
+      }
       await ended
     },
   }

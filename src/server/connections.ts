@@ -22,6 +22,9 @@ export type Connections = {
   close(): void
 }
 
+/** Time for the answer to a logOut that came over the very socket that it ends. */
+const revocationMs = 100
+
 /** Opens the register. */
 export function openConnections(): Connections {
   const bySession = new Map<number, Set<Connection>>()
@@ -45,9 +48,11 @@ export function openConnections(): Connections {
       if (connections?.size === 0) bySession.delete(connection.sessionId)
     },
     revoke(sessionId) {
-      for (const connection of [...(bySession.get(sessionId) ?? [])]) {
-        connection.end(closeCodes.SESSION_REVOKED, 'The session was ended')
-      }
+      setTimeout(() => {
+        for (const connection of [...(bySession.get(sessionId) ?? [])]) {
+          connection.end(closeCodes.SESSION_REVOKED, 'The session was ended')
+        }
+      }, revocationMs)
     },
     close() {
       clearInterval(sweep)

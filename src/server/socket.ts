@@ -53,7 +53,7 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
     connectionInitWaitTimeout: initMs,
     onConnect: (context) => connect(context, guard, connections),
     onSubscribe: ({ extra, subscriptions }, id, payload) =>
-      prepare(extra, Object.keys(subscriptions).length, id, payload, { app, guard, yoga }),
+      prepare(extra, Object.keys(subscriptions).length, id, payload, { app, guard, yoga, connections }),
     onOperation(context, id) {
       context.extra.starting.delete(id)
     },
@@ -130,14 +130,20 @@ function adapt(socket: WebSocket, app: App): ProtocolSocket {
   }
 }
 
-type Pipeline = { readonly app: App; readonly guard: Guard; readonly yoga: Yoga }
+type Pipeline = { readonly app: App; readonly guard: Guard; readonly yoga: Yoga; readonly connections: Connections }
 
 /**
  * Prepares an operation: parses and validates it in Yoga's pipeline and makes its context.
  * @param active how many operations the socket has, this one included
  * @returns what to execute, or the errors to answer with. The socket stays open, also for a document that does not parse.
  */
-async function prepare(extra: Extra, active: number, id: string, payload: SubscribePayload, { app, guard, yoga }: Pipeline) {
+async function prepare(
+  extra: Extra,
+  active: number,
+  id: string,
+  payload: SubscribePayload,
+  { app, guard, yoga, connections }: Pipeline,
+) {
   const requestId = randomUUID()
   const refuse = (...errors: unknown[]) => errors.map((error) => clientError(error, requestId, app.log))
   if (extra.starting.has(id)) {
@@ -153,6 +159,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   }
   extra.starting.add(id)
   try {
+    if (!extra.call.admission) await admitByHeaders(extra, payload, guard, connections)
     const { call, socket } = extra
     if (call.admission) guard.noteUse(call.admission.viewer.sessionId)
     const endConnection = (code: number, reason: string) => socket.close(code, reason)
@@ -173,6 +180,24 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   }
 }
 
+/** GraphiQL sends its headers with each operation, in `extensions.headers`, and nothing when it connects. */
+async function admitByHeaders(extra: Extra, payload: SubscribePayload, guard: Guard, connections: Connections): Promise<void> {
+  const headers = payload.extensions?.headers
+  if (typeof headers !== 'object' || headers === null) return
+  admit(extra, await identify(guard, tokenIn(headers as Record<string, unknown>)), connections)
+}
+
+/** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open. */
+function admit(extra: Extra, call: Call, connections: Connections): void {
+  const { socket } = extra
+  extra.call = call
+  const { admission } = call
+  if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
+  const { viewer, expiresAt } = admission
+  extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => socket.close(code, reason) }
+  connections.add(extra.connection)
+}
+
 /** Frees an operation id that was reserved while its operation started, and hands on why it did not. */
 function released<T>(extra: Extra, id: string, answer: T): T {
   extra.starting.delete(id)
@@ -183,7 +208,7 @@ function released<T>(extra: Extra, id: string, answer: T): T {
 async function connect({ extra, connectionParams }: Protocol, guard: Guard, connections: Connections): Promise<boolean> {
   const { socket } = extra
   const call = await identify(guard, tokenIn(connectionParams))
-  const { caller, admission } = call
+  const { caller } = call
   if (!caller.viewer && caller.refusal) {
     const code = {
       TOKEN_EXPIRED: closeCodes.TOKEN_EXPIRED,
@@ -193,18 +218,13 @@ async function connect({ extra, connectionParams }: Protocol, guard: Guard, conn
     socket.close(code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
     return false
   }
-  extra.call = call
-  if (admission && socket.readyState === socket.OPEN) {
-    const { viewer, expiresAt } = admission
-    extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => socket.close(code, reason) }
-    connections.add(extra.connection)
-  }
+  admit(extra, call, connections)
   return true
 }
 
 /**
- * The token in the parameters of a connection: `accessToken`, or `authorization` as a header would have it (GraphiQL sends
- * its headers this way). Null for none, undefined for one of another form.
+ * The token in the parameters of a connection: `accessToken`, or `authorization` as a header would have it. Null for none,
+ * undefined for one of another form.
  */
 function tokenIn(parameters: Record<string, unknown> | undefined): string | null | undefined {
   const entries = Object.entries(parameters ?? {}).map(([key, value]) => [key.toLowerCase(), value] as const)

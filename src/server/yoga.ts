@@ -14,7 +14,7 @@ import { useClientErrors, useReferenceEngine, useSnapshots } from '../graphql/ex
 import { schema } from '../schema.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
-import { graphiqlOptions } from './graphiql.ts'
+import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
 
 const bodyBytesMax = 262_144
 
@@ -41,8 +41,7 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
       return isListed ? { origin, credentials: false, maxAge: 600 } : false
     },
     graphiql: app.config.isProduction ? false : graphiqlOptions,
-    // 9 MB, and only for those who open the page.
-    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
+    renderGraphiQL,
     maskedErrors: {
       maskError: (error) =>
         error instanceof GraphQLError && String(error.extensions.code) in errorCodes
@@ -93,11 +92,13 @@ function useOpenEventStreams(
 ): Plugin<Context & Partial<{ res: ServerResponse; req: IncomingMessage }>> {
   return {
     async onSubscribe({ args }) {
-      const { res, req, endConnection } = args.contextValue
-      const token = bearerToken(req?.headers.authorization)
-      if (!res || !token) return
-      const { admission } = await identify(guard, token)
-      if (!admission) return
+      const { res, req, caller, endConnection } = args.contextValue
+      if (!res || !caller.viewer) return
+      const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
+      if (!admission) {
+        res.destroy() // ended since the request began
+        return
+      }
       const connection: Connection = { sessionId: admission.viewer.sessionId, expiresAt: admission.expiresAt, end: endConnection }
       connections.add(connection)
       res.once('close', () => connections.remove(connection))

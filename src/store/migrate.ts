@@ -18,10 +18,12 @@ const history = `create table if not exists _prisma_migrations(
   logs text, rolled_back_at timestamptz, started_at timestamptz not null default now(), applied_steps_count integer not null default 0)`
 
 /**
- * Time-outs of the server's side, set on the role in this database because a pooler drops start-up options. They bound how
- * long a stopped or vanished node can hold a lock (docs/architecture.md, "What bounds the lock").
+ * Settings of our connections, made on the role in this database because a pooler drops start-up options. The time-outs bound
+ * how long a stopped or vanished node can hold a lock (docs/architecture.md, "What bounds the lock").
  */
 const roleSettings: readonly (readonly [name: string, value: string, since: number])[] = [
+  // The journal is appended to in READ COMMITTED only, whatever the database's own default is.
+  ['default_transaction_isolation', 'read committed', 0],
   ['idle_in_transaction_session_timeout', '2s', 0],
   ['statement_timeout', '10s', 0],
   ['tcp_user_timeout', '5s', 0],
@@ -40,12 +42,14 @@ export async function migrate(databaseUrl: string, log: Log): Promise<void> {
     await client.connect().catch((error: unknown) => {
       throw cannotConnect(databaseUrl, error)
     })
-    await requireVersion(client)
-    await client.query("set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = '60s'")
-    await client.query('select pg_advisory_lock(7021, 2)')
+    await requireFitness(client)
+    await liftTimeouts(client)
+    await client.query('select pg_advisory_lock(7021, 2)').catch((error: unknown) => {
+      throw new StartError('Another node has been migrating this database for over a minute: wait for it', { cause: error })
+    })
     await client.query(history)
     await applyMissing(client, log)
-    await setRoleTimeouts(client)
+    await applyRoleSettings(client)
   } finally {
     await client.end().catch(() => undefined)
   }
@@ -63,11 +67,24 @@ function cannotConnect(databaseUrl: string, error: unknown): StartError {
   return new StartError(`DATABASE_URL: ${because}`, { cause: error })
 }
 
-async function requireVersion(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ server_version_num: string }>('show server_version_num')
-  const version = Number(rows[0]?.server_version_num)
+/** What Parley needs of a Postgres: 15 or newer, and commits that are on disk when they are answered (D1). */
+async function requireFitness(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ version: number; commit: string }>(
+    "select current_setting('server_version_num')::int as version, current_setting('synchronous_commit') as commit",
+  )
+  const { version = 0, commit } = rows[0] ?? {}
   if (version < 150_000)
     throw new StartError(`DATABASE_URL: Postgres 15 or newer is needed, this is ${Math.floor(version / 10_000)}`)
+  if (commit === 'off') {
+    throw new StartError('DATABASE_URL: synchronous_commit is off there, so what was acknowledged could be lost: turn it on')
+  }
+}
+
+/** A migration takes as long as it takes; only the wait for a lock has a limit. */
+async function liftTimeouts(client: pg.Client): Promise<void> {
+  const names = ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']
+  await client.query("select set_config(name, '0', false) from pg_settings where name = any($1)", [names])
+  await client.query("set lock_timeout = '60s'")
 }
 
 async function applyMissing(client: pg.Client, log: Log): Promise<void> {
@@ -111,7 +128,7 @@ async function applyOne(client: pg.Client, name: string, sql: string, checksum: 
   }
 }
 
-async function setRoleTimeouts(client: pg.Client): Promise<void> {
+async function applyRoleSettings(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ database: string; version: number; settings: string[] }>(
     `select current_database() as database, current_setting('server_version_num')::int as version,
        coalesce((select setconfig from pg_db_role_setting where setrole = (select oid from pg_roles where rolname = current_user)

@@ -37,7 +37,7 @@ function open(create: () => Ends): Ends {
 /** Hears a topic, and waits for messages. */
 async function hear(bus: Bus, topic: string) {
   const heard: unknown[] = []
-  let wake = () => undefined as void
+  let wake: () => void = () => undefined
   const unsubscribe = await bus.subscribe(topic, (message) => {
     heard.push(message)
     wake()

@@ -65,7 +65,7 @@ export function configOf(environment: Environment): Config {
 
 /** Opens a node, on a fresh database where none is given. With `REDIS_URL` it shares its bus with other nodes. */
 export async function openNode(environment: Environment = {}): Promise<Node> {
-  const databaseUrl = environment['DATABASE_URL'] ?? (await createDatabase())
+  const databaseUrl = environment.DATABASE_URL ?? (await createDatabase())
   const config = configOf({ ...environment, DATABASE_URL: databaseUrl })
   const app = await openApp(config, databaseUrl, tokenSecret, openLog(config.logLevel, 'test'))
   let server: Server

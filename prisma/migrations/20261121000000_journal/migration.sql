@@ -219,7 +219,8 @@ begin
                         where conversation_id = i.c and user_id = i.s and to_position is null limit 1) a on true;
   for i in 1..n loop
     if positions[i] is not null then statuses[i] := case when same[i] then 1 else 2 end;
-    elsif copy_of[i] < i then statuses[i] := case statuses[copy_of[i]] when 0 then 1 else statuses[copy_of[i]] end;
+    elsif copy_of[i] < i then   -- as it would be if it came alone, after the ones before it
+      statuses[i] := case when statuses[copy_of[i]] = 0 then 1 when taken[key_at[i]] then 2 else statuses[copy_of[i]] end;
     elsif taken[key_at[i]] then statuses[i] := 2;
     elsif not member[i] then statuses[i] := 3;
     else

@@ -1,0 +1,241 @@
+// The two kinds of tables (A1), what the lock asks of its transactions (A7), and that a rare write is judged at its
+// position and not before (A8).
+
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { ParleyError } from '../../src/errors.ts'
+import { parseId } from '../../src/id.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import * as documents from '../support/documents.ts'
+import { type Node, openNode } from '../support/node.ts'
+import { connectAs, createGroup, createJournal, createUsers, eventually, input, request, row, sendBatch } from './ground.ts'
+
+/** The S tables. Every other table is taken for a J table: a new one is either kept by the rules below or named here. */
+const sTables = ['_prisma_migrations', 'conversation', 'journal_request', 'member', 'session', 'user']
+/** J tables that no traffic writes: `journal` changes by trimming, and by hand. */
+const stillTables = ['journal']
+
+async function jTables(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+       and relname <> all($1) order by relname`,
+    [sTables],
+  )
+  return rows.map(({ name }) => name)
+}
+
+/** Makes every statement that writes a J table fail where its backend does not hold the journal's lock; counts them. */
+async function guardTables(client: pg.Client): Promise<string[]> {
+  const tables = await jTables(client)
+  await client.query(`
+    create sequence guarded_writes;
+    create function require_journal_lock() returns trigger language plpgsql as $$ begin
+      perform nextval('guarded_writes');
+      if not exists (select 1 from pg_locks where pid = pg_backend_pid() and locktype = 'advisory' and granted
+          and mode = 'ExclusiveLock' and classid = 7021 and objid = 1 and objsubid = 2
+          and database = (select oid from pg_database where datname = current_database())) then
+        raise exception '% of % without the lock of the journal', tg_op, tg_table_name;
+      end if;
+      return null;
+    end $$;`)
+  for (const table of tables) {
+    await client.query(`create trigger require_journal_lock before insert or update or delete or truncate on "${table}"
+      for each statement execute function require_journal_lock()`)
+  }
+  return tables
+}
+
+/** All that people do, through the door. */
+async function traffic(node: Node): Promise<void> {
+  const [alice, bob, carol, dan] = await signUpAll(node, 'Alice', 'Bob', 'Carol', 'Dan')
+  if (!alice || !bob || !carol || !dan) throw new Error('nobody came')
+  const direct = await alice.direct(bob)
+  const group = await alice.group('Everybody', bob, carol)
+  const key = '11111111-2222-4333-8444-555555555555'
+  for (const conversationId of [direct, group]) await Promise.all([alice, bob].map((who) => who.send(conversationId, 'hello')))
+  for (let i = 0; i < 2; i += 1) await carol.send(group, 'once', key)
+  expect((await carol.refused(documents.SendMessage, send(group, 'other', key))).extensions.code).toBe('IDEMPOTENCY_CONFLICT')
+  expect((await dan.refused(documents.SendMessage, send(group, 'a stranger'))).extensions.code).toBe('NOT_FOUND')
+  await alice.run(documents.AddMembers, { input: { conversationId: group, userIds: [dan.userId] } })
+  await alice.run(documents.RemoveMember, { input: { conversationId: group, userId: bob.userId } })
+  await dan.send(group, 'now I may')
+  await alice.run(documents.LeaveConversation, { input: { conversationId: group } })
+  const other = await bob.another()
+  await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
+  await bob.run(documents.LogOut, {})
+}
+
+function send(conversationId: string, text: string, clientMessageId = randomUUID()) {
+  return { input: { conversationId, text, clientMessageId } }
+}
+
+test('A1 every write to a J table happens under the lock of the journal', async () => {
+  const node = await openNode()
+  const client = await connectAs(node.databaseUrl, 'test tables')
+  const tables = await guardTables(client)
+  expect(tables).toEqual(expect.arrayContaining(['audience', 'conversation_head', 'fact', 'journal', 'message']))
+  await expect(client.query('update audience set to_position = 1')).rejects.toThrow('without the lock of the journal')
+  await expect(client.query('delete from fact')).rejects.toThrow('without the lock of the journal')
+  await traffic(node)
+  const { writes } = await row<{ writes: number }>(client, 'select last_value as writes from guarded_writes')
+  expect(writes).toBeGreaterThan(40)
+  for (const table of tables.filter((name) => !stillTables.includes(name))) {
+    expect((await client.query(`select 1 from "${table}" limit 1`)).rowCount, `rows of ${table}`).toBe(1)
+  }
+  expect(await row(client, 'select count(*) as left from journal_request')).toEqual({ left: 0 })
+})
+
+test('A1 no foreign key leads into a J table or out of one, and nothing is deferrable but the trigger that numbers', async () => {
+  const client = await connectAs(await createJournal(), 'test tables')
+  const keys = await client.query(
+    `select conname, conrelid::regclass::text as table from pg_constraint
+      where contype = 'f' and (conrelid = any($1::text[]::regclass[]) or confrelid = any($1::text[]::regclass[]))`,
+    [(await jTables(client)).map((name) => `"${name}"`)],
+  )
+  expect(keys.rows).toEqual([])
+  const deferrable = await client.query(
+    `select conname as name from pg_constraint where condeferrable
+     union select tgname from pg_trigger where tgdeferrable
+     union select indexrelid::regclass::text from pg_index where not indimmediate`,
+  )
+  expect(deferrable.rows).toEqual([{ name: 'journal_number' }])
+  const triggers = await client.query(
+    'select tgname from pg_trigger where not tgisinternal and tgrelid = any($1::text[]::regclass[])',
+    [(await jTables(client)).map((name) => `"${name}"`)],
+  )
+  expect(triggers.rows).toEqual([])
+})
+
+test('A7 the lock refuses every isolation but READ COMMITTED, and so do sends and rare writes', async () => {
+  const client = await connectAs(await createJournal(), 'test tables')
+  await createUsers(client, [100])
+  await createGroup(client, 1, [100])
+  const act = {
+    'the lock': () => client.query('select journal_lock()'),
+    'a send': () =>
+      client.query(`select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''])`),
+    'a rare write': async () => {
+      await request(client, [{ kind: 5, conversation_id: 1, actor_id: 100, subject_id: 100 }])
+      await client.query('commit')
+    },
+  }
+  const before = await row(client, 'select count(*) as facts from fact')
+  for (const level of ['repeatable read', 'serializable']) {
+    for (const [what, run] of Object.entries(act)) {
+      await client.query(`begin isolation level ${level}`)
+      await expect(run(), `${what} in ${level}`).rejects.toMatchObject({ code: '25001' })
+      await client.query('rollback')
+    }
+  }
+  expect(await row(client, 'select count(*) as facts from fact')).toEqual(before)
+  for (const run of Object.values(act)) {
+    await client.query('begin isolation level read committed')
+    await run()
+    await client.query('commit')
+  }
+})
+
+test('A7 functions that lock are VOLATILE, so that what they look at after the lock is what is committed then', async () => {
+  const client = await connectAs(await createJournal(), 'test tables')
+  const { rows } = await client.query<{ name: string; volatility: string }>(
+    `select proname as name, provolatile as volatility from pg_proc
+      where pronamespace = 'public'::regnamespace and proname like 'journal%' and prokind = 'f'`,
+  )
+  expect(rows.length).toBeGreaterThan(3)
+  for (const { name, volatility } of rows) expect(volatility, name).toBe('v')
+})
+
+test('A7 a send that waited for the lock sees the removal that was committed meanwhile', async () => {
+  const databaseUrl = await createJournal()
+  const [client, other] = [await connectAs(databaseUrl, 'test tables'), await connectAs(databaseUrl, 'test tables waits')]
+  await createUsers(client, [100, 101])
+  await createGroup(client, 1, [100, 101])
+  await client.query('begin')
+  await request(client, [{ kind: 4, conversation_id: 1, actor_id: 100, subject_id: 101, audience_change: -1 }])
+  await client.query('set constraints journal_number immediate') // numbered, and the lock is held until COMMIT
+  const answer = sendBatch(other, [input(1, 101, 'too late')])
+  await waitsForLock(client, 'test tables waits')
+  await client.query('commit')
+  expect((await answer).statuses).toEqual([3])
+})
+
+async function waitsForLock(client: pg.Client, applicationName: string): Promise<void> {
+  const text = `select 1 from pg_stat_activity where datname = current_database() and application_name = $1
+    and wait_event_type = 'Lock' and wait_event = 'advisory'`
+  const isWaiting = async () => (await client.query(text, [applicationName])).rowCount === 1
+  await eventually(`${applicationName} waits for the lock`, isWaiting, 1_500)
+}
+
+test('A7 a database whose default is another isolation is written to all the same', async () => {
+  const databaseUrl = await createJournal()
+  const client = await connectAs(databaseUrl, 'test tables')
+  const { name } = await row<{ name: string }>(client, 'select current_database() as name')
+  await client.query(`alter database "${name}" set default_transaction_isolation = 'repeatable read'`)
+  const node = await openNode({ DATABASE_URL: databaseUrl, PARLEY_LOG_LEVEL: 'silent' })
+  const [alice, bob] = await signUpAll(node, 'Alice', 'Bob')
+  if (!alice || !bob) throw new Error('nobody came')
+  const conversationId = await alice.direct(bob)
+  expect((await alice.send(conversationId, 'hello')).message.seq).toBe(1)
+})
+
+/** A group, and a removal of its member Bob that the test lets happen when it wants. */
+async function openGroup(): Promise<{ node: Node; bob: Device; conversationId: string; remove: () => Promise<unknown> }> {
+  const node = await openNode()
+  const [alice, bob] = await signUpAll(node, 'Alice', 'Bob')
+  if (!alice || !bob) throw new Error('nobody came')
+  const conversationId = await alice.group('The two of us', bob)
+  const remove = () => alice.run(documents.RemoveMember, { input: { conversationId, userId: bob.userId } })
+  return { node, bob, conversationId, remove }
+}
+
+test('A8 a rare write whose actor is removed before its COMMIT is refused and leaves nothing', async () => {
+  const { node, bob, conversationId, remove } = await openGroup()
+  const [client, other] = [await connectAs(node.databaseUrl, 'test tables'), await connectAs(node.databaseUrl, 'test tables too')]
+  const fact = {
+    kind: 5,
+    conversation_id: parseId('Conversation', conversationId, ''),
+    actor_id: parseId('User', bob.userId, ''),
+    subject_id: 1,
+  }
+  const head = `select max(position) as head, (select count(*) from conversation) as conversations from fact`
+  await client.query('begin')
+  await client.query(`insert into conversation(kind, title) values ('GROUP', 'half done')`)
+  await request(client, [fact])
+  await remove()
+  const before = await row(other, head)
+  await expect(client.query('commit')).rejects.toMatchObject({ code: 'PY403' })
+  expect(await row(client, head)).toEqual(before)
+  expect(await row(client, 'select count(*) as left from journal_request')).toEqual({ left: 0 })
+})
+
+test('A8 through the node the refusal is NOT_FOUND, and leaves nothing', async () => {
+  const { node, bob, conversationId, remove } = await openGroup()
+  const client = await connectAs(node.databaseUrl, 'test tables')
+  const [conversation, actor] = [parseId('Conversation', conversationId, ''), parseId('User', bob.userId, '')]
+  const writing = node.app.journal.writing(async (tx) => {
+    await tx.conversation.create({ data: { kind: 'GROUP', title: 'half done' } })
+    await remove()
+    return { result: null, facts: [{ kind: 5, conversation_id: conversation, actor_id: actor, subject_id: actor }] }
+  })
+  const refusal = await writing.catch((error: unknown) => error)
+  expect(refusal).toBeInstanceOf(ParleyError)
+  expect(refusal).toMatchObject({ code: 'NOT_FOUND' })
+  expect(await row(client, `select count(*) as left from conversation where title = 'half done'`)).toEqual({ left: 0 })
+  const last = await row(client, 'select kind, subject_id from fact order by position desc limit 1')
+  expect(last).toEqual({ kind: 4, subject_id: actor })
+})
+
+test('A8 one refused fact refuses the whole request; the system, without an actor, and who joins in it are not refused', async () => {
+  const client = await connectAs(await createJournal(), 'test tables')
+  await createUsers(client, [100, 101])
+  await createGroup(client, 1, [100])
+  const heads = 'select count(*) as facts, max(position) as head from fact'
+  const before = await row(client, heads)
+  const by = (actor: number) => ({ kind: 5, conversation_id: 1, actor_id: actor, subject_id: 1 })
+  await expect(request(client, [by(100), by(101)])).rejects.toMatchObject({ code: 'PY403' })
+  expect(await row(client, heads)).toEqual(before)
+  await request(client, [{ kind: 5, conversation_id: 1, subject_id: 1 }])
+  await request(client, [{ kind: 3, conversation_id: 1, actor_id: 101, subject_id: 101, audience_change: 1 }, by(101)])
+  expect(await row(client, heads)).toEqual({ facts: 4, head: 4 })
+})

@@ -1,0 +1,51 @@
+// Two people who talk on a node, with what the tests of cursors look at.
+
+import type pg from 'pg'
+import { expect } from 'vitest'
+import { parseId } from '../../src/id.ts'
+import { parseCursor } from '../../src/journal/cursor.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import type { EventLog } from '../support/event-log.ts'
+import { type Environment, type Node, openNode } from '../support/node.ts'
+import { connectAs } from './ground.ts'
+
+/** The code that closes a socket whose client is to resume. */
+export const resume = 4610
+/** The nodes have every reason to complain. */
+export const quiet = { PARLEY_LOG_LEVEL: 'silent' } as const
+
+/** Two people with a conversation on a node of their own. */
+export type Talk = {
+  node: Node
+  alice: Device
+  bob: Device
+  conversationId: string
+  conversation: number
+  client: pg.Client
+  /** Has Alice send some texts; gives the cursor of each. */
+  say(...texts: string[]): Promise<string[]>
+}
+
+/** Opens a node with Alice, Bob and their conversation. */
+export async function openTalk(environment: Environment = {}): Promise<Talk> {
+  const node = await openNode({ ...quiet, ...environment })
+  const [alice, bob] = await signUpAll(node, 'Alice', 'Bob')
+  if (!alice || !bob) throw new Error('nobody came')
+  const conversationId = await alice.direct(bob)
+  const say = async (...texts: string[]) => {
+    const cursors: string[] = []
+    for (const text of texts) cursors.push((await alice.send(conversationId, text)).cursor)
+    return cursors
+  }
+  const client = await connectAs(node.databaseUrl, 'test cursor')
+  return { node, alice, bob, conversationId, conversation: parseId('Conversation', conversationId, ''), client, say }
+}
+
+/** The position in a cursor. */
+export const positionOf = (cursor: string | undefined) => parseCursor(cursor ?? '', 'after').position
+
+/** Waits until a stream is live, and looks at how it began. */
+export async function expectStart(log: EventLog, mode: string, reason: string | null): Promise<void> {
+  await log.live()
+  expect(log.seen[0]).toMatchObject({ __typename: 'SyncStarted', mode, reason })
+}

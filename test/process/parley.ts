@@ -1,0 +1,168 @@
+// Parley as an operator meets it: a process of its own, started from the source with an environment that is given in full,
+// with its output kept. Whatever a test leaves behind (the process, its embedded Postgres, its directory) is ended with it.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import { Device, request } from '../support/device.ts'
+import * as documents from '../support/documents.ts'
+import type { Environment, Node } from '../support/node.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const patienceMs = 15_000
+
+/** How a process ended: its exit code, or the signal that killed it. */
+export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
+
+/** A Parley that runs, or ran. */
+export class Parley {
+  readonly pid: number
+  stdout = ''
+  stderr = ''
+  ending: Ending | null = null
+  readonly #child: ChildProcess
+
+  /**
+   * Starts one. Beside `environment` it gets only the path to programs. It leads a process group, as in a terminal.
+   * @param atEnd takes what ends it: when the test ends, or with `closeAtEnd` the file
+   */
+  constructor(environment: Environment, atEnd: (close: () => Promise<void>) => void = onTestFinished) {
+    // biome-ignore lint/style/noProcessEnv: without the path there is no shell either
+    const env = { PATH: process.env.PATH ?? '', ...environment }
+    this.#child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+      cwd: root,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.pid = this.#child.pid ?? 0
+    this.#child.stdout?.on('data', (chunk) => {
+      this.stdout += String(chunk)
+    })
+    this.#child.stderr?.on('data', (chunk) => {
+      this.stderr += String(chunk)
+    })
+    this.#child.once('close', (code, signal) => {
+      this.ending = { code, signal }
+    })
+    atEnd(async () => {
+      if (this.ending === null) this.#child.kill('SIGKILL')
+      await this.ended()
+    })
+  }
+
+  /** Waits until it serves, and reads where from what it prints. */
+  async ready(): Promise<Door> {
+    const shown = /^Parley is ready\.\n.*(http:\/\/\S+)\n.*(ws:\/\/\S+) .*\n/m
+    await until('it to be ready', () => this.ending !== null || shown.test(this.stdout))
+    const [, url, socketUrl] = shown.exec(this.stdout) ?? []
+    if (!url || !socketUrl) throw new Error(`It did not start: ${JSON.stringify(this.ending)}\n${this.stdout}${this.stderr}`)
+    return { url, socketUrl }
+  }
+
+  /** Waits until it has ended and all of its output has come. */
+  async ended(): Promise<Ending> {
+    await until('its end', () => this.ending !== null)
+    return this.ending ?? { code: null, signal: null }
+  }
+
+  /** Sends it a signal. */
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal)
+  }
+
+  /** Sends a signal to its process group, as the terminal does at Ctrl-C. */
+  killGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal)
+  }
+
+  /** What it wrote to standard error that is not a log line of ordinary business. */
+  get complaints(): string[] {
+    return this.stderr.split('\n').filter((line) => line !== '' && !/^\{"level":[123]0,/.test(line))
+  }
+}
+
+/** Starts one on a data directory, on any port. */
+export const startOn = (directory: string, more: Environment = {}) =>
+  new Parley({ PORT: '0', PARLEY_DATA_DIR: directory, ...more })
+
+/** How a process ends that was asked to, that could not start, and that was killed. */
+export const endings = {
+  ok: { code: 0, signal: null },
+  failed: { code: 1, signal: null },
+  killed: { code: null, signal: 'SIGKILL' },
+} as const
+
+/** Where a Parley serves. */
+export type Door = Pick<Node, 'url' | 'socketUrl'>
+
+/** Logs one of the seeded people in. */
+export async function logIn(door: Door, username: string, password = 'password'): Promise<Device> {
+  const input = { username, password, deviceName: 'Terminal' }
+  const { data, errors } = await request(door.url, documents.LogIn, { input })
+  if (!data) throw new Error(`logIn: ${errors[0]?.message}`)
+  return new Device(at(door), data.logIn)
+}
+
+/** A door as a device wants it: of a node it uses nothing else. */
+export function at(door: Door): Node {
+  return door as Node
+}
+
+/**
+ * The path of a data directory that does not exist yet.
+ * @param atEnd takes what kills whatever still runs on it, and removes it: when the test ends, or with `closeAtEnd` the file
+ */
+export async function dataDirectory(atEnd: (close: () => Promise<void>) => void = onTestFinished): Promise<string> {
+  const parent = await mkdtemp(path.join(tmpdir(), 'parley-process-'))
+  const directory = path.join(parent, 'data')
+  atEnd(async () => {
+    for (const pid of await processesOn(directory)) process.kill(pid, 'SIGKILL')
+    await until('the last process on the directory to end', async () => (await processesOn(directory)).length === 0)
+    await rm(parent, { recursive: true, force: true })
+  })
+  return directory
+}
+
+/** The processes that were started with a path below this directory among their arguments: Postgres and what makes it. */
+export async function processesOn(directory: string): Promise<number[]> {
+  const found: number[] = []
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const args = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
+    if (args.includes(directory)) found.push(Number(name))
+  }
+  return found
+}
+
+/** Whether there is such a file or directory. */
+export function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A port that somebody else listens on, until the test ends or the listener is closed. */
+export async function takenPort(): Promise<{ port: number; listener: Server }> {
+  const listener = createServer((socket) => socket.destroy())
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void listener.close())
+  const address = listener.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return { port: address.port, listener }
+}
+
+/** Waits until something holds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + patienceMs
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
+    await delay(25)
+  }
+}
