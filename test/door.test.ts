@@ -170,7 +170,7 @@ describe('HTTP', () => {
   })
 
   test('refuses what is no operation, is too large or too deep, and goes on', async () => {
-    for (const body of ['rubbish', '{}', '[]', '{"query":7}', ''])
+    for (const body of ['rubbish', '{}', '[]', '{"query":7}', '', '{"query":"{ nothing }"}'])
       expect(await codeOf(await post(body))).toBe('OPERATION_REFUSED')
     expect(await codeOf(await post(JSON.stringify({ query: '{ viewer {' })))).toBe('OPERATION_REFUSED')
     const deep = `{ ${'viewer { '.repeat(5_000)} id ${'}'.repeat(5_000)} }`

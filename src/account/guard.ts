@@ -28,7 +28,9 @@ export type Guard = {
 
 const useEveryMs = 60_000
 const flushMs = 2_000
-const remembered = { tokens: 20_000, uses: 100_000 } as const
+/** An admission is checked anew long before the ending of its session is forgotten. */
+const remembered = { tokens: 20_000, tokensMs: 600_000, uses: 100_000 } as const
+const rereadMs = 1_000
 
 const revokedLately = statement<{ id: number }>('sessions_revoked_lately', 'select id from session where revoked_at > $1')
 
@@ -36,10 +38,11 @@ const revokedLately = statement<{ id: number }>('sessions_revoked_lately', 'sele
 export async function openGuard(app: App): Promise<Guard> {
   const tokenLifeMs = Math.max(app.config.tokens.accessTtlS * 1000, 86_400_000)
   const revoked = new LRUCache<number, true>({ max: 1_000_000, ttl: tokenLifeMs })
-  const admitted = new LRUCache<string, Admission>({ max: remembered.tokens })
+  const admitted = new LRUCache<string, Admission>({ max: remembered.tokens, ttl: remembered.tokensMs })
   const used = new LRUCache<number, true>({ max: remembered.uses, ttl: useEveryMs })
   const listeners: ((sessionId: number) => void)[] = []
   let unwritten = new Set<number>()
+  let isClosed = false
 
   function revoke(sessionId: number): void {
     revoked.set(sessionId, true)
@@ -52,9 +55,17 @@ export async function openGuard(app: App): Promise<Guard> {
   app.journal.onFact((fact) => {
     if (fact.kind === factKinds.SessionRevoked && fact.subjectId !== null) revoke(fact.subjectId)
   })
-  app.journal.onRestart(() => {
-    readRevoked().catch((error: unknown) => app.log.error({ err: error }, 'the sessions that were ended could not be read'))
-  })
+  async function readRevokedAgain(): Promise<void> {
+    while (!isClosed) {
+      try {
+        return await readRevoked()
+      } catch (error) {
+        app.log.warn({ err: error }, 'the sessions that were ended could not be read: trying again')
+        await new Promise((resolve) => setTimeout(resolve, rereadMs))
+      }
+    }
+  }
+  app.journal.onRestart(() => void readRevokedAgain())
   await readRevoked()
 
   async function flush(): Promise<void> {
@@ -83,7 +94,10 @@ export async function openGuard(app: App): Promise<Guard> {
         admitted.delete(token)
         throw new ParleyError('TOKEN_EXPIRED', 'The token has expired')
       }
-      if (revoked.has(admission.viewer.sessionId)) throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+      if (revoked.has(admission.viewer.sessionId)) {
+        admitted.delete(token)
+        throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+      }
       admitted.set(token, admission)
       return admission
     },
@@ -94,6 +108,7 @@ export async function openGuard(app: App): Promise<Guard> {
     },
     onRevoked: (listener) => listeners.push(listener),
     async close() {
+      isClosed = true
       clearInterval(flushing)
       await flush()
     },

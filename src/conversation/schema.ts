@@ -281,8 +281,11 @@ for (const ref of [MemberJoined, MemberUpdated]) {
     t.field({
       type: Member,
       nullable: true,
-      description: 'The member as they are now; null when they have left since.',
-      resolve: (event, _args, context) => findMember(context, `${conversationOf(event)}:${subjectOf(event)}`),
+      description: 'The member as they are now; null when they have left since, or you have.',
+      resolve: async (event, _args, context) => {
+        const conversationId = conversationOf(event)
+        return (await findMembership(context, conversationId)) && findMember(context, `${conversationId}:${subjectOf(event)}`)
+      },
     }),
   )
 }

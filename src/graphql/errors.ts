@@ -1,7 +1,7 @@
 // Errors on their way to a client: expected ones with their code, all others masked and logged once.
 
 import { GraphQLError } from 'graphql'
-import { ParleyError } from '../errors.ts'
+import { errorCodes, ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isTransient } from '../store/postgres.ts'
 
@@ -27,6 +27,7 @@ function expected(origin: unknown): ParleyError | null {
 
 /** The error as a client sees it. A bug is logged here, once, and masked; so is the cause of an outage. */
 export function clientError(error: unknown, requestId: string, log: Log): GraphQLError {
+  if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // told before
   const origin = originOf(error)
   const failure = expected(origin)
   if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')

@@ -8,10 +8,12 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   execute,
+  GraphQLError,
   getOperationAST,
   OperationTypeNode,
   parse,
   subscribe,
+  type ValidationRule,
   visit,
 } from 'graphql'
 import type { App } from '../app.ts'
@@ -27,6 +29,20 @@ const tokensMax = 2_000
 export function useReferenceEngine(): Plugin {
   const parseLimited: typeof parse = (source, options) => parse(source, { ...options, maxTokens: tokensMax })
   return useEngine({ parse: parseLimited, execute, subscribe })
+}
+
+/**
+ * Refuses aliases in introspection. Without them its fields can't be multiplied: with them 5 kB of document make 80 MB of
+ * answer, which no cost limit sees, since introspection has no resolvers of ours. No tool needs them.
+ */
+export function usePlainIntrospection(): Plugin {
+  const rule: ValidationRule = (context) => ({
+    Field(node) {
+      const isIntrospection = /^__(schema|type)$/.test(node.name.value) || context.getParentType()?.name.startsWith('__')
+      if (node.alias && isIntrospection) context.reportError(new GraphQLError('Introspection takes no aliases', { nodes: node }))
+    },
+  })
+  return { onValidate: ({ addValidationRule }) => addValidationRule(rule) }
 }
 
 /** Brings every error of an execution into the form that clients are told of, with the id of the request. */

@@ -22,7 +22,7 @@ export type Batch = {
 const pollMs = 250
 /** How long a gap may be closed by a batch that is still on its way; the longest seen took 8 ms. */
 const gapMs = 20
-const heldMax = 1_000
+const heldMax = 200
 const readMax = 2_000
 /** Facts in one message of the bus: with the longest texts that travel some 256 KiB, of which Redis can hold many. */
 const publishedMax = 200
@@ -85,7 +85,9 @@ export class Follower {
 
   /** Starts to follow from the journal's head. */
   async open(): Promise<void> {
-    await this.#begin(await readHead(this.#reader))
+    const head = await readHead(this.#reader)
+    await this.#hear(head)
+    this.#begin(head)
     this.#bus.onInterruption(() => this.#armGap())
     this.#poll()
   }
@@ -118,7 +120,8 @@ export class Follower {
     if (!first || this.#isClosed) return
     const head = this.#window.head
     if (first.position > head.position + 1) {
-      if (this.#held.size < heldMax) this.#held.set(first.position, batch)
+      const isNear = first.position - head.position <= this.#limits.factsMax
+      if (isNear && this.#held.size < heldMax) this.#held.set(first.position, batch)
       this.#armGap()
       return
     }
@@ -213,8 +216,7 @@ export class Follower {
         this.#reader,
         facts.filter(namesMessage).map((fact) => Number(fact.subjectId)),
       )
-      if (facts[0] && facts[0].position !== after.position + 1)
-        return this.#restart('facts were trimmed before this node saw them')
+      if (facts[0]?.position !== after.position + 1) return this.#restart('facts were trimmed before this node saw them')
       this.offer({ previousTag: after.tag, facts, messages })
       this.#dropHeld()
     }
@@ -237,19 +239,25 @@ export class Follower {
 
   async #restart(reason: string): Promise<void> {
     this.#log.error({ head: this.#window.head }, reason)
-    await this.#begin(await readHead(this.#reader))
+    const head = await readHead(this.#reader)
+    await this.#hear(head)
+    // In one turn: no stream may say a place of the new history before it is ended.
+    this.#begin(head)
     this.#hub.abandonAll(reason)
     for (const listener of this.#restartListeners) listener()
   }
 
-  /** Forgets everything and goes on from this head; hears the topic of its epoch. */
-  async #begin(head: Head): Promise<void> {
+  /** Hears the topic of this head's epoch. */
+  async #hear(head: Head): Promise<void> {
     const topic = `parley:${head.epoch}:facts`
-    if (topic !== this.#topic) {
-      await this.#unsubscribe()
-      this.#topic = topic
-      this.#unsubscribe = await this.#bus.subscribe(topic, (message) => this.offer(parseBatch(message)))
-    }
+    if (topic === this.#topic) return
+    await this.#unsubscribe()
+    this.#topic = topic
+    this.#unsubscribe = await this.#bus.subscribe(topic, (message) => this.offer(parseBatch(message)))
+  }
+
+  /** Forgets everything and goes on from this head. */
+  #begin(head: Head): void {
     this.#epochKey = epochKeyOf(head.epoch)
     this.#held = new Map()
     this.#window = new Window(head, this.#limits)

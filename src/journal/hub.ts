@@ -175,6 +175,7 @@ export class Hub {
     }
     const missed = ear.missed ?? []
     ear.missed = null
+    if (this.#ears.get(listener.userId) !== ear) return // the journal has another history since: nobody will be woken by it
     for (const conversationId of listener.conversationIds()) {
       if (listener.hearsAfter(conversationId, this.#position())) this.#hear(conversationId, listener)
     }

@@ -104,7 +104,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
         const start = await startOf(follower, store.reader, after)
         if (conversationId !== null && !hold.listener.everHeard(conversationId)) {
           // Perhaps this node has not seen the join yet.
-          await follower.reaches((await readHead(store.reader)).position, followerPatienceMs)
+          if (!(await follower.reaches((await readHead(store.reader)).position, followerPatienceMs))) throw behind()
           if (!hold.listener.everHeard(conversationId)) {
             hold.release()
             return null
@@ -143,12 +143,14 @@ async function startOf(follower: Follower, reader: Reader, after: Cursor | null)
   if (after.position > follower.window.head.position) {
     const head = await readHead(reader)
     if (after.position > head.position) return reset('AHEAD_OF_JOURNAL')
-    if (!(await follower.reaches(after.position, followerPatienceMs))) {
-      throw new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
-    }
+    if (!(await follower.reaches(after.position, followerPatienceMs))) throw behind()
   }
   if (follower.window.holds(after)) return { mode: 'RESUMED', place: after }
   const { tag, floor } = await readTagAt(reader, after.position)
   if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
   return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+}
+
+function behind(): ParleyError {
+  return new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
 }

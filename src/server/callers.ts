@@ -3,6 +3,7 @@
 import type { Admission, Guard } from '../account/guard.ts'
 import { ParleyError } from '../errors.ts'
 import type { Caller } from '../graphql/context.ts'
+import { isTransient } from '../store/postgres.ts'
 
 /** The token of an Authorization header; null for none, undefined for a header of another form. */
 export function bearerToken(header: string | null | undefined): string | null | undefined {
@@ -23,7 +24,10 @@ export async function identify(guard: Guard, token: string | null | undefined): 
     guard.noteUse(admission.viewer.sessionId)
     return { caller: { viewer: admission.viewer }, admission }
   } catch (error) {
-    if (!(error instanceof ParleyError)) throw error
-    return { caller: { viewer: null, refusal: error }, admission: null }
+    const outage =
+      isTransient(error) && new ParleyError('UNAVAILABLE', 'The token cannot be checked at the moment', { cause: error })
+    const refusal = error instanceof ParleyError ? error : outage
+    if (!refusal) throw error
+    return { caller: { viewer: null, refusal }, admission: null }
   }
 }

@@ -32,7 +32,9 @@ export function openConnections(): Connections {
     const now = Date.now()
     for (const connections of bySession.values()) {
       for (const connection of connections) {
-        if (connection.expiresAt <= now) connection.end(closeCodes.TOKEN_EXPIRED, 'The access token has expired')
+        if (connection.expiresAt > now) continue
+        connections.delete(connection)
+        connection.end(closeCodes.TOKEN_EXPIRED, 'The access token has expired')
       }
     }
   }, 500)

@@ -45,7 +45,12 @@ export async function serve(app: App): Promise<Server> {
   })
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
-    sockets.upgrade(request, socket, head)
+    try {
+      sockets.upgrade(request, socket, head)
+    } catch (error) {
+      app.log.error({ err: error }, 'an upgrade failed in a way nobody expected')
+      socket.destroy()
+    }
   })
 
   const close = async () => {

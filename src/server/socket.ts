@@ -26,6 +26,10 @@ const initMs = 5_000
 const pingMs = 12_000
 const shutdownMs = 2_000
 const operationIdMax = 64
+/** How long a socket that was closed may take to answer, before it is cut. */
+const handshakeMs = 1_000
+/** Bytes written to a socket and not yet taken by its client, beyond which nothing more is read from it. */
+const unreadMax = 1_048_576
 
 type Extra = {
   readonly socket: WebSocket
@@ -49,11 +53,17 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
+  let isClosing = false
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: initMs,
     onConnect: (context) => connect(context, guard, connections),
     onSubscribe: ({ extra, subscriptions }, id, payload) =>
-      prepare(extra, Object.keys(subscriptions).length, id, payload, { app, guard, yoga, connections }),
+      prepare(extra, new Set([...Object.keys(subscriptions), ...extra.starting]).size, id, payload, {
+        app,
+        guard,
+        yoga,
+        connections,
+      }),
     onOperation(context, id) {
       context.extra.starting.delete(id)
     },
@@ -86,14 +96,19 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
 
   return {
     upgrade(request, socket, head) {
-      const refuse = (status: string) => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/graphql') return refuse('404 Not Found')
+      const refuse = (status: string) =>
+        void socket
+          .once('finish', () => socket.destroy())
+          .end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+      if (isClosing) return refuse('503 Service Unavailable')
+      if (request.url?.split('?')[0] !== '/graphql') return refuse('404 Not Found')
       if (!isWelcomeOrigin(request, app.config.http.allowedOrigins)) return refuse('403 Forbidden')
       return server.handleUpgrade(request, socket, head, (opened) => server.emit('connection', opened, request))
     },
     async close() {
+      isClosing = true
       clearInterval(ping)
-      for (const socket of server.clients) socket.close(1012, 'The server is going down: connect again and resume')
+      for (const socket of server.clients) endSocket(socket, 1012, 'The server is going down: connect again and resume')
       const limit = setTimeout(() => {
         for (const socket of server.clients) socket.terminate()
       }, shutdownMs)
@@ -108,23 +123,52 @@ type Enveloped = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'>
 
 const nobody: Call = { caller: { viewer: null, refusal: null }, admission: null }
 
-/** A socket of `ws` in the words of the protocol. A message that fails unforeseen closes the socket, and is heard of. */
+/**
+ * Closes a socket. What it still sends is not heard, and where it does not answer the closing handshake it is cut.
+ */
+function endSocket(socket: WebSocket, code: number, reason: string): void {
+  if (socket.readyState !== socket.OPEN) return
+  socket.close(code, reason)
+  setTimeout(() => socket.terminate(), handshakeMs).unref()
+}
+
+/**
+ * A socket of `ws` in the words of the protocol. Nothing more is read from a client that does not read what it asked for, or
+ * that has too much under way. A message that fails unforeseen closes the socket, and is heard of.
+ */
 function adapt(socket: WebSocket, app: App): ProtocolSocket {
+  const underWayMax = app.config.socket.subscriptionsMax + 64
+  let underWay = 0
+  const isBusy = () => socket.bufferedAmount > unreadMax || underWay > underWayMax
+  const listenAgain = () => {
+    if (socket.isPaused && !isBusy()) socket.resume()
+  }
   return {
     protocol: socket.protocol,
     send: (text) =>
       new Promise((resolve, reject) => {
         if (socket.readyState !== socket.OPEN) return resolve()
-        socket.send(text, (error) => (error ? reject(error) : resolve()))
+        socket.send(text, (error) => {
+          listenAgain()
+          return error ? reject(error) : resolve()
+        })
       }),
-    close: (code, reason) => socket.close(code, reason),
+    close: (code = 1000, reason = '') => endSocket(socket, code, reason),
     onMessage: (take) => {
       socket.on('message', (frame) => {
-        take(String(frame)).catch((error: unknown) => {
-          if (socket.readyState !== socket.OPEN) return
-          app.log.error({ err: error }, 'a message on a WebSocket failed')
-          socket.close(CloseCode.InternalServerError, 'Internal server error')
-        })
+        if (socket.readyState !== socket.OPEN) return
+        underWay += 1
+        if (isBusy()) socket.pause()
+        take(String(frame))
+          .catch((error: unknown) => {
+            if (socket.readyState !== socket.OPEN) return
+            app.log.error({ err: error }, 'a message on a WebSocket failed')
+            endSocket(socket, CloseCode.InternalServerError, 'Internal server error')
+          })
+          .finally(() => {
+            underWay -= 1
+            listenAgain()
+          })
       })
     },
   }
@@ -147,7 +191,7 @@ async function prepare(
   const requestId = randomUUID()
   const refuse = (...errors: unknown[]) => errors.map((error) => clientError(error, requestId, app.log))
   if (extra.starting.has(id)) {
-    extra.socket.close(CloseCode.SubscriberAlreadyExists, 'Subscriber for this id already exists')
+    endSocket(extra.socket, CloseCode.SubscriberAlreadyExists, 'Subscriber for this id already exists')
     return refuse(new ParleyError('OPERATION_REFUSED', 'This operation id is in use'))
   }
   if (id.length > operationIdMax) {
@@ -159,10 +203,10 @@ async function prepare(
   }
   extra.starting.add(id)
   try {
-    if (!extra.call.admission) await admitByHeaders(extra, payload, guard, connections)
-    const { call, socket } = extra
+    const call = await callOf(extra, payload, guard, connections)
+    const { socket } = extra
     if (call.admission) guard.noteUse(call.admission.viewer.sessionId)
-    const endConnection = (code: number, reason: string) => socket.close(code, reason)
+    const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
     const enveloped = yoga.getEnveloped({ call, endConnection } as Parameters<Yoga['getEnveloped']>[0])
     const document = enveloped.parse(payload.query)
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
@@ -180,12 +224,22 @@ async function prepare(
   }
 }
 
-/** GraphiQL sends its headers with each operation, in `extensions.headers`, and nothing when it connects. */
-async function admitByHeaders(extra: Extra, payload: SubscribePayload, guard: Guard, connections: Connections): Promise<void> {
-  const headers = payload.extensions?.headers
-  if (typeof headers !== 'object' || headers === null) return
-  admit(extra, await identify(guard, tokenIn(headers as Record<string, unknown>)), connections)
+/**
+ * Who asks for an operation: the caller of its socket. On a socket that came without a token, the one whose token comes with
+ * the operation in `extensions.headers` (GraphiQL does it so); the socket is that session's from then on.
+ */
+async function callOf(extra: Extra, { extensions }: SubscribePayload, guard: Guard, connections: Connections): Promise<Call> {
+  const headers = extensions?.headers
+  if (extra.call.admission || typeof headers !== 'object' || headers === null) return extra.call
+  const call = await identify(guard, tokenIn(headers as Record<string, unknown>))
+  const [mine, theirs] = [sessionOf(call), sessionOf(extra.call)]
+  if (mine === undefined) return call
+  if (theirs === undefined) admit(extra, call, connections)
+  else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This socket belongs to another session')
+  return extra.call
 }
+
+const sessionOf = ({ admission }: Call) => admission?.viewer.sessionId
 
 /** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open. */
 function admit(extra: Extra, call: Call, connections: Connections): void {
@@ -194,7 +248,7 @@ function admit(extra: Extra, call: Call, connections: Connections): void {
   const { admission } = call
   if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
   const { viewer, expiresAt } = admission
-  extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => socket.close(code, reason) }
+  extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => endSocket(socket, code, reason) }
   connections.add(extra.connection)
 }
 
@@ -215,7 +269,7 @@ async function connect({ extra, connectionParams }: Protocol, guard: Guard, conn
       SESSION_REVOKED: closeCodes.SESSION_REVOKED,
       UNAVAILABLE: closeCodes.RESUME,
     }
-    socket.close(code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
+    endSocket(socket, code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
     return false
   }
   admit(extra, call, connections)

@@ -3,14 +3,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin } from '@envelop/core'
-import { GraphQLError } from 'graphql'
-import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
-import { errorCodes } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { clientError } from '../graphql/errors.ts'
-import { useClientErrors, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
+import { useClientErrors, usePlainIntrospection, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
 import { schema } from '../schema.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -42,18 +40,15 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
     },
     graphiql: app.config.isProduction ? false : graphiqlOptions,
     renderGraphiQL,
-    maskedErrors: {
-      maskError: (error) =>
-        error instanceof GraphQLError && String(error.extensions.code) in errorCodes
-          ? error
-          : clientError(error, randomUUID(), app.log),
-    },
+    maskedErrors: { maskError: (error) => clientError(error, randomUUID(), app.log) },
     context: (door) => createContext(door, app, guard),
     plugins: [
       useReferenceEngine(),
+      usePlainIntrospection(),
       useJsonOnly(),
       useSnapshots(app),
       useClientErrors(app),
+      useToldRefusals(app),
       useOpenEventStreams(guard, connections),
     ],
   })
@@ -85,6 +80,18 @@ function useJsonOnly(): Plugin & {
   }
 }
 
+/** Brings what Yoga itself answers over HTTP (a document that is not valid, say) into the form of all our errors. */
+function useToldRefusals(app: App): YogaPlugin {
+  return {
+    onExecutionResult({ result, setResult, context }) {
+      if (!result || Array.isArray(result) || !('errors' in result) || !result.errors) return
+      const { requestId = randomUUID() } = context as Partial<Context>
+      const errors = result.errors.map((error) => clientError(error, requestId, app.log))
+      setResult({ ...result, errors })
+    },
+  }
+}
+
 /** Registers the event stream of a subscription over HTTP with its session, for as long as the response is open. */
 function useOpenEventStreams(
   guard: Guard,
@@ -95,8 +102,8 @@ function useOpenEventStreams(
       const { res, req, caller, endConnection } = args.contextValue
       if (!res || !caller.viewer) return
       const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
-      if (!admission) {
-        res.destroy() // ended since the request began
+      if (!admission || res.destroyed) {
+        res.destroy() // the session was ended, or the client has gone, since the request began
         return
       }
       const connection: Connection = { sessionId: admission.viewer.sessionId, expiresAt: admission.expiresAt, end: endConnection }

@@ -48,7 +48,7 @@ export function openPool(databaseUrl: string, purpose: string, max: number, log:
 }
 
 const transientCodes =
-  /^(08|53|57P|25P0[34]|40001|40P01|55P03|57014|E(CONN|PIPE|TIMEDOUT|HOST|NOTFOUND|AI_AGAIN)|P1001|P1002|P1008|P1017|P2024|P2028|P2034)/
+  /^(08|53|57P|25P0[34]|25006|40001|40P01|55P03|57014|E(CONN|PIPE|TIMEDOUT|HOST|NOTFOUND|AI_AGAIN|NETUNREACH)|P1001|P1002|P1008|P1017|P2024|P2028|P2034)/
 const transientMessages =
   /timeout exceeded|Connection terminated|Query read timeout|Client has encountered a connection error|not queryable/
 

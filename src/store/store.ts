@@ -57,23 +57,29 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
 async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<T>): Promise<T> {
   let client: pg.PoolClient | undefined
   let failure: unknown
+  let isOver = false
   try {
     client = await pool.connect()
     await client.query('begin isolation level repeatable read read only')
     await client.query("set local statement_timeout = '5s'")
     const inner = readerOn(client)
     const result = await read({
-      rows: (statement, values) =>
-        inner.rows(statement, values).catch((error: unknown) => {
+      rows: async (statement, values) => {
+        // A field that failed ends an execution while others still read; the connection may be somebody else's by now.
+        if (isOver) throw new ParleyError('UNAVAILABLE', 'The snapshot is over')
+        return inner.rows(statement, values).catch((error: unknown) => {
           failure ??= error
           throw error
-        }),
+        })
+      },
     })
+    isOver = true
     if (failure !== undefined) throw failure
     await client.query('commit')
     client.release()
     return result
   } catch (error) {
+    isOver = true
     client?.release(true)
     if (!isTransient(failure ?? error)) throw failure ?? error
     throw new ParleyError('UNAVAILABLE', 'The snapshot could not be read', { cause: failure ?? error })
