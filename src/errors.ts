@@ -14,6 +14,8 @@ export const errorCodes = {
   BAD_INPUT: 'An argument is not of the form its description asks for; `argument` names it.',
   USERNAME_TAKEN: 'Another account has this username.',
   IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
+  VERSION_CONFLICT: 'Somebody changed it since you read it: read it again.',
+  MESSAGE_DELETED: 'The message was deleted; nothing can be done to it any more.',
   LIMIT_EXCEEDED: 'The action would exceed a limit of this server; `argument` names what is too large.',
   RATE_LIMITED: 'Too many attempts at once: try again after `retryAfterMs`.',
   UNAVAILABLE:

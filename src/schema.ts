@@ -3,6 +3,9 @@
 import './account/schema.ts'
 import './conversation/schema.ts'
 import './message/schema.ts'
+import './message/mutations.ts'
+import './reaction/schema.ts'
+import './reading/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

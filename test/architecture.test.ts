@@ -19,6 +19,7 @@ const floors: readonly (readonly string[])[] = [
   ['account'],
   ['conversation'],
   ['message'],
+  ['reaction', 'reading'],
   ['sync'],
   ['schema', 'local'],
   ['server'],
@@ -29,7 +30,7 @@ const floors: readonly (readonly string[])[] = [
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
     /^(graphql|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
-    /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access)\.ts)/,
+    /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],

@@ -124,7 +124,8 @@ async function requireUser(context: Context, userId: number): Promise<UserRow> {
   return user
 }
 
-async function requireConversation(context: Context, conversationId: number): Promise<ConversationRow> {
+/** A conversation that something names already. */
+export async function requireConversation(context: Context, conversationId: number): Promise<ConversationRow> {
   const conversation = await findConversation(context, conversationId)
   if (!conversation) throw notFound('Conversation')
   return conversation
@@ -276,6 +277,14 @@ for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {
     }),
   }))
 }
+const joinPayload = z.object({ seq: z.number().int() })
+builder.objectField(MemberJoined, 'seq', (t) =>
+  t.int({
+    description:
+      'The `seq` of the last message before the join, 0 for none: it is where the read marker of who joined stands at least.',
+    resolve: ({ item }) => joinPayload.parse(item.fact.payload).seq,
+  }),
+)
 for (const ref of [MemberJoined, MemberUpdated]) {
   builder.objectField(ref, 'member', (t) =>
     t.field({

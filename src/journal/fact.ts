@@ -2,7 +2,7 @@
 
 /**
  * The kinds of facts and the numbers that the journal stores for them. A number is never changed and never used again.
- * Number 1 is written by the SQL function journal_send.
+ * Number 1 is written by the SQL function journal_send, 7 to 9 by journal_change, 10 by journal_read.
  */
 export const factKinds = {
   MessageSent: 1,
@@ -11,6 +11,10 @@ export const factKinds = {
   MemberLeft: 4,
   MemberUpdated: 5,
   SessionRevoked: 6,
+  MessageEdited: 7,
+  MessageDeleted: 8,
+  ReactionsChanged: 9,
+  ReadMarkersMoved: 10,
 } as const
 
 /** The name of a kind of fact: also the name of the event in the schema, where it has one. */
@@ -56,9 +60,16 @@ export function kindOf(fact: Fact): FactKind | null {
   return names.get(fact.kind) ?? null
 }
 
+const messageKinds: ReadonlySet<number> = new Set([
+  factKinds.MessageSent,
+  factKinds.MessageEdited,
+  factKinds.MessageDeleted,
+  factKinds.ReactionsChanged,
+])
+
 /** Whether a fact's subject is a message. */
 export function namesMessage(fact: Fact): boolean {
-  return fact.kind === factKinds.MessageSent
+  return messageKinds.has(fact.kind)
 }
 
 /** A place in the journal: everything up to this position, in the history in which the fact there has this tag. */

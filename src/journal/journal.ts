@@ -8,10 +8,12 @@ import type { Log } from '../log.ts'
 import { type Reader, readerOn } from '../store/reader.ts'
 import type { Prisma, Store } from '../store/store.ts'
 import { Lanes } from './append.ts'
+import { type ChangeInput, type ChangeOutcome, changeBytes, changeProcedure } from './change.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
 import { Follower } from './follower.ts'
 import { Hub } from './hub.ts'
+import { type ReadInput, type ReadOutcome, readProcedure } from './read-marker.ts'
 import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
 import { type ResetReason, type Start, Stream } from './stream.ts'
@@ -39,6 +41,10 @@ export type StreamRequest = {
 export type Journal = {
   /** Sends a message in the next batch; the outcome is committed. @throws ParleyError UNAVAILABLE */
   send(input: SendInput): Promise<SendOutcome>
+  /** Changes a message in the next batch: edits, deletes, reacts. @throws ParleyError UNAVAILABLE */
+  change(input: ChangeInput): Promise<ChangeOutcome>
+  /** Moves a read marker in the next batch. @throws ParleyError UNAVAILABLE */
+  read(input: ReadInput): Promise<ReadOutcome>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
   /**
@@ -97,6 +103,8 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
 
   return {
     send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
+    change: (input) => lanes.append(changeProcedure, input.actorId, changeBytes(input), input),
+    read: (input) => lanes.append(readProcedure, input.userId, 64, input),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)

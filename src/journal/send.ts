@@ -12,6 +12,10 @@ export type SendInput = {
   /** A UUID, in lower case. */
   readonly clientMessageId: string
   readonly text: string
+  /** A message of the same conversation that this one answers. */
+  readonly replyToId: number | null
+  /** Members of the conversation whom the text mentions; no repeats. */
+  readonly mentionedUserIds: readonly number[]
 }
 
 /** What became of it. */
@@ -21,6 +25,10 @@ export type SendOutcome =
   | { readonly status: 'REPEATED'; readonly messageId: number }
   | { readonly status: 'CONFLICT' }
   | { readonly status: 'NOT_MEMBER' }
+  /** What it replies to is not in this conversation, or was deleted. */
+  | { readonly status: 'NOTHING_TO_REPLY_TO' }
+  /** Somebody whom it mentions is not a member. */
+  | { readonly status: 'MENTIONS_STRANGER' }
 
 type Row = {
   positions: (number | null)[]
@@ -32,10 +40,10 @@ type Row = {
 }
 
 /** SHA-256 over the canonical form of a send: what "the same content" means for a repeated clientMessageId (D2). */
-export function requestHash({ conversationId, text }: SendInput): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([conversationId, text]))
-    .digest()
+export function requestHash({ conversationId, text, replyToId, mentionedUserIds }: SendInput): Buffer {
+  const mentions = [...mentionedUserIds].sort((a, b) => a - b)
+  const canonical = JSON.stringify([conversationId, text, replyToId, mentions])
+  return createHash('sha256').update(canonical).digest()
 }
 
 /** What an input adds to a batch, in bytes, roughly. */
@@ -43,26 +51,32 @@ export function sendBytes(input: SendInput): number {
   return 100 + Buffer.byteLength(input.text)
 }
 
+const refusals = { 2: 'CONFLICT', 3: 'NOT_MEMBER', 4: 'NOTHING_TO_REPLY_TO', 5: 'MENTIONS_STRANGER' } as const satisfies Record<
+  number,
+  SendOutcome['status']
+>
+
 /** The batch procedure for sends. */
 export const sendProcedure: Procedure<SendInput, SendOutcome, Row> = {
   name: 'journal_send_batch',
-  text: 'call journal_send_batch($1, $2, $3, $4, $5, null, null, null, null, null, null)',
+  text: 'call journal_send_batch($1, $2, $3, $4, $5, $6, $7, null, null, null, null, null, null)',
   values: (inputs) => [
     inputs.map((i) => i.conversationId),
     inputs.map((i) => i.senderId),
     inputs.map((i) => i.clientMessageId),
     inputs.map(requestHash),
     inputs.map((i) => i.text),
+    inputs.map((i) => i.replyToId),
+    inputs.map((i) => `{${i.mentionedUserIds.join(',')}}`),
   ],
   read(row, inputs) {
     const facts: Fact[] = []
     const messages: MessageRow[] = []
     const outcomes = inputs.map((input, i): SendOutcome => {
-      const [id, seq] = [row.positions[i], row.seqs[i]]
-      if (row.statuses[i] === 2) return { status: 'CONFLICT' }
-      if (id == null || seq == null) return { status: 'NOT_MEMBER' }
-      if (row.statuses[i] === 1) return { status: 'REPEATED', messageId: id }
-      const message = { id, seq, ...input, createdAt: row.at.getTime() }
+      const [id, seq, status] = [row.positions[i], row.seqs[i], row.statuses[i] ?? 3]
+      if (id == null || seq == null) return { status: refusals[status as keyof typeof refusals] ?? 'NOT_MEMBER' }
+      if (status === 1) return { status: 'REPEATED', messageId: id }
+      const message = { id, seq, ...input, createdAt: row.at.getTime(), version: 1, editedAt: null, deletedAt: null }
       const place = { position: id, tag: row.batch_tag }
       facts.push(sentFact(message, place))
       messages.push(message)

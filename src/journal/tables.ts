@@ -12,8 +12,15 @@ export type MessageRow = {
   readonly senderId: number
   readonly clientMessageId: string
   readonly text: string
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as the two that follow. */
   readonly createdAt: number
+  /** Counts from 1; each edit, and the deletion, adds one. */
+  readonly version: number
+  readonly editedAt: number | null
+  /** When it was deleted for everyone: then its text is empty. */
+  readonly deletedAt: number | null
+  readonly replyToId: number | null
+  readonly mentionedUserIds: readonly number[]
 }
 
 /** When a user hears a conversation: from the one position to the other, both included; null is "until further notice". */
@@ -36,7 +43,9 @@ export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} 
 
 /** The columns of a message with the names of `MessageRow`, from a table or alias `m`. */
 export const messageColumns = `m.id, m.conversation_id as "conversationId", m.seq, m.sender_id as "senderId",
-  m.client_message_id as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt"`
+  m.client_message_id as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt",
+  m.version, ${milliseconds('m.edited_at')} as "editedAt", ${milliseconds('m.deleted_at')} as "deletedAt",
+  m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds"`
 
 const head = statement<Head>(
   'journal_head',

@@ -3,7 +3,7 @@
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findMembership } from '../conversation/access.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { batched, by, grouped } from '../graphql/loader.ts'
 import { type Page, readPage } from '../graphql/page.ts'
 import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
@@ -23,6 +23,20 @@ const lastOnes = statement<MessageRow>(
 )
 
 const beyond = 2_147_483_647
+
+/** A text that an edit replaced. */
+export type VersionRow = { readonly messageId: number; readonly version: number; readonly text: string; readonly writtenAt: Date }
+
+const versionsByMessages = statement<VersionRow>(
+  'message_versions',
+  `select message_id as "messageId", version, text, written_at as "writtenAt" from message_version
+    where message_id = any($1::bigint[]) order by message_id, version`,
+)
+
+/** The texts that edits replaced, the oldest first. For members; the caller has checked. */
+export const readVersions = batched(async ({ reader }, messageIds: readonly number[]) =>
+  grouped(await reader.rows(versionsByMessages, [messageIds]), (row) => row.messageId),
+)
 
 /** A message by id, whoever asks: for what names it already. */
 export const findMessage = batched(async ({ reader }, ids: readonly number[]) =>
@@ -61,4 +75,11 @@ export async function readHistory(
           ])
         : [],
   )
+}
+
+/** Whether the viewer may delete a message that somebody else wrote: who owns or looks after the group that it stands in. */
+export async function mayModerate(context: Context, messageId: number): Promise<boolean> {
+  const message = await findMessage(context, messageId)
+  const membership = message && (await findMembership(context, message.conversationId))
+  return membership?.role === 'OWNER' || membership?.role === 'ADMIN'
 }

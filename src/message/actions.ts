@@ -2,12 +2,14 @@
 
 import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
+import type { ChangeInput } from '../journal/change.ts'
 import type { Place } from '../journal/fact.ts'
+import type { SendInput } from '../journal/send.ts'
 import { type MessageRow, readMessages, readTagAt } from '../journal/tables.ts'
 import type { Viewer } from '../viewer.ts'
 
 /** A message to send. The door has checked its form. */
-export type Send = { readonly conversationId: number; readonly clientMessageId: string; readonly text: string }
+export type Send = Omit<SendInput, 'senderId'>
 
 /** A message that was sent, now or at the first try, and the place of the fact that tells it. */
 export type Sent = { readonly message: MessageRow; readonly place: Place }
@@ -30,6 +32,58 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
       })
     case 'NOT_MEMBER':
       throw notFound('Conversation')
+    case 'NOTHING_TO_REPLY_TO':
+      throw new ParleyError('NOT_FOUND', 'The message replied to is not in this conversation', { argument: 'input.replyToId' })
+    case 'MENTIONS_STRANGER':
+      throw new ParleyError('NOT_FOUND', 'Somebody mentioned is not in this conversation', { argument: 'input.mentionedUserIds' })
+  }
+}
+
+/** A message that was changed, or was so already (then `place` is null). */
+export type Changed = { readonly messageId: number; readonly place: Place | null }
+
+/**
+ * Replaces the text of a message of the viewer's own; the former text is kept as a version.
+ * @param expectedVersion the version that the viewer saw; null to replace whatever is there
+ * @throws ParleyError NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, UNAVAILABLE
+ */
+export function editMessage(
+  by: Viewer,
+  messageId: number,
+  text: string,
+  expectedVersion: number | null,
+  app: App,
+): Promise<Changed> {
+  return change({ change: 'edit', messageId, actorId: by.userId, text, expectedVersion }, app)
+}
+
+/**
+ * Deletes a message for everyone: its text and versions are gone, its place stays.
+ * @param mayModerate whether the viewer may delete what others wrote in this conversation
+ * @throws ParleyError NOT_FOUND, FORBIDDEN, UNAVAILABLE
+ */
+export function deleteMessage(by: Viewer, messageId: number, mayModerate: boolean, app: App): Promise<Changed> {
+  return change({ change: 'delete', messageId, actorId: by.userId, mayModerate }, app)
+}
+
+/** Makes a change in the next batch. A change that is there already is a success without effect. */
+export async function change(input: ChangeInput, app: App): Promise<Changed> {
+  const outcome = await app.journal.change(input)
+  switch (outcome.status) {
+    case 'DONE':
+      return { messageId: input.messageId, place: outcome.place }
+    case 'UNCHANGED':
+      return { messageId: input.messageId, place: null }
+    case 'CONFLICT':
+      throw new ParleyError('VERSION_CONFLICT', 'The message was changed since', { argument: 'input.expectedVersion' })
+    case 'NOT_FOUND':
+      throw notFound('Message')
+    case 'DELETED':
+      throw new ParleyError('MESSAGE_DELETED', 'The message was deleted')
+    case 'NOT_SENDER':
+      throw new ParleyError('FORBIDDEN', 'Only who wrote a message, or who looks after a group, may do this')
+    case 'TOO_MANY_EMOJI':
+      throw new ParleyError('LIMIT_EXCEEDED', 'A message has at most 20 different emoji', { argument: 'input.emoji' })
   }
 }
 

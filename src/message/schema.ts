@@ -1,20 +1,23 @@
 // Messages in the schema.
 
-import { z } from 'zod'
 import { findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { findConversation, findMembership } from '../conversation/access.ts'
 import { Conversation } from '../conversation/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
-import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
-import { parseInput, prose, uuid } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
-import { parseId } from '../id.ts'
 import type { MessageRow } from '../journal/tables.ts'
-import { findLastMessage, findMessage, findOwnMessage, readHistory } from './access.ts'
-import { type Sent, sendMessage } from './actions.ts'
+import { findLastMessage, findOwnMessage, readHistory, readVersions, type VersionRow } from './access.ts'
+
+const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement({
+  description: 'A text of a message that an edit replaced.',
+  fields: (t) => ({
+    version: t.exposeInt('version', { description: 'Which one: 1 is the text as it was sent.' }),
+    text: t.exposeString('text', { description: 'The text.' }),
+    writtenAt: t.expose('writtenAt', { type: 'DateTime', description: 'Since when it stood there.' }),
+  }),
+})
 
 export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
@@ -38,7 +41,34 @@ builder.node(Message, {
       description: 'Who wrote it; null when the account is gone.',
       resolve: ({ senderId }, _args, context) => findUser(context, senderId),
     }),
-    text: t.exposeString('text', { description: 'The text as it was sent, to the character.' }),
+    text: t.exposeString('text', {
+      description: 'The text to the character, as sent or last edited; empty when it was deleted.',
+    }),
+    version: t.exposeInt('version', { description: 'Counts from 1; each edit, and the deletion, adds one.' }),
+    editedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When its text was last replaced; null when it never was.',
+      resolve: ({ editedAt }) => (editedAt === null ? null : new Date(editedAt)),
+    }),
+    deletedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was deleted for everyone; null when it was not. A deleted message keeps its place and its `seq`.',
+      resolve: ({ deletedAt }) => (deletedAt === null ? null : new Date(deletedAt)),
+    }),
+    mentions: t.field({
+      type: [User],
+      description: 'Whom the text mentions.',
+      resolve: async ({ mentionedUserIds }, _args, context) =>
+        (await Promise.all(mentionedUserIds.map((id) => findUser(context, id)))).filter((user) => user !== null),
+    }),
+    versions: t.field({
+      type: [MessageVersion],
+      description: 'The texts that edits replaced, the oldest first; none for somebody who is not in the conversation.',
+      resolve: async ({ id, conversationId }, _args, context) =>
+        (await findMembership(context, conversationId)) ? ((await readVersions(context, id)) ?? []) : [],
+    }),
     clientMessageId: t.exposeID('clientMessageId', {
       nullable: true,
       description: 'The key that the sender chose: by it a client knows its own optimistic copy again.',
@@ -50,6 +80,15 @@ builder.node(Message, {
     }),
   }),
 })
+
+builder.objectField(Message, 'replyTo', (t) =>
+  t.field({
+    type: Message,
+    nullable: true,
+    description: 'The message that it answers; null where it answers none, and for somebody who may not see that one.',
+    resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findOwnMessage(context, replyToId)),
+  }),
+)
 
 builder.objectFields(Conversation, (t) => ({
   messages: t.connection(
@@ -69,78 +108,3 @@ builder.objectFields(Conversation, (t) => ({
     resolve: async ({ id }, _args, context) => ((await findMembership(context, id)) ? findLastMessage(context, id) : null),
   }),
 }))
-
-const SendMessageInput = builder.inputType('SendMessageInput', {
-  description: 'A message to send.',
-  fields: (t) => ({
-    conversationId: t.id({ description: 'Where to.' }),
-    clientMessageId: t.id({
-      description:
-        'A UUID that you choose, one for each message: make it when the message is written, keep it for every repeat. Unique for each sender for ever; version 7 is stored best.',
-    }),
-    text: t.string({
-      description: 'At least one character that is not white space; at most 10,000 where the server is not set otherwise.',
-    }),
-  }),
-})
-
-const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').implement({
-  description: 'The answer to `sendMessage`: the message is committed.',
-  fields: (t) => ({
-    message: t.field({
-      type: Message,
-      description: 'The message; for a repeat, the first one.',
-      resolve: ({ message }) => message,
-    }),
-    cursor: t.field({
-      type: 'Cursor',
-      description:
-        'The place of the fact that tells it. Do not resume from it unless `events` has brought you everything before it.',
-      resolve: ({ place }, _args, { app }) => app.journal.cursor(place),
-    }),
-  }),
-})
-
-const conversationAndKey = { conversationId: z.string(), clientMessageId: uuid }
-
-builder.mutationField('sendMessage', (t) =>
-  t.field({
-    type: SendMessagePayload,
-    description:
-      'Sends a message. A repeat with the same `clientMessageId` and content gives the first message and changes nothing, so when an answer is lost, send again. Errors: BAD_INPUT, NOT_FOUND, IDEMPOTENCY_CONFLICT, UNAVAILABLE.',
-    args: { input: t.arg({ type: SendMessageInput, description: 'The message.' }) },
-    resolve: (_root, { input }, context) => {
-      const form = z.object({ ...conversationAndKey, text: prose(context.app.config.limits.messageTextMax) })
-      const { conversationId, clientMessageId, text } = parseInput(form, input)
-      const send = { conversationId: parseId('Conversation', conversationId, 'input.conversationId'), clientMessageId, text }
-      return sendMessage(requireViewer(context), send, context.app)
-    },
-  }),
-)
-
-const MessageSent = factEvent(
-  'MessageSent',
-  'A message was sent in one of your conversations; perhaps by you, on another device.',
-)
-builder.objectFields(MessageSent, (t) => ({
-  message: t.field({
-    type: Message,
-    description: 'The message, as it is now.',
-    resolve: async (event, _args, context) => messageOf(event) ?? (await requireMessage(context, subjectOf(event))),
-  }),
-  conversation: t.field({
-    type: Conversation,
-    description: 'Where it was written.',
-    resolve: async (event, _args, context) => {
-      const conversation = await findConversation(context, conversationOf(event))
-      if (!conversation) throw notFound('Conversation')
-      return conversation
-    },
-  }),
-}))
-
-async function requireMessage(context: Context, messageId: number): Promise<MessageRow> {
-  const message = await findMessage(context, messageId)
-  if (!message) throw notFound('Message')
-  return message
-}

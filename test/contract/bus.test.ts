@@ -74,7 +74,6 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
     const ends = open(create)
     await ready(ends)
     const topic = randomUUID()
-    const droppedBefore = ends.here.dropped()
     const ears = [await hear(ends.here, topic), await hear(ends.there, topic), await hear(ends.there, topic)]
     const messages = [
       ...Array.from({ length: 100 }, (_, n) => ({ n, deep: [n, null, { text: '안녕 \u2028 "quoted"' }] })),
@@ -85,7 +84,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
     ]
     for (const message of messages) ends.here.publish(topic, message)
     for (const ear of ears) expect(await ear.count(messages.length)).toEqual(messages)
-    expect(ends.here.dropped()).toBe(droppedBefore)
+    expect(ends.here.dropped()).toBe(0)
   })
 
   test('keeps topics apart', async () => {

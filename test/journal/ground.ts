@@ -75,7 +75,7 @@ export async function sendBatch(client: pg.Client, inputs: readonly SendInput[])
 
 /** A message to send, with a new key where none is given. */
 export function input(conversationId: number, senderId: number, text: string, clientMessageId: string = randomUUID()): SendInput {
-  return { conversationId, senderId, clientMessageId, text }
+  return { conversationId, senderId, clientMessageId, text, replyToId: null, mentionedUserIds: [] }
 }
 
 /** Has facts numbered by an ordinary transaction of this connection, or by the one it is in. */

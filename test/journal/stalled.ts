@@ -11,9 +11,9 @@ const [moment, databaseUrl, applicationName] = process.argv.slice(2) as [Moment,
 /** 200,000 copies of one input: little to send and to store, and some 6 MB to answer, more than the sockets' buffers take. */
 const largeCall = `call journal_send_batch(array_fill(1::bigint, array[200000]), array_fill(100::bigint, array[200000]),
   array_fill('6f9c2f0e-7a55-4a3c-9d39-1f1f3cf1a111'::uuid, array[200000]), array_fill('\\x00'::bytea, array[200000]),
-  array_fill('text'::text, array[200000]), null, null, null, null, null, null)`
+  array_fill('text'::text, array[200000]), array_fill(null::bigint, array[200000]), array_fill('{}'::text, array[200000]), null, null, null, null, null, null)`
 const smallCall = `call journal_send_batch(array[1], array[100], array['6f9c2f0e-7a55-4a3c-9d39-1f1f3cf1a222'::uuid],
-  array['\\x00'::bytea], array['text'], null, null, null, null, null, null)`
+  array['\\x00'::bytea], array['text'], array[null::bigint], array['{}'], null, null, null, null, null, null)`
 
 const client = new pg.Client({ connectionString: databaseUrl, application_name: applicationName })
 await client.connect()

@@ -6,6 +6,7 @@ import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
+import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
@@ -59,7 +60,15 @@ async function traffic(node: Node): Promise<void> {
   expect((await dan.refused(documents.SendMessage, send(group, 'a stranger'))).extensions.code).toBe('NOT_FOUND')
   await alice.run(documents.AddMembers, { input: { conversationId: group, userIds: [dan.userId] } })
   await alice.run(documents.RemoveMember, { input: { conversationId: group, userId: bob.userId } })
-  await dan.send(group, 'now I may')
+  const { message } = await dan.send(group, 'now I may')
+  const mention = { ...send(group, 'and you?').input, mentionedUserIds: [alice.userId], replyToId: message.id }
+  await dan.run(documents.SendMessage, { input: mention })
+  await dan.run(EditMessage, { input: { messageId: message.id, text: 'now I may too' } })
+  await alice.run(AddReaction, { input: { messageId: message.id, emoji: '👋' } })
+  await carol.run(AddReaction, { input: { messageId: message.id, emoji: '👋' } })
+  await carol.run(RemoveReaction, { input: { messageId: message.id, emoji: '👋' } })
+  await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
+  await dan.run(DeleteMessage, { input: { messageId: (await dan.send(group, 'gone')).message.id } })
   await alice.run(documents.LeaveConversation, { input: { conversationId: group } })
   const other = await bob.another()
   await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
@@ -114,7 +123,9 @@ test('A7 the lock refuses every isolation but READ COMMITTED, and so do sends an
   const act = {
     'the lock': () => client.query('select journal_lock()'),
     'a send': () =>
-      client.query(`select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''])`),
+      client.query(
+        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'])`,
+      ),
     'a rare write': async () => {
       await request(client, [{ kind: 5, conversation_id: 1, actor_id: 100, subject_id: 100 }])
       await client.query('commit')

@@ -138,6 +138,10 @@ export const Events = graphql(`
       ... on MemberLeft { conversation { id title memberCount } user { username } }
       ... on MemberUpdated { conversation { id } user { username } member { role } }
       ... on SessionRevoked { session { id deviceName } }
+      ... on MessageEdited { message { id text version } }
+      ... on MessageDeleted { message { id text deletedAt } }
+      ... on ReactionsChanged { message { id } }
+      ... on ReadMarkersMoved { conversation { id } markers { seq } }
     }
   }
 `)

@@ -1,0 +1,76 @@
+// The hot writes that change a message: what the SQL procedure journal_change_batch takes, and what it answers.
+
+import type { Procedure } from './append.ts'
+import { type Fact, factKinds, type Place } from './fact.ts'
+
+/** A change that somebody wants made to a message. The door has checked its form. */
+export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
+  | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
+  /** `mayModerate`: the caller found the actor entitled to delete what others wrote here. */
+  | { readonly change: 'delete'; readonly mayModerate: boolean }
+  | { readonly change: 'react' | 'unreact'; readonly emoji: string }
+)
+
+/** What became of it. `UNCHANGED`: it was so already. */
+export type ChangeOutcome =
+  | { readonly status: 'DONE'; readonly place: Place }
+  | { readonly status: 'UNCHANGED' | 'CONFLICT' | 'NOT_FOUND' | 'DELETED' | 'NOT_SENDER' | 'TOO_MANY_EMOJI' }
+
+type Row = {
+  positions: (number | null)[]
+  conversations: (number | null)[]
+  statuses: number[]
+  at: Date
+  batch_tag: number
+  previous_tag: number
+}
+
+const statuses = ['DONE', 'UNCHANGED', 'CONFLICT', 'NOT_FOUND', 'DELETED', 'NOT_SENDER', 'TOO_MANY_EMOJI'] as const
+const kinds = {
+  edit: factKinds.MessageEdited,
+  delete: factKinds.MessageDeleted,
+  react: factKinds.ReactionsChanged,
+  unreact: factKinds.ReactionsChanged,
+} as const
+
+/** What an input adds to a batch, in bytes, roughly. */
+export function changeBytes(input: ChangeInput): number {
+  return 100 + (input.change === 'edit' ? Buffer.byteLength(input.text) : 0)
+}
+
+/** The batch procedure for changes of messages. */
+export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, Row> = {
+  name: 'journal_change_batch',
+  text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, null, null, null, null, null, null)',
+  values: (inputs) => [
+    inputs.map((i) => i.change),
+    inputs.map((i) => i.messageId),
+    inputs.map((i) => i.actorId),
+    inputs.map((i) => (i.change === 'edit' ? i.text : i.change === 'delete' ? null : i.emoji)),
+    inputs.map((i) => (i.change === 'edit' ? i.expectedVersion : null)),
+    inputs.map((i) => i.change === 'delete' && i.mayModerate),
+  ],
+  read(row, inputs) {
+    const facts: Fact[] = []
+    const outcomes = inputs.map(({ change, actorId, messageId }, i): ChangeOutcome => {
+      const status = statuses[row.statuses[i] ?? 3] ?? 'NOT_FOUND'
+      const position = row.positions[i]
+      if (status !== 'DONE' || position == null) return { status: status === 'DONE' ? 'NOT_FOUND' : status }
+      const place = { position, tag: row.batch_tag }
+      facts.push({
+        ...place,
+        occurredAt: row.at.getTime(),
+        kind: kinds[change],
+        conversationId: row.conversations[i] ?? null,
+        userId: null,
+        actorId,
+        subjectId: messageId,
+        audienceChange: 0,
+        payload: null,
+      })
+      return { status, place }
+    })
+    // The rows do not travel: nobody remembers an older text, and who shows the message reads it.
+    return { outcomes, batch: facts.length === 0 ? null : { previousTag: row.previous_tag, facts, messages: [] } }
+  },
+}

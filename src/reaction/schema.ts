@@ -1,0 +1,101 @@
+// Reactions in the schema.
+
+import { z } from 'zod'
+import { findUser } from '../account/access.ts'
+import { User } from '../account/schema.ts'
+import { findMembership } from '../conversation/access.ts'
+import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { builder } from '../graphql/builder.ts'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
+import { parseInput } from '../graphql/input.ts'
+import { parseId } from '../id.ts'
+import { change } from '../message/actions.ts'
+import { changePayload, requireMessage } from '../message/mutations.ts'
+import { Message } from '../message/schema.ts'
+import { type ReactionGroupRow, readReactions } from './access.ts'
+import { isEmoji } from './emoji.ts'
+
+const form = z.object({ messageId: z.string(), emoji: z.string().refine(isEmoji, 'must be one emoji') })
+
+const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').implement({
+  description: 'What people reacted to a message with one emoji.',
+  fields: (t) => ({
+    emoji: t.exposeString('emoji', { description: 'The emoji.' }),
+    count: t.exposeInt('count', { description: 'How many people used it.' }),
+    viewerReacted: t.exposeBoolean('hasViewer', { description: 'Whether you are among them.' }),
+    users: t.field({
+      type: [User],
+      description: 'Who used it: the first ten, in order.',
+      resolve: async ({ userIds }, _args, context) =>
+        (await Promise.all(userIds.map((id) => findUser(context, id)))).filter((user) => user !== null),
+    }),
+  }),
+})
+
+builder.objectField(Message, 'reactions', (t) =>
+  t.field({
+    type: [ReactionGroup],
+    description: 'Reactions by emoji, the one used first first; none for somebody who is not in the conversation.',
+    complexity: { field: 1, multiplier: 3 },
+    resolve: async ({ id, conversationId }, _args, context) =>
+      (await findMembership(context, conversationId)) ? ((await readReactions(context, id)) ?? []) : [],
+  }),
+)
+
+const AddReactionInput = builder.inputType('AddReactionInput', {
+  description: 'A reaction to a message.',
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.' }),
+    emoji: t.string({ description: 'One emoji, as people see it.' }),
+  }),
+})
+const RemoveReactionInput = builder.inputType('RemoveReactionInput', {
+  description: 'A reaction to take back.',
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message.' }),
+    emoji: t.string({ description: 'The emoji that you used.' }),
+  }),
+})
+
+const react = (kind: 'react' | 'unreact', input: unknown, context: Context) => {
+  const { messageId, emoji } = parseInput(form, input)
+  const { userId } = requireViewer(context)
+  return change(
+    { change: kind, messageId: parseId('Message', messageId, 'input.messageId'), actorId: userId, emoji },
+    context.app,
+  )
+}
+
+const AddReactionPayload = changePayload('AddReactionPayload', 'addReaction')
+const RemoveReactionPayload = changePayload('RemoveReactionPayload', 'removeReaction')
+
+builder.mutationFields((t) => ({
+  addReaction: t.field({
+    type: AddReactionPayload,
+    description:
+      'Reacts to a message; the same reaction again changes nothing. At most 20 different emoji on a message. Errors: BAD_INPUT, NOT_FOUND, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.',
+    args: { input: t.arg({ type: AddReactionInput, description: 'To what, and how.' }) },
+    resolve: (_root, { input }, context) => react('react', input, context),
+  }),
+  removeReaction: t.field({
+    type: RemoveReactionPayload,
+    description: 'Takes a reaction back; one that is not there changes nothing. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+    args: { input: t.arg({ type: RemoveReactionInput, description: 'Of what, and which.' }) },
+    resolve: (_root, { input }, context) => react('unreact', input, context),
+  }),
+}))
+
+const ReactionsChanged = factEvent('ReactionsChanged', 'Somebody reacted to a message, or took a reaction back.')
+builder.objectFields(ReactionsChanged, (t) => ({
+  message: t.field({
+    type: Message,
+    description: 'The message; `reactions` are those of now.',
+    resolve: (event, _args, context) => messageOf(event) ?? requireMessage(context, subjectOf(event)),
+  }),
+  conversation: t.field({
+    type: Conversation,
+    description: 'Where it stands.',
+    resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
+  }),
+}))

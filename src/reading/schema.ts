@@ -1,0 +1,114 @@
+// Reading in the schema: markers, and the counts that follow from them.
+
+import { z } from 'zod'
+import { findUser } from '../account/access.ts'
+import { User } from '../account/schema.ts'
+import { findMembership } from '../conversation/access.ts'
+import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { notFound } from '../errors.ts'
+import { builder } from '../graphql/builder.ts'
+import { requireViewer } from '../graphql/context.ts'
+import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
+import { parseInput } from '../graphql/input.ts'
+import { parseId } from '../id.ts'
+import type { ReadPayload } from '../journal/read-marker.ts'
+import { type ReadMarkerRow, readMarkers, readUnread } from './access.ts'
+import { type Marked, markRead } from './actions.ts'
+
+const form = z.object({
+  conversationId: z.string(),
+  seq: z.number().int().min(0, 'must be 0 or more'),
+})
+const payloadForm: z.ZodType<ReadPayload> = z.object({ seq: z.number().int() })
+
+const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
+  description: 'How far somebody has read a conversation. It only moves forward.',
+  fields: (t) => ({
+    user: t.field({
+      type: User,
+      description: 'Who.',
+      resolve: async ({ userId }, _args, context) => {
+        const user = await findUser(context, userId)
+        if (!user) throw notFound('User')
+        return user
+      },
+    }),
+    seq: t.exposeInt('seq', { description: 'The `seq` of the last message that they have read; 0 for none.' }),
+  }),
+})
+
+builder.objectFields(Conversation, (t) => ({
+  unreadCount: t.int({
+    description: 'How many messages of others, not deleted, come after your read marker; 0 for somebody who is not in it.',
+    resolve: async ({ id }, _args, context) =>
+      (await findMembership(context, id)) ? ((await readUnread(context, id))?.unread ?? 0) : 0,
+  }),
+  mentionCount: t.int({
+    description: 'How many messages after your read marker mention you; 0 for somebody who is not in it.',
+    resolve: async ({ id }, _args, context) =>
+      (await findMembership(context, id)) ? ((await readUnread(context, id))?.mentions ?? 0) : 0,
+  }),
+  readMarkers: t.field({
+    type: [ReadMarker],
+    description: 'How far each member who has read anything has come, by user; none for somebody who is not in it.',
+    complexity: { field: 1, multiplier: 20 },
+    resolve: async ({ id }, _args, context) =>
+      (await findMembership(context, id)) ? ((await readMarkers(context, id)) ?? []) : [],
+  }),
+}))
+
+const MarkReadInput = builder.inputType('MarkReadInput', {
+  description: 'How far you have read.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'Which conversation.' }),
+    seq: t.int({ description: 'The `seq` of the last message that you have read. Beyond the newest one it means all of them.' }),
+  }),
+})
+
+const MarkReadPayload = builder.objectRef<Marked>('MarkReadPayload').implement({
+  description: 'The answer to `markRead`.',
+  fields: (t) => ({
+    conversation: t.field({
+      type: Conversation,
+      description: 'The conversation, with its counts as they are now.',
+      resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
+    }),
+    seq: t.exposeInt('seq', { description: 'Where your marker stands now: never before where it stood.' }),
+    cursor: t.field({
+      type: 'Cursor',
+      nullable: true,
+      description: 'The place of the fact that tells it; null where the marker stood there or further already.',
+      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
+    }),
+  }),
+})
+
+builder.mutationField('markRead', (t) =>
+  t.field({
+    type: MarkReadPayload,
+    description:
+      'Moves your read marker forward, on all your devices; a stale one is a success without effect. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+    args: { input: t.arg({ type: MarkReadInput, description: 'Where, and how far.' }) },
+    resolve: (_root, { input }, context) => {
+      const { conversationId, seq } = parseInput(form, input)
+      return markRead(requireViewer(context), parseId('Conversation', conversationId, 'input.conversationId'), seq, context.app)
+    },
+  }),
+)
+
+const ReadMarkersMoved = factEvent('ReadMarkersMoved', 'Members have read on; perhaps you, on another device.')
+builder.objectFields(ReadMarkersMoved, (t) => ({
+  conversation: t.field({
+    type: Conversation,
+    description: 'Where.',
+    resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
+  }),
+  markers: t.field({
+    type: [ReadMarker],
+    description: 'The markers that moved, where they stand after it. Keep the greatest `seq` of each user.',
+    resolve: (event) => {
+      const { seq } = payloadForm.parse(event.item.fact.payload)
+      return [{ conversationId: conversationOf(event), userId: subjectOf(event), seq }]
+    },
+  }),
+}))

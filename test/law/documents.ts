@@ -1,0 +1,78 @@
+// The operations of the law tests: everything that a device keeps, as a snapshot and as events.
+
+import { graphql } from '../support/generated/index.ts'
+
+export const KeptMessage = graphql(`
+  fragment KeptMessage on Message {
+    id
+    seq
+    text
+    version
+    editedAt
+    deletedAt
+    sender { id }
+    replyTo { id }
+    mentions { id }
+    reactions { emoji count viewerReacted users { id } }
+  }
+`)
+export const KeptConversation = graphql(`
+  fragment KeptConversation on Conversation {
+    id
+    kind
+    title
+    members(first: 20) { nodes { user { id } role } }
+    messages(last: 50) { nodes { ...KeptMessage } }
+    readMarkers { user { id } seq }
+  }
+`)
+export const Whole = graphql(`
+  query Whole {
+    syncCursor
+    conversations(first: 4) { nodes { ...KeptConversation unreadCount mentionCount } }
+    sessions { id }
+  }
+`)
+export const Kept = graphql(`
+  subscription Kept($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on ConversationAdded { conversation { ...KeptConversation } }
+      ... on MemberJoined { conversation { id } user { id } member { role } seq }
+      ... on MemberLeft { conversation { id } user { id } }
+      ... on MemberUpdated { conversation { id } user { id } member { role } }
+      ... on MessageSent { conversation { id } message { ...KeptMessage } }
+      ... on MessageEdited { conversation { id } message { ...KeptMessage } }
+      ... on MessageDeleted { conversation { id } message { ...KeptMessage } }
+      ... on ReactionsChanged { conversation { id } message { ...KeptMessage } }
+      ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on SessionRevoked { session { id } }
+    }
+  }
+`)
+export const EditMessage = graphql(`
+  mutation EditMessage($input: EditMessageInput!) {
+    editMessage(input: $input) { message { ...KeptMessage versions { version text } } cursor }
+  }
+`)
+export const DeleteMessage = graphql(`
+  mutation DeleteMessage($input: DeleteMessageInput!) {
+    deleteMessage(input: $input) { message { ...KeptMessage versions { version } } cursor }
+  }
+`)
+export const AddReaction = graphql(`
+  mutation AddReaction($input: AddReactionInput!) {
+    addReaction(input: $input) { message { ...KeptMessage } cursor }
+  }
+`)
+export const RemoveReaction = graphql(`
+  mutation RemoveReaction($input: RemoveReactionInput!) {
+    removeReaction(input: $input) { message { ...KeptMessage } cursor }
+  }
+`)
+export const MarkRead = graphql(`
+  mutation MarkRead($input: MarkReadInput!) {
+    markRead(input: $input) { conversation { id unreadCount mentionCount } seq cursor }
+  }
+`)

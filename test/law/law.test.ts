@@ -1,0 +1,120 @@
+// The law (D5): an old snapshot and the facts that a mutation caused give the new snapshot. One entry for each mutation of
+// the schema; a mutation without one fails.
+
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { schema } from '../../src/schema.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import {
+  AddMembers,
+  CreateGroup,
+  LeaveConversation,
+  LogOut,
+  RemoveMember,
+  RevokeSession,
+  SendMessage,
+  StartDirectConversation,
+} from '../support/documents.ts'
+import { type Node, openPair } from '../support/node.ts'
+import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from './documents.ts'
+import { fresh, Replica } from './replica.ts'
+
+let alice: Device
+let bob: Device
+let carol: Device
+let group: string
+let replicas: Replica[]
+
+let here: Node
+let there: Node
+let round = 0
+
+beforeAll(async () => {
+  ;[here, there] = await openPair()
+})
+
+beforeEach(async () => {
+  round += 1
+  const names = ['Alice', 'Bob', 'Carol'].map((name) => `${name}${round}`)
+  ;[alice, bob, carol] = (await signUpAll(here, ...names)) as [Device, Device, Device]
+  group = await alice.group('The law', bob)
+  await alice.send(group, 'one')
+  await bob.send(group, 'two')
+  const devices = [alice, bob, carol, await alice.another(there), await bob.another(there)]
+  replicas = await Promise.all(devices.map((device) => Replica.open(device)))
+})
+
+/** Waits until each device's replica equals a fresh snapshot of that device. */
+async function expectLaw(): Promise<void> {
+  for (const replica of replicas) {
+    const now = await fresh(replica.device)
+    for (const deadline = Date.now() + 5_000; Date.now() < deadline && !isDeepStrictEqual(replica.state, now); ) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    expect(replica.state).toEqual(now)
+    expect(replica.errors).toEqual([])
+  }
+}
+
+const send = (device: Device, text: string, more: object = {}) =>
+  device.run(SendMessage, { input: { conversationId: group, clientMessageId: randomUUID(), text, ...more } })
+
+/** For each mutation: what to do. The law is checked after it. */
+const acts: Record<string, () => Promise<unknown>> = {
+  startDirectConversation: () => bob.run(StartDirectConversation, { input: { userId: carol.userId } }),
+  createGroup: () => carol.run(CreateGroup, { input: { title: 'New', memberIds: [alice.userId, bob.userId] } }),
+  addMembers: async () => {
+    await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
+    await send(carol, 'hello', { mentionedUserIds: [alice.userId, bob.userId] })
+  },
+  removeMember: () => alice.run(RemoveMember, { input: { conversationId: group, userId: bob.userId } }),
+  leaveConversation: () => alice.run(LeaveConversation, { input: { conversationId: group } }),
+  sendMessage: async () => {
+    const { sendMessage } = await send(alice, 'three', { mentionedUserIds: [bob.userId] })
+    await send(bob, 'four', { replyToId: sendMessage.message.id })
+  },
+  editMessage: async () => {
+    const { sendMessage } = await send(alice, 'tree')
+    await alice.run(EditMessage, { input: { messageId: sendMessage.message.id, text: 'three' } })
+  },
+  deleteMessage: async () => {
+    const { sendMessage } = await send(alice, 'oops', { mentionedUserIds: [bob.userId] })
+    await send(bob, 'what?', { replyToId: sendMessage.message.id })
+    await alice.run(DeleteMessage, { input: { messageId: sendMessage.message.id } })
+  },
+  addReaction: async () => {
+    const { sendMessage } = await send(alice, 'news')
+    for (const device of [bob, alice])
+      await device.run(AddReaction, { input: { messageId: sendMessage.message.id, emoji: '🎉' } })
+  },
+  removeReaction: async () => {
+    const { sendMessage } = await send(alice, 'news')
+    const input = { messageId: sendMessage.message.id, emoji: '👍🏽' }
+    for (const device of [bob, alice]) await device.run(AddReaction, { input })
+    await bob.run(RemoveReaction, { input })
+  },
+  markRead: async () => {
+    await send(alice, 'three', { mentionedUserIds: [bob.userId] })
+    await bob.run(MarkRead, { input: { conversationId: group, seq: 2 } })
+    await alice.run(MarkRead, { input: { conversationId: group, seq: 99 } })
+  },
+  revokeSession: () =>
+    alice.run(RevokeSession, { input: { sessionId: replicas[3]?.device.sessionId ?? '' } }).then(() => replicas.splice(3, 1)),
+  logOut: () => (replicas.splice(3, 1)[0] as Replica).device.run(LogOut, {}),
+}
+
+/** Mutations that change nothing that a device keeps: they make or renew what proves a session. */
+const outside = ['signUp', 'logIn', 'refreshSession']
+
+test('D5 every mutation of the schema has its law', () => {
+  const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {})
+  expect([...Object.keys(acts), ...outside].sort()).toEqual(mutations.sort())
+})
+
+describe('D5 the old snapshot and the facts give the new snapshot', () => {
+  test.each(Object.entries(acts))('after %s', async (_name, act) => {
+    await act()
+    await expectLaw()
+  })
+})
