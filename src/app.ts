@@ -7,6 +7,7 @@ import { openRedisBus } from './bus/redis.ts'
 import type { Config } from './config.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { Log } from './log.ts'
+import { openTypingBoard, type TypingBoard } from './signal/typing-board.ts'
 import { migrate } from './store/migrate.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createTokens, type Tokens } from './tokens.ts'
@@ -19,6 +20,7 @@ export type App = {
   readonly store: Store
   readonly bus: Bus
   readonly journal: Journal
+  readonly typing: TypingBoard
   close(): Promise<void>
 }
 
@@ -39,8 +41,10 @@ export async function openApp(config: Config, databaseUrl: string, tokenSecret: 
     closers.push(() => bus.close())
     const journal = await openJournal(store, bus, config.journal, log)
     closers.push(() => journal.close())
+    const typing = openTypingBoard(bus, journal)
+    closers.push(() => typing.close())
     const tokens = createTokens(tokenSecret, config.tokens.accessTtlS, config.identityProvider)
-    return { config, log, tokens, store, bus, journal, close }
+    return { config, log, tokens, store, bus, journal, typing, close }
   } catch (error) {
     await close()
     throw error

@@ -6,6 +6,7 @@ import './message/schema.ts'
 import './message/mutations.ts'
 import './reaction/schema.ts'
 import './reading/schema.ts'
+import './typing/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

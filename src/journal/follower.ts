@@ -37,7 +37,7 @@ export class Follower {
   readonly #limits: WindowLimits
   readonly #log: Log
   #window: Window
-  #topic = ''
+  #epoch = ''
   #epochKey: EpochKey = 0n
   #unsubscribe: Unsubscribe = async () => {}
   #held = new Map<number, Batch>()
@@ -66,6 +66,11 @@ export class Follower {
 
   get epochKey(): EpochKey {
     return this.#epochKey
+  }
+
+  /** The name of a topic of this journal: two installations on one Redis do not meet. */
+  topic(name: string): string {
+    return `parley:${this.#epoch}:${name}`
   }
 
   /** When Postgres last answered, in milliseconds since 1970. */
@@ -109,7 +114,7 @@ export class Follower {
       const facts = batch.facts.slice(from, from + publishedMax)
       const [first, last] = [facts[0]?.position ?? 0, facts.at(-1) ?? { position: 0, tag: 0 }]
       const messages = batch.messages.filter((m) => m.id >= first && m.id <= last.position && m.text.length <= travellingTextMax)
-      this.#bus.publish(this.#topic, { previousTag, facts, messages } satisfies Batch)
+      this.#bus.publish(this.topic('facts'), { previousTag, facts, messages } satisfies Batch)
       previousTag = last.tag
     }
   }
@@ -249,11 +254,10 @@ export class Follower {
 
   /** Hears the topic of this head's epoch. */
   async #hear(head: Head): Promise<void> {
-    const topic = `parley:${head.epoch}:facts`
-    if (topic === this.#topic) return
+    if (head.epoch === this.#epoch) return
     await this.#unsubscribe()
-    this.#topic = topic
-    this.#unsubscribe = await this.#bus.subscribe(topic, (message) => this.offer(parseBatch(message)))
+    this.#epoch = head.epoch
+    this.#unsubscribe = await this.#bus.subscribe(this.topic('facts'), (message) => this.offer(parseBatch(message)))
   }
 
   /** Forgets everything and goes on from this head. */

@@ -138,6 +138,12 @@ export class Hub {
     for (const conversationId of ear.listener.conversationIds()) this.#deafen(conversationId, ear.listener)
   }
 
+  /** Whether a user hears a conversation now; null where this node does not know. */
+  findHears(userId: number, conversationId: number): boolean | null {
+    const ear = this.#ears.get(userId)
+    return ear && !ear.missed ? ear.listener.hearsAfter(conversationId, this.#position()) : null
+  }
+
   /** Brings a fact to the streams that stand at the head, and keeps the audience true. Facts come in order. */
   deliver(fact: Fact): void {
     const subject = fact.audienceChange !== 0 && fact.subjectId !== null ? this.#ears.get(fact.subjectId) : undefined

@@ -58,6 +58,10 @@ export type Journal = {
   head(): Place
   /** A message that the node remembers, as it is at the head. */
   message(id: number): MessageRow | undefined
+  /** The name of a topic of this journal's nodes on the bus, told apart from those of other installations. */
+  topic(name: string): string
+  /** Whether a user hears a conversation now, where this node knows it without asking: while a stream of the user's is open. */
+  findHears(userId: number, conversationId: number): boolean | null
   /** Calls `observer` for each fact that this node sees, in order. */
   onFact(observer: (fact: Fact) => void): void
   /** Calls `listener` when this node had to skip facts (too far behind, or another history): what was known by them is stale. */
@@ -127,6 +131,8 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.window.head,
     message: (id) => follower.window.message(id),
+    topic: (name) => follower.topic(name),
+    findHears: (userId, conversationId) => hub.findHears(userId, conversationId),
     onFact: (observer) => follower.onFact(observer),
     onRestart: (listener) => follower.onRestart(listener),
     streamCount: () => hub.streamCount,

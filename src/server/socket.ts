@@ -69,6 +69,7 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
     },
     onClose({ extra }) {
       if (extra.connection) connections.remove(extra.connection)
+      if (extra.call.caller.viewer) app.typing.gone(extra.call.caller.viewer.userId)
     },
     execute: (args) => (args.rootValue as Enveloped).execute(args),
     subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),

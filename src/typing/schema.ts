@@ -1,0 +1,95 @@
+// Typing in the schema: a signal, never stored.
+
+import { z } from 'zod'
+import { findUser } from '../account/access.ts'
+import { User } from '../account/schema.ts'
+import { findMembership } from '../conversation/access.ts'
+import { notFound } from '../errors.ts'
+import { builder } from '../graphql/builder.ts'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { parseInput } from '../graphql/input.ts'
+import { encodeId, parseId } from '../id.ts'
+import type { Typists } from '../signal/typing-board.ts'
+import { latestOf } from './latest.ts'
+
+type State = { readonly conversationId: number; readonly typists: Typists }
+
+const TypingState = builder.objectRef<State>('TypingState').implement({
+  description: 'Who is typing in a conversation at this moment.',
+  fields: (t) => ({
+    conversationId: t.id({
+      description: 'The conversation.',
+      resolve: ({ conversationId }) => encodeId('Conversation', conversationId),
+    }),
+    users: t.field({
+      type: [User],
+      description: 'Who is typing, without yourself. An empty list says that nobody is.',
+      resolve: async ({ typists }, _args, context) => {
+        const others = typists.filter((id) => id !== context.caller.viewer?.userId)
+        return (await Promise.all(others.map((id) => findUser(context, id)))).filter((user) => user !== null)
+      },
+    }),
+  }),
+})
+
+const SetTypingInput = builder.inputType('SetTypingInput', {
+  description: 'Whether you are typing.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'Where.' }),
+    typing: t.boolean({
+      description: 'True while you type: say it again every 4 seconds or so, since it lapses after 6. False when you stop.',
+    }),
+  }),
+})
+const SetTypingPayload = builder.objectRef<{ lapsesAt: Date | null }>('SetTypingPayload').implement({
+  description: 'The answer to `setTyping`.',
+  fields: (t) => ({
+    lapsesAt: t.expose('lapsesAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the sign lapses unless it is repeated; null when you stopped.',
+    }),
+  }),
+})
+
+const form = z.object({ conversationId: z.string(), typing: z.boolean() })
+
+/** Whether the viewer is in a conversation: known without a question to Postgres where a stream of theirs is open here. */
+async function isMember(context: Context, conversationId: number): Promise<boolean> {
+  const known = context.app.journal.findHears(requireViewer(context).userId, conversationId)
+  return known ?? (await findMembership(context, conversationId)) !== null
+}
+
+builder.mutationField('setTyping', (t) =>
+  t.field({
+    type: SetTypingPayload,
+    description:
+      'Tells the others that you are typing, or have stopped. Sending a message, leaving and losing the connection stop it too. Errors: BAD_INPUT, NOT_FOUND.',
+    args: { input: t.arg({ type: SetTypingInput, description: 'Where, and whether.' }) },
+    resolve: async (_root, { input }, context) => {
+      const { userId } = requireViewer(context)
+      const parsed = parseInput(form, input)
+      const conversationId = parseId('Conversation', parsed.conversationId, 'input.conversationId')
+      if (!(await isMember(context, conversationId))) throw notFound('Conversation')
+      return { lapsesAt: context.app.typing.signal(conversationId, userId, parsed.typing) }
+    },
+  }),
+)
+
+builder.subscriptionField('typing', (t) =>
+  t.field({
+    type: TypingState,
+    description:
+      'Who is typing in a conversation: now, and on every change. A signal: it may be lost, and it ends when you leave. Errors: BAD_INPUT, NOT_FOUND.',
+    args: { conversationId: t.arg.id({ description: 'Which conversation.' }) },
+    subscribe: async (_root, args, context) => {
+      const { userId } = requireViewer(context)
+      const conversationId = parseId('Conversation', args.conversationId, 'conversationId')
+      if (!(await isMember(context, conversationId))) throw notFound('Conversation')
+      return latestOf<State>((show, end) =>
+        context.app.typing.watch(conversationId, { userId, show: (typists) => show({ conversationId, typists }), end }),
+      )
+    },
+    resolve: (state) => state,
+  }),
+)

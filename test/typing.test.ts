@@ -1,0 +1,125 @@
+// Typing: a signal between nodes. Nothing is stored; it lapses, and it is cleared by sending, leaving and disconnecting.
+
+import { print } from 'graphql'
+import { beforeAll, expect, test } from 'vitest'
+import { type Device, request, signUpAll } from './support/device.ts'
+import { LeaveConversation, RemoveMember } from './support/documents.ts'
+import type { TypingSubscription } from './support/generated/graphql.ts'
+import { graphql } from './support/generated/index.ts'
+import { type Node, openPair } from './support/node.ts'
+
+const SetTyping = graphql(`
+  mutation SetTyping($input: SetTypingInput!) {
+    setTyping(input: $input) { lapsesAt }
+  }
+`)
+const Typing = graphql(`
+  subscription Typing($conversationId: ID!) {
+    typing(conversationId: $conversationId) { conversationId users { username } }
+  }
+`)
+
+let here: Node
+let there: Node
+let alice: Device
+let bob: Device
+let carol: Device
+beforeAll(async () => {
+  ;[here, there] = await openPair()
+  ;[alice, bob, carol] = (await signUpAll(here, 'Alice', 'Bob', 'Carol')) as [Device, Device, Device]
+})
+
+/** Watches who types. */
+function watch(device: Device, conversationId: string) {
+  const states: string[] = []
+  const errors: unknown[] = []
+  let isOver = false
+  const client = device.socket()
+  client.subscribe<TypingSubscription>(
+    { query: print(Typing), variables: { conversationId } },
+    {
+      next: ({ data, errors: refused }) => {
+        if (refused) errors.push(...refused)
+        if (data) states.push(data.typing.users.map(({ username }) => username).join())
+      },
+      error: (error) => errors.push(error),
+      complete: () => {
+        isOver = true
+      },
+    },
+  )
+  const until = async (what: string, holds: () => boolean, limitMs = 5_000) => {
+    for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
+      if (holds()) return
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error(`waited in vain for ${what}; came: ${JSON.stringify({ states, errors, isOver })}`)
+  }
+  return {
+    states,
+    errors,
+    until,
+    shows: (who: string, limitMs?: number) => until(`"${who}"`, () => states.at(-1) === who, limitMs),
+    isOver: () => isOver,
+  }
+}
+
+const type = (device: Device, conversationId: string, typing = true) =>
+  device.run(SetTyping, { input: { conversationId, typing } })
+
+test('is seen by the others on every node, and not by oneself', async () => {
+  const group = await alice.group('Typing', bob, carol)
+  const [mine, theirs] = [watch(alice, group), watch(await bob.another(there), group)]
+  await Promise.all([mine.shows(''), theirs.shows('')])
+  expect((await type(alice, group)).setTyping.lapsesAt).not.toBeNull()
+  await theirs.shows('alice')
+  await type(carol, group)
+  await theirs.shows('alice,carol')
+  await mine.shows('carol')
+  expect((await type(alice, group, false)).setTyping.lapsesAt).toBeNull()
+  await theirs.shows('carol')
+})
+
+test('is cleared by sending, by leaving, and when the connection is lost', async () => {
+  const group = await alice.group('Cleared', bob, carol)
+  const onThere = watch(await alice.another(there), group)
+  await onThere.shows('')
+  await type(bob, group)
+  await onThere.shows('bob')
+  await bob.send(group, 'done')
+  await onThere.shows('')
+  await type(bob, group)
+  await onThere.shows('bob')
+  await bob.run(LeaveConversation, { input: { conversationId: group } })
+  await onThere.shows('')
+  const stream = await carol.events().live()
+  await type(carol, group)
+  await onThere.shows('carol')
+  stream.cut()
+  await onThere.shows('', 3_000)
+})
+
+test('lapses after 6 seconds by itself', async () => {
+  const group = await alice.group('Lapses', bob)
+  const watcher = watch(bob, group)
+  await watcher.shows('')
+  const started = performance.now()
+  await type(alice, group)
+  await watcher.shows('alice')
+  await watcher.shows('', 8_000)
+  expect(performance.now() - started).toBeGreaterThan(5_500)
+})
+
+test('D6 is for members: a removed one stops to see it; a stranger and nobody never do', async () => {
+  const group = await alice.group('Members', bob)
+  const removed = watch(bob, group)
+  await removed.shows('')
+  await alice.run(RemoveMember, { input: { conversationId: group, userId: bob.userId } })
+  await removed.until('the end', removed.isOver)
+  const input = { conversationId: group, typing: true }
+  for (const device of [bob, carol]) expect((await device.refused(SetTyping, { input })).extensions.code).toBe('NOT_FOUND')
+  expect((await request(here.url, SetTyping, { input })).errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
+  const stranger = watch(carol, group)
+  await stranger.until('the refusal', () => stranger.errors.length > 0)
+  expect(stranger.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }])
+})
