@@ -1,6 +1,7 @@
 // The doors to Postgres: Prisma for what is written, Readers for what is shown, connections for the journal.
 
 import { PrismaPg } from '@prisma/adapter-pg'
+import pLimit from 'p-limit'
 import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -63,15 +64,17 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
     await client.query('begin isolation level repeatable read read only')
     await client.query("set local statement_timeout = '5s'")
     const inner = readerOn(client)
+    const turn = pLimit(1) // the driver takes one statement at a time
     const result = await read({
-      rows: async (statement, values) => {
-        // A field that failed ends an execution while others still read; the connection may be somebody else's by now.
-        if (isOver) throw new ParleyError('UNAVAILABLE', 'The snapshot is over')
-        return inner.rows(statement, values).catch((error: unknown) => {
+      rows: (statement, values) =>
+        turn(async () => {
+          // A field that failed ends an execution while others still read; the connection may be somebody else's by now.
+          if (isOver) throw new ParleyError('UNAVAILABLE', 'The snapshot is over')
+          return inner.rows(statement, values)
+        }).catch((error: unknown) => {
           failure ??= error
           throw error
-        })
-      },
+        }),
     })
     isOver = true
     if (failure !== undefined) throw failure
