@@ -27,6 +27,13 @@ export function prose(max: number): z.ZodType<string> {
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
 }
 
+/** The same, where it may also be left empty: what is only white space becomes the empty text. */
+export function note(max: number): z.ZodType<string> {
+  return carriable
+    .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
+    .transform((text) => (text.trim() === '' ? '' : text))
+}
+
 /** A UUID of any version, in lower case. */
 export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCase())
 

@@ -7,10 +7,10 @@ import { badInput } from '../errors.ts'
 export const pageSizes = { max: 100, fallback: 50 } as const
 
 /** What to read for a page: rows beyond `after` and before `before`, from one end. */
-export type PageRequest = {
+export type PageRequest<Key = number> = {
   /** The key of the row before the page, and of the row behind it; null for none. */
-  readonly after: number | null
-  readonly before: number | null
+  readonly after: Key | null
+  readonly before: Key | null
   /** Which end the rows are taken from. */
   readonly from: 'START' | 'END'
   /** How many rows to read: one more than the page has, which tells whether there are more. */
@@ -37,13 +37,17 @@ export function pageCost(args: DefaultConnectionArguments): { field: number; mul
   return { field: 1, multiplier: Math.min(Math.max(size, 1), pageSizes.max) }
 }
 
-const encodeKey = (key: number) => Buffer.from(String(key)).toString('base64url')
+const encodeKey = (key: number | string) => Buffer.from(String(key)).toString('base64url')
 
-function parseKey(cursor: string | null | undefined, argument: string): number | null {
+const findNumber = (text: string) => (/^\d{1,16}$/.test(text) ? Number(text) : null)
+/** Whoever sends a forged key of text gets other rows of the same list, at most; Postgres must be able to take it. */
+const findText = (text: string) => (/^[^\0\ufffd]{1,200}$/.test(text) ? text : null)
+
+function parseKey<Key>(cursor: string | null | undefined, argument: string, find: (text: string) => Key | null): Key | null {
   if (cursor == null) return null
-  const text = Buffer.from(cursor, 'base64url').toString()
-  if (!/^\d{1,16}$/.test(text)) throw badInput(argument, 'is not a cursor of this connection')
-  return Number(text)
+  const key = find(Buffer.from(cursor, 'base64url').toString())
+  if (key === null) throw badInput(argument, 'is not a cursor of this connection')
+  return key
 }
 
 /**
@@ -51,14 +55,32 @@ function parseKey(cursor: string | null | undefined, argument: string): number |
  * grows at its end; `keyOf` is what they are sorted by.
  * @throws ParleyError BAD_INPUT where the arguments are at fault.
  */
-export async function readPage<Row>(
+export function readPage<Row>(
   args: DefaultConnectionArguments,
   keyOf: (row: Row) => number,
   read: (request: PageRequest) => Promise<readonly Row[]>,
 ): Promise<Page<Row>> {
+  return readPageBy(findNumber, args, keyOf, read)
+}
+
+/** The same, of rows that are sorted by a text: such as names. */
+export function readPageByText<Row>(
+  args: DefaultConnectionArguments,
+  keyOf: (row: Row) => string,
+  read: (request: PageRequest<string>) => Promise<readonly Row[]>,
+): Promise<Page<Row>> {
+  return readPageBy(findText, args, keyOf, read)
+}
+
+async function readPageBy<Row, Key extends number | string>(
+  find: (text: string) => Key | null,
+  args: DefaultConnectionArguments,
+  keyOf: (row: Row) => Key,
+  read: (request: PageRequest<Key>) => Promise<readonly Row[]>,
+): Promise<Page<Row>> {
   const size = sizeOf(args)
   const from = args.last != null ? 'END' : 'START'
-  const [after, before] = [parseKey(args.after, 'after'), parseKey(args.before, 'before')]
+  const [after, before] = [parseKey(args.after, 'after', find), parseKey(args.before, 'before', find)]
   const rows = await read({ after, before, from, limit: size + 1 })
   const hasMore = rows.length > size
   const shown = rows.slice(0, size)
