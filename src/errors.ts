@@ -7,12 +7,14 @@
 export const errorCodes = {
   UNAUTHENTICATED: 'No access token came with the request, or one that this server did not issue or does not trust.',
   TOKEN_EXPIRED: 'The access token has expired: get a fresh one with refreshSession.',
-  SESSION_REVOKED: 'The session was ended by logOut, by revokeSession or by the reuse of a refresh token: log in again.',
+  SESSION_REVOKED:
+    'The session was ended by logOut, by revokeSession, by changePassword, with its account, or by the reuse of a refresh token: log in again.',
   INVALID_CREDENTIALS: 'There is no such account, or the password is wrong; the two are not told apart.',
-  FORBIDDEN: 'You are a member, but your role does not allow this.',
+  FORBIDDEN:
+    'You are a member, but your role does not allow this; or somebody whom you name does not let you reach them, or is blocked by you.',
   NOT_FOUND: 'It does not exist, or you may not see it; the two are not told apart.',
   BAD_INPUT: 'An argument is not of the form its description asks for; `argument` names it.',
-  USERNAME_TAKEN: 'Another account has this username.',
+  USERNAME_TAKEN: 'Another account has this username or one that looks like it, or it is reserved.',
   IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
   VERSION_CONFLICT: 'Somebody changed it since you read it: read it again.',
   MESSAGE_DELETED: 'The message was deleted; nothing can be done to it any more.',

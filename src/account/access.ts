@@ -1,5 +1,6 @@
 // What may be read of accounts. A user's public face is everyone's to see; sessions are their user's alone.
 
+import type { Context } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
@@ -7,7 +8,15 @@ import type { Viewer } from '../viewer.ts'
 import { normaliseUsername, usernameForm } from './username.ts'
 
 /** A user's public face. */
-export type UserRow = { readonly id: number; readonly username: string; readonly displayName: string; readonly createdAt: Date }
+export type UserRow = {
+  readonly id: number
+  readonly username: string
+  readonly displayName: string
+  readonly bio: string
+  readonly createdAt: Date
+  /** The account is gone: a row without a name that others' conversations still refer to. */
+  readonly isDeleted: boolean
+}
 
 /** One login on one device. */
 export type SessionRow = {
@@ -20,22 +29,30 @@ export type SessionRow = {
   readonly revokedAt: Date | null
 }
 
-const userColumns = `id, username, display_name as "displayName", created_at as "createdAt"`
+/** The columns of a user with the names of `UserRow`, from a table or alias `u`. */
+export const userColumns = `u.id, u.username, u.display_name as "displayName", u.bio, u.created_at as "createdAt",
+  u.deleted_at is not null as "isDeleted"`
 const sessionColumns = `id, user_id as "userId", device_name as "deviceName", created_at as "createdAt",
   last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt"`
 
-const usersByIds = statement<UserRow>('users_by_ids', `select ${userColumns} from "user" where id = any($1::bigint[])`)
-const userByUsername = statement<UserRow>('user_by_username', `select ${userColumns} from "user" where username = $1`)
+const usersByIds = statement<UserRow>('users_by_ids', `select ${userColumns} from "user" u where u.id = any($1::bigint[])`)
+const userByUsername = statement<UserRow>('user_by_username', `select ${userColumns} from "user" u where u.username = $1`)
 const openSessions = statement<SessionRow>(
   'open_sessions',
   `select ${sessionColumns} from session where user_id = $1 and revoked_at is null and expires_at > now() order by last_used_at desc, id desc`,
 )
 const sessionById = statement<SessionRow>('session_by_id', `select ${sessionColumns} from session where id = $1 and user_id = $2`)
 
-/** A user by id; null for none. */
+/** A user by id, also one whose account is gone: for what names them already. Null for none. */
 export const findUser = batched(async ({ reader }, ids: readonly number[]) =>
   by(await reader.rows(usersByIds, [ids]), (user) => user.id),
 )
+
+/** A user by id; null for none, and for one whose account is gone. */
+export async function findPresentUser(context: Context, userId: number): Promise<UserRow | null> {
+  const user = await findUser(context, userId)
+  return user?.isDeleted ? null : user
+}
 
 /** A user by username, in whatever case and form it was typed; null for none. */
 export async function findUserByUsername(reader: Reader, typed: string): Promise<UserRow | null> {

@@ -5,7 +5,7 @@ import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
-import { findDisplayNameIn, findUsernameIn } from './username.ts'
+import { findDisplayNameIn, findUsernameIn, foldText } from './username.ts'
 
 const attemptsMax = 5
 
@@ -23,7 +23,9 @@ export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
     create: { userId, externalKey, expiresAt, deviceName: claims.azp ?? 'Identity provider' },
     update: { expiresAt, lastUsedAt: new Date() },
   })
-  if (session.revokedAt) throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+  // The account may have been deleted since it was looked up. A session that was opened after that is of no account.
+  const gone = await app.store.prisma.user.count({ where: { id: userId, deletedAt: { not: null } } })
+  if (session.revokedAt || gone > 0) throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
   return { userId, sessionId: Number(session.id) }
 }
 
@@ -37,7 +39,8 @@ async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<numbe
     const username = wanted && attempt === 1 ? wanted : `${(wanted ?? 'user').slice(0, 22)}-${randomInt(1e8, 1e9)}`
     const displayName = findDisplayNameIn(claims.name) ?? username
     try {
-      const user = await app.store.prisma.user.create({ data: { username, displayName, issuer, subject: claims.sub } })
+      const data = { username, displayName, searchName: foldText(displayName), issuer, subject: claims.sub }
+      const user = await app.store.prisma.user.create({ data })
       return Number(user.id)
     } catch (error) {
       // The username is taken, or another request has just seen this user for the first time.

@@ -7,13 +7,23 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { line, parseInput } from '../graphql/input.ts'
 import { encodeId, parseId } from '../id.ts'
-import { findSession, findUser, findUserByUsername, readOpenSessions, type SessionRow, type UserRow } from './access.ts'
-import { type Credentials, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
+import type { Place } from '../journal/fact.ts'
+import {
+  findPresentUser,
+  findSession,
+  findUser,
+  findUserByUsername,
+  readOpenSessions,
+  type SessionRow,
+  type UserRow,
+} from './access.ts'
+import { type Credentials, changePassword, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
 const deviceNameMax = 100
 const password = z.string().min(8, 'must have at least 8 characters').max(256, 'must have at most 256 characters')
 const username = z.string().transform(normaliseUsername).pipe(z.string().regex(usernameForm, usernameRule))
+const changePasswordForm = z.object({ currentPassword: z.string().max(1_000), newPassword: password })
 const signUpForm = z.object({ username, password, displayName: line(displayNameMax), deviceName: line(deviceNameMax) })
 // Whoever logs in is told nothing about which names could exist: a name of the wrong form is an unknown one.
 const logInForm = z.object({
@@ -28,14 +38,20 @@ builder.node(User, {
   id: { resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     requireViewer(context)
-    return Promise.all(ids.map((id) => findUser(context, Number(id))))
+    return Promise.all(ids.map((id) => findPresentUser(context, Number(id))))
   },
   fields: (t) => ({
-    username: t.exposeString('username', { description: `Unique, and found by \`user(username:)\`: ${usernameRule}.` }),
+    username: t.exposeString('username', {
+      description: `Unique, and found by \`user(username:)\`: ${usernameRule}. Of a deleted account: \`~\` and a number.`,
+    }),
     displayName: t.exposeString('displayName', {
       description: `What people read: 1 to ${displayNameMax} characters, not unique.`,
     }),
+    bio: t.exposeString('bio', { description: 'What they say of themselves; empty where they say nothing.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
+    isDeleted: t.exposeBoolean('isDeleted', {
+      description: 'Whether the account is gone: then nothing is left of it but what others have that names it.',
+    }),
   }),
 })
 
@@ -138,7 +154,9 @@ const deviceNameDescription = `How the device shall be listed under \`sessions\`
 const SignUpInput = builder.inputType('SignUpInput', {
   description: 'A new account and its first device.',
   fields: (t) => ({
-    username: t.string({ description: `${usernameRule}; stored in lower case.` }),
+    username: t.string({
+      description: `${usernameRule}; stored in lower case. Not one that looks like another: 0 and o, 1 and l and i, rn and m, vv and w are alike, and . _ - do not count.`,
+    }),
     password: t.string({ description: '8 to 256 characters.' }),
     displayName: t.string({ description: `What people read: 1 to ${displayNameMax} characters.` }),
     deviceName: t.string({ description: deviceNameDescription }),
@@ -159,6 +177,31 @@ const RefreshSessionInput = builder.inputType('RefreshSessionInput', {
 const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
   description: 'A session to end.',
   fields: (t) => ({ sessionId: t.id({ description: "One of the viewer's sessions." }) }),
+})
+
+const ChangePasswordInput = builder.inputType('ChangePasswordInput', {
+  description: 'A new password.',
+  fields: (t) => ({
+    currentPassword: t.string({ description: 'The password as it is.' }),
+    newPassword: t.string({ description: '8 to 256 characters.' }),
+  }),
+})
+const ChangePasswordPayload = builder.objectRef<{ place: Place | null }>('ChangePasswordPayload').implement({
+  description: 'The answer to `changePassword`.',
+  fields: (t) => ({
+    sessions: t.field({
+      type: [Session],
+      complexity: { field: 1, multiplier: 20 },
+      description: 'The sessions that are left: your own.',
+      resolve: (_done, _args, context) => readOpenSessions(requireViewer(context), context.reader),
+    }),
+    cursor: t.field({
+      type: 'Cursor',
+      nullable: true,
+      description: 'The place of the last session that was ended; null where there was no other.',
+      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
+    }),
+  }),
 })
 
 const LogOutPayload = builder.objectRef<{ sessionId: number }>('LogOutPayload').implement({
@@ -200,6 +243,16 @@ builder.mutationFields((t) => ({
     description: 'Trades a refresh token for a fresh pair of tokens. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
     args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token.' }) },
     resolve: (_root, { input }, { app }) => refreshSession(input.refreshToken, app),
+  }),
+  changePassword: t.field({
+    type: ChangePasswordPayload,
+    description: 'Changes your password and ends all your other sessions. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
+    args: { input: t.arg({ type: ChangePasswordInput, description: 'The old one and the new one.' }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      const { currentPassword, newPassword } = parseInput(changePasswordForm, input)
+      return { place: await changePassword(viewer, currentPassword, newPassword, context.app) }
+    },
   }),
   logOut: t.field({
     type: LogOutPayload,
