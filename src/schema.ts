@@ -1,12 +1,14 @@
 // Loads the schema files of all features; defines nothing.
 
 import './account/schema.ts'
+import './contact/schema.ts'
 import './conversation/schema.ts'
 import './message/schema.ts'
 import './message/mutations.ts'
 import './reaction/schema.ts'
 import './reading/schema.ts'
 import './typing/schema.ts'
+import './people/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

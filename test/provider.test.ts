@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
+import { DeleteAccount } from './people/documents.ts'
 import { request } from './support/device.ts'
 import { LogOut, Viewer } from './support/documents.ts'
 import { closeAtEnd, type Node, openNode } from './support/node.ts'
@@ -66,6 +67,18 @@ test('a user appears on first sight, and is the same on the next, also when many
   const later = await request(node.url, Viewer, {}, await sign({ sub: 'u-7', preferred_username: 'renamed', sid: 's-2' }))
   expect(later.data?.viewer).toEqual(answers[0]?.data?.viewer)
   expect(later.data?.sessions).toHaveLength(2)
+})
+
+test('an account of a provider is deleted without a password; a later token makes a new, empty one', async () => {
+  const token = await sign({ sub: 'u-10', preferred_username: 'yves', name: 'Yves', sid: 's-1' })
+  const before = await request(node.url, Viewer, {}, token)
+  const guessed = await request(node.url, DeleteAccount, { input: { password: 'anything' } }, token)
+  expect(guessed.errors[0]?.extensions.code).toBe('INVALID_CREDENTIALS')
+  expect((await request(node.url, DeleteAccount, { input: {} }, token)).errors).toEqual([])
+  expect((await request(node.url, Viewer, {}, token)).errors[0]?.extensions.code).toBe('SESSION_REVOKED')
+  const later = await request(node.url, Viewer, {}, await sign({ sub: 'u-10', preferred_username: 'yves', sid: 's-2' }))
+  expect(later.data?.viewer).toMatchObject({ username: 'yves', displayName: 'yves' })
+  expect(later.data?.viewer.id).not.toBe(before.data?.viewer.id)
 })
 
 test('a username that is taken gets a number behind it', async () => {

@@ -2,8 +2,8 @@
 
 import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
-import { isTransient } from '../store/postgres.ts'
 import type { Place } from '../journal/fact.ts'
+import { isTransient } from '../store/postgres.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import { sessionRevoked } from './events.ts'

@@ -2,6 +2,7 @@
 // under its lock, that the actor is still in the audience.
 
 import type { App } from '../app.ts'
+import { lockPair, pairOf, requireReach, requireUnblocked, requireUsers } from '../contact/reach.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
 import type { Prisma } from '../store/store.ts'
@@ -16,22 +17,19 @@ type Role = 'OWNER' | 'ADMIN' | 'MEMBER'
 
 /**
  * Starts a direct conversation, or finds the one that the pair has.
- * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself
+ * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself; FORBIDDEN where there is none yet and the other
+ *   cannot be reached
  */
 export async function startDirectConversation(by: Viewer, userId: number, app: App): Promise<Done> {
-  if (userId === by.userId) throw badInput('input.userId', 'is yourself')
-  const [directLow, directHigh] = userId < by.userId ? [userId, by.userId] : [by.userId, userId]
+  const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
   const { result, place } = await app.journal.writing(async (tx) => {
-    await requireUsers(tx, [userId], 'input.userId')
     // Whoever comes second waits here for the first, and then finds that conversation.
-    const created = await tx.$queryRaw<{ id: bigint }[]>`
-      insert into conversation(kind, direct_low, direct_high) values ('DIRECT', ${directLow}, ${directHigh})
-      on conflict (direct_low, direct_high) do nothing returning id`
-    if (!created[0]) {
-      const known = await tx.conversation.findUniqueOrThrow({ where: { directLow_directHigh: { directLow, directHigh } } })
-      return { result: Number(known.id), facts: [] }
-    }
-    const conversationId = Number(created[0].id)
+    await lockPair(tx, by, userId)
+    const known = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
+    if (known) return { result: Number(known.id), facts: [] }
+    await requireReach(tx, by, userId)
+    const created = await tx.conversation.create({ data: { kind: 'DIRECT', directLow, directHigh } })
+    const conversationId = Number(created.id)
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })
     return { result: conversationId, facts: joining(conversationId, pair, by.userId) }
@@ -41,13 +39,14 @@ export async function startDirectConversation(by: Viewer, userId: number, app: A
 
 /**
  * Creates a group of the viewer, who owns it, and others.
- * @throws ParleyError NOT_FOUND for an unknown user, LIMIT_EXCEEDED
+ * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN for one who has blocked the viewer, LIMIT_EXCEEDED
  */
 export async function createGroup(by: Viewer, title: string, memberIds: readonly number[], app: App): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
   requireRoom(others.length + 1, 'input.memberIds', app)
   const { result, place } = await app.journal.writing(async (tx) => {
-    await requireUsers(tx, others, 'input.memberIds')
+    await requireUsers(tx, [by.userId, ...others], 'input.memberIds')
+    await requireUnblocked(tx, by, others, 'input.memberIds')
     const conversation = await tx.conversation.create({ data: { kind: 'GROUP', title } })
     const conversationId = Number(conversation.id)
     await tx.member.createMany({
@@ -60,7 +59,8 @@ export async function createGroup(by: Viewer, title: string, memberIds: readonly
 
 /**
  * Adds people to a group; who is in it already is passed over.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member and for somebody who has blocked the viewer, LIMIT_EXCEEDED,
+ *   BAD_INPUT for a direct conversation
  */
 export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
@@ -69,6 +69,7 @@ export async function addMembers(by: Viewer, conversationId: number, userIds: re
     const added = [...new Set(userIds)].filter((id) => !members.has(id))
     requireRoom(members.size + added.length, 'input.userIds', app)
     await requireUsers(tx, added, 'input.userIds')
+    await requireUnblocked(tx, by, added, 'input.userIds')
     await tx.member.createMany({ data: added.map((userId) => ({ conversationId, userId })) })
     return { result: undefined, facts: joining(conversationId, added, by.userId) }
   })
@@ -143,9 +144,4 @@ function requireManager(role: Role | undefined): void {
 function requireRoom(size: number, argument: string, app: App): void {
   const max = app.config.limits.groupMembersMax
   if (size > max) throw new ParleyError('LIMIT_EXCEEDED', `A group has at most ${max} members`, { argument })
-}
-
-async function requireUsers(tx: Transaction, userIds: readonly number[], argument: string): Promise<void> {
-  const found = await tx.user.count({ where: { id: { in: [...userIds] } } })
-  if (found !== userIds.length) throw new ParleyError('NOT_FOUND', 'User not found', { argument })
 }

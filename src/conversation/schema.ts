@@ -199,14 +199,15 @@ builder.mutationFields((t) => ({
   startDirectConversation: t.field({
     type: payloads.startDirectConversation,
     description:
-      'Starts the direct conversation with somebody, or finds it where the pair has it already. Errors: NOT_FOUND, BAD_INPUT.',
+      'Starts the direct conversation with somebody, or finds it where the pair has it already. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN where there is none yet and they do not let you reach them, or you have blocked them.',
     args: { input: t.arg({ type: StartDirectConversationInput, description: 'With whom.' }) },
     resolve: (_root, { input }, context) =>
       startDirectConversation(requireViewer(context), parseId('User', input.userId, 'input.userId'), context.app),
   }),
   createGroup: t.field({
     type: payloads.createGroup,
-    description: 'Creates a group that you own. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.',
+    description:
+      'Creates a group that you own. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN where one of them has blocked you, LIMIT_EXCEEDED.',
     args: { input: t.arg({ type: CreateGroupInput, description: 'The group.' }) },
     resolve: (_root, { input }, context) => {
       const { title, memberIds } = parseInput(groupForm, input)

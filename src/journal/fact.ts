@@ -15,6 +15,12 @@ export const factKinds = {
   MessageDeleted: 8,
   ReactionsChanged: 9,
   ReadMarkersMoved: 10,
+  UserUpdated: 20,
+  ContactChanged: 21,
+  BlockChanged: 22,
+  MessagePolicyChanged: 23,
+  ConversationClosed: 24,
+  ConversationReopened: 25,
 } as const
 
 /** The name of a kind of fact: also the name of the event in the schema, where it has one. */

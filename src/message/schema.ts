@@ -1,6 +1,6 @@
 // Messages in the schema.
 
-import { findUser } from '../account/access.ts'
+import { findPresentUser, findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { findConversation, findMembership } from '../conversation/access.ts'
 import { Conversation } from '../conversation/schema.ts'
@@ -39,7 +39,7 @@ builder.node(Message, {
       type: User,
       nullable: true,
       description: 'Who wrote it; null when the account is gone.',
-      resolve: ({ senderId }, _args, context) => findUser(context, senderId),
+      resolve: ({ senderId }, _args, context) => findPresentUser(context, senderId),
     }),
     text: t.exposeString('text', {
       description: 'The text to the character, as sent or last edited; empty when it was deleted.',

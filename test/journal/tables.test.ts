@@ -7,7 +7,8 @@ import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from '../law/documents.ts'
-import { type Device, signUpAll } from '../support/device.ts'
+import * as people from '../people/documents.ts'
+import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { connectAs, createGroup, createJournal, createUsers, eventually, input, request, row, sendBatch } from './ground.ts'
@@ -70,6 +71,12 @@ async function traffic(node: Node): Promise<void> {
   await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await dan.run(DeleteMessage, { input: { messageId: (await dan.send(group, 'gone')).message.id } })
   await alice.run(documents.LeaveConversation, { input: { conversationId: group } })
+  await alice.run(people.RequestContact, { input: { userId: bob.userId } })
+  await bob.run(people.AcceptContact, { input: { userId: alice.userId } })
+  await alice.run(people.BlockUser, { input: { userId: bob.userId } })
+  await alice.run(people.UnblockUser, { input: { userId: bob.userId } })
+  await carol.run(people.UpdateProfile, { input: { bio: 'Hello' } })
+  await dan.run(people.DeleteAccount, { input: { password } })
   const other = await bob.another()
   await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
   await bob.run(documents.LogOut, {})

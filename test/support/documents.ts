@@ -142,6 +142,12 @@ export const Events = graphql(`
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
       ... on ReadMarkersMoved { conversation { id } markers { seq } }
+      ... on UserUpdated { user { id username displayName isDeleted } }
+      ... on ContactChanged { user { username viewerContact { state } } }
+      ... on BlockChanged { user { username viewerHasBlocked } }
+      ... on MessagePolicyChanged { messagePolicy }
+      ... on ConversationClosed { conversation { id isClosed } }
+      ... on ConversationReopened { conversation { id isClosed } }
     }
   }
 `)

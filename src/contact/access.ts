@@ -1,0 +1,129 @@
+// What may be read of contacts and blocks: one's own. Of another's blocks one reads nothing; that one is blocked shows only in
+// what is refused.
+
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { batched, by } from '../graphql/loader.ts'
+import { type Page, readPage, readPageByText } from '../graphql/page.ts'
+import { statement } from '../store/reader.ts'
+import type { MessagePolicy } from './actions.ts'
+
+/** What is between the viewer and another user. */
+export type ContactRow = {
+  readonly id: number
+  readonly userId: number
+  readonly state: 'INCOMING' | 'OUTGOING' | 'ACCEPTED'
+  readonly requestedAt: Date
+  readonly acceptedAt: Date | null
+}
+
+/** Somebody whom the viewer has blocked. */
+export type BlockRow = { readonly id: number; readonly userId: number; readonly blockedAt: Date }
+
+type NamedContactRow = ContactRow & { readonly username: string }
+
+const highest = Number.MAX_SAFE_INTEGER
+
+/** Contacts and requests of the user $1, from both sides of the pair. */
+const own = `select c.id, o.id as "userId", c.requested_at as "requestedAt", c.accepted_at as "acceptedAt", u.username,
+    case when c.accepted_at is not null then 'ACCEPTED' when c.requested_by = $1 then 'OUTGOING' else 'INCOMING' end as state
+  from contact c
+  cross join lateral (select case when c.low_id = $1 then c.high_id else c.low_id end as id) o
+  join "user" u on u.id = o.id
+ where (c.low_id = $1 or c.high_id = $1)`
+const accepted = `${own} and c.accepted_at is not null
+   and ($2::text is null or u.username > $2) and ($3::text is null or u.username < $3)`
+const requested = `${own} and c.accepted_at is null and (c.requested_by = $1) = $2 and c.id > $3 and c.id < $4`
+const blocked = `select b.id, b.blocked_id as "userId", b.blocked_at as "blockedAt"
+  from block b where b.blocker_id = $1 and b.id > $2 and b.id < $3`
+
+const contactsForward = statement<NamedContactRow>('contacts_forward', `${accepted} order by u.username limit $4`)
+const contactsBackward = statement<NamedContactRow>('contacts_backward', `${accepted} order by u.username desc limit $4`)
+const requestsNewestFirst = statement<ContactRow>('requests_newest_first', `${requested} order by c.id desc limit $5`)
+const requestsOldestFirst = statement<ContactRow>('requests_oldest_first', `${requested} order by c.id limit $5`)
+const blocksNewestFirst = statement<BlockRow>('blocks_newest_first', `${blocked} order by b.id desc limit $4`)
+const blocksOldestFirst = statement<BlockRow>('blocks_oldest_first', `${blocked} order by b.id limit $4`)
+const contactsByUsers = statement<ContactRow>('contacts_by_users', `${own} and o.id = any($2::bigint[])`)
+const blocksByUsers = statement<{ userId: number }>(
+  'blocks_by_users',
+  'select blocked_id as "userId" from block where blocker_id = $1 and blocked_id = any($2::bigint[])',
+)
+const partings = statement<{ userId: number }>(
+  'partings',
+  `select blocked_id as "userId" from block where blocker_id = $1 and blocked_id = any($2::bigint[])
+   union select blocker_id from block where blocked_id = $1 and blocker_id = any($2::bigint[])`,
+)
+const policy = statement<{ messagePolicy: MessagePolicy }>(
+  'message_policy',
+  'select message_policy as "messagePolicy" from "user" where id = $1',
+)
+
+/** What is between the viewer and a user; null for nothing. */
+export const findContact = batched(async (context, ids: readonly number[]) =>
+  by(await context.reader.rows(contactsByUsers, [requireViewer(context).userId, ids]), (contact) => contact.userId),
+)
+
+/** Whether the viewer has blocked a user: true, or null. */
+export const findOwnBlock = batched(async (context, ids: readonly number[]) => {
+  const rows = await context.reader.rows(blocksByUsers, [requireViewer(context).userId, ids])
+  return new Map(rows.map(({ userId }) => [userId, true]))
+})
+
+/**
+ * Whether there is a block between the viewer and a user, whoever made it: true, or null. For what two such people must not
+ * see of each other (typing, presence); never to be shown as it is.
+ */
+export const findParting = batched(async (context, ids: readonly number[]) => {
+  const rows = await context.reader.rows(partings, [requireViewer(context).userId, ids])
+  return new Map(rows.map(({ userId }) => [userId, true]))
+})
+
+/** A page of the viewer's contacts, by username. */
+export function readContacts(context: Context, args: DefaultConnectionArguments): Promise<Page<NamedContactRow>> {
+  const { userId } = requireViewer(context)
+  return readPageByText(
+    args,
+    ({ username }) => username,
+    ({ after, before, from, limit }) =>
+      context.reader.rows(from === 'START' ? contactsForward : contactsBackward, [userId, after, before, limit]),
+  )
+}
+
+/** A page of the open requests that the viewer has sent, or received; the newest first. */
+export function readRequests(context: Context, isOutgoing: boolean, args: DefaultConnectionArguments): Promise<Page<ContactRow>> {
+  const { userId } = requireViewer(context)
+  return readPage(
+    args,
+    ({ id }) => id,
+    ({ after, before, from, limit }) =>
+      context.reader.rows(from === 'START' ? requestsNewestFirst : requestsOldestFirst, [
+        userId,
+        isOutgoing,
+        before ?? 0,
+        after ?? highest,
+        limit,
+      ]),
+  )
+}
+
+/** A page of the people whom the viewer has blocked; the newest first. */
+export function readBlocks(context: Context, args: DefaultConnectionArguments): Promise<Page<BlockRow>> {
+  const { userId } = requireViewer(context)
+  return readPage(
+    args,
+    ({ id }) => id,
+    ({ after, before, from, limit }) =>
+      context.reader.rows(from === 'START' ? blocksNewestFirst : blocksOldestFirst, [
+        userId,
+        before ?? 0,
+        after ?? highest,
+        limit,
+      ]),
+  )
+}
+
+/** Who may start a direct conversation with the viewer. */
+export async function readMessagePolicy(context: Context): Promise<MessagePolicy> {
+  const [row] = await context.reader.rows(policy, [requireViewer(context).userId])
+  return row?.messagePolicy ?? 'ANYONE'
+}

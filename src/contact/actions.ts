@@ -1,0 +1,144 @@
+// What one does about other people: to be contacts, to block, to say who may write. Each action locks both users first
+// (reach.ts), so both sides may act at once on two nodes. All of them may be repeated: what is so already stays as it is.
+
+import type { App } from '../app.ts'
+import { notFound, ParleyError } from '../errors.ts'
+import type { NewFact, Place } from '../journal/fact.ts'
+import type { Prisma } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import { blockChanged, contactChangedForBoth, conversationClosed, conversationReopened, messagePolicyChanged } from './events.ts'
+import { lockPair, pairOf, requireNoBlock } from './reach.ts'
+
+/** Who may start a direct conversation with somebody. */
+export type MessagePolicy = 'ANYONE' | 'CONTACTS' | 'SHARED_CONVERSATION'
+
+/** A committed action about another user. `place` is that of its last fact; null where nothing had to change. */
+export type DoneAbout = { readonly userId: number; readonly place: Place | null }
+
+/** How many requests of one's own may be open, and how many people one may block. */
+export const contactLimits = { requests: 500, blocks: 5_000 } as const
+
+type Transaction = Prisma.TransactionClient
+
+/**
+ * Asks somebody to be a contact. Where they have asked already, this accepts.
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for oneself, FORBIDDEN where one has blocked the other, LIMIT_EXCEEDED
+ */
+export function requestContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    await requireNoBlock(tx, by, userId)
+    const pair = pairOf(by.userId, userId)
+    const known = await tx.contact.findUnique({ where: { lowId_highId: pair } })
+    if (known?.acceptedAt || Number(known?.requestedBy) === by.userId) return []
+    if (known) return accept(tx, by, userId)
+    const open = await tx.contact.count({ where: { requestedBy: by.userId, acceptedAt: null } })
+    requireRoom(open, contactLimits.requests, 'requests')
+    await tx.contact.create({ data: { ...pair, requestedBy: by.userId } })
+    return contactChangedForBoth(by.userId, userId)
+  })
+}
+
+/** Accepts somebody's request. @throws ParleyError NOT_FOUND where there is none, BAD_INPUT for oneself */
+export function acceptContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    const known = await tx.contact.findUnique({ where: { lowId_highId: pairOf(by.userId, userId) } })
+    if (known?.acceptedAt) return []
+    if (Number(known?.requestedBy) !== userId) throw notFound('Contact request')
+    return accept(tx, by, userId)
+  })
+}
+
+/** Declines somebody's request; where there is none, or it is accepted, nothing changes. @throws ParleyError NOT_FOUND, BAD_INPUT */
+export function declineContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    const where = { ...pairOf(by.userId, userId), requestedBy: userId, acceptedAt: null }
+    const { count } = await tx.contact.deleteMany({ where })
+    return count === 0 ? [] : contactChangedForBoth(by.userId, userId)
+  })
+}
+
+/** Ends a contact, or takes one's own request back. @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself */
+export function removeContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    const isContactOrOwn = { OR: [{ acceptedAt: { not: null } }, { requestedBy: by.userId }] }
+    const { count } = await tx.contact.deleteMany({ where: { ...pairOf(by.userId, userId), ...isContactOrOwn } })
+    return count === 0 ? [] : contactChangedForBoth(by.userId, userId)
+  })
+}
+
+/**
+ * Blocks somebody: ends the contact and requests between the two, and closes their direct conversation for both, at the
+ * positions of its facts (D6).
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for oneself, LIMIT_EXCEEDED
+ */
+export function blockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    const data = { blockerId: by.userId, blockedId: userId }
+    if ((await tx.block.count({ where: data })) > 0) return []
+    requireRoom(await tx.block.count({ where: { blockerId: by.userId } }), contactLimits.blocks, 'blocked people')
+    await tx.block.create({ data })
+    const { count } = await tx.contact.deleteMany({ where: pairOf(by.userId, userId) })
+    const direct = await findDirectUnlessBlocked(tx, by, userId)
+    return [
+      ...(count === 0 ? [] : contactChangedForBoth(by.userId, userId)),
+      ...(direct === null ? [] : conversationClosed(direct, [userId, by.userId])),
+      blockChanged(by.userId, userId),
+    ]
+  })
+}
+
+/**
+ * Takes a block back. The direct conversation goes on, unless the other has blocked as well.
+ * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself
+ */
+export function unblockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+  return changing(by, userId, app, async (tx) => {
+    const { count } = await tx.block.deleteMany({ where: { blockerId: by.userId, blockedId: userId } })
+    if (count === 0) return []
+    const direct = await findDirectUnlessBlocked(tx, by, userId)
+    return [...(direct === null ? [] : conversationReopened(direct, [by.userId, userId])), blockChanged(by.userId, userId)]
+  })
+}
+
+/** Says who may start a direct conversation with the viewer. @throws ParleyError NOT_FOUND where the account is gone */
+export async function setMessagePolicy(by: Viewer, messagePolicy: MessagePolicy, app: App): Promise<Place | null> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const { count } = await tx.user.updateMany({
+      where: { id: by.userId, deletedAt: null, messagePolicy: { not: messagePolicy } },
+      data: { messagePolicy },
+    })
+    return { result: undefined, facts: count === 0 ? [] : [messagePolicyChanged(by.userId)] }
+  })
+  return place
+}
+
+/** A rare write about the viewer and another user, with both locked. */
+async function changing(
+  by: Viewer,
+  userId: number,
+  app: App,
+  change: (tx: Transaction) => Promise<readonly NewFact[]>,
+): Promise<DoneAbout> {
+  const { place } = await app.journal.writing(async (tx) => {
+    await lockPair(tx, by, userId)
+    return { result: undefined, facts: await change(tx) }
+  })
+  return { userId, place }
+}
+
+async function accept(tx: Transaction, by: Viewer, userId: number): Promise<NewFact[]> {
+  await tx.contact.update({ where: { lowId_highId: pairOf(by.userId, userId) }, data: { acceptedAt: new Date() } })
+  return contactChangedForBoth(by.userId, userId)
+}
+
+/** The direct conversation of the two, unless the other's block keeps it closed anyway; null for none. */
+async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: number): Promise<number | null> {
+  if ((await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })) > 0) return null
+  const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
+  const direct = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
+  return direct && Number(direct.id)
+}
+
+function requireRoom(count: number, max: number, what: string): void {
+  if (count >= max) throw new ParleyError('LIMIT_EXCEEDED', `One has at most ${max} ${what}`, { argument: 'input.userId' })
+}

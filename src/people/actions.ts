@@ -1,0 +1,183 @@
+// What one does with oneself, as others see one: change the profile, the username; go. Stands above all features, because whoever
+// goes leaves something in each of them: a feature that keeps something of a person removes it in `removePerson`.
+
+import { endSessions, lockAccount, requirePassword, requireUsernameFree, throwTaken } from '../account/actions.ts'
+import { sessionRevoked } from '../account/events.ts'
+import { foldText } from '../account/username.ts'
+import type { App } from '../app.ts'
+import { blockChanged, contactChanged, conversationClosed } from '../contact/events.ts'
+import { leaveConversation } from '../conversation/actions.ts'
+import { notFound, ParleyError } from '../errors.ts'
+import type { NewFact, Place } from '../journal/fact.ts'
+import type { Prisma } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import { userUpdated } from './events.ts'
+
+/** A profile to change; what is left out stays. */
+export type Profile = { readonly displayName?: string; readonly bio?: string }
+
+/**
+ * How many people hear at once that a user has changed, those who are closest first. The others see it when they read next.
+ * It bounds what one small change may cost under the journal's lock: a fact for each hearer.
+ */
+export const hearersMax = 500
+
+type Transaction = Prisma.TransactionClient
+
+/** How often the groups are looked through for one that the person was added to meanwhile. */
+const roundsMax = 10
+const groupsAtOnce = 100
+
+/** Changes one's profile. @throws ParleyError NOT_FOUND where the account is gone */
+export async function updateProfile(by: Viewer, { displayName, bio }: Profile, app: App): Promise<Place | null> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const known = await lockUser(tx, by)
+    const data = {
+      ...(displayName === undefined || displayName === known.displayName
+        ? {}
+        : { displayName, searchName: foldText(displayName) }),
+      ...(bio === undefined || bio === known.bio ? {} : { bio }),
+    }
+    if (Object.keys(data).length === 0) return { result: undefined, facts: [] }
+    await tx.user.update({ where: { id: by.userId }, data })
+    return { result: undefined, facts: userUpdated(by.userId, await findHearers(tx, by.userId)) }
+  })
+  return place
+}
+
+/** Changes one's username. The old one is free at once. @throws ParleyError USERNAME_TAKEN, NOT_FOUND where the account is gone */
+export async function changeUsername(by: Viewer, username: string, app: App): Promise<Place | null> {
+  requireUsernameFree(username)
+  const writing = app.journal.writing(async (tx) => {
+    const known = await lockUser(tx, by)
+    if (known.username === username) return { result: undefined, facts: [] }
+    await tx.user.update({ where: { id: by.userId }, data: { username } })
+    return { result: undefined, facts: userUpdated(by.userId, await findHearers(tx, by.userId)) }
+  })
+  const { place } = await writing.catch((error: unknown) => throwTaken(error, username))
+  return place
+}
+
+/**
+ * Deletes one's account. First one leaves the groups, each by itself, so that no transaction holds them all; then the person is
+ * removed in one. What fails between leaves an account that is in fewer groups: a repeat goes on from there.
+ * @throws ParleyError INVALID_CREDENTIALS, UNAVAILABLE
+ */
+export async function deleteAccount(by: Viewer, password: string | null, app: App): Promise<void> {
+  const passwordHash = await requirePassword(by, password, app)
+  // Asked for while the person is still in the groups whose members shall hear of it.
+  const hearers = await findHearers(app.store.prisma, by.userId)
+  for (let round = 1; round <= roundsMax; round += 1) {
+    await leaveGroups(by, app)
+    const { result: isGone } = await app.journal.writing(async (tx) => {
+      await lockAccount(tx, by, passwordHash)
+      const isInGroup = (await findGroups(tx, by)).length > 0
+      return { result: !isInGroup, facts: isInGroup ? [] : await removePerson(tx, by.userId, hearers) }
+    })
+    if (isGone) return
+  }
+  throw new ParleyError('UNAVAILABLE', 'You are being added to groups as fast as you leave them', { retryAfterMs: 1_000 })
+}
+
+async function leaveGroups(by: Viewer, app: App): Promise<void> {
+  for (;;) {
+    const groups = await findGroups(app.store.prisma, by)
+    for (const conversationId of groups) {
+      await leaveConversation(by, conversationId, app).catch((error: unknown) => {
+        // Somebody has just removed them from it.
+        if (!(error instanceof ParleyError && error.code === 'NOT_FOUND')) throw error
+      })
+    }
+    if (groups.length < groupsAtOnce) return
+  }
+}
+
+async function findGroups(tx: Transaction, by: Viewer): Promise<number[]> {
+  const rows = await tx.member.findMany({
+    where: { userId: by.userId, conversation: { kind: 'GROUP' } },
+    select: { conversationId: true },
+    take: groupsAtOnce,
+  })
+  return rows.map(({ conversationId }) => Number(conversationId))
+}
+
+/** Removes what is known of a locked user, and gives the facts that tell it. The row stays, without a name. */
+async function removePerson(tx: Transaction, userId: number, hearers: readonly number[]): Promise<NewFact[]> {
+  const closed = await closeDirectConversations(tx, userId)
+  const contacts = await tx.$queryRaw<{ id: bigint }[]>`
+    delete from contact where low_id = ${userId} or high_id = ${userId}
+    returning case when low_id = ${userId} then high_id else low_id end as id`
+  const blockers = await tx.$queryRaw<{ id: bigint }[]>`
+    delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
+  const sessionIds = await endSessions(tx, userId, null)
+  // The rows stay until they would have expired: a node that starts reads from them which tokens to refuse.
+  await tx.session.updateMany({ where: { userId }, data: { deviceName: '', externalKey: null } })
+  await tx.user.update({
+    where: { id: userId },
+    data: {
+      username: `~${userId}`,
+      displayName: 'Deleted account',
+      searchName: '',
+      bio: '',
+      passwordHash: null,
+      issuer: null,
+      subject: null,
+      deletedAt: new Date(),
+    },
+  })
+  return [
+    ...closed,
+    ...contacts.map(({ id }) => contactChanged(Number(id), userId)),
+    ...blockers.flatMap(({ id }) => (id === null ? [] : [blockChanged(Number(id), userId)])),
+    ...userUpdated(
+      userId,
+      hearers.filter((id) => id !== userId),
+    ),
+    ...sessionIds.map((sessionId) => sessionRevoked(userId, sessionId)),
+  ]
+}
+
+/** The facts that close the direct conversations of a user which no block has closed before. */
+async function closeDirectConversations(tx: Transaction, userId: number): Promise<NewFact[]> {
+  const rows = await tx.$queryRaw<{ id: bigint; other_id: bigint }[]>`
+    select c.id, o.user_id as other_id
+      from member m
+      join conversation c on c.id = m.conversation_id and c.kind = 'DIRECT'
+      join member o on o.conversation_id = c.id and o.user_id <> ${userId}
+      join "user" u on u.id = o.user_id and u.deleted_at is null
+     where m.user_id = ${userId}
+       and not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((m.user_id, o.user_id), (o.user_id, m.user_id)))`
+  return rows.flatMap(({ id, other_id }) => conversationClosed(Number(id), [userId, Number(other_id)]))
+}
+
+/** Locks the viewer's own user until COMMIT. @throws ParleyError NOT_FOUND where the account is gone */
+async function lockUser(tx: Transaction, by: Viewer): Promise<{ username: string; displayName: string; bio: string }> {
+  const [user] = await tx.$queryRaw<{ username: string; displayName: string; bio: string }[]>`
+    select username, display_name as "displayName", bio from "user"
+     where id = ${by.userId} and deleted_at is null for no key update`
+  if (!user) throw notFound('User')
+  return user
+}
+
+/**
+ * Who hears what becomes of a user: the user, contacts and partners of direct conversations, then people in the same groups,
+ * as far as `hearersMax`. Nobody with whom there is a block.
+ */
+async function findHearers(tx: Transaction, userId: number): Promise<number[]> {
+  const rows = await tx.$queryRaw<{ id: bigint }[]>`
+    select near.id from (
+      select ${userId}::bigint as id, 0 as distance
+      union all
+      select case when low_id = ${userId} then high_id else low_id end, 1
+        from contact where (low_id = ${userId} or high_id = ${userId}) and accepted_at is not null
+      union all
+      select o.user_id, case c.kind when 'DIRECT' then 1 else 2 end
+        from member m
+        join conversation c on c.id = m.conversation_id
+        join member o on o.conversation_id = c.id
+       where m.user_id = ${userId}) near
+      join "user" u on u.id = near.id and u.deleted_at is null
+     where not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((near.id, ${userId}), (${userId}, near.id)))
+     group by near.id order by min(near.distance), near.id limit ${hearersMax}`
+  return rows.map(({ id }) => Number(id))
+}
