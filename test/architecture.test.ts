@@ -23,6 +23,7 @@ const floors: readonly (readonly string[])[] = [
   ['message'],
   ['reaction', 'reading', 'typing'],
   ['people'],
+  ['search'],
   ['sync'],
   ['schema', 'local'],
   ['server'],
