@@ -42,8 +42,20 @@ export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCas
  * @throws ParleyError BAD_INPUT naming the first argument that is at fault.
  */
 export function parseInput<Shape extends z.ZodType>(shape: Shape, input: unknown): z.output<Shape> {
-  const parsed = shape.safeParse(input)
+  return parse(shape, input, ['input'])
+}
+
+/**
+ * Checks the arguments of a field that has no single input.
+ * @throws ParleyError BAD_INPUT naming the first argument that is at fault.
+ */
+export function parseArguments<Shape extends z.ZodType>(shape: Shape, args: unknown): z.output<Shape> {
+  return parse(shape, args, [])
+}
+
+function parse<Shape extends z.ZodType>(shape: Shape, value: unknown, path: readonly string[]): z.output<Shape> {
+  const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw badInput(['input', ...(issue?.path ?? [])].join('.'), issue?.message ?? 'is not valid')
+  throw badInput([...path, ...(issue?.path ?? [])].join('.'), issue?.message ?? 'is not valid')
 }

@@ -96,3 +96,34 @@ async function readPageBy<Row, Key extends number | string>(
     },
   }
 }
+
+/** How many rows a page around a row has before it and after it. */
+export type Around = { readonly before: number; readonly after: number }
+
+/**
+ * Reads a page around the row with this key: it lies in the middle, and its cursors lead on in both directions. `read` is
+ * that of `readPage`, and is asked once for each direction.
+ */
+export async function readPageAround<Row>(
+  key: number,
+  around: Around,
+  keyOf: (row: Row) => number,
+  read: (request: PageRequest) => Promise<readonly Row[]>,
+): Promise<Page<Row>> {
+  const [earlier, later] = await Promise.all([
+    read({ after: null, before: key, from: 'END', limit: around.before + 1 }),
+    // The row itself is the first of these.
+    read({ after: key - 1, before: null, from: 'START', limit: around.after + 2 }),
+  ])
+  const shown = [...earlier.slice(0, around.before).reverse(), ...later.slice(0, around.after + 1)]
+  const edges = shown.map((node) => ({ cursor: encodeKey(keyOf(node)), node }))
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: later.length > around.after + 1,
+      hasPreviousPage: earlier.length > around.before,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  }
+}

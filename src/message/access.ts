@@ -2,9 +2,10 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findMembership } from '../conversation/access.ts'
+import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, by, grouped } from '../graphql/loader.ts'
-import { type Page, readPage } from '../graphql/page.ts'
+import { type Around, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
 import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
@@ -62,19 +63,33 @@ export async function readHistory(
   args: DefaultConnectionArguments,
 ): Promise<Page<MessageRow>> {
   const isMember = (await findMembership(context, conversationId)) !== null
-  return readPage(
-    args,
-    (message) => message.seq,
-    async ({ after, before, from, limit }) =>
-      isMember
-        ? context.reader.rows(from === 'START' ? forward : backward, [
-            conversationId,
-            Math.min(after ?? 0, beyond),
-            Math.min(before ?? beyond, beyond),
-            limit,
-          ])
-        : [],
-  )
+  return readPage(args, seqOf, async (request) => (isMember ? readMessagesOf(context, conversationId, request) : []))
+}
+
+/**
+ * A page of a conversation's messages around one of them, in order of `seq`.
+ * @throws ParleyError NOT_FOUND where the message is not in this conversation, or the viewer is not.
+ */
+export async function readHistoryAround(
+  context: Context,
+  conversationId: number,
+  messageId: number,
+  around: Around,
+): Promise<Page<MessageRow>> {
+  const message = await findOwnMessage(context, messageId)
+  if (message?.conversationId !== conversationId) throw notFound('Message')
+  return readPageAround(message.seq, around, seqOf, (request) => readMessagesOf(context, conversationId, request))
+}
+
+const seqOf = (message: MessageRow) => message.seq
+
+function readMessagesOf(context: Context, conversationId: number, { after, before, from, limit }: PageRequest) {
+  return context.reader.rows(from === 'START' ? forward : backward, [
+    conversationId,
+    Math.min(after ?? 0, beyond),
+    Math.min(before ?? beyond, beyond),
+    limit,
+  ])
 }
 
 /** Whether the viewer may delete a message that somebody else wrote: who owns or looks after the group that it stands in. */

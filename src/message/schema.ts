@@ -1,14 +1,16 @@
 // Messages in the schema.
 
+import { z } from 'zod'
 import { findPresentUser, findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { findConversation, findMembership } from '../conversation/access.ts'
 import { Conversation } from '../conversation/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
+import { parseArguments } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
 import type { MessageRow } from '../journal/tables.ts'
-import { findLastMessage, findOwnMessage, readHistory, readVersions, type VersionRow } from './access.ts'
+import { findLastMessage, findOwnMessage, readHistory, readHistoryAround, readVersions, type VersionRow } from './access.ts'
 
 const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement({
   description: 'A text of a message that an edit replaced.',
@@ -90,6 +92,26 @@ builder.objectField(Message, 'replyTo', (t) =>
   }),
 )
 
+/** A message in a page. A field of a later file may show what it lays beside the message. */
+export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'A message in a page.' })
+/** Messages by page, wherever they come from. */
+export const MessageConnection = builder.connectionObject(
+  { type: Message, name: 'MessageConnection', description: 'Messages, by page.' },
+  MessageEdge,
+)
+
+const aroundSizes = { max: 50, fallback: 25 } as const
+const aroundCount = z
+  .int()
+  .nullish()
+  .transform((count) => count ?? aroundSizes.fallback)
+  .refine((count) => count >= 0 && count <= aroundSizes.max, `must be 0 to ${aroundSizes.max}`)
+const aroundForm = z.object({
+  messageId: z.string(),
+  before: aroundCount,
+  after: aroundCount,
+})
+
 builder.objectFields(Conversation, (t) => ({
   messages: t.connection(
     {
@@ -98,9 +120,30 @@ builder.objectFields(Conversation, (t) => ({
       complexity: pageCost,
       resolve: ({ id }, args, context) => readHistory(context, id, args),
     },
-    { name: 'MessageConnection', description: 'Messages, by page.' },
-    { name: 'MessageEdge', description: 'A message in a page.' },
+    MessageConnection,
+    MessageEdge,
   ),
+  messagesAround: t.field({
+    type: MessageConnection,
+    description:
+      'The page of history with one of its messages in the middle, in the order of `seq`. Its cursors are those of `messages`: go on with `before: startCursor` and `after: endCursor` there. Errors: NOT_FOUND, BAD_INPUT.',
+    args: {
+      messageId: t.arg.id({ description: 'A message of this conversation.' }),
+      before: t.arg.int({
+        required: false,
+        description: `How many before it: 0 to ${aroundSizes.max}, else ${aroundSizes.fallback}.`,
+      }),
+      after: t.arg.int({
+        required: false,
+        description: `How many after it: 0 to ${aroundSizes.max}, else ${aroundSizes.fallback}.`,
+      }),
+    },
+    complexity: ({ before, after }) => ({ field: 1, multiplier: sizeAround(before) + sizeAround(after) + 1 }),
+    resolve: ({ id }, args, context) => {
+      const { messageId, ...around } = parseArguments(aroundForm, args)
+      return readHistoryAround(context, id, parseId('Message', messageId, 'messageId'), around)
+    },
+  }),
   lastMessage: t.field({
     type: Message,
     nullable: true,
@@ -108,3 +151,6 @@ builder.objectFields(Conversation, (t) => ({
     resolve: async ({ id }, _args, context) => ((await findMembership(context, id)) ? findLastMessage(context, id) : null),
   }),
 }))
+
+/** What one side of such a page counts in the cost of an operation. */
+const sizeAround = (count: number | null | undefined) => Math.min(Math.max(count ?? aroundSizes.fallback, 0), aroundSizes.max)

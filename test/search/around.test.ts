@@ -1,0 +1,70 @@
+// A page of history around a message, and the way on from it in both directions.
+
+import { beforeAll, expect, test } from 'vitest'
+import { type Device, signUpAll } from '../support/device.ts'
+import { History, RemoveMember } from '../support/documents.ts'
+import { openNode } from '../support/node.ts'
+import { MessagesAround } from './documents.ts'
+
+let alice: Device
+let bob: Device
+let stranger: Device
+let group: string
+const ids: string[] = []
+
+beforeAll(async () => {
+  const node = await openNode()
+  ;[alice, bob, stranger] = (await signUpAll(node, 'Alice', 'Bob', 'Stranger')) as [Device, Device, Device]
+  group = await alice.group('Around', bob)
+  for (let i = 1; i <= 30; i += 1) ids.push((await alice.send(group, `${i}`)).message.id)
+})
+
+async function around(seq: number, variables: { before?: number; after?: number } = {}) {
+  const { conversation } = await bob.run(MessagesAround, { id: group, messageId: ids[seq - 1] ?? '', ...variables })
+  if (!conversation) throw new Error('no conversation')
+  const { edges, pageInfo } = conversation.messagesAround
+  return { ...pageInfo, seqs: edges.map((edge) => edge.node.seq) }
+}
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
+
+test('the message lies in the middle, and one can go on both ways with messages', async () => {
+  const page = await around(15, { before: 3, after: 2 })
+  expect(page).toMatchObject({ seqs: range(12, 17), hasPreviousPage: true, hasNextPage: true })
+  const more = async (variables: object) =>
+    (await bob.run(History, { id: group, ...variables })).conversation?.messages.edges.map((edge) => edge.node.seq)
+  expect(await more({ last: 4, before: page.startCursor })).toEqual(range(8, 11))
+  expect(await more({ first: 4, after: page.endCursor })).toEqual(range(18, 21))
+})
+
+test('at either end of the history the page is shorter, and says so', async () => {
+  expect(await around(1, { before: 5, after: 1 })).toMatchObject({ seqs: [1, 2], hasPreviousPage: false, hasNextPage: true })
+  expect(await around(30, { before: 1, after: 5 })).toMatchObject({ seqs: [29, 30], hasPreviousPage: true, hasNextPage: false })
+  expect(await around(15)).toMatchObject({ seqs: range(1, 30), hasPreviousPage: false, hasNextPage: false })
+  expect(await around(4, { before: 3, after: 0 })).toMatchObject({ seqs: range(1, 4), hasPreviousPage: false, hasNextPage: true })
+  expect((await around(9, { before: 0, after: 0 })).seqs).toEqual([9])
+})
+
+test('a message that is not there, or is of another conversation, is not found; nor is anything by a stranger', async () => {
+  const other = await alice.group('Other', bob)
+  const elsewhere = (await alice.send(other, 'elsewhere')).message.id
+  for (const messageId of ['msg_00000000zzzzz', elsewhere]) {
+    expect((await bob.refused(MessagesAround, { id: group, messageId })).extensions.code).toBe('NOT_FOUND')
+  }
+  const [first = ''] = ids
+  expect((await stranger.run(MessagesAround, { id: group, messageId: first })).conversation).toBeNull()
+  const own = await stranger.group('My own', bob)
+  expect((await stranger.refused(MessagesAround, { id: own, messageId: first })).extensions.code).toBe('NOT_FOUND')
+  await alice.run(RemoveMember, { input: { conversationId: other, userId: bob.userId } })
+  expect((await bob.run(MessagesAround, { id: other, messageId: elsewhere })).conversation).toBeNull()
+})
+
+test.each([
+  ['before', { before: 51 }],
+  ['before', { before: -1 }],
+  ['after', { after: 51 }],
+  ['messageId', { messageId: 'rubbish' }],
+])('refuses a %s that is at fault', async (argument, variables) => {
+  const refusal = await bob.refused(MessagesAround, { id: group, messageId: ids[0] ?? '', ...variables })
+  expect(refusal.extensions).toMatchObject({ code: 'BAD_INPUT', argument })
+})
