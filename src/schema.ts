@@ -9,6 +9,7 @@ import './reaction/schema.ts'
 import './reading/schema.ts'
 import './typing/schema.ts'
 import './people/schema.ts'
+import './search/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

@@ -9,6 +9,7 @@ import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { parseArguments } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
+import { parseId } from '../id.ts'
 import type { MessageRow } from '../journal/tables.ts'
 import { findLastMessage, findOwnMessage, readHistory, readHistoryAround, readVersions, type VersionRow } from './access.ts'
 

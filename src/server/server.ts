@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { openGuard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { StartError } from '../errors.ts'
+import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
 import { openSockets } from './socket.ts'
 import { createGraphqlHandler } from './yoga.ts'
@@ -28,6 +29,7 @@ export type Server = {
  */
 export async function serve(app: App): Promise<Server> {
   const guard = await openGuard(app)
+  const indexer = openIndexer(app)
   const connections = openConnections()
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const yoga = createGraphqlHandler(app, guard, connections)
@@ -62,6 +64,7 @@ export async function serve(app: App): Promise<Server> {
     connections.close()
     await stopped
     clearTimeout(limit)
+    await indexer.close()
     await guard.close()
   }
   const { host, port } = app.config.http

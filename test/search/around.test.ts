@@ -23,6 +23,7 @@ async function around(seq: number, variables: { before?: number; after?: number 
   const { conversation } = await bob.run(MessagesAround, { id: group, messageId: ids[seq - 1] ?? '', ...variables })
   if (!conversation) throw new Error('no conversation')
   const { edges, pageInfo } = conversation.messagesAround
+  expect(edges.every(({ highlights }) => highlights.length === 0)).toBe(true)
   return { ...pageInfo, seqs: edges.map((edge) => edge.node.seq) }
 }
 

@@ -1,0 +1,146 @@
+// The durable reader that keeps the index: it loses nothing, does nothing twice, works on one node at a time, and mends
+// what does not fit.
+
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { parseId } from '../../src/id.ts'
+import { factKinds } from '../../src/journal/fact.ts'
+import { openIndexer } from '../../src/search/indexer.ts'
+import { readProgress } from '../../src/search/tables.ts'
+import { connectAs, eventually, request, row } from '../journal/ground.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import { type Node, openNode, openPair } from '../support/node.ts'
+import { indexed, textsFound } from './support.ts'
+
+type World = { node: Node; alice: Device; bob: Device; group: string; client: pg.Client }
+
+async function openWorld(): Promise<World> {
+  const node = await openNode()
+  const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
+  return { node, alice, bob, group: await alice.group('Index', bob), client: await connectAs(node.databaseUrl, 'test search') }
+}
+
+/** Has a fact say that a message has changed. */
+async function tellOf({ client, group }: World, messageId: string): Promise<void> {
+  const about = { conversation_id: parseId('Conversation', group, ''), subject_id: parseId('Message', messageId, '') }
+  await request(client, [{ kind: factKinds.MessageSent, ...about }])
+}
+
+const rowsOf = async (client: pg.Client, messageId: string) =>
+  (await client.query('select body from message_search where message_id = $1', [parseId('Message', messageId, '')])).rows
+
+test('a message is found within a second of being sent', async () => {
+  const { alice, bob, group } = await openWorld()
+  await alice.send(group, '먼저 온 소식')
+  await eventually('the first one is found', async () => (await textsFound(bob, '소식')).length === 1)
+  for (let i = 0; i < 5; i += 1) {
+    await alice.send(group, `방금 ${i} 번째`)
+    await eventually(`it is found: ${i}`, async () => (await textsFound(bob, `${i} 방금`)).length === 1, 1_000)
+  }
+})
+
+test('a text that is deleted leaves the index, and one that is edited is found by its new words alone', async () => {
+  const world = await openWorld()
+  const { node, alice, bob, group, client } = world
+  const deleted = (await alice.send(group, '지울 비밀')).message.id
+  const gone = (await alice.send(group, '사라질 비밀')).message.id
+  const edited = (await alice.send(group, '고칠 비밀')).message.id
+  await indexed(node)
+  expect(await textsFound(bob, '비밀')).toHaveLength(3)
+  await client.query(`update message set text = '' where id = $1`, [parseId('Message', deleted, '')])
+  await client.query(`delete from message where id = $1`, [parseId('Message', gone, '')])
+  await client.query(`update message set text = '새로운 글' where id = $1`, [parseId('Message', edited, '')])
+  // What is shown is true at once, also before the index has heard of it.
+  expect(await textsFound(bob, '비밀')).toEqual([])
+  for (const id of [deleted, gone, edited]) await tellOf(world, id)
+  await eventually('the index has heard', async () => (await textsFound(bob, '새로운')).length === 1)
+  expect(await rowsOf(client, deleted)).toEqual([])
+  expect(await rowsOf(client, gone)).toEqual([])
+  expect(await rowsOf(client, edited)).toEqual([{ body: '새로운 글' }])
+})
+
+test('what is sent while no node runs, or is stopped half way, is indexed once when one runs again', async () => {
+  const { node, alice, group, client } = await openWorld()
+  for (let i = 0; i < 20; i += 1) await alice.send(group, `하나 ${i}`)
+  await node.close()
+  // Back to the start: all of it is facts that this index has not followed yet, and rows that it has already.
+  await client.query('update message_search_progress set position = 0, tag = 0, walked = null')
+  const again = await openNode({ DATABASE_URL: node.databaseUrl })
+  alice.node = again
+  await indexed(again)
+  expect(await textsFound(alice, '하나')).toHaveLength(20)
+  expect(await row(client, 'select count(*) as rows from message_search')).toEqual({ rows: 20 })
+})
+
+test('an index of another history is made anew while it goes on answering', async () => {
+  const { node, alice, bob, group, client } = await openWorld()
+  for (let i = 0; i < 5; i += 1) await alice.send(group, `진짜 ${i}`)
+  await indexed(node)
+  await node.close()
+  const conversation = parseId('Conversation', group, '')
+  // The index is that of a journal that went further, with other messages.
+  await client.query('update message_search_progress set position = 1000, tag = 12345')
+  await client.query(`insert into message_search values (900, $1, 9, 1, now(), '가짜 글', '''가짜''')`, [conversation])
+  await client.query(`update message_search set body = '가짜 글', terms = '''가짜''' where message_id <> 900`)
+  const again = await openNode({ DATABASE_URL: node.databaseUrl, PARLEY_LOG_LEVEL: 'silent' })
+  bob.node = again
+  await indexed(again)
+  expect(await textsFound(bob, '진짜')).toHaveLength(5)
+  expect(await textsFound(bob, '가짜')).toEqual([])
+  expect(await row(client, 'select count(*) as rows from message_search')).toEqual({ rows: 5 })
+  const { position, tag } = await readProgress(again.app.store.reader)
+  expect(await row(client, 'select position, tag from fact order by position desc limit 1')).toEqual({ position, tag })
+})
+
+test('facts that were trimmed before the index had seen them cost no message', async () => {
+  const { node, alice, bob, group, client } = await openWorld()
+  for (let i = 0; i < 5; i += 1) await alice.send(group, `옛날 ${i}`)
+  await node.close()
+  await client.query('truncate message_search; update message_search_progress set position = 1, tag = 1, walked = null')
+  await client.query('update journal set floor = (select max(position) - 1 from fact)')
+  await client.query('delete from fact where position <= (select floor from journal)')
+  bob.node = await openNode({ DATABASE_URL: node.databaseUrl, PARLEY_LOG_LEVEL: 'silent' })
+  await indexed(bob.node)
+  expect(await textsFound(bob, '옛날')).toHaveLength(5)
+})
+
+test('walked = 0 has everything read anew: how an operator rebuilds the index', async () => {
+  const { node, alice, bob, group, client } = await openWorld()
+  for (let i = 0; i < 5; i += 1) await alice.send(group, `다시 ${i}`)
+  await indexed(node)
+  await client.query('truncate message_search')
+  expect(await textsFound(bob, '다시')).toEqual([])
+  await client.query('update message_search_progress set walked = 0')
+  await eventually('they are found again', async () => (await textsFound(bob, '다시')).length === 5)
+})
+
+test('of two nodes one works at a time, and when it is gone the other goes on', async () => {
+  const [here, there] = await openPair()
+  const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
+  const bobThere = await bob.another(there)
+  const group = await alice.group('Two nodes', bob)
+  await indexed(there)
+  // A third one has the turn, and stands still with it.
+  const stopped = await connectAs(here.databaseUrl, 'test holds the turn')
+  const client = await connectAs(here.databaseUrl, 'test search')
+  await stopped.query('set idle_in_transaction_session_timeout = 0')
+  await stopped.query('begin')
+  await stopped.query('select 1 from message_search_progress for update')
+  for (let i = 0; i < 30; i += 1) await alice.send(group, `순서 ${i}`)
+  const before = await readProgress(here.app.store.reader)
+  for (const { app } of [here, there]) {
+    const indexer = openIndexer(app)
+    await indexer.catchUp()
+    await indexer.close()
+  }
+  expect(await readProgress(here.app.store.reader)).toEqual(before)
+  expect(await textsFound(bobThere, '순서')).toEqual([])
+  await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test holds the turn'`)
+  await indexed(there)
+  expect(await textsFound(bobThere, '순서', { first: 100 })).toHaveLength(30)
+  await here.close()
+  alice.node = there
+  await alice.send(group, '순서 마지막')
+  await eventually('the one that is left goes on', async () => (await textsFound(bobThere, '순서 마지막')).length === 1, 2_000)
+  expect(await row(client, 'select count(*) as rows from message_search')).toEqual({ rows: 31 })
+})
