@@ -14,7 +14,10 @@ export type Progress = {
 }
 
 /** A message as the index keeps it. */
-export type IndexRow = Omit<MessageRow, 'text' | 'clientMessageId'> & { readonly terms: string; readonly body: string }
+export type IndexRow = Pick<MessageRow, 'id' | 'conversationId' | 'seq' | 'senderId' | 'createdAt'> & {
+  readonly terms: string
+  readonly body: string
+}
 
 const progress = statement<Progress>('search_progress', 'select position, tag, walked from message_search_progress')
 const messagesAfter = statement<{ id: number }>(
