@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 
 async function counts(device: Device, conversationId: string) {
-  const { conversations } = await device.run(Whole, {})
+  const { conversations } = await device.run(Whole, { people: [] })
   const found = conversations.nodes?.find((conversation) => conversation?.id === conversationId)
   return { unread: found?.unreadCount, mentions: found?.mentionCount }
 }

@@ -21,14 +21,28 @@ export const KeptConversation = graphql(`
     id
     kind
     title
+    isClosed
     members(first: 20) { nodes { user { id } role } }
     messages(last: 50) { nodes { ...KeptMessage } }
     readMarkers { user { id } seq }
   }
 `)
+export const KeptUser = graphql(`
+  fragment KeptUser on User {
+    id
+    username
+    displayName
+    bio
+    isDeleted
+    viewerContact { state }
+    viewerHasBlocked
+  }
+`)
 export const Whole = graphql(`
-  query Whole {
+  query Whole($people: [ID!]!) {
     syncCursor
+    messagePolicy
+    nodes(ids: $people) { ...KeptUser }
     conversations(first: 4) { nodes { ...KeptConversation unreadCount mentionCount } }
     sessions { id }
   }
@@ -48,6 +62,12 @@ export const Kept = graphql(`
       ... on ReactionsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on SessionRevoked { session { id } }
+      ... on UserUpdated { user { ...KeptUser } }
+      ... on ContactChanged { user { ...KeptUser } }
+      ... on BlockChanged { user { ...KeptUser } }
+      ... on MessagePolicyChanged { messagePolicy }
+      ... on ConversationClosed { conversation { id isClosed } }
+      ... on ConversationReopened { conversation { id isClosed } }
     }
   }
 `)

@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
-import { type Device, signUpAll } from '../support/device.ts'
+import * as people from '../people/documents.ts'
+import { type Device, password, signUpAll } from '../support/device.ts'
 import {
   AddMembers,
   CreateGroup,
@@ -42,13 +43,14 @@ beforeEach(async () => {
   await alice.send(group, 'one')
   await bob.send(group, 'two')
   const devices = [alice, bob, carol, await alice.another(there), await bob.another(there)]
-  replicas = await Promise.all(devices.map((device) => Replica.open(device)))
+  const friends = [alice.userId, bob.userId]
+  replicas = await Promise.all(devices.map((device) => Replica.open(device, device === carol ? [carol.userId] : friends)))
 })
 
 /** Waits until each device's replica equals a fresh snapshot of that device. */
 async function expectLaw(): Promise<void> {
   for (const replica of replicas) {
-    const now = await fresh(replica.device)
+    const now = await fresh(replica)
     for (const deadline = Date.now() + 5_000; Date.now() < deadline && !isDeepStrictEqual(replica.state, now); ) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
@@ -103,6 +105,49 @@ const acts: Record<string, () => Promise<unknown>> = {
     alice.run(RevokeSession, { input: { sessionId: replicas[3]?.device.sessionId ?? '' } }).then(() => replicas.splice(3, 1)),
   logOut: () => (replicas.splice(3, 1)[0] as Replica).device.run(LogOut, {}),
 }
+
+const toward = (other: Device) => ({ input: { userId: other.userId } })
+/** Ends what a device keeps: it is not looked at any more. */
+const drop = (...gone: Device[]) => {
+  replicas = replicas.filter(({ device }) => !gone.some(({ userId }) => device.userId === userId))
+}
+
+Object.assign(acts, {
+  updateProfile: () => bob.run(people.UpdateProfile, { input: { displayName: 'Robert', bio: 'Here' } }),
+  changeUsername: () => bob.run(people.ChangeUsername, { input: { username: `robert-${round}` } }),
+  setMessagePolicy: () => bob.run(people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } }),
+  requestContact: () => alice.run(people.RequestContact, toward(bob)),
+  acceptContact: async () => {
+    await alice.run(people.RequestContact, toward(bob))
+    await bob.run(people.AcceptContact, toward(alice))
+  },
+  declineContact: async () => {
+    await alice.run(people.RequestContact, toward(bob))
+    await bob.run(people.DeclineContact, toward(alice))
+  },
+  removeContact: async () => {
+    await acts.acceptContact?.()
+    await alice.run(people.RemoveContact, toward(bob))
+  },
+  blockUser: async () => {
+    const direct = await alice.direct(bob)
+    await alice.send(direct, 'unread')
+    await bob.run(people.BlockUser, toward(alice))
+  },
+  unblockUser: async () => {
+    await acts.blockUser?.()
+    await bob.run(people.UnblockUser, toward(alice))
+    await alice.send(await alice.direct(bob), 'again')
+  },
+  changePassword: async () => {
+    await bob.run(people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
+    replicas = replicas.filter(({ device }) => device.userId !== bob.userId || device === bob)
+  },
+  deleteAccount: async () => {
+    await bob.run(people.DeleteAccount, { input: { password } })
+    drop(bob)
+  },
+} satisfies typeof acts)
 
 /** Mutations that change nothing that a device keeps: they make or renew what proves a session, or send a signal. */
 const outside = ['signUp', 'logIn', 'refreshSession', 'setTyping']

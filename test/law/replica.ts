@@ -3,27 +3,38 @@
 
 import { print } from 'graphql'
 import type { Device } from '../support/device.ts'
-import type { KeptConversationFragment, KeptMessageFragment, KeptSubscription, WholeQuery } from '../support/generated/graphql.ts'
+import type {
+  KeptConversationFragment,
+  KeptMessageFragment,
+  KeptSubscription,
+  KeptUserFragment,
+  WholeQuery,
+} from '../support/generated/graphql.ts'
 import { Kept, Whole } from './documents.ts'
 
 type Message = KeptMessageFragment
 type Conversation = {
   kind: string
   title: string | null
+  isClosed: boolean
   members: Map<string, string>
   messages: Map<number, Message>
   markers: Map<string, number>
 }
 /** What a device keeps, as plain data that can be compared. */
-export type State = { conversations: Record<string, unknown>; sessions: string[] }
+export type State = { conversations: Record<string, unknown>; sessions: string[]; people: unknown[]; messagePolicy: string }
 
 const present = <T>(values: readonly (T | null)[] | null | undefined): T[] =>
   (values ?? []).filter((v): v is T & {} => v !== null)
+
+const isPresent = (user: KeptUserFragment) => !user.isDeleted
+const usersIn = (whole: WholeQuery) => present(whole.nodes).filter((node): node is KeptUserFragment => 'username' in node)
 
 function conversationOf(kept: KeptConversationFragment): Conversation {
   return {
     kind: kept.kind,
     title: kept.title ?? null,
+    isClosed: kept.isClosed,
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
     markers: new Map(kept.readMarkers.map(({ user, seq }) => [user.id, seq])),
@@ -44,6 +55,7 @@ function plain(conversation: Conversation, viewerId: string) {
   return {
     kind: conversation.kind,
     title: conversation.title,
+    isClosed: conversation.isClosed,
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
     markers: Object.fromEntries([...conversation.markers].filter(([userId]) => conversation.members.has(userId)).sort()),
@@ -52,42 +64,59 @@ function plain(conversation: Conversation, viewerId: string) {
 }
 
 /** The state that the server shows now, with the counts that it computed. */
-export async function fresh(device: Device): Promise<State> {
-  const whole = await device.run(Whole, {})
+export async function fresh({ device, people }: Replica): Promise<State> {
+  const whole = await device.run(Whole, { people })
   const conversations = present(whole.conversations.nodes).map((kept) => {
     const { unreadCount, mentionCount } = kept
     return [kept.id, { ...plain(conversationOf(kept), device.userId), unreadCount, mentionCount }] as const
   })
-  return { conversations: Object.fromEntries(conversations), sessions: whole.sessions.map(({ id }) => id).sort() }
+  return {
+    conversations: Object.fromEntries(conversations),
+    sessions: whole.sessions.map(({ id }) => id).sort(),
+    people: usersIn(whole),
+    messagePolicy: whole.messagePolicy,
+  }
 }
 
 /** A device's replica. `state` is what its events made of its first snapshot. */
 export class Replica {
   readonly device: Device
+  /** The ids of the people whom the device keeps: those of whom it hears. */
+  readonly people: readonly string[]
+  #users: KeptUserFragment[] = []
+  #policy = ''
   readonly #conversations = new Map<string, Conversation>()
   #sessions = new Set<string>()
   #cursor = ''
   errors: unknown[] = []
 
-  private constructor(device: Device) {
+  private constructor(device: Device, people: readonly string[]) {
     this.device = device
+    this.people = people
   }
 
   /** Begins with a snapshot, and follows. */
-  static async open(device: Device): Promise<Replica> {
-    const replica = new Replica(device)
-    replica.#begin(await device.run(Whole, {}))
+  static async open(device: Device, people: readonly string[]): Promise<Replica> {
+    const replica = new Replica(device, people)
+    replica.#begin(await device.run(Whole, { people }))
     replica.#follow()
     return replica
   }
 
   get state(): State {
     const conversations = [...this.#conversations].map(([id, c]) => [id, plain(c, this.device.userId)] as const)
-    return { conversations: Object.fromEntries(conversations), sessions: [...this.#sessions].sort() }
+    return {
+      conversations: Object.fromEntries(conversations),
+      sessions: [...this.#sessions].sort(),
+      people: this.#users,
+      messagePolicy: this.#policy,
+    }
   }
 
   #begin(whole: WholeQuery): void {
     this.#cursor = whole.syncCursor
+    this.#users = usersIn(whole)
+    this.#policy = whole.messagePolicy
     for (const kept of present(whole.conversations.nodes)) this.#conversations.set(kept.id, conversationOf(kept))
     this.#sessions = new Set(whole.sessions.map(({ id }) => id))
   }
@@ -136,9 +165,31 @@ export class Replica {
           for (const { user, seq } of event.markers) mark(c, user.id, seq)
         })
         break
+      case 'UserUpdated':
+      case 'ContactChanged':
+      case 'BlockChanged':
+        this.#users = this.#users.map((user) => (user.id === event.user.id ? event.user : user)).filter(isPresent)
+        if (event.user.isDeleted) this.#forgetSender(event.user.id)
+        break
+      case 'MessagePolicyChanged':
+        this.#policy = event.messagePolicy
+        break
+      case 'ConversationClosed':
+      case 'ConversationReopened':
+        this.#in(event.conversation.id, (c) => {
+          c.isClosed = event.conversation.isClosed
+        })
+        break
       case 'SessionRevoked':
         this.#sessions.delete(event.session.id)
         break
+    }
+  }
+
+  /** Whose account is gone is no longer named as the sender of what they wrote. */
+  #forgetSender(userId: string): void {
+    for (const { messages } of this.#conversations.values()) {
+      for (const [seq, message] of messages) if (message.sender?.id === userId) messages.set(seq, { ...message, sender: null })
     }
   }
 

@@ -264,7 +264,7 @@ begin
   with f as (
     insert into fact(position, tag, occurred_at, kind, conversation_id, user_id, actor_id, subject_id, audience_change, payload)
       select head + o, new.tag, at, kind, conversation_id, user_id, actor_id, subject_id, coalesce(audience_change, 0),
-             case when audience_change = 1 then jsonb_build_object('seq', coalesce(
+             case when audience_change = 1 and kind = 3 then jsonb_build_object('seq', coalesce(
                (select h.last_seq from conversation_head h where h.conversation_id = r.conversation_id), 0)) else payload end
         from rows from (jsonb_to_recordset(new.facts) as (
                kind smallint, conversation_id bigint, user_id bigint, actor_id bigint, subject_id bigint,
@@ -276,7 +276,7 @@ begin
   markers as (   -- who joins has nothing unread: what was said before is history
     insert into read_marker(conversation_id, user_id, seq, moved_at)
       select f.conversation_id, f.subject_id, h.last_seq, at from f join conversation_head h on h.conversation_id = f.conversation_id
-       where f.audience_change = 1
+       where f.audience_change = 1 and f.kind = 3   -- MemberJoined; who comes back to a conversation that was closed has read what they had read
     on conflict (conversation_id, user_id) do update set seq = greatest(read_marker.seq, excluded.seq), moved_at = excluded.moved_at),
   leaves as (
     update audience a set to_position = f.position from f
