@@ -10,6 +10,7 @@ import './reading/schema.ts'
 import './typing/schema.ts'
 import './people/schema.ts'
 import './search/schema.ts'
+import './limits/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

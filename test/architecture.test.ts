@@ -24,6 +24,7 @@ const floors: readonly (readonly string[])[] = [
   ['reaction', 'reading', 'typing'],
   ['people'],
   ['search'],
+  ['limits'],
   ['sync'],
   ['schema', 'local'],
   ['server'],

@@ -24,7 +24,8 @@ import {
 } from './access.ts'
 import { addMembers, createGroup, type Done, leaveConversation, removeMember, startDirectConversation } from './actions.ts'
 
-const titleMax = 120
+/** The longest title of a group, in characters. */
+export const titleMax = 120
 const idsAtOnceMax = 1_000
 
 const ConversationKind = builder.enumType('ConversationKind', {

@@ -49,7 +49,8 @@ const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').impleme
   }),
 })
 
-const mentionsMax = 100
+/** How many members one message may mention. */
+export const mentionsMax = 100
 const sendForm = {
   conversationId: z.string(),
   clientMessageId: uuid,

@@ -17,7 +17,8 @@ import type { Place } from '../journal/fact.ts'
 import { findClosed, searchUsers } from './access.ts'
 import { changeUsername, deleteAccount, updateProfile } from './actions.ts'
 
-const bioMax = 500
+/** The longest bio, in characters. */
+export const bioMax = 500
 const queryMax = 100
 
 const username = z.string().transform(normaliseUsername).pipe(z.string().regex(usernameForm, usernameRule))

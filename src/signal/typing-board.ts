@@ -6,7 +6,7 @@ import { type Fact, factKinds } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 
 /** How long a sign of typing lasts, in milliseconds. Clients that go on typing repeat it before it lapses. */
-const typingLapsesMs = 6_000
+export const typingLapsesMs = 6_000
 const sweepMs = 500
 
 /** The users typing in a conversation, by id. */
