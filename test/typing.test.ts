@@ -2,6 +2,7 @@
 
 import { print } from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
+import { BlockUser, UnblockUser } from './people/documents.ts'
 import { type Device, request, signUpAll } from './support/device.ts'
 import { LeaveConversation, RemoveMember } from './support/documents.ts'
 import type { TypingSubscription } from './support/generated/graphql.ts'
@@ -97,6 +98,20 @@ test('is cleared by sending, by leaving, and when the connection is lost', async
   await onThere.shows('carol')
   stream.cut()
   await onThere.shows('', 3_000)
+})
+
+test('D6 ends in both directions when one blocks the other', async () => {
+  const direct = await alice.direct(carol)
+  const watchers = [watch(alice, direct), watch(carol, direct)]
+  for (const watcher of watchers) await watcher.shows('')
+  await alice.run(BlockUser, { input: { userId: carol.userId } })
+  for (const watcher of watchers) await watcher.until('the end', watcher.isOver)
+  for (const device of [alice, carol]) {
+    const { extensions } = await device.refused(SetTyping, { input: { conversationId: direct, typing: true } })
+    expect(extensions.code).toBe('NOT_FOUND')
+  }
+  await alice.run(UnblockUser, { input: { userId: carol.userId } })
+  await type(carol, direct)
 })
 
 test('lapses after 6 seconds by itself', async () => {

@@ -75,11 +75,11 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
     void watch.unsubscribe.then((unsubscribe) => unsubscribe())
   }
 
-  function hearFact({ kind, conversationId, actorId, subjectId }: Fact): void {
+  function hearFact({ kind, conversationId, actorId, subjectId, audienceChange }: Fact): void {
     const watch = conversationId === null ? undefined : watches.get(conversationId)
     if (!watch) return
     if (kind === factKinds.MessageSent && actorId !== null) change(watch, actorId, false)
-    if (kind === factKinds.MemberLeft && subjectId !== null) {
+    if (audienceChange < 0 && subjectId !== null) {
       change(watch, subjectId, false)
       for (const watcher of [...watch.watchers]) {
         if (watcher.userId !== subjectId) continue

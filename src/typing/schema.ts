@@ -3,13 +3,13 @@
 import { z } from 'zod'
 import { findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { findMembership } from '../conversation/access.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { encodeId, parseId } from '../id.ts'
 import type { Typists } from '../signal/typing-board.ts'
+import { statement } from '../store/reader.ts'
 import { latestOf } from './latest.ts'
 
 type State = { readonly conversationId: number; readonly typists: Typists }
@@ -54,10 +54,19 @@ const SetTypingPayload = builder.objectRef<{ lapsesAt: Date | null }>('SetTyping
 
 const form = z.object({ conversationId: z.string(), typing: z.boolean() })
 
-/** Whether the viewer is in a conversation: known without a question to Postgres where a stream of theirs is open here. */
-async function isMember(context: Context, conversationId: number): Promise<boolean> {
-  const known = context.app.journal.findHears(requireViewer(context).userId, conversationId)
-  return known ?? (await findMembership(context, conversationId)) !== null
+const hears = statement<{ conversationId: number }>(
+  'typing_audience',
+  'select conversation_id as "conversationId" from audience where user_id = $1 and conversation_id = $2 and to_position is null',
+)
+
+/**
+ * Whether the viewer hears a conversation now (somebody blocked does not): known without a question to Postgres where a
+ * stream of theirs is open here.
+ */
+async function isListening(context: Context, conversationId: number): Promise<boolean> {
+  const { userId } = requireViewer(context)
+  const known = context.app.journal.findHears(userId, conversationId)
+  return known ?? (await context.reader.rows(hears, [userId, conversationId])).length > 0
 }
 
 builder.mutationField('setTyping', (t) =>
@@ -70,7 +79,7 @@ builder.mutationField('setTyping', (t) =>
       const { userId } = requireViewer(context)
       const parsed = parseInput(form, input)
       const conversationId = parseId('Conversation', parsed.conversationId, 'input.conversationId')
-      if (!(await isMember(context, conversationId))) throw notFound('Conversation')
+      if (!(await isListening(context, conversationId))) throw notFound('Conversation')
       return { lapsesAt: context.app.typing.signal(conversationId, userId, parsed.typing) }
     },
   }),
@@ -85,7 +94,7 @@ builder.subscriptionField('typing', (t) =>
     subscribe: async (_root, args, context) => {
       const { userId } = requireViewer(context)
       const conversationId = parseId('Conversation', args.conversationId, 'conversationId')
-      if (!(await isMember(context, conversationId))) throw notFound('Conversation')
+      if (!(await isListening(context, conversationId))) throw notFound('Conversation')
       return latestOf<State>((show, end) =>
         context.app.typing.watch(conversationId, { userId, show: (typists) => show({ conversationId, typists }), end }),
       )
