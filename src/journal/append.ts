@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isTransient } from '../store/postgres.ts'
-import type { Batch } from './follower.ts'
+import type { Batch } from './batch.ts'
 
 /** What a hot write is to the lanes: a procedure that takes many inputs at once and has an outcome for each. */
 export type Procedure<Input, Outcome, Row> = {

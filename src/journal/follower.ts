@@ -6,18 +6,12 @@
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import type { Log } from '../log.ts'
 import type { Reader } from '../store/reader.ts'
+import { type Batch, parseBatch } from './batch.ts'
 import { type EpochKey, epochKeyOf } from './cursor.ts'
 import { type Fact, namesMessage, type Place } from './fact.ts'
 import type { Hub } from './hub.ts'
 import { type Head, type MessageRow, readFactsAfter, readHead, readMessages, readTagAt } from './tables.ts'
 import { Window, type WindowLimits } from './window.ts'
-
-/** Facts that follow one another, with the tag of the fact before them and the messages that they name. */
-export type Batch = {
-  readonly previousTag: number
-  readonly facts: readonly Fact[]
-  readonly messages: readonly MessageRow[]
-}
 
 const pollMs = 250
 /** How long a gap may be closed by a batch that is still on its way; the longest seen took 8 ms. */
@@ -287,15 +281,4 @@ export class Follower {
         if (!this.#isClosed) this.#pollTimer = setTimeout(() => this.#poll(), pollMs)
       })
   }
-}
-
-/** The batch in a message of the bus; an empty one where the message is of no such form. */
-function parseBatch(message: unknown): Batch {
-  const { previousTag, facts, messages } = (message ?? {}) as Partial<Batch>
-  const isWhole =
-    Number.isInteger(previousTag) &&
-    Array.isArray(facts) &&
-    Array.isArray(messages) &&
-    facts.every((fact, i) => Number.isSafeInteger(fact?.position) && fact.position === facts[0].position + i)
-  return isWhole ? (message as Batch) : { previousTag: 0, facts: [], messages: [] }
 }

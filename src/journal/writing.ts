@@ -9,8 +9,8 @@ import { isTransient, sqlStateOf } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Prisma, PrismaClient } from '../store/store.ts'
+import type { Batch } from './batch.ts'
 import type { Fact, NewFact, Place } from './fact.ts'
-import type { Batch } from './follower.ts'
 import { factColumns } from './tables.ts'
 
 /** What a rare write hands back: its result, and the facts it wants numbered (none, where it changed nothing). */
