@@ -18,6 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['graphql'],
   ['account'],
   ['conversation'],
+  ['group'],
   ['message'],
   ['sync'],
   ['schema', 'local'],

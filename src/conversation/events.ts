@@ -19,6 +19,14 @@ export function memberJoined(conversationId: number, userId: number, actorId: nu
   }
 }
 
+/** The facts of people joining: each knows the conversation before anybody joins it. */
+export function joining(conversationId: number, userIds: readonly number[], actorId: number): NewFact[] {
+  return [
+    ...userIds.map((userId) => conversationAdded(conversationId, userId, actorId)),
+    ...userIds.map((userId) => memberJoined(conversationId, userId, actorId)),
+  ]
+}
+
 /** A user leaves a conversation, or is removed; this fact is the last that the user hears of it. */
 export function memberLeft(conversationId: number, userId: number, actorId: number): NewFact {
   return {

@@ -1,0 +1,83 @@
+// Groups in the schema: the mutations that make and change them.
+
+import { z } from 'zod'
+import { conversationPayload as payload } from '../conversation/schema.ts'
+import { builder } from '../graphql/builder.ts'
+import { requireViewer } from '../graphql/context.ts'
+import { line, parseInput } from '../graphql/input.ts'
+import { parseId } from '../id.ts'
+import { addMembers, createGroup, leaveConversation, removeMember } from './actions.ts'
+
+const titleMax = 120
+const idsAtOnceMax = 1_000
+
+const userIds = z.array(z.string()).max(idsAtOnceMax, `must have at most ${idsAtOnceMax} ids`)
+const groupForm = z.object({ title: line(titleMax), memberIds: userIds })
+const addForm = z.object({ conversationId: z.string(), userIds: userIds.min(1, 'must name somebody') })
+
+const parseUserIds = (ids: readonly string[], argument: string) => ids.map((id) => parseId('User', id, argument))
+const parseConversationId = (id: string) => parseId('Conversation', id, 'input.conversationId')
+
+const CreateGroupInput = builder.inputType('CreateGroupInput', {
+  description: 'A new group.',
+  fields: (t) => ({
+    title: t.string({ description: `1 to ${titleMax} characters, on one line.` }),
+    memberIds: t.idList({ description: 'Who shall be in it beside yourself; yourself and repeats are passed over.' }),
+  }),
+})
+const AddMembersInput = builder.inputType('AddMembersInput', {
+  description: 'People to add to a group.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'The group.' }),
+    userIds: t.idList({ description: 'Whom to add; who is in it already is passed over.' }),
+  }),
+})
+const RemoveMemberInput = builder.inputType('RemoveMemberInput', {
+  description: 'Somebody to remove from a group.',
+  fields: (t) => ({ conversationId: t.id({ description: 'The group.' }), userId: t.id({ description: 'Whom to remove.' }) }),
+})
+const LeaveConversationInput = builder.inputType('LeaveConversationInput', {
+  description: 'A group to leave.',
+  fields: (t) => ({ conversationId: t.id({ description: 'The group.' }) }),
+})
+
+builder.mutationFields((t) => ({
+  createGroup: t.field({
+    type: payload('CreateGroupPayload', 'createGroup'),
+    description: 'Creates a group that you own. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.',
+    args: { input: t.arg({ type: CreateGroupInput, description: 'The group.' }) },
+    resolve: (_root, { input }, context) => {
+      const { title, memberIds } = parseInput(groupForm, input)
+      return createGroup(requireViewer(context), title, parseUserIds(memberIds, 'input.memberIds'), context.app)
+    },
+  }),
+  addMembers: t.field({
+    type: payload('AddMembersPayload', 'addMembers'),
+    description:
+      'Adds people to a group: all of them, or where that is refused nobody. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT, LIMIT_EXCEEDED.',
+    args: { input: t.arg({ type: AddMembersInput, description: 'Whom, and where.' }) },
+    resolve: (_root, { input }, context) => {
+      const form = parseInput(addForm, input)
+      const conversationId = parseConversationId(form.conversationId)
+      return addMembers(requireViewer(context), conversationId, parseUserIds(form.userIds, 'input.userIds'), context.app)
+    },
+  }),
+  removeMember: t.field({
+    type: payload('RemoveMemberPayload', 'removeMember'),
+    description:
+      'Removes somebody from a group; they hear their own removal, and nothing after it. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT.',
+    args: { input: t.arg({ type: RemoveMemberInput, description: 'Whom, and where.' }) },
+    resolve: (_root, { input }, context) => {
+      const userId = parseId('User', input.userId, 'input.userId')
+      return removeMember(requireViewer(context), parseConversationId(input.conversationId), userId, context.app)
+    },
+  }),
+  leaveConversation: t.field({
+    type: payload('LeaveConversationPayload', 'leaveConversation'),
+    description:
+      'Leaves a group. An owner hands it over to the admin, else the member, who has been in it longest. Errors: NOT_FOUND, BAD_INPUT.',
+    args: { input: t.arg({ type: LeaveConversationInput, description: 'Which one.' }) },
+    resolve: (_root, { input }, context) =>
+      leaveConversation(requireViewer(context), parseConversationId(input.conversationId), context.app),
+  }),
+}))
