@@ -75,12 +75,12 @@ export async function leaveConversation(by: Viewer, conversationId: number, app:
     const isOwner = members.get(by.userId) === 'OWNER'
     const others = [...members].filter(([userId]) => userId !== by.userId)
     const heir = isOwner ? (others.find(([, role]) => role === 'ADMIN') ?? others[0])?.[0] : undefined
+    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId: by.userId } } })
     const facts = []
     if (heir !== undefined) {
       await tx.member.update({ where: { conversationId_userId: { conversationId, userId: heir } }, data: { role: 'OWNER' } })
       facts.push(memberUpdated(conversationId, heir, by.userId))
     }
-    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId: by.userId } } })
     return { result: undefined, facts: [...facts, memberLeft(conversationId, by.userId, by.userId)] }
   })
   return { conversationId, place }

@@ -48,6 +48,8 @@ export type NewFact = {
   actor_id?: number
   subject_id: number
   audience_change?: 1 | -1
+  /** Beside a join: the user sees no message that was written before it. For the numbering alone; `fact` has no such column. */
+  since_joining?: true
   payload?: unknown
 }
 
