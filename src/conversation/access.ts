@@ -5,11 +5,12 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
 import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
+import type { Kind, Role } from './capabilities.ts'
 
 /** A conversation without what depends on who looks. */
 export type ConversationRow = {
   readonly id: number
-  readonly kind: 'DIRECT' | 'GROUP'
+  readonly kind: Kind
   readonly title: string | null
   readonly createdAt: Date
 }
@@ -18,7 +19,7 @@ export type ConversationRow = {
 export type MemberRow = {
   readonly conversationId: number
   readonly userId: number
-  readonly role: 'OWNER' | 'ADMIN' | 'MEMBER'
+  readonly role: Role
   readonly joinedAt: Date
 }
 

@@ -32,8 +32,8 @@ const ConversationKind = builder.enumType('ConversationKind', {
 export const MemberRole = builder.enumType('MemberRole', {
   description: 'What a member of a group may do.',
   values: {
-    OWNER: { description: 'Everything; cannot be removed. A group has one.' },
-    ADMIN: { description: 'Adds and removes members.' },
+    OWNER: { description: 'Everything; cannot be removed. A group has one, always.' },
+    ADMIN: { description: 'Runs the group: all that the owner may, but not hand it over.' },
     MEMBER: { description: 'Reads and writes.' },
   } as const,
 })

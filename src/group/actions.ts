@@ -3,13 +3,13 @@
 
 import type { App } from '../app.ts'
 import { type Done, requireUsers } from '../conversation/actions.ts'
+import { type Capability, can, canRemove, canSetRole, type Role } from '../conversation/capabilities.ts'
 import { joining, memberLeft, memberUpdated } from '../conversation/events.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 
 type Transaction = Prisma.TransactionClient
-type Role = 'OWNER' | 'ADMIN' | 'MEMBER'
 
 /**
  * Creates a group of the viewer, who owns it, and others.
@@ -37,7 +37,7 @@ export async function createGroup(by: Viewer, title: string, memberIds: readonly
 export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     const members = await lockGroup(tx, by, conversationId)
-    requireManager(members.get(by.userId))
+    requireCapability('ADD_MEMBERS', members.get(by.userId))
     const added = [...new Set(userIds)].filter((id) => !members.has(id))
     requireRoom(members.size + added.length, 'input.userIds', app)
     await requireUsers(tx, added, 'input.userIds')
@@ -55,12 +55,41 @@ export async function removeMember(by: Viewer, conversationId: number, userId: n
   if (userId === by.userId) throw badInput('input.userId', 'is yourself: use leaveConversation')
   const { place } = await app.journal.writing(async (tx) => {
     const members = await lockGroup(tx, by, conversationId)
-    requireManager(members.get(by.userId))
+    const actor = requireCapability('REMOVE_MEMBERS', members.get(by.userId))
     const role = members.get(userId)
     if (!role) throw notFound('Member')
-    if (role === 'OWNER') throw new ParleyError('FORBIDDEN', 'The owner of a group cannot be removed')
+    if (!canRemove(actor, role)) throw new ParleyError('FORBIDDEN', 'The owner of a group cannot be removed')
     await tx.member.delete({ where: { conversationId_userId: { conversationId, userId } } })
     return { result: undefined, facts: [memberLeft(conversationId, userId, by.userId)] }
+  })
+  return { conversationId, place }
+}
+
+/**
+ * Gives a member of a group a role. OWNER hands the group over: its former owner becomes an admin. An admin may step down.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN where the role of either does not allow it, BAD_INPUT for a direct conversation
+ */
+export async function setMemberRole(by: Viewer, conversationId: number, userId: number, role: Role, app: App): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const members = await lockGroup(tx, by, conversationId)
+    const actor = requireCapability('CHANGE_ROLES', members.get(by.userId))
+    const before = members.get(userId)
+    if (!before) throw notFound('Member')
+    if (before === role) return { result: undefined, facts: [] }
+    if (!canSetRole(actor, before, role))
+      throw new ParleyError('FORBIDDEN', 'The owner alone hands a group over, to another member')
+    // The former owner first: a group never has two.
+    const changes: [number, Role][] =
+      role === 'OWNER'
+        ? [
+            [by.userId, 'ADMIN'],
+            [userId, role],
+          ]
+        : [[userId, role]]
+    for (const [id, next] of changes) {
+      await tx.member.update({ where: { conversationId_userId: { conversationId, userId: id } }, data: { role: next } })
+    }
+    return { result: undefined, facts: changes.map(([id]) => memberUpdated(conversationId, id, by.userId)) }
   })
   return { conversationId, place }
 }
@@ -100,8 +129,10 @@ async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): P
   return members
 }
 
-function requireManager(role: Role | undefined): void {
-  if (role !== 'OWNER' && role !== 'ADMIN') throw new ParleyError('FORBIDDEN', 'Only owners and admins change who is in a group')
+/** The role of somebody who may do this. @throws ParleyError FORBIDDEN for anybody else */
+export function requireCapability(capability: Capability, role: Role | undefined): Role {
+  if (role && can(capability, 'GROUP', role)) return role
+  throw new ParleyError('FORBIDDEN', 'Your role in this group does not allow it')
 }
 
 function requireRoom(size: number, argument: string, app: App): void {

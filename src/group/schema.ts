@@ -1,15 +1,40 @@
-// Groups in the schema: the mutations that make and change them.
+// Groups in the schema: the mutations that make and change them, and what the viewer may do in a conversation.
 
 import { z } from 'zod'
-import { conversationPayload as payload } from '../conversation/schema.ts'
+import { findMembership } from '../conversation/access.ts'
+import { type Capability, can } from '../conversation/capabilities.ts'
+import { Conversation, MemberRole, conversationPayload as payload } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { line, parseInput } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
-import { addMembers, createGroup, leaveConversation, removeMember } from './actions.ts'
+import { addMembers, createGroup, leaveConversation, removeMember, setMemberRole } from './actions.ts'
 
 const titleMax = 120
 const idsAtOnceMax = 1_000
+
+const viewerCan = {
+  viewerCanAddMembers: ['ADD_MEMBERS', 'add people'],
+  viewerCanRemoveMembers: ['REMOVE_MEMBERS', 'remove members other than the owner'],
+  viewerCanEditConversation: ['EDIT_CONVERSATION', 'change its title, description and settings'],
+  viewerCanManageInvites: ['MANAGE_INVITES', 'see, make and revoke invites'],
+  viewerCanDeleteOthersMessages: ['DELETE_OTHERS_MESSAGES', 'delete messages of others'],
+  viewerCanChangeRoles: ['CHANGE_ROLES', 'make members admins and unmake them'],
+  viewerCanHandOver: ['HAND_OVER', 'make another member its owner'],
+  viewerCanPin: ['PIN', 'pin messages'],
+} as const satisfies Record<string, readonly [Capability, string]>
+
+for (const [name, [capability, what]] of Object.entries(viewerCan)) {
+  builder.objectField(Conversation, name, (t) =>
+    t.boolean({
+      description: `Whether your role lets you ${what}. False for somebody who is not in it.`,
+      resolve: async ({ id, kind }, _args, context) => {
+        const membership = await findMembership(context, id)
+        return membership !== null && can(capability, kind, membership.role)
+      },
+    }),
+  )
+}
 
 const userIds = z.array(z.string()).max(idsAtOnceMax, `must have at most ${idsAtOnceMax} ids`)
 const groupForm = z.object({ title: line(titleMax), memberIds: userIds })
@@ -35,6 +60,14 @@ const AddMembersInput = builder.inputType('AddMembersInput', {
 const RemoveMemberInput = builder.inputType('RemoveMemberInput', {
   description: 'Somebody to remove from a group.',
   fields: (t) => ({ conversationId: t.id({ description: 'The group.' }), userId: t.id({ description: 'Whom to remove.' }) }),
+})
+const SetMemberRoleInput = builder.inputType('SetMemberRoleInput', {
+  description: 'A role for a member of a group.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'The group.' }),
+    userId: t.id({ description: 'Which member. An admin may name themselves, to step down.' }),
+    role: t.field({ type: MemberRole, description: 'OWNER hands the group over: its former owner becomes an admin.' }),
+  }),
 })
 const LeaveConversationInput = builder.inputType('LeaveConversationInput', {
   description: 'A group to leave.',
@@ -70,6 +103,17 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, context) => {
       const userId = parseId('User', input.userId, 'input.userId')
       return removeMember(requireViewer(context), parseConversationId(input.conversationId), userId, context.app)
+    },
+  }),
+  setMemberRole: t.field({
+    type: payload('SetMemberRolePayload', 'setMemberRole'),
+    description:
+      'Gives a member of a group a role. Owners and admins make admins and unmake them; the owner alone hands the group over. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT.',
+    args: { input: t.arg({ type: SetMemberRoleInput, description: 'Which role, and whose.' }) },
+    resolve: (_root, { input }, context) => {
+      const conversationId = parseConversationId(input.conversationId)
+      const userId = parseId('User', input.userId, 'input.userId')
+      return setMemberRole(requireViewer(context), conversationId, userId, input.role, context.app)
     },
   }),
   leaveConversation: t.field({
