@@ -7,11 +7,16 @@ import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
 
+/** What members see who come later. */
+export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
+
 /** A conversation without what depends on who looks. */
 export type ConversationRow = {
   readonly id: number
   readonly kind: Kind
   readonly title: string | null
+  readonly description: string | null
+  readonly historyVisibility: HistoryVisibility
   readonly createdAt: Date
 }
 
@@ -23,16 +28,27 @@ export type MemberRow = {
   readonly joinedAt: Date
 }
 
-const conversationColumns = 'c.id, c.kind, c.title, c.created_at as "createdAt"'
+/** The viewer in a conversation, with what is the viewer's own to know. */
+export type MembershipRow = MemberRow & {
+  /** Of the messages, the viewer sees those whose seq is greater: decided at the position of joining (D6). */
+  readonly visibleFromSeq: number
+}
+
+const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
+  c.created_at as "createdAt"`
 const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
 
 const conversationsByIds = statement<ConversationRow>(
   'conversations_by_ids',
   `select ${conversationColumns} from conversation c where c.id = any($1::bigint[])`,
 )
-const memberships = statement<MemberRow>(
+// Members and the current audience are the same people at each moment, so the join drops nobody.
+const memberships = statement<MembershipRow>(
   'memberships',
-  `select ${memberColumns} from member m where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
+  `select ${memberColumns}, a.visible_from_seq as "visibleFromSeq"
+     from member m
+     join audience a on a.conversation_id = m.conversation_id and a.user_id = m.user_id and a.to_position is null
+    where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
 )
 const membersByPairs = statement<MemberRow>(
   'members_by_pairs',
@@ -74,7 +90,7 @@ export const findConversation = batched(async ({ reader }, ids: readonly number[
 export const findMembership = batched(async ({ reader, caller }, ids: readonly number[]) =>
   caller.viewer
     ? by(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
-    : new Map<number, MemberRow>(),
+    : new Map<number, MembershipRow>(),
 )
 
 /** A conversation that the viewer is a member of; null for any other. */

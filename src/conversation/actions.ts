@@ -30,7 +30,7 @@ export async function startDirectConversation(by: Viewer, userId: number, app: A
     const conversationId = Number(created[0].id)
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })
-    return { result: conversationId, facts: joining(conversationId, pair, by.userId) }
+    return { result: conversationId, facts: joining(conversationId, pair, by.userId, 'ALL') }
   })
   return { conversationId: result, place }
 }

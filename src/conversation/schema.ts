@@ -38,6 +38,14 @@ export const MemberRole = builder.enumType('MemberRole', {
   } as const,
 })
 
+export const HistoryVisibility = builder.enumType('HistoryVisibility', {
+  description: 'What members of a group see who come later. What it is at the moment of joining holds for as long as one stays.',
+  values: {
+    ALL: { description: 'All messages, from the first.' },
+    SINCE_JOINING: { description: 'The messages that are sent after they joined.' },
+  } as const,
+})
+
 export const Member = builder.objectRef<MemberRow>('Member')
 builder.node(Member, {
   description: 'Somebody in a conversation.',
@@ -68,6 +76,18 @@ builder.node(Conversation, {
   fields: (t) => ({
     kind: t.expose('kind', { type: ConversationKind, description: 'Direct, or a group.' }),
     title: t.exposeString('title', { nullable: true, description: 'The title of a group; null for a direct conversation.' }),
+    description: t.string({
+      nullable: true,
+      description: 'What a group is for; null where nothing is said, and for somebody who is not in it.',
+      resolve: async ({ id, description }, _args, context) => ((await findMembership(context, id)) ? description : null),
+    }),
+    historyVisibility: t.field({
+      type: HistoryVisibility,
+      nullable: true,
+      description: 'What those see who join it now; null for somebody who is not in it.',
+      resolve: async ({ id, historyVisibility }, _args, context) =>
+        (await findMembership(context, id)) ? historyVisibility : null,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was started.' }),
     memberCount: t.int({
       description: 'How many people are in it; 0 for somebody who is not.',
@@ -179,6 +199,14 @@ const MemberJoined = factEvent('MemberJoined', 'Somebody has joined a conversati
 const MemberLeft = factEvent(
   'MemberLeft',
   'Somebody has left a conversation, or was removed; perhaps you: then it is the last you hear of it.',
+)
+const ConversationUpdated = factEvent('ConversationUpdated', "A group's title, description or settings have changed.")
+builder.objectField(ConversationUpdated, 'conversation', (t) =>
+  t.field({
+    type: Conversation,
+    description: 'The conversation, as it is now.',
+    resolve: (event, _args, context) => aboutConversation(event, context),
+  }),
 )
 const MemberUpdated = factEvent('MemberUpdated', "A member's role has changed.")
 for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {

@@ -2,32 +2,64 @@
 // journal checks once more, under its lock, that the actor is still in the audience.
 
 import type { App } from '../app.ts'
+import type { HistoryVisibility } from '../conversation/access.ts'
 import { type Done, requireUsers } from '../conversation/actions.ts'
-import { type Capability, can, canRemove, canSetRole, type Role } from '../conversation/capabilities.ts'
-import { joining, memberLeft, memberUpdated } from '../conversation/events.ts'
+import { type Capability, can, canRemove, canSetRole, type Kind, type Role } from '../conversation/capabilities.ts'
+import { conversationUpdated, joining, memberLeft, memberUpdated } from '../conversation/events.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
+import type { NewFact } from '../journal/fact.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 
 type Transaction = Prisma.TransactionClient
 
+/** What a group is called, what it is for, and what members see who come later. */
+export type Settings = {
+  readonly title: string
+  readonly description: string | null
+  readonly historyVisibility: HistoryVisibility
+}
+
 /**
  * Creates a group of the viewer, who owns it, and others.
  * @throws ParleyError NOT_FOUND for an unknown user, LIMIT_EXCEEDED
  */
-export async function createGroup(by: Viewer, title: string, memberIds: readonly number[], app: App): Promise<Done> {
+export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly number[], app: App): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
   requireRoom(others.length + 1, 'input.memberIds', app)
   const { result, place } = await app.journal.writing(async (tx) => {
     await requireUsers(tx, others, 'input.memberIds')
-    const conversation = await tx.conversation.create({ data: { kind: 'GROUP', title } })
+    const conversation = await tx.conversation.create({ data: { kind: 'GROUP', ...settings } })
     const conversationId = Number(conversation.id)
     await tx.member.createMany({
       data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
     })
-    return { result: conversationId, facts: joining(conversationId, [by.userId, ...others], by.userId) }
+    const facts = joining(conversationId, [by.userId, ...others], by.userId, settings.historyVisibility)
+    return { result: conversationId, facts }
   })
   return { conversationId: result, place }
+}
+
+/**
+ * Changes what a group is called, what it is for, or what members see who come later; what is left out stays.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, BAD_INPUT for a direct conversation
+ */
+export async function updateConversation(
+  by: Viewer,
+  conversationId: number,
+  changes: Partial<Settings>,
+  app: App,
+): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('EDIT_CONVERSATION', group.members.get(by.userId))
+    const { title, description, historyVisibility } = { ...group, ...changes }
+    const isChange = title !== group.title || description !== group.description || historyVisibility !== group.historyVisibility
+    if (!isChange) return { result: undefined, facts: [] }
+    await tx.conversation.update({ where: { id: conversationId }, data: { title, description, historyVisibility } })
+    return { result: undefined, facts: [conversationUpdated(conversationId, by.userId)] }
+  })
+  return { conversationId, place }
 }
 
 /**
@@ -36,13 +68,12 @@ export async function createGroup(by: Viewer, title: string, memberIds: readonly
  */
 export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
-    requireCapability('ADD_MEMBERS', members.get(by.userId))
-    const added = [...new Set(userIds)].filter((id) => !members.has(id))
-    requireRoom(members.size + added.length, 'input.userIds', app)
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('ADD_MEMBERS', group.members.get(by.userId))
+    const added = [...new Set(userIds)].filter((id) => !group.members.has(id))
+    requireRoom(group.members.size + added.length, 'input.userIds', app)
     await requireUsers(tx, added, 'input.userIds')
-    await tx.member.createMany({ data: added.map((userId) => ({ conversationId, userId })) })
-    return { result: undefined, facts: joining(conversationId, added, by.userId) }
+    return { result: undefined, facts: await admit(tx, group, added, by.userId) }
   })
   return { conversationId, place }
 }
@@ -54,7 +85,7 @@ export async function addMembers(by: Viewer, conversationId: number, userIds: re
 export async function removeMember(by: Viewer, conversationId: number, userId: number, app: App): Promise<Done> {
   if (userId === by.userId) throw badInput('input.userId', 'is yourself: use leaveConversation')
   const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
+    const { members } = await lockGroup(tx, by, conversationId)
     const actor = requireCapability('REMOVE_MEMBERS', members.get(by.userId))
     const role = members.get(userId)
     if (!role) throw notFound('Member')
@@ -71,7 +102,7 @@ export async function removeMember(by: Viewer, conversationId: number, userId: n
  */
 export async function setMemberRole(by: Viewer, conversationId: number, userId: number, role: Role, app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
+    const { members } = await lockGroup(tx, by, conversationId)
     const actor = requireCapability('CHANGE_ROLES', members.get(by.userId))
     const before = members.get(userId)
     if (!before) throw notFound('Member')
@@ -100,7 +131,7 @@ export async function setMemberRole(by: Viewer, conversationId: number, userId: 
  */
 export async function leaveConversation(by: Viewer, conversationId: number, app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
+    const { members } = await lockGroup(tx, by, conversationId)
     const isOwner = members.get(by.userId) === 'OWNER'
     const others = [...members].filter(([userId]) => userId !== by.userId)
     const heir = isOwner ? (others.find(([, role]) => role === 'ADMIN') ?? others[0])?.[0] : undefined
@@ -115,18 +146,36 @@ export async function leaveConversation(by: Viewer, conversationId: number, app:
   return { conversationId, place }
 }
 
+/** A group as it is while it is locked: its members are in the order in which they came. */
+export type Group = Settings & { readonly id: number; readonly members: ReadonlyMap<number, Role> }
+
+/** Makes people members of a locked group. There is room for them, and they are in it not yet. */
+export async function admit(tx: Transaction, group: Group, userIds: readonly number[], actorId: number): Promise<NewFact[]> {
+  await tx.member.createMany({ data: userIds.map((userId) => ({ conversationId: group.id, userId })) })
+  return joining(group.id, userIds, actorId, group.historyVisibility)
+}
+
 /**
- * Locks a group until COMMIT, so that its members change by one request at a time, and gives the members, the longest in it
- * first. @throws ParleyError NOT_FOUND unless the viewer is one of them, BAD_INPUT for a direct conversation
+ * Locks a group until COMMIT, so that its members and settings change by one request at a time.
+ * @throws ParleyError NOT_FOUND unless the viewer is in it, BAD_INPUT for a direct conversation
  */
-async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<Map<number, Role>> {
-  const [conversation] = await tx.$queryRaw<{ kind: string }[]>`
-    select kind::text from conversation where id = ${conversationId} for no key update`
-  const rows = await tx.member.findMany({ where: { conversationId }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
+export async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<Group> {
+  const found = await lockConversation(tx, conversationId)
+  if (!found?.members.has(by.userId)) throw notFound('Conversation')
+  if (found.kind !== 'GROUP') throw badInput('input.conversationId', 'is a direct conversation, not a group')
+  return found
+}
+
+/** The same for whoever asks, and for either kind; null for none. */
+export async function lockConversation(tx: Transaction, id: number): Promise<(Group & { readonly kind: Kind }) | null> {
+  // Lock first, look in later statements: they see what was committed while this one waited.
+  await tx.$executeRaw`select 1 from conversation where id = ${id} for no key update`
+  const conversation = await tx.conversation.findUnique({ where: { id } })
+  if (!conversation) return null
+  const rows = await tx.member.findMany({ where: { conversationId: id }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
+  const { kind, title, description, historyVisibility } = conversation
   const members = new Map(rows.map(({ userId, role }) => [Number(userId), role]))
-  if (!conversation || !members.has(by.userId)) throw notFound('Conversation')
-  if (conversation.kind !== 'GROUP') throw badInput('input.conversationId', 'is a direct conversation: its two members are fixed')
-  return members
+  return { id, kind, title: title ?? '', description, historyVisibility, members }
 }
 
 /** The role of somebody who may do this. @throws ParleyError FORBIDDEN for anybody else */
@@ -135,7 +184,8 @@ export function requireCapability(capability: Capability, role: Role | undefined
   throw new ParleyError('FORBIDDEN', 'Your role in this group does not allow it')
 }
 
-function requireRoom(size: number, argument: string, app: App): void {
+/** @throws ParleyError LIMIT_EXCEEDED naming the argument */
+export function requireRoom(size: number, argument: string, app: App): void {
   const max = app.config.limits.groupMembersMax
   if (size > max) throw new ParleyError('LIMIT_EXCEEDED', `A group has at most ${max} members`, { argument })
 }

@@ -3,14 +3,15 @@
 import { z } from 'zod'
 import { findMembership } from '../conversation/access.ts'
 import { type Capability, can } from '../conversation/capabilities.ts'
-import { Conversation, MemberRole, conversationPayload as payload } from '../conversation/schema.ts'
+import { Conversation, HistoryVisibility, MemberRole, conversationPayload as payload } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { line, parseInput } from '../graphql/input.ts'
+import { line, parseInput, prose } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
-import { addMembers, createGroup, leaveConversation, removeMember, setMemberRole } from './actions.ts'
+import { addMembers, createGroup, leaveConversation, removeMember, setMemberRole, updateConversation } from './actions.ts'
 
 const titleMax = 120
+const descriptionMax = 1_000
 const idsAtOnceMax = 1_000
 
 const viewerCan = {
@@ -37,7 +38,18 @@ for (const [name, [capability, what]] of Object.entries(viewerCan)) {
 }
 
 const userIds = z.array(z.string()).max(idsAtOnceMax, `must have at most ${idsAtOnceMax} ids`)
-const groupForm = z.object({ title: line(titleMax), memberIds: userIds })
+const visibility = z.enum(['ALL', 'SINCE_JOINING'])
+const groupForm = z.object({
+  title: line(titleMax),
+  description: prose(descriptionMax).nullish(),
+  historyVisibility: visibility.nullish(),
+  memberIds: userIds,
+})
+const updateForm = z.object({
+  title: line(titleMax).nullish(),
+  description: prose(descriptionMax).nullish(),
+  historyVisibility: visibility.nullish(),
+})
 const addForm = z.object({ conversationId: z.string(), userIds: userIds.min(1, 'must name somebody') })
 
 const parseUserIds = (ids: readonly string[], argument: string) => ids.map((id) => parseId('User', id, argument))
@@ -47,7 +59,29 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
   description: 'A new group.',
   fields: (t) => ({
     title: t.string({ description: `1 to ${titleMax} characters, on one line.` }),
+    description: t.string({
+      required: false,
+      description: `What it is for: 1 to ${descriptionMax} characters, on any number of lines.`,
+    }),
+    historyVisibility: t.field({
+      type: HistoryVisibility,
+      required: false,
+      description: 'What those see who join later: all of it, where this is left out.',
+    }),
     memberIds: t.idList({ description: 'Who shall be in it beside yourself; yourself and repeats are passed over.' }),
+  }),
+})
+const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
+  description: 'What to change of a group. What is left out stays as it is.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'The group.' }),
+    title: t.string({ required: false, description: `1 to ${titleMax} characters, on one line; null leaves it as it is.` }),
+    description: t.string({ required: false, description: `1 to ${descriptionMax} characters; null removes it.` }),
+    historyVisibility: t.field({
+      type: HistoryVisibility,
+      required: false,
+      description: 'What those see who join from now on; null leaves it as it is. Who is in the group keeps what they see.',
+    }),
   }),
 })
 const AddMembersInput = builder.inputType('AddMembersInput', {
@@ -80,8 +114,23 @@ builder.mutationFields((t) => ({
     description: 'Creates a group that you own. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.',
     args: { input: t.arg({ type: CreateGroupInput, description: 'The group.' }) },
     resolve: (_root, { input }, context) => {
-      const { title, memberIds } = parseInput(groupForm, input)
-      return createGroup(requireViewer(context), title, parseUserIds(memberIds, 'input.memberIds'), context.app)
+      const { title, description, historyVisibility, memberIds } = parseInput(groupForm, input)
+      const settings = { title, description: description ?? null, historyVisibility: historyVisibility ?? 'ALL' }
+      return createGroup(requireViewer(context), settings, parseUserIds(memberIds, 'input.memberIds'), context.app)
+    },
+  }),
+  updateConversation: t.field({
+    type: payload('UpdateConversationPayload', 'updateConversation'),
+    description: 'Changes the title, the description or the settings of a group. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT.',
+    args: { input: t.arg({ type: UpdateConversationInput, description: 'What, and of which group.' }) },
+    resolve: (_root, { input }, context) => {
+      const { title, description, historyVisibility } = parseInput(updateForm, input)
+      const changes = {
+        ...(title == null ? {} : { title }),
+        ...(description === undefined ? {} : { description }),
+        ...(historyVisibility == null ? {} : { historyVisibility }),
+      }
+      return updateConversation(requireViewer(context), parseConversationId(input.conversationId), changes, context.app)
     },
   }),
   addMembers: t.field({

@@ -11,6 +11,7 @@ export const factKinds = {
   MemberLeft: 4,
   MemberUpdated: 5,
   SessionRevoked: 6,
+  ConversationUpdated: 11,
 } as const
 
 /** The name of a kind of fact: also the name of the event in the schema, where it has one. */

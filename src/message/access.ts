@@ -1,7 +1,7 @@
-// What may be read of messages: members of a conversation read all of it.
+// What may be read of messages: members of a conversation read it, from the seq on that was decided when they joined (D6).
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
-import { findMembership } from '../conversation/access.ts'
+import { findMembership, type MembershipRow } from '../conversation/access.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
 import { type Page, readPage } from '../graphql/page.ts'
@@ -29,33 +29,44 @@ export const findMessage = batched(async ({ reader }, ids: readonly number[]) =>
   by(await readMessages(reader, ids), (message) => message.id),
 )
 
-/** A message of a conversation that the viewer is in; null for any other. */
+/** A message of a conversation that the viewer is in, and of the part that the viewer sees; null for any other. */
 export async function findOwnMessage(context: Context, messageId: number): Promise<MessageRow | null> {
   requireViewer(context)
   const message = await findMessage(context, messageId)
-  return message && (await findMembership(context, message.conversationId)) ? message : null
+  return message && isVisible(message, await findMembership(context, message.conversationId)) ? message : null
 }
 
-/** The newest message of a conversation that the viewer is in; null for none. */
-export const findLastMessage = batched(async ({ reader }, conversationIds: readonly number[]) =>
+const isVisible = ({ seq }: MessageRow, membership: MembershipRow | null) =>
+  membership !== null && seq > membership.visibleFromSeq
+
+/** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
+export async function findLastMessage(context: Context, conversationId: number): Promise<MessageRow | null> {
+  const [membership, message] = await Promise.all([
+    findMembership(context, conversationId),
+    findNewestMessage(context, conversationId),
+  ])
+  return message && isVisible(message, membership) ? message : null
+}
+
+const findNewestMessage = batched(async ({ reader }, conversationIds: readonly number[]) =>
   by(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
 )
 
-/** A page of a conversation's messages in order of `seq`; an empty one for somebody who is not in it. */
+/** A page of what the viewer sees of a conversation's messages, in order of `seq`; an empty one for somebody who is not in it. */
 export async function readHistory(
   context: Context,
   conversationId: number,
   args: DefaultConnectionArguments,
 ): Promise<Page<MessageRow>> {
-  const isMember = (await findMembership(context, conversationId)) !== null
+  const membership = await findMembership(context, conversationId)
   return readPage(
     args,
     (message) => message.seq,
     async ({ after, before, from, limit }) =>
-      isMember
+      membership
         ? context.reader.rows(from === 'START' ? forward : backward, [
             conversationId,
-            Math.min(after ?? 0, beyond),
+            Math.min(Math.max(after ?? 0, membership.visibleFromSeq), beyond),
             Math.min(before ?? beyond, beyond),
             limit,
           ])
