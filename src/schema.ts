@@ -3,6 +3,7 @@
 import './account/schema.ts'
 import './conversation/schema.ts'
 import './group/schema.ts'
+import './invite/schema.ts'
 import './message/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'

@@ -19,6 +19,7 @@ const floors: readonly (readonly string[])[] = [
   ['account'],
   ['conversation'],
   ['group'],
+  ['invite'],
   ['message'],
   ['sync'],
   ['schema', 'local'],

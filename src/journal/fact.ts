@@ -12,6 +12,7 @@ export const factKinds = {
   MemberUpdated: 5,
   SessionRevoked: 6,
   ConversationUpdated: 11,
+  InvitesChanged: 13,
 } as const
 
 /** The name of a kind of fact: also the name of the event in the schema, where it has one. */

@@ -65,3 +65,47 @@ export const GroupEvents = graphql(`
     }
   }
 `)
+export const CreateInvite = graphql(`
+  mutation CreateInvite($input: CreateInviteInput!) {
+    createInvite(input: $input) {
+      invite { id token expiresAt maxUses uses revokedAt createdBy { username } conversation { id } }
+      cursor
+    }
+  }
+`)
+export const RevokeInvite = graphql(`
+  mutation RevokeInvite($input: RevokeInviteInput!) {
+    revokeInvite(input: $input) { invite { id uses revokedAt } cursor }
+  }
+`)
+export const JoinWithInvite = graphql(`
+  mutation JoinWithInvite($input: JoinWithInviteInput!) {
+    joinWithInvite(input: $input) { conversation { id title memberCount viewerMembership { role } } cursor }
+  }
+`)
+export const PreviewInvite = graphql(`
+  query PreviewInvite($token: String!) {
+    invite(token: $token) { title description memberCount conversation { id } }
+  }
+`)
+export const Invites = graphql(`
+  query Invites($id: ID!, $first: Int, $last: Int) {
+    conversation(id: $id) { invites(first: $first, last: $last) { nodes { id token uses } pageInfo { hasNextPage } } }
+  }
+`)
+export const InviteById = graphql(`
+  query InviteById($id: ID!) {
+    node(id: $id) { ... on Invite { id token uses revokedAt } }
+  }
+`)
+export const InviteEvents = graphql(`
+  subscription InviteEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on InvitesChanged { conversation { id invites { nodes { uses } } } }
+      ... on MemberJoined { user { username } member { role } }
+      ... on ConversationAdded { conversation { id } }
+    }
+  }
+`)
