@@ -18,7 +18,7 @@ const floors: readonly (readonly string[])[] = [
   ['graphql'],
   ['account'],
   ['conversation'],
-  ['group'],
+  ['group', 'membership'],
   ['invite'],
   ['message'],
   ['sync'],

@@ -32,6 +32,8 @@ export type MemberRow = {
 export type MembershipRow = MemberRow & {
   /** Of the messages, the viewer sees those whose seq is greater: decided at the position of joining (D6). */
   readonly visibleFromSeq: number
+  readonly mutedUntil: Date | null
+  readonly archivedAt: Date | null
 }
 
 const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
@@ -45,7 +47,7 @@ const conversationsByIds = statement<ConversationRow>(
 // Members and the current audience are the same people at each moment, so the join drops nobody.
 const memberships = statement<MembershipRow>(
   'memberships',
-  `select ${memberColumns}, a.visible_from_seq as "visibleFromSeq"
+  `select ${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil", m.archived_at as "archivedAt"
      from member m
      join audience a on a.conversation_id = m.conversation_id and a.user_id = m.user_id and a.to_position is null
     where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
@@ -74,7 +76,8 @@ const listed = `select ${conversationColumns}, h.last_position as "lastPosition"
   from member m
   join conversation_head h on h.conversation_id = m.conversation_id
   join conversation c on c.id = m.conversation_id
- where m.user_id = $1 and h.last_position > $2 and h.last_position < $3`
+ where m.user_id = $1 and h.last_position > $2 and h.last_position < $3
+   and ($5::boolean is null or (m.archived_at is not null) = $5)`
 const listedNewestFirst = statement<ListedRow>('conversations_newest_first', `${listed} order by h.last_position desc limit $4`)
 const listedOldestFirst = statement<ListedRow>('conversations_oldest_first', `${listed} order by h.last_position limit $4`)
 
@@ -135,8 +138,12 @@ export function readMembers(
   )
 }
 
-/** A page of the viewer's conversations, what happened last first. */
-export function readConversations(context: Context, args: DefaultConnectionArguments): Promise<Page<ListedRow>> {
+/** A page of the viewer's conversations, what happened last first: the archived ones, the others, or (null) both. */
+export function readConversations(
+  context: Context,
+  archived: boolean | null,
+  args: DefaultConnectionArguments,
+): Promise<Page<ListedRow>> {
   const { userId } = requireViewer(context)
   return readPage(
     args,
@@ -147,6 +154,7 @@ export function readConversations(context: Context, args: DefaultConnectionArgum
         before ?? lowest,
         after ?? highest,
         limit,
+        archived,
       ]),
   )
 }

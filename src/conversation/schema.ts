@@ -124,9 +124,17 @@ builder.queryFields((t) => ({
   conversations: t.connection(
     {
       type: Conversation,
-      description: 'Your conversations, the one where something happened last first.',
+      description:
+        'Your conversations, the one where something happened last first; without those that you have archived, where `archived` is left out.',
+      args: {
+        archived: t.arg.boolean({
+          required: false,
+          defaultValue: false,
+          description: 'False: those that are not archived. True: those that are. Null: both.',
+        }),
+      },
       complexity: pageCost,
-      resolve: (_root, args, context) => readConversations(context, args),
+      resolve: (_root, { archived, ...args }, context) => readConversations(context, archived ?? null, args),
     },
     { name: 'ConversationConnection', description: 'Conversations, by page.' },
     { name: 'ConversationEdge', description: 'A conversation in a page.' },

@@ -12,6 +12,7 @@ export const factKinds = {
   MemberUpdated: 5,
   SessionRevoked: 6,
   ConversationUpdated: 11,
+  MembershipUpdated: 12,
   InvitesChanged: 13,
 } as const
 

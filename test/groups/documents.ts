@@ -109,3 +109,46 @@ export const InviteEvents = graphql(`
     }
   }
 `)
+export const MuteConversation = graphql(`
+  mutation MuteConversation($input: MuteConversationInput!) {
+    muteConversation(input: $input) { conversation { id viewerMembership { mutedUntil archivedAt } } cursor }
+  }
+`)
+export const ArchiveConversation = graphql(`
+  mutation ArchiveConversation($input: ArchiveConversationInput!) {
+    archiveConversation(input: $input) { conversation { id viewerMembership { mutedUntil archivedAt } } cursor }
+  }
+`)
+export const OwnSettings = graphql(`
+  query OwnSettings($id: ID!) {
+    conversation(id: $id) {
+      viewerMembership { id mutedUntil archivedAt }
+      members(first: 10) { nodes { user { username } mutedUntil archivedAt } }
+    }
+  }
+`)
+export const MemberById = graphql(`
+  query MemberById($id: ID!) {
+    node(id: $id) { ... on Member { user { username } mutedUntil archivedAt } }
+  }
+`)
+export const ConversationsBy = graphql(`
+  query ConversationsBy($archived: Boolean, $first: Int, $after: String) {
+    conversations(archived: $archived, first: $first, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }
+  }
+`)
+export const PlainConversations = graphql(`
+  query PlainConversations {
+    conversations { nodes { title } }
+  }
+`)
+export const MembershipEvents = graphql(`
+  subscription MembershipEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on MembershipUpdated { conversation { id } member { user { username } mutedUntil archivedAt } }
+      ... on ConversationAdded { conversation { id } }
+    }
+  }
+`)
