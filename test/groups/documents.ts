@@ -62,6 +62,7 @@ export const GroupEvents = graphql(`
       ... on ConversationUpdated { conversation { id title description historyVisibility } }
       ... on MessageSent { message { seq text } }
       ... on MemberJoined { user { username } }
+      ... on MemberLeft { user { username } }
     }
   }
 `)

@@ -6,6 +6,7 @@ import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
+import * as groups from '../groups/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
@@ -60,6 +61,13 @@ async function traffic(node: Node): Promise<void> {
   await alice.run(documents.AddMembers, { input: { conversationId: group, userIds: [dan.userId] } })
   await alice.run(documents.RemoveMember, { input: { conversationId: group, userId: bob.userId } })
   await dan.send(group, 'now I may')
+  const rules = { conversationId: group, title: 'Renamed', historyVisibility: 'SINCE_JOINING' } as const
+  await alice.run(groups.UpdateConversation, { input: rules })
+  await alice.run(groups.SetMemberRole, { input: { conversationId: group, userId: carol.userId, role: 'OWNER' } })
+  const { createInvite } = await carol.run(groups.CreateInvite, { input: { conversationId: group, maxUses: 1 } })
+  await bob.run(groups.JoinWithInvite, { input: { token: createInvite.invite.token } })
+  await carol.run(groups.RevokeInvite, { input: { inviteId: createInvite.invite.id } })
+  await bob.run(groups.ArchiveConversation, { input: { conversationId: group, archived: true } })
   await alice.run(documents.LeaveConversation, { input: { conversationId: group } })
   const other = await bob.another()
   await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
