@@ -3,6 +3,7 @@
 import './account/schema.ts'
 import './contact/schema.ts'
 import './conversation/schema.ts'
+import './conversation/mutations.ts'
 import './message/schema.ts'
 import './message/mutations.ts'
 import './reaction/schema.ts'

@@ -48,11 +48,6 @@ const blocksByUsers = statement<{ userId: number }>(
   'blocks_by_users',
   'select blocked_id as "userId" from block where blocker_id = $1 and blocked_id = any($2::bigint[])',
 )
-const partings = statement<{ userId: number }>(
-  'partings',
-  `select blocked_id as "userId" from block where blocker_id = $1 and blocked_id = any($2::bigint[])
-   union select blocker_id from block where blocked_id = $1 and blocker_id = any($2::bigint[])`,
-)
 const policy = statement<{ messagePolicy: MessagePolicy }>(
   'message_policy',
   'select message_policy as "messagePolicy" from "user" where id = $1',
@@ -66,15 +61,6 @@ export const findContact = batched(async (context, ids: readonly number[]) =>
 /** Whether the viewer has blocked a user: true, or null. */
 export const findOwnBlock = batched(async (context, ids: readonly number[]) => {
   const rows = await context.reader.rows(blocksByUsers, [requireViewer(context).userId, ids])
-  return new Map(rows.map(({ userId }) => [userId, true]))
-})
-
-/**
- * Whether there is a block between the viewer and a user, whoever made it: true, or null. For what two such people must not
- * see of each other (typing, presence); never to be shown as it is.
- */
-export const findParting = batched(async (context, ids: readonly number[]) => {
-  const rows = await context.reader.rows(partings, [requireViewer(context).userId, ids])
   return new Map(rows.map(({ userId }) => [userId, true]))
 })
 

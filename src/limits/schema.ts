@@ -2,7 +2,7 @@
 
 import { displayNameMax } from '../account/username.ts'
 import type { Config } from '../config.ts'
-import { titleMax } from '../conversation/schema.ts'
+import { titleMax } from '../conversation/mutations.ts'
 import { builder } from '../graphql/builder.ts'
 import { pageSizes } from '../graphql/page.ts'
 import { mentionsMax } from '../message/mutations.ts'

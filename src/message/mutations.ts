@@ -8,6 +8,7 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
 import { parseInput, prose, uuid } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
+import type { FactKind } from '../journal/fact.ts'
 import type { MessageRow } from '../journal/tables.ts'
 import { findMessage, mayModerate } from './access.ts'
 import { type Changed, deleteMessage, editMessage, type Sent, sendMessage } from './actions.ts'
@@ -145,13 +146,9 @@ builder.mutationFields((t) => ({
   }),
 }))
 
-const messageEvents = [
-  factEvent('MessageSent', 'A message was sent in one of your conversations; perhaps by you, on another device.'),
-  factEvent('MessageEdited', 'The text of a message was replaced.'),
-  factEvent('MessageDeleted', 'A message was deleted for everyone: throw away what you keep of it.'),
-]
-for (const ref of messageEvents) {
-  builder.objectFields(ref, (t) => ({
+/** Declares an event that tells something of a message: the message as it is now, and where it stands. */
+export function messageEvent(kind: FactKind, description: string): void {
+  builder.objectFields(factEvent(kind, description), (t) => ({
     message: t.field({
       type: Message,
       description: 'The message, as it is now.',
@@ -164,6 +161,10 @@ for (const ref of messageEvents) {
     }),
   }))
 }
+
+messageEvent('MessageSent', 'A message was sent in one of your conversations; perhaps by you, on another device.')
+messageEvent('MessageEdited', 'The text of a message was replaced.')
+messageEvent('MessageDeleted', 'A message was deleted for everyone: throw away what you keep of it.')
 
 /** A message that something names already. */
 export async function requireMessage(context: Context, messageId: number): Promise<MessageRow> {

@@ -4,14 +4,12 @@ import { z } from 'zod'
 import { findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { findMembership } from '../conversation/access.ts'
-import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
 import { parseInput } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
 import { change } from '../message/actions.ts'
-import { changePayload, requireMessage } from '../message/mutations.ts'
+import { changePayload, messageEvent } from '../message/mutations.ts'
 import { Message } from '../message/schema.ts'
 import { type ReactionGroupRow, readReactions } from './access.ts'
 import { isEmoji } from './emoji.ts'
@@ -86,16 +84,4 @@ builder.mutationFields((t) => ({
   }),
 }))
 
-const ReactionsChanged = factEvent('ReactionsChanged', 'Somebody reacted to a message, or took a reaction back.')
-builder.objectFields(ReactionsChanged, (t) => ({
-  message: t.field({
-    type: Message,
-    description: 'The message; `reactions` are those of now.',
-    resolve: (event, _args, context) => messageOf(event) ?? requireMessage(context, subjectOf(event)),
-  }),
-  conversation: t.field({
-    type: Conversation,
-    description: 'Where it stands.',
-    resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
-  }),
-}))
+messageEvent('ReactionsChanged', 'Somebody reacted to a message, or took a reaction back: `reactions` are those of now.')
