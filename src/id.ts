@@ -3,7 +3,7 @@
 
 import { badInput } from './errors.ts'
 
-const prefixes = { User: 'usr', Session: 'ses', Conversation: 'cnv', Message: 'msg', Member: 'mbr' } as const
+const prefixes = { User: 'usr', Session: 'ses', Conversation: 'cnv', Message: 'msg', Member: 'mbr', Invite: 'inv' } as const
 
 /** The types that have a global id. */
 export type IdType = keyof typeof prefixes

@@ -5,12 +5,18 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
 import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
+import type { Kind, Role } from './capabilities.ts'
+
+/** What members see who come later. */
+export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
 
 /** A conversation without what depends on who looks. */
 export type ConversationRow = {
   readonly id: number
-  readonly kind: 'DIRECT' | 'GROUP'
+  readonly kind: Kind
   readonly title: string | null
+  readonly description: string | null
+  readonly historyVisibility: HistoryVisibility
   readonly createdAt: Date
 }
 
@@ -18,20 +24,35 @@ export type ConversationRow = {
 export type MemberRow = {
   readonly conversationId: number
   readonly userId: number
-  readonly role: 'OWNER' | 'ADMIN' | 'MEMBER'
+  readonly role: Role
   readonly joinedAt: Date
 }
 
-const conversationColumns = 'c.id, c.kind, c.title, c.created_at as "createdAt"'
+/** The viewer in a conversation, with what is the viewer's own to know. */
+export type MembershipRow = MemberRow & {
+  /** Of the messages, the viewer sees those whose seq is greater: decided at the position of joining (D6). */
+  readonly visibleFromSeq: number
+  readonly mutedUntil: Date | null
+  readonly archivedAt: Date | null
+}
+
+const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
+  c.created_at as "createdAt"`
 const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
 
 const conversationsByIds = statement<ConversationRow>(
   'conversations_by_ids',
   `select ${conversationColumns} from conversation c where c.id = any($1::bigint[])`,
 )
-const memberships = statement<MemberRow>(
+// Their last interval of the audience, also where it has ended: the members of a closed conversation read it.
+const memberships = statement<MembershipRow>(
   'memberships',
-  `select ${memberColumns} from member m where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
+  `select ${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil", m.archived_at as "archivedAt"
+     from member m
+     cross join lateral (
+       select visible_from_seq from audience
+        where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a
+    where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
 )
 const membersByPairs = statement<MemberRow>(
   'members_by_pairs',
@@ -57,7 +78,8 @@ const listed = `select ${conversationColumns}, h.last_position as "lastPosition"
   from member m
   join conversation_head h on h.conversation_id = m.conversation_id
   join conversation c on c.id = m.conversation_id
- where m.user_id = $1 and h.last_position > $2 and h.last_position < $3`
+ where m.user_id = $1 and h.last_position > $2 and h.last_position < $3
+   and ($5::boolean is null or (m.archived_at is not null) = $5)`
 const listedNewestFirst = statement<ListedRow>('conversations_newest_first', `${listed} order by h.last_position desc limit $4`)
 const listedOldestFirst = statement<ListedRow>('conversations_oldest_first', `${listed} order by h.last_position limit $4`)
 
@@ -73,7 +95,7 @@ export const findConversation = batched(async ({ reader }, ids: readonly number[
 export const findMembership = batched(async ({ reader, caller }, ids: readonly number[]) =>
   caller.viewer
     ? by(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
-    : new Map<number, MemberRow>(),
+    : new Map<number, MembershipRow>(),
 )
 
 /** A conversation that the viewer is a member of; null for any other. */
@@ -118,8 +140,12 @@ export function readMembers(
   )
 }
 
-/** A page of the viewer's conversations, what happened last first. */
-export function readConversations(context: Context, args: DefaultConnectionArguments): Promise<Page<ListedRow>> {
+/** A page of the viewer's conversations, what happened last first: the archived ones, the others, or (null) both. */
+export function readConversations(
+  context: Context,
+  archived: boolean | null,
+  args: DefaultConnectionArguments,
+): Promise<Page<ListedRow>> {
   const { userId } = requireViewer(context)
   return readPage(
     args,
@@ -130,6 +156,7 @@ export function readConversations(context: Context, args: DefaultConnectionArgum
         before ?? lowest,
         after ?? highest,
         limit,
+        archived,
       ]),
   )
 }

@@ -1,19 +1,13 @@
-// What one does with conversations. Permission is checked inside the transaction that writes; the journal checks once more,
-// under its lock, that the actor is still in the audience.
+// What one does with conversations of either kind. What changes a group is in src/group.
 
 import type { App } from '../app.ts'
-import { lockPair, pairOf, requireReach, requireUnblocked, requireUsers } from '../contact/reach.ts'
-import { badInput, notFound, ParleyError } from '../errors.ts'
+import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
 import type { Place } from '../journal/fact.ts'
-import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
-import { conversationAdded, memberJoined, memberLeft, memberUpdated } from './events.ts'
+import { joining } from './events.ts'
 
 /** A committed action on a conversation. `place` is that of its last fact; null where nothing had to change. */
 export type Done = { readonly conversationId: number; readonly place: Place | null }
-
-type Transaction = Prisma.TransactionClient
-type Role = 'OWNER' | 'ADMIN' | 'MEMBER'
 
 /**
  * Starts a direct conversation, or finds the one that the pair has.
@@ -32,116 +26,7 @@ export async function startDirectConversation(by: Viewer, userId: number, app: A
     const conversationId = Number(created.id)
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })
-    return { result: conversationId, facts: joining(conversationId, pair, by.userId) }
+    return { result: conversationId, facts: joining(conversationId, pair, by.userId, 'ALL') }
   })
   return { conversationId: result, place }
-}
-
-/**
- * Creates a group of the viewer, who owns it, and others.
- * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN for one who has blocked the viewer, LIMIT_EXCEEDED
- */
-export async function createGroup(by: Viewer, title: string, memberIds: readonly number[], app: App): Promise<Done> {
-  const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
-  requireRoom(others.length + 1, 'input.memberIds', app)
-  const { result, place } = await app.journal.writing(async (tx) => {
-    await requireUsers(tx, [by.userId, ...others], 'input.memberIds')
-    await requireUnblocked(tx, by, others, 'input.memberIds')
-    const conversation = await tx.conversation.create({ data: { kind: 'GROUP', title } })
-    const conversationId = Number(conversation.id)
-    await tx.member.createMany({
-      data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
-    })
-    return { result: conversationId, facts: joining(conversationId, [by.userId, ...others], by.userId) }
-  })
-  return { conversationId: result, place }
-}
-
-/**
- * Adds people to a group; who is in it already is passed over.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member and for somebody who has blocked the viewer, LIMIT_EXCEEDED,
- *   BAD_INPUT for a direct conversation
- */
-export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
-  const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
-    requireManager(members.get(by.userId))
-    const added = [...new Set(userIds)].filter((id) => !members.has(id))
-    requireRoom(members.size + added.length, 'input.userIds', app)
-    await requireUsers(tx, added, 'input.userIds')
-    await requireUnblocked(tx, by, added, 'input.userIds')
-    await tx.member.createMany({ data: added.map((userId) => ({ conversationId, userId })) })
-    return { result: undefined, facts: joining(conversationId, added, by.userId) }
-  })
-  return { conversationId, place }
-}
-
-/**
- * Removes somebody from a group.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member and for the removal of an owner, BAD_INPUT for oneself
- */
-export async function removeMember(by: Viewer, conversationId: number, userId: number, app: App): Promise<Done> {
-  if (userId === by.userId) throw badInput('input.userId', 'is yourself: use leaveConversation')
-  const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
-    requireManager(members.get(by.userId))
-    const role = members.get(userId)
-    if (!role) throw notFound('Member')
-    if (role === 'OWNER') throw new ParleyError('FORBIDDEN', 'The owner of a group cannot be removed')
-    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId } } })
-    return { result: undefined, facts: [memberLeft(conversationId, userId, by.userId)] }
-  })
-  return { conversationId, place }
-}
-
-/**
- * Leaves a group. An owner who leaves hands it over: to the admin, else to the member, who has been in it longest.
- * @throws ParleyError NOT_FOUND, BAD_INPUT for a direct conversation
- */
-export async function leaveConversation(by: Viewer, conversationId: number, app: App): Promise<Done> {
-  const { place } = await app.journal.writing(async (tx) => {
-    const members = await lockGroup(tx, by, conversationId)
-    const isOwner = members.get(by.userId) === 'OWNER'
-    const others = [...members].filter(([userId]) => userId !== by.userId)
-    const heir = isOwner ? (others.find(([, role]) => role === 'ADMIN') ?? others[0])?.[0] : undefined
-    const facts = []
-    if (heir !== undefined) {
-      await tx.member.update({ where: { conversationId_userId: { conversationId, userId: heir } }, data: { role: 'OWNER' } })
-      facts.push(memberUpdated(conversationId, heir, by.userId))
-    }
-    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId: by.userId } } })
-    return { result: undefined, facts: [...facts, memberLeft(conversationId, by.userId, by.userId)] }
-  })
-  return { conversationId, place }
-}
-
-/** The facts of people joining: each knows the conversation before anybody joins it. */
-function joining(conversationId: number, userIds: readonly number[], actorId: number) {
-  return [
-    ...userIds.map((userId) => conversationAdded(conversationId, userId, actorId)),
-    ...userIds.map((userId) => memberJoined(conversationId, userId, actorId)),
-  ]
-}
-
-/**
- * Locks a group until COMMIT, so that its members change by one request at a time, and gives the members, the longest in it
- * first. @throws ParleyError NOT_FOUND unless the viewer is one of them, BAD_INPUT for a direct conversation
- */
-async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<Map<number, Role>> {
-  const [conversation] = await tx.$queryRaw<{ kind: string }[]>`
-    select kind::text from conversation where id = ${conversationId} for no key update`
-  const rows = await tx.member.findMany({ where: { conversationId }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
-  const members = new Map(rows.map(({ userId, role }) => [Number(userId), role]))
-  if (!conversation || !members.has(by.userId)) throw notFound('Conversation')
-  if (conversation.kind !== 'GROUP') throw badInput('input.conversationId', 'is a direct conversation: its two members are fixed')
-  return members
-}
-
-function requireManager(role: Role | undefined): void {
-  if (role !== 'OWNER' && role !== 'ADMIN') throw new ParleyError('FORBIDDEN', 'Only owners and admins change who is in a group')
-}
-
-function requireRoom(size: number, argument: string, app: App): void {
-  const max = app.config.limits.groupMembersMax
-  if (size > max) throw new ParleyError('LIMIT_EXCEEDED', `A group has at most ${max} members`, { argument })
 }

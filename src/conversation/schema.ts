@@ -27,12 +27,20 @@ const ConversationKind = builder.enumType('ConversationKind', {
     GROUP: { description: 'Of people who come and go, with a title.' },
   } as const,
 })
-const MemberRole = builder.enumType('MemberRole', {
+export const MemberRole = builder.enumType('MemberRole', {
   description: 'What a member of a group may do.',
   values: {
-    OWNER: { description: 'Everything; cannot be removed. A group has one.' },
-    ADMIN: { description: 'Adds and removes members.' },
+    OWNER: { description: 'Everything; cannot be removed. A group has one, always.' },
+    ADMIN: { description: 'Runs the group: all that the owner may, but not hand it over.' },
     MEMBER: { description: 'Reads and writes.' },
+  } as const,
+})
+
+export const HistoryVisibility = builder.enumType('HistoryVisibility', {
+  description: 'What members of a group see who come later. What it is at the moment of joining holds for as long as one stays.',
+  values: {
+    ALL: { description: 'All messages, from the first.' },
+    SINCE_JOINING: { description: 'The messages that are sent after they joined.' },
   } as const,
 })
 
@@ -66,6 +74,18 @@ builder.node(Conversation, {
   fields: (t) => ({
     kind: t.expose('kind', { type: ConversationKind, description: 'Direct, or a group.' }),
     title: t.exposeString('title', { nullable: true, description: 'The title of a group; null for a direct conversation.' }),
+    description: t.string({
+      nullable: true,
+      description: 'What a group is for; null where nothing is said, and for somebody who is not in it.',
+      resolve: async ({ id, description }, _args, context) => ((await findMembership(context, id)) ? description : null),
+    }),
+    historyVisibility: t.field({
+      type: HistoryVisibility,
+      nullable: true,
+      description: 'What those see who join it now; null for somebody who is not in it.',
+      resolve: async ({ id, historyVisibility }, _args, context) =>
+        (await findMembership(context, id)) ? historyVisibility : null,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was started.' }),
     memberCount: t.int({
       description: 'How many people are in it; 0 for somebody who is not.',
@@ -102,9 +122,17 @@ builder.queryFields((t) => ({
   conversations: t.connection(
     {
       type: Conversation,
-      description: 'Your conversations, the one where something happened last first.',
+      description:
+        'Your conversations, the one where something happened last first; without those that you have archived, where `archived` is left out.',
+      args: {
+        archived: t.arg.boolean({
+          required: false,
+          defaultValue: false,
+          description: 'False: those that are not archived. True: those that are. Null: both.',
+        }),
+      },
       complexity: pageCost,
-      resolve: (_root, args, context) => readConversations(context, args),
+      resolve: (_root, { archived, ...args }, context) => readConversations(context, archived ?? null, args),
     },
     { name: 'ConversationConnection', description: 'Conversations, by page.' },
     { name: 'ConversationEdge', description: 'A conversation in a page.' },

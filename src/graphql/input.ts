@@ -33,6 +33,11 @@ export function note(max: number): z.ZodType<string> {
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
     .transform((text) => (text.trim() === '' ? '' : text))
 }
+/** A moment to come, of the four-digit years that RFC 3339 knows. */
+export const future = z
+  .date()
+  .refine((at) => at.getTime() > Date.now(), 'must lie in the future')
+  .refine((at) => at.getUTCFullYear() <= 9_999, 'must lie before the year 10000')
 
 /** A UUID of any version, in lower case. */
 export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCase())

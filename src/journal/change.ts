@@ -6,15 +6,15 @@ import { type Fact, factKinds, type Place } from './fact.ts'
 /** A change that somebody wants made to a message. The door has checked its form. */
 export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
   | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
-  /** `mayModerate`: the caller found the actor entitled to delete what others wrote here. */
-  | { readonly change: 'delete'; readonly mayModerate: boolean }
+  /** `isEntitled`: the caller found that the actor's role allows it here. Who wrote a message deletes it without. */
+  | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
   | { readonly change: 'react' | 'unreact'; readonly emoji: string }
 )
 
 /** What became of it. `UNCHANGED`: it was so already. */
 export type ChangeOutcome =
   | { readonly status: 'DONE'; readonly place: Place }
-  | { readonly status: 'UNCHANGED' | 'CONFLICT' | 'NOT_FOUND' | 'DELETED' | 'NOT_SENDER' | 'TOO_MANY_EMOJI' }
+  | { readonly status: Exclude<(typeof statuses)[number], 'DONE'> }
 
 type Row = {
   positions: (number | null)[]
@@ -25,12 +25,23 @@ type Row = {
   previous_tag: number
 }
 
-const statuses = ['DONE', 'UNCHANGED', 'CONFLICT', 'NOT_FOUND', 'DELETED', 'NOT_SENDER', 'TOO_MANY_EMOJI'] as const
+const statuses = [
+  'DONE',
+  'UNCHANGED',
+  'CONFLICT',
+  'NOT_FOUND',
+  'DELETED',
+  'NOT_ENTITLED',
+  'TOO_MANY_EMOJI',
+  'TOO_MANY_PINS',
+] as const
 const kinds = {
   edit: factKinds.MessageEdited,
   delete: factKinds.MessageDeleted,
   react: factKinds.ReactionsChanged,
   unreact: factKinds.ReactionsChanged,
+  pin: factKinds.PinsChanged,
+  unpin: factKinds.PinsChanged,
 } as const
 
 /** What an input adds to a batch, in bytes, roughly. */
@@ -46,9 +57,9 @@ export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, Row> = {
     inputs.map((i) => i.change),
     inputs.map((i) => i.messageId),
     inputs.map((i) => i.actorId),
-    inputs.map((i) => (i.change === 'edit' ? i.text : i.change === 'delete' ? null : i.emoji)),
+    inputs.map((i) => ('text' in i ? i.text : 'emoji' in i ? i.emoji : null)),
     inputs.map((i) => (i.change === 'edit' ? i.expectedVersion : null)),
-    inputs.map((i) => i.change === 'delete' && i.mayModerate),
+    inputs.map((i) => 'isEntitled' in i && i.isEntitled),
   ],
   read(row, inputs) {
     const facts: Fact[] = []

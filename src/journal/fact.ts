@@ -2,7 +2,7 @@
 
 /**
  * The kinds of facts and the numbers that the journal stores for them. A number is never changed and never used again.
- * Number 1 is written by the SQL function journal_send, 7 to 9 by journal_change, 10 by journal_read.
+ * Number 1 is written by the SQL function journal_send, 7 to 9 and 14 by journal_change, 10 by journal_read.
  */
 export const factKinds = {
   MessageSent: 1,
@@ -15,6 +15,10 @@ export const factKinds = {
   MessageDeleted: 8,
   ReactionsChanged: 9,
   ReadMarkersMoved: 10,
+  ConversationUpdated: 11,
+  MembershipUpdated: 12,
+  InvitesChanged: 13,
+  PinsChanged: 14,
   UserUpdated: 20,
   ContactChanged: 21,
   BlockChanged: 22,
@@ -58,6 +62,8 @@ export type NewFact = {
   actor_id?: number
   subject_id: number
   audience_change?: 1 | -1
+  /** Beside a join: the user sees no message that was written before it. For the numbering alone; `fact` has no such column. */
+  since_joining?: true
   payload?: unknown
 }
 
@@ -66,17 +72,22 @@ export function kindOf(fact: Fact): FactKind | null {
   return names.get(fact.kind) ?? null
 }
 
-const messageKinds: ReadonlySet<number> = new Set([
+/** The kinds of facts whose subject is a message: its id, which is the position of the fact that created it. */
+export const messageKinds: ReadonlySet<number> = new Set([
   factKinds.MessageSent,
   factKinds.MessageEdited,
   factKinds.MessageDeleted,
   factKinds.ReactionsChanged,
+  factKinds.PinsChanged,
 ])
 
 /** Whether a fact's subject is a message. */
 export function namesMessage(fact: Fact): boolean {
   return messageKinds.has(fact.kind)
 }
+
+/** The payload of MemberJoined: the last message before the join, and, for who sees none up to there, that it is so. */
+export type JoinPayload = { readonly seq: number; readonly visibleFromSeq?: number }
 
 /** A place in the journal: everything up to this position, in the history in which the fact there has this tag. */
 export type Place = { readonly position: number; readonly tag: number }

@@ -2,10 +2,11 @@
 // conversation, loaded once and then kept true by the facts themselves; a stream at any place, live or behind, sees exactly
 // the facts whose position lies in one of them (D6). Nothing here asks who is a member *now*, except to know whom to wake.
 
-import type { Fact } from './fact.ts'
+import { type Fact, type JoinPayload, namesMessage } from './fact.ts'
 import type { AudienceRow } from './tables.ts'
 
-type Interval = { readonly from: number; to: number | null }
+/** `isSinceJoining`: of the messages, only those that were sent in it are heard of. */
+type Interval = { readonly from: number; to: number | null; readonly isSinceJoining: boolean }
 
 /** What the hub wakes: a stream that stands at the head. */
 export type Wakeable = {
@@ -28,7 +29,10 @@ export class Listener {
   sees(fact: Fact): boolean {
     if (fact.conversationId === null) return fact.userId === this.userId
     const intervals = this.#intervals.get(fact.conversationId)
-    return intervals?.some(({ from, to }) => from <= fact.position && (to === null || fact.position <= to)) ?? false
+    const interval = intervals?.find(({ from, to }) => from <= fact.position && (to === null || fact.position <= to))
+    if (!interval) return false
+    // A message's id is a position, so what was sent before the join is told by comparing the two.
+    return !interval.isSinceJoining || !namesMessage(fact) || Number(fact.subjectId) > interval.from
   }
 
   /** Whether this user hears or ever heard this conversation. */
@@ -48,13 +52,17 @@ export class Listener {
 
   /** Takes an interval as Postgres has it. */
   load(row: AudienceRow): void {
-    this.#of(row.conversationId).push({ from: row.fromPosition, to: row.toPosition })
+    this.#of(row.conversationId).push({
+      from: row.fromPosition,
+      to: row.toPosition,
+      isSinceJoining: row.visibleFromSeq > 0,
+    })
   }
 
   /** Joins at a position. Joining twice at one position is joining once. */
-  join(conversationId: number, position: number): void {
+  join(conversationId: number, position: number, isSinceJoining: boolean): void {
     const intervals = this.#of(conversationId)
-    if (!intervals.some(({ from }) => from === position)) intervals.push({ from: position, to: null })
+    if (!intervals.some(({ from }) => from === position)) intervals.push({ from: position, to: null, isSinceJoining })
   }
 
   /** Leaves at a position, which is still heard. Leaving twice at one position is leaving once. */
@@ -193,7 +201,7 @@ export class Hub {
     if (ear.missed) {
       ear.missed.push(fact)
     } else if (fact.audienceChange > 0) {
-      ear.listener.join(fact.conversationId, fact.position)
+      ear.listener.join(fact.conversationId, fact.position, isSinceJoining(fact))
       this.#hear(fact.conversationId, ear.listener)
     } else {
       ear.listener.leave(fact.conversationId, fact.position)
@@ -212,6 +220,10 @@ export class Hub {
     listeners?.delete(listener)
     if (listeners?.size === 0) this.#byConversation.delete(conversationId)
   }
+}
+
+function isSinceJoining({ payload }: Fact): boolean {
+  return ((payload as JoinPayload | null)?.visibleFromSeq ?? 0) > 0
 }
 
 function wake(listener: Listener, fact: Fact): void {

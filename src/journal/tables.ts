@@ -29,6 +29,8 @@ export type AudienceRow = {
   readonly userId: number
   readonly fromPosition: number
   readonly toPosition: number | null
+  /** Of the messages, the user sees those whose seq is greater; 0 for all. */
+  readonly visibleFromSeq: number
 }
 
 /** The last place of the journal, and the UUID of its epoch. */
@@ -66,7 +68,8 @@ const messagesByIds = statement<MessageRow>(
 )
 const audienceOf = statement<AudienceRow>(
   'audience_of_users',
-  `select conversation_id as "conversationId", user_id as "userId", from_position as "fromPosition", to_position as "toPosition"
+  `select conversation_id as "conversationId", user_id as "userId", from_position as "fromPosition", to_position as "toPosition",
+          visible_from_seq as "visibleFromSeq"
      from audience where user_id = any($1::bigint[])`,
 )
 /** The place of the last fact; of the floor, with tag 0, where there is none. */

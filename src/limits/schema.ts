@@ -2,11 +2,14 @@
 
 import { displayNameMax } from '../account/username.ts'
 import type { Config } from '../config.ts'
-import { titleMax } from '../conversation/mutations.ts'
 import { builder } from '../graphql/builder.ts'
 import { pageSizes } from '../graphql/page.ts'
+import { descriptionMax, titleMax } from '../group/schema.ts'
+import { openInvitesMax } from '../invite/actions.ts'
+import { usesMax } from '../invite/schema.ts'
 import { mentionsMax } from '../message/mutations.ts'
 import { bioMax } from '../people/schema.ts'
+import { pinsMax } from '../pin/access.ts'
 import { typingLapsesMs } from '../signal/typing-board.ts'
 
 /** By the SQL function journal_change. */
@@ -19,6 +22,10 @@ const Limits = builder.objectRef<Config['limits']>('Limits').implement({
     messageTextMax: t.exposeInt('messageTextMax', { description: 'Characters (Unicode code points) in a message.' }),
     groupMembersMax: t.exposeInt('groupMembersMax', { description: 'Members of a group.' }),
     groupTitleMax: t.int({ description: 'Characters in the title of a group.', resolve: () => titleMax }),
+    groupDescriptionMax: t.int({ description: 'Characters in the description of a group.', resolve: () => descriptionMax }),
+    openInvitesMax: t.int({ description: 'Open invites of a group.', resolve: () => openInvitesMax }),
+    inviteUsesMax: t.int({ description: 'Uses that an invite may be limited to.', resolve: () => usesMax }),
+    pinsMax: t.int({ description: 'Pinned messages of a conversation.', resolve: () => pinsMax }),
     displayNameMax: t.int({ description: 'Characters in a display name.', resolve: () => displayNameMax }),
     bioMax: t.int({ description: 'Characters in a bio.', resolve: () => bioMax }),
     mentionsMax: t.int({ description: 'Members whom one message may mention.', resolve: () => mentionsMax }),

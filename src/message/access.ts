@@ -1,7 +1,8 @@
-// What may be read of messages: members of a conversation read all of it.
+// What may be read of messages: members of a conversation read it, from the seq on that was decided when they joined (D6).
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
-import { findMembership } from '../conversation/access.ts'
+import { findConversation, findMembership, type MembershipRow } from '../conversation/access.ts'
+import { type Capability, can } from '../conversation/capabilities.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, by, grouped } from '../graphql/loader.ts'
@@ -44,26 +45,37 @@ export const findMessage = batched(async ({ reader }, ids: readonly number[]) =>
   by(await readMessages(reader, ids), (message) => message.id),
 )
 
-/** A message of a conversation that the viewer is in; null for any other. */
+/** A message of a conversation that the viewer is in, and of the part that the viewer sees; null for any other. */
 export async function findOwnMessage(context: Context, messageId: number): Promise<MessageRow | null> {
   requireViewer(context)
   const message = await findMessage(context, messageId)
-  return message && (await findMembership(context, message.conversationId)) ? message : null
+  return message && isVisible(message, await findMembership(context, message.conversationId)) ? message : null
 }
 
-/** The newest message of a conversation that the viewer is in; null for none. */
-export const findLastMessage = batched(async ({ reader }, conversationIds: readonly number[]) =>
+const isVisible = ({ seq }: MessageRow, membership: MembershipRow | null) =>
+  membership !== null && seq > membership.visibleFromSeq
+
+/** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
+export async function findLastMessage(context: Context, conversationId: number): Promise<MessageRow | null> {
+  const [membership, message] = await Promise.all([
+    findMembership(context, conversationId),
+    findNewestMessage(context, conversationId),
+  ])
+  return message && isVisible(message, membership) ? message : null
+}
+
+const findNewestMessage = batched(async ({ reader }, conversationIds: readonly number[]) =>
   by(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
 )
 
-/** A page of a conversation's messages in order of `seq`; an empty one for somebody who is not in it. */
+/** A page of what the viewer sees of a conversation's messages, in order of `seq`; an empty one for somebody who is not in it. */
 export async function readHistory(
   context: Context,
   conversationId: number,
   args: DefaultConnectionArguments,
 ): Promise<Page<MessageRow>> {
-  const isMember = (await findMembership(context, conversationId)) !== null
-  return readPage(args, seqOf, async (request) => (isMember ? readMessagesOf(context, conversationId, request) : []))
+  const membership = await findMembership(context, conversationId)
+  return readPage(args, seqOf, async (request) => (membership ? readVisible(context, membership, request) : []))
 }
 
 /**
@@ -76,25 +88,29 @@ export async function readHistoryAround(
   messageId: number,
   around: Around,
 ): Promise<Page<MessageRow>> {
-  const message = await findOwnMessage(context, messageId)
-  if (message?.conversationId !== conversationId) throw notFound('Message')
-  return readPageAround(message.seq, around, seqOf, (request) => readMessagesOf(context, conversationId, request))
+  const [message, membership] = await Promise.all([findOwnMessage(context, messageId), findMembership(context, conversationId)])
+  if (message?.conversationId !== conversationId || !membership) throw notFound('Message')
+  return readPageAround(message.seq, around, seqOf, (request) => readVisible(context, membership, request))
 }
 
 const seqOf = (message: MessageRow) => message.seq
 
-function readMessagesOf(context: Context, conversationId: number, { after, before, from, limit }: PageRequest) {
+function readVisible(context: Context, membership: MembershipRow, { after, before, from, limit }: PageRequest) {
   return context.reader.rows(from === 'START' ? forward : backward, [
-    conversationId,
-    Math.min(after ?? 0, beyond),
+    membership.conversationId,
+    Math.min(Math.max(after ?? 0, membership.visibleFromSeq), beyond),
     Math.min(before ?? beyond, beyond),
     limit,
   ])
 }
 
-/** Whether the viewer may delete a message that somebody else wrote: who owns or looks after the group that it stands in. */
-export async function mayModerate(context: Context, messageId: number): Promise<boolean> {
+/** Whether the viewer's role allows something in the conversation that a message stands in. */
+export async function may(context: Context, capability: Capability, messageId: number): Promise<boolean> {
   const message = await findMessage(context, messageId)
-  const membership = message && (await findMembership(context, message.conversationId))
-  return membership?.role === 'OWNER' || membership?.role === 'ADMIN'
+  if (!message) return false
+  const [membership, conversation] = await Promise.all([
+    findMembership(context, message.conversationId),
+    findConversation(context, message.conversationId),
+  ])
+  return membership !== null && conversation !== null && can(capability, conversation.kind, membership.role)
 }

@@ -59,11 +59,11 @@ export function editMessage(
 
 /**
  * Deletes a message for everyone: its text and versions are gone, its place stays.
- * @param mayModerate whether the viewer may delete what others wrote in this conversation
+ * @param isEntitled whether the viewer may delete what others wrote in this conversation
  * @throws ParleyError NOT_FOUND, FORBIDDEN, UNAVAILABLE
  */
-export function deleteMessage(by: Viewer, messageId: number, mayModerate: boolean, app: App): Promise<Changed> {
-  return change({ change: 'delete', messageId, actorId: by.userId, mayModerate }, app)
+export function deleteMessage(by: Viewer, messageId: number, isEntitled: boolean, app: App): Promise<Changed> {
+  return change({ change: 'delete', messageId, actorId: by.userId, isEntitled }, app)
 }
 
 /** Makes a change in the next batch. A change that is there already is a success without effect. */
@@ -80,8 +80,10 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
       throw notFound('Message')
     case 'DELETED':
       throw new ParleyError('MESSAGE_DELETED', 'The message was deleted')
-    case 'NOT_SENDER':
+    case 'NOT_ENTITLED':
       throw new ParleyError('FORBIDDEN', 'Only who wrote a message, or who looks after a group, may do this')
+    case 'TOO_MANY_PINS':
+      throw new ParleyError('LIMIT_EXCEEDED', 'A conversation has at most 50 pinned messages', { argument: 'input.messageId' })
     case 'TOO_MANY_EMOJI':
       throw new ParleyError('LIMIT_EXCEEDED', 'A message has at most 20 different emoji', { argument: 'input.emoji' })
   }

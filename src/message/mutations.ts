@@ -10,7 +10,7 @@ import { parseInput, prose, uuid } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
 import type { FactKind } from '../journal/fact.ts'
 import type { MessageRow } from '../journal/tables.ts'
-import { findMessage, mayModerate } from './access.ts'
+import { findMessage, may } from './access.ts'
 import { type Changed, deleteMessage, editMessage, type Sent, sendMessage } from './actions.ts'
 import { Message } from './schema.ts'
 
@@ -141,7 +141,7 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
       const messageId = parseId('Message', input.messageId, 'input.messageId')
-      return deleteMessage(viewer, messageId, await mayModerate(context, messageId), context.app)
+      return deleteMessage(viewer, messageId, await may(context, 'DELETE_OTHERS_MESSAGES', messageId), context.app)
     },
   }),
 }))

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { findPresentUser, findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { findConversation, findMembership } from '../conversation/access.ts'
+import { findConversation } from '../conversation/access.ts'
 import { Conversation } from '../conversation/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -68,9 +68,9 @@ builder.node(Message, {
     }),
     versions: t.field({
       type: [MessageVersion],
-      description: 'The texts that edits replaced, the oldest first; none for somebody who is not in the conversation.',
-      resolve: async ({ id, conversationId }, _args, context) =>
-        (await findMembership(context, conversationId)) ? ((await readVersions(context, id)) ?? []) : [],
+      description: 'The texts that edits replaced, the oldest first; none for somebody who does not see the message.',
+      resolve: async ({ id }, _args, context) =>
+        (await findOwnMessage(context, id)) ? ((await readVersions(context, id)) ?? []) : [],
     }),
     clientMessageId: t.exposeID('clientMessageId', {
       nullable: true,
@@ -117,7 +117,8 @@ builder.objectFields(Conversation, (t) => ({
   messages: t.connection(
     {
       type: Message,
-      description: 'Its messages in the order of `seq`: the newest page is `last: 50`. Empty for somebody who is not in it.',
+      description:
+        'Its messages in the order of `seq`: the newest page is `last: 50`. Where newcomers see what is sent after they joined, it begins there. Empty for somebody who is not in it.',
       complexity: pageCost,
       resolve: ({ id }, args, context) => readHistory(context, id, args),
     },
@@ -148,8 +149,8 @@ builder.objectFields(Conversation, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
-    description: 'The newest message; null where there is none, and for somebody who is not in the conversation.',
-    resolve: async ({ id }, _args, context) => ((await findMembership(context, id)) ? findLastMessage(context, id) : null),
+    description: 'The newest message; null where you see none, and for somebody who is not in the conversation.',
+    resolve: ({ id }, _args, context) => findLastMessage(context, id),
   }),
 }))
 

@@ -3,11 +3,11 @@
 import { z } from 'zod'
 import { findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { findMembership } from '../conversation/access.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
+import { findOwnMessage } from '../message/access.ts'
 import { change } from '../message/actions.ts'
 import { changePayload, messageEvent } from '../message/mutations.ts'
 import { Message } from '../message/schema.ts'
@@ -34,10 +34,10 @@ const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').imple
 builder.objectField(Message, 'reactions', (t) =>
   t.field({
     type: [ReactionGroup],
-    description: 'Reactions by emoji, the one used first first; none for somebody who is not in the conversation.',
+    description: 'Reactions by emoji, the one used first first; none for somebody who does not see the message.',
     complexity: { field: 1, multiplier: 3 },
-    resolve: async ({ id, conversationId }, _args, context) =>
-      (await findMembership(context, conversationId)) ? ((await readReactions(context, id)) ?? []) : [],
+    resolve: async ({ id }, _args, context) =>
+      (await findOwnMessage(context, id)) ? ((await readReactions(context, id)) ?? []) : [],
   }),
 )
 

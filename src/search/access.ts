@@ -1,4 +1,4 @@
-// What may be found: messages of the conversations in whose audience the viewer is now. The index finds them; what is shown,
+// What may be found: messages that the viewer sees, of the conversations that the viewer is in. The index finds them; what is shown,
 // and where it was met, is the message as it is now.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'

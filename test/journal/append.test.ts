@@ -12,7 +12,7 @@ import type { SendOutcome } from '../../src/journal/send.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Environment, type Node, openNode } from '../support/node.ts'
-import { connectAs, createGroup, createJournal, createUsers, eventually, input, median, row, sendBatch } from './ground.ts'
+import { connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './ground.ts'
 
 type Talk = {
   node: Node
@@ -130,8 +130,9 @@ test('B3 in a new database the hundredth batch of 200 costs no more than the fir
     times.push(performance.now() - start)
     expect(statuses.every((status) => status === 0)).toBe(true)
   }
-  const [first, last] = [median(times.slice(1, 11)), median(times.slice(-10))]
-  expect(last / first, `first ten ${first.toFixed(1)} ms, last ten ${last.toFixed(1)} ms`).toBeLessThan(3)
+  // The quickest of ten: what else the machine does makes some of them slower, and none quicker.
+  const [first, last] = [Math.min(...times.slice(1, 11)), Math.min(...times.slice(-10))]
+  expect(last / first, `of the first ten ${first.toFixed(1)} ms, of the last ten ${last.toFixed(1)} ms`).toBeLessThan(3)
 })
 
 test('D2 fifty copies of a send at once are one message, and each gets it', async () => {

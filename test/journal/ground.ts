@@ -50,11 +50,6 @@ export async function duration(act: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-/** The middle one of some numbers. */
-export function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
-}
-
 /** What one CALL of the batch answers. */
 export type BatchAnswer = {
   positions: (number | null)[]

@@ -6,7 +6,8 @@ import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
-import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from '../law/documents.ts'
+import * as groups from '../groups/documents.ts'
+import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction } from '../law/documents.ts'
 import * as people from '../people/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
@@ -19,6 +20,7 @@ const sTables = [
   'block',
   'contact',
   'conversation',
+  'invite',
   'journal_request',
   'member',
   'message_search',
@@ -81,6 +83,14 @@ async function traffic(node: Node): Promise<void> {
   await carol.run(RemoveReaction, { input: { messageId: message.id, emoji: '👋' } })
   await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await dan.run(DeleteMessage, { input: { messageId: (await dan.send(group, 'gone')).message.id } })
+  await alice.run(PinMessage, { input: { messageId: message.id } })
+  const rules = { conversationId: group, title: 'Renamed', historyVisibility: 'SINCE_JOINING' } as const
+  await alice.run(groups.UpdateConversation, { input: rules })
+  await alice.run(groups.SetMemberRole, { input: { conversationId: group, userId: carol.userId, role: 'OWNER' } })
+  const { createInvite } = await carol.run(groups.CreateInvite, { input: { conversationId: group, maxUses: 1 } })
+  await bob.run(groups.JoinWithInvite, { input: { token: createInvite.invite.token } })
+  await carol.run(groups.RevokeInvite, { input: { inviteId: createInvite.invite.id } })
+  await bob.run(groups.ArchiveConversation, { input: { conversationId: group, archived: true } })
   await alice.run(documents.LeaveConversation, { input: { conversationId: group } })
   await alice.run(people.RequestContact, { input: { userId: bob.userId } })
   await bob.run(people.AcceptContact, { input: { userId: alice.userId } })

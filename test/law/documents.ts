@@ -14,16 +14,33 @@ export const KeptMessage = graphql(`
     replyTo { id }
     mentions { id }
     reactions { emoji count viewerReacted users { id } }
+    pinnedAt
+    pinnedBy { id }
+  }
+`)
+/** What a group says of itself, and what depends on who looks. */
+export const KeptSettings = graphql(`
+  fragment KeptSettings on Conversation {
+    title
+    description
+    historyVisibility
+    viewerMembership { role mutedUntil archivedAt }
+    viewerCanAddMembers
+    viewerCanDeleteOthersMessages
+    viewerCanHandOver
+    viewerCanPin
+    invites(first: 5) { nodes { id uses } }
   }
 `)
 export const KeptConversation = graphql(`
   fragment KeptConversation on Conversation {
     id
     kind
-    title
     isClosed
+    ...KeptSettings
     members(first: 20) { nodes { user { id } role } }
     messages(last: 50) { nodes { ...KeptMessage } }
+    pinnedMessages { id }
     readMarkers { user { id } seq }
   }
 `)
@@ -43,7 +60,7 @@ export const Whole = graphql(`
     syncCursor
     messagePolicy
     nodes(ids: $people) { ...KeptUser }
-    conversations(first: 4) { nodes { ...KeptConversation unreadCount mentionCount } }
+    conversations(first: 4, archived: null) { nodes { ...KeptConversation unreadCount mentionCount } }
     sessions { id }
   }
 `)
@@ -53,13 +70,17 @@ export const Kept = graphql(`
       __typename
       cursor
       ... on ConversationAdded { conversation { ...KeptConversation } }
+      ... on ConversationUpdated { conversation { id ...KeptSettings } }
+      ... on MembershipUpdated { conversation { id ...KeptSettings } }
+      ... on InvitesChanged { conversation { id ...KeptSettings } }
       ... on MemberJoined { conversation { id } user { id } member { role } seq }
       ... on MemberLeft { conversation { id } user { id } }
-      ... on MemberUpdated { conversation { id } user { id } member { role } }
+      ... on MemberUpdated { conversation { id ...KeptSettings } user { id } member { role } }
       ... on MessageSent { conversation { id } message { ...KeptMessage } }
       ... on MessageEdited { conversation { id } message { ...KeptMessage } }
       ... on MessageDeleted { conversation { id } message { ...KeptMessage } }
       ... on ReactionsChanged { conversation { id } message { ...KeptMessage } }
+      ... on PinsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on SessionRevoked { session { id } }
       ... on UserUpdated { user { ...KeptUser } }
@@ -94,5 +115,15 @@ export const RemoveReaction = graphql(`
 export const MarkRead = graphql(`
   mutation MarkRead($input: MarkReadInput!) {
     markRead(input: $input) { conversation { id unreadCount mentionCount } seq cursor }
+  }
+`)
+export const PinMessage = graphql(`
+  mutation PinMessage($input: PinMessageInput!) {
+    pinMessage(input: $input) { message { ...KeptMessage } cursor }
+  }
+`)
+export const UnpinMessage = graphql(`
+  mutation UnpinMessage($input: UnpinMessageInput!) {
+    unpinMessage(input: $input) { message { ...KeptMessage } cursor }
   }
 `)

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
+import * as groups from '../groups/documents.ts'
 import * as people from '../people/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import {
@@ -18,7 +19,7 @@ import {
   StartDirectConversation,
 } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
-import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from './documents.ts'
+import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
 import { fresh, Replica } from './replica.ts'
 
 let alice: Device
@@ -101,6 +102,51 @@ const acts: Record<string, () => Promise<unknown>> = {
     await bob.run(MarkRead, { input: { conversationId: group, seq: 2 } })
     await alice.run(MarkRead, { input: { conversationId: group, seq: 99 } })
   },
+  pinMessage: async () => {
+    for (const text of ['pinned', 'pinned too', 'gone']) {
+      const { sendMessage } = await send(bob, text)
+      await alice.run(PinMessage, { input: { messageId: sendMessage.message.id } })
+      if (text === 'gone') await bob.run(DeleteMessage, { input: { messageId: sendMessage.message.id } })
+    }
+  },
+  unpinMessage: async () => {
+    const { sendMessage } = await send(bob, 'pinned')
+    await alice.run(PinMessage, { input: { messageId: sendMessage.message.id } })
+    await alice.run(UnpinMessage, { input: { messageId: sendMessage.message.id } })
+  },
+  setMemberRole: async () => {
+    const input = { conversationId: group, userId: bob.userId }
+    await alice.run(groups.SetMemberRole, { input: { ...input, role: 'ADMIN' } })
+    await bob.run(groups.CreateInvite, { input: { conversationId: group } })
+    await alice.run(groups.SetMemberRole, { input: { ...input, role: 'OWNER' } })
+    await bob.run(groups.SetMemberRole, { input: { ...input, userId: alice.userId, role: 'MEMBER' } })
+  },
+  updateConversation: async () => {
+    const input = { conversationId: group, title: 'Renamed', description: 'For the law' }
+    const { sendMessage } = await send(alice, 'before')
+    await alice.run(groups.UpdateConversation, { input: { ...input, historyVisibility: 'SINCE_JOINING' } })
+    await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
+    // What happens to messages of before is not for whoever came after them.
+    const { id: messageId } = sendMessage.message
+    await alice.run(PinMessage, { input: { messageId } })
+    await bob.run(AddReaction, { input: { messageId, emoji: '👍🏽' } })
+    await send(bob, 'after', { replyToId: messageId })
+    await alice.run(EditMessage, { input: { messageId, text: 'still before' } })
+    await alice.run(DeleteMessage, { input: { messageId } })
+  },
+  createInvite: () => alice.run(groups.CreateInvite, { input: { conversationId: group, maxUses: 2 } }),
+  revokeInvite: async () => {
+    const { createInvite } = await alice.run(groups.CreateInvite, { input: { conversationId: group } })
+    await alice.run(groups.RevokeInvite, { input: { inviteId: createInvite.invite.id } })
+  },
+  joinWithInvite: async () => {
+    const { createInvite } = await alice.run(groups.CreateInvite, { input: { conversationId: group } })
+    await carol.run(groups.JoinWithInvite, { input: { token: createInvite.invite.token } })
+    await send(carol, 'here I am')
+  },
+  muteConversation: () =>
+    bob.run(groups.MuteConversation, { input: { conversationId: group, until: '2999-01-01T00:00:00.000Z' } }),
+  archiveConversation: () => bob.run(groups.ArchiveConversation, { input: { conversationId: group, archived: true } }),
   revokeSession: () =>
     alice.run(RevokeSession, { input: { sessionId: replicas[3]?.device.sessionId ?? '' } }).then(() => replicas.splice(3, 1)),
   logOut: () => (replicas.splice(3, 1)[0] as Replica).device.run(LogOut, {}),

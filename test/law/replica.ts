@@ -6,6 +6,7 @@ import type { Device } from '../support/device.ts'
 import type {
   KeptConversationFragment,
   KeptMessageFragment,
+  KeptSettingsFragment,
   KeptSubscription,
   KeptUserFragment,
   WholeQuery,
@@ -15,8 +16,8 @@ import { Kept, Whole } from './documents.ts'
 type Message = KeptMessageFragment
 type Conversation = {
   kind: string
-  title: string | null
   isClosed: boolean
+  settings: Record<string, unknown>
   members: Map<string, string>
   messages: Map<number, Message>
   markers: Map<string, number>
@@ -33,12 +34,29 @@ const usersIn = (whole: WholeQuery) => present(whole.nodes).filter((node): node 
 function conversationOf(kept: KeptConversationFragment): Conversation {
   return {
     kind: kept.kind,
-    title: kept.title ?? null,
     isClosed: kept.isClosed,
+    settings: settingsOf(kept),
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
     markers: new Map(kept.readMarkers.map(({ user, seq }) => [user.id, seq])),
   }
+}
+
+/** What of this a conversation holds that may hold more. */
+const settingNames = [
+  'title',
+  'description',
+  'historyVisibility',
+  'viewerMembership',
+  'viewerCanAddMembers',
+  'viewerCanDeleteOthersMessages',
+  'viewerCanHandOver',
+  'viewerCanPin',
+  'invites',
+] as const satisfies (keyof KeptSettingsFragment)[]
+
+function settingsOf(kept: KeptSettingsFragment): Record<string, unknown> {
+  return Object.fromEntries(settingNames.map((name) => [name, kept[name]]))
 }
 
 /** What a client computes by itself: nothing that depends on counting comes with an event. */
@@ -51,13 +69,21 @@ function counts({ messages, markers }: Conversation, viewerId: string) {
   return { unreadCount: unread.length, mentionCount: mentions.length }
 }
 
+/** The pinned messages, the one pinned last first. */
+function pinsOf({ messages }: Conversation): string[] {
+  const pinned = [...messages.values()].filter(({ pinnedAt }) => pinnedAt)
+  const order = ({ pinnedAt, seq }: Message) => `${pinnedAt} ${String(seq).padStart(10, '0')}`
+  return pinned.sort((a, b) => (order(a) < order(b) ? 1 : -1)).map(({ id }) => id)
+}
+
 function plain(conversation: Conversation, viewerId: string) {
   return {
     kind: conversation.kind,
-    title: conversation.title,
     isClosed: conversation.isClosed,
+    settings: conversation.settings,
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
+    pinned: pinsOf(conversation),
     markers: Object.fromEntries([...conversation.markers].filter(([userId]) => conversation.members.has(userId)).sort()),
     ...counts(conversation, viewerId),
   }
@@ -68,7 +94,8 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   const whole = await device.run(Whole, { people })
   const conversations = present(whole.conversations.nodes).map((kept) => {
     const { unreadCount, mentionCount } = kept
-    return [kept.id, { ...plain(conversationOf(kept), device.userId), unreadCount, mentionCount }] as const
+    const pinned = kept.pinnedMessages.map(({ id }) => id)
+    return [kept.id, { ...plain(conversationOf(kept), device.userId), unreadCount, mentionCount, pinned }] as const
   })
   return {
     conversations: Object.fromEntries(conversations),
@@ -146,8 +173,16 @@ export class Replica {
       case 'MemberUpdated':
         this.#in(event.conversation.id, (c) => {
           if (event.member) c.members.set(event.user.id, event.member.role)
+          if (event.__typename === 'MemberUpdated') c.settings = settingsOf(event.conversation)
           // Who joins has nothing unread: what was said before is history.
           if (event.__typename === 'MemberJoined') mark(c, event.user.id, event.seq)
+        })
+        break
+      case 'ConversationUpdated':
+      case 'MembershipUpdated':
+      case 'InvitesChanged':
+        this.#in(event.conversation.id, (c) => {
+          c.settings = settingsOf(event.conversation)
         })
         break
       case 'MemberLeft':
@@ -158,6 +193,7 @@ export class Replica {
       case 'MessageEdited':
       case 'MessageDeleted':
       case 'ReactionsChanged':
+      case 'PinsChanged':
         this.#in(event.conversation.id, (c) => c.messages.set(event.message.seq, event.message))
         break
       case 'ReadMarkersMoved':

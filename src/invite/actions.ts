@@ -1,0 +1,92 @@
+// What one does with invites. Each action locks the group first, so that uses are counted, permissions asked and room is
+// looked for by one at a time.
+
+import { randomBytes } from 'node:crypto'
+import type { App } from '../app.ts'
+import { requireUsers } from '../contact/reach.ts'
+import type { Done } from '../conversation/actions.ts'
+import { can } from '../conversation/capabilities.ts'
+import { notFound, ParleyError } from '../errors.ts'
+import { admit, type Group, lockConversation, lockGroup, requireCapability, requireRoom } from '../group/actions.ts'
+import type { Place } from '../journal/fact.ts'
+import type { Prisma } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import { isOpen, tokenForm } from './access.ts'
+import { invitesChanged } from './events.ts'
+
+/** How many open invites a group has at most. */
+export const openInvitesMax = 100
+
+/** A committed action on an invite. `place` is that of its last fact; null where nothing had to change. */
+export type InviteDone = { readonly inviteId: number; readonly place: Place | null }
+
+/** How long and how often an invite lets people in; null is without end. */
+export type Terms = { readonly expiresAt: Date | null; readonly maxUses: number | null }
+
+/**
+ * Makes an invite to a group.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ */
+export async function createInvite(by: Viewer, conversationId: number, terms: Terms, app: App): Promise<InviteDone> {
+  const { result, place } = await app.journal.writing(async (tx) => {
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('MANAGE_INVITES', group.members.get(by.userId))
+    if ((await countOpen(tx, conversationId)) >= openInvitesMax)
+      throw new ParleyError('LIMIT_EXCEEDED', `A group has at most ${openInvitesMax} open invites: revoke one first`)
+    // 192 bits: nobody comes upon one by trying.
+    const token = randomBytes(24).toString('base64url')
+    const invite = await tx.invite.create({ data: { conversationId, token, createdBy: by.userId, ...terms } })
+    return { result: Number(invite.id), facts: toManagers(group, by) }
+  })
+  return { inviteId: result, place }
+}
+
+/**
+ * Revokes an invite: nobody joins with it any more. Revoking a revoked one changes nothing.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member of its group
+ */
+export async function revokeInvite(by: Viewer, inviteId: number, app: App): Promise<InviteDone> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const invite = await tx.invite.findUnique({ where: { id: inviteId } })
+    if (!invite) throw notFound('Invite')
+    const group = await lockGroup(tx, by, Number(invite.conversationId))
+    requireCapability('MANAGE_INVITES', group.members.get(by.userId))
+    const revoked = await tx.invite.updateMany({ where: { id: inviteId, revokedAt: null }, data: { revokedAt: new Date() } })
+    return { result: undefined, facts: revoked.count === 1 ? toManagers(group, by) : [] }
+  })
+  return { inviteId, place }
+}
+
+/**
+ * Joins the group of an invite, and counts one use of it. Who is in the group already finds it and uses nothing, whatever has
+ * become of the invite: a repeat after a lost answer must not fail because the first try took the last use.
+ * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group
+ */
+export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
+  if (!tokenForm.test(token)) throw notFound('Invite')
+  const { result, place } = await app.journal.writing(async (tx) => {
+    const invite = await tx.invite.findUnique({ where: { token } })
+    const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
+    if (!group) throw notFound('Invite')
+    if (group.members.has(by.userId)) return { result: group.id, facts: [] }
+    const used = await tx.$executeRawUnsafe(`update invite i set uses = uses + 1 where i.token = $1 and ${isOpen}`, token)
+    if (used === 0) throw notFound('Invite')
+    await requireUsers(tx, [by.userId], 'input.token')
+    requireRoom(group.members.size + 1, 'input.token', app)
+    const facts = [...(await admit(tx, group, [by.userId], by.userId)), ...toManagers(group, by)]
+    return { result: group.id, facts }
+  })
+  return { conversationId: result, place }
+}
+
+/** The facts by which those who manage a group's invites learn that there is something new about them. */
+function toManagers({ id, members }: Group, by: Viewer) {
+  const managers = [...members].filter(([, role]) => can('MANAGE_INVITES', 'GROUP', role)).map(([userId]) => userId)
+  return invitesChanged(id, managers, by.userId)
+}
+
+async function countOpen(tx: Prisma.TransactionClient, conversationId: number): Promise<number> {
+  const text = `select count(*)::int as open from invite i where i.conversation_id = $1 and ${isOpen}`
+  const [row] = await tx.$queryRawUnsafe<{ open: number }[]>(text, conversationId)
+  return row?.open ?? 0
+}

@@ -1,0 +1,79 @@
+// The people of the tests of groups: one of each standing, and somebody who has left each of them behind.
+
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import type pg from 'pg'
+import { type Device, request, signUpAll } from '../support/device.ts'
+import { OneConversation, RemoveMember } from '../support/documents.ts'
+import { connect, type Node } from '../support/node.ts'
+import { SetMemberRole } from './documents.ts'
+
+/** One of each standing towards a group. Nobody, who has no token, has no device either. */
+export type Cast = {
+  readonly owner: Device
+  readonly admin: Device
+  readonly member: Device
+  readonly removed: Device
+  readonly stranger: Device
+}
+
+/** Signs a cast up on a node. */
+export async function signUpCast(node: Node): Promise<Cast> {
+  const people = await signUpAll(node, 'Owner', 'Deputy', 'Member', 'Removed', 'Stranger')
+  const [owner, admin, member, removed, stranger] = people as [Device, Device, Device, Device, Device]
+  return { owner, admin, member, removed, stranger }
+}
+
+/** A group in which everybody has their standing. */
+export async function castGroup({ owner, admin, member, removed }: Cast, title = 'Everybody'): Promise<string> {
+  const conversationId = await owner.group(title, admin, member, removed)
+  await owner.run(SetMemberRole, { input: { conversationId, userId: admin.userId, role: 'ADMIN' } })
+  await owner.run(RemoveMember, { input: { conversationId, userId: removed.userId } })
+  return conversationId
+}
+
+/** Tries an operation as each of the cast, the least entitled first, and as nobody. Tells what each got: `done`, or the code. */
+export async function tryAll<Variables>(
+  node: Node,
+  cast: Cast,
+  document: TypedDocumentNode<unknown, Variables>,
+  variables: (as: Device | null) => Variables | Promise<Variables>,
+): Promise<Record<string, string>> {
+  const outcomes: Record<string, string> = {}
+  for (const standing of ['nobody', 'stranger', 'removed', 'member', 'admin', 'owner'] as const) {
+    const device = standing === 'nobody' ? null : cast[standing]
+    const answer = await request(node.url, document, await variables(device), device?.accessToken)
+    outcomes[standing] = answer.errors[0]?.extensions.code ?? 'done'
+  }
+  return outcomes
+}
+
+/** What everybody gets of an action on a group that only those may do who run it. */
+export const forManagers = {
+  nobody: 'UNAUTHENTICATED',
+  stranger: 'NOT_FOUND',
+  removed: 'NOT_FOUND',
+  member: 'FORBIDDEN',
+  admin: 'done',
+  owner: 'done',
+}
+
+/** Who is in a conversation, with their roles, as one of them sees it. */
+export async function rolesIn(device: Device, id: string): Promise<Record<string, string>> {
+  const { conversation } = await device.run(OneConversation, { id })
+  return Object.fromEntries(conversation?.members.nodes?.map((m) => [m?.user.username, m?.role]) ?? [])
+}
+
+/** The code of the first error of each answer; `done` where there is none. */
+export function codesOf(answers: readonly { errors: readonly { extensions: { code: string } }[] }[]): string[] {
+  return answers.map(({ errors }) => errors[0]?.extensions.code ?? 'done')
+}
+
+/** Groups with members that break the law: not exactly one owner. Read where no API could hide it. */
+export async function groupsWithoutOneOwner(node: Node): Promise<unknown[]> {
+  const client: pg.Client = await connect(node.databaseUrl)
+  const { rows } = await client.query(
+    `select m.conversation_id from member m join conversation c on c.id = m.conversation_id and c.kind = 'GROUP'
+      group by 1 having count(*) filter (where m.role = 'OWNER') <> 1`,
+  )
+  return rows
+}

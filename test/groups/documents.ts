@@ -1,0 +1,160 @@
+// The operations of the tests of groups.
+
+import { graphql } from '../support/generated/index.ts'
+
+export const SetMemberRole = graphql(`
+  mutation SetMemberRole($input: SetMemberRoleInput!) {
+    setMemberRole(input: $input) { conversation { id viewerMembership { role } } cursor }
+  }
+`)
+export const ViewerCan = graphql(`
+  query ViewerCan($id: ID!) {
+    node(id: $id) {
+      ... on Conversation {
+        viewerCanAddMembers
+        viewerCanRemoveMembers
+        viewerCanEditConversation
+        viewerCanManageInvites
+        viewerCanDeleteOthersMessages
+        viewerCanChangeRoles
+        viewerCanHandOver
+        viewerCanPin
+      }
+    }
+  }
+`)
+export const LeaveAndLook = graphql(`
+  mutation LeaveAndLook($input: LeaveConversationInput!) {
+    leaveConversation(input: $input) { conversation { viewerCanAddMembers viewerCanHandOver viewerCanPin } }
+  }
+`)
+export const UpdateConversation = graphql(`
+  mutation UpdateConversation($input: UpdateConversationInput!) {
+    updateConversation(input: $input) { conversation { id title description historyVisibility } cursor }
+  }
+`)
+export const Settings = graphql(`
+  query Settings($id: ID!) {
+    node(id: $id) { ... on Conversation { title description historyVisibility } }
+  }
+`)
+export const WhatOneSees = graphql(`
+  query WhatOneSees($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+    conversation(id: $id) {
+      lastMessage { seq text }
+      messages(first: $first, after: $after, last: $last, before: $before) {
+        edges { cursor node { id seq text } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      }
+    }
+  }
+`)
+export const CreateGroupWith = graphql(`
+  mutation CreateGroupWith($input: CreateGroupInput!) {
+    createGroup(input: $input) { conversation { id description historyVisibility } }
+  }
+`)
+export const GroupEvents = graphql(`
+  subscription GroupEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on ConversationUpdated { conversation { id title description historyVisibility } }
+      ... on MessageSent { message { seq text } }
+      ... on MemberJoined { user { username } }
+      ... on MemberLeft { user { username } }
+    }
+  }
+`)
+export const CreateInvite = graphql(`
+  mutation CreateInvite($input: CreateInviteInput!) {
+    createInvite(input: $input) {
+      invite { id token expiresAt maxUses uses revokedAt createdBy { username } conversation { id } }
+      cursor
+    }
+  }
+`)
+export const RevokeInvite = graphql(`
+  mutation RevokeInvite($input: RevokeInviteInput!) {
+    revokeInvite(input: $input) { invite { id uses revokedAt } cursor }
+  }
+`)
+export const JoinWithInvite = graphql(`
+  mutation JoinWithInvite($input: JoinWithInviteInput!) {
+    joinWithInvite(input: $input) { conversation { id title memberCount viewerMembership { role } } cursor }
+  }
+`)
+export const PreviewInvite = graphql(`
+  query PreviewInvite($token: String!) {
+    invite(token: $token) { title description memberCount conversation { id } }
+  }
+`)
+export const Invites = graphql(`
+  query Invites($id: ID!, $first: Int, $last: Int) {
+    conversation(id: $id) { invites(first: $first, last: $last) { nodes { id token uses } pageInfo { hasNextPage } } }
+  }
+`)
+export const InviteById = graphql(`
+  query InviteById($id: ID!) {
+    node(id: $id) { ... on Invite { id token uses revokedAt } }
+  }
+`)
+export const InviteEvents = graphql(`
+  subscription InviteEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on InvitesChanged { conversation { id invites { nodes { uses } } } }
+      ... on MemberJoined { user { username } member { role } }
+      ... on ConversationAdded { conversation { id } }
+    }
+  }
+`)
+export const MuteConversation = graphql(`
+  mutation MuteConversation($input: MuteConversationInput!) {
+    muteConversation(input: $input) { conversation { id viewerMembership { mutedUntil archivedAt } } cursor }
+  }
+`)
+export const ArchiveConversation = graphql(`
+  mutation ArchiveConversation($input: ArchiveConversationInput!) {
+    archiveConversation(input: $input) { conversation { id viewerMembership { mutedUntil archivedAt } } cursor }
+  }
+`)
+export const OwnSettings = graphql(`
+  query OwnSettings($id: ID!) {
+    conversation(id: $id) {
+      viewerMembership { id mutedUntil archivedAt }
+      members(first: 10) { nodes { user { username } mutedUntil archivedAt } }
+    }
+  }
+`)
+export const MemberById = graphql(`
+  query MemberById($id: ID!) {
+    node(id: $id) { ... on Member { user { username } mutedUntil archivedAt } }
+  }
+`)
+export const ConversationsBy = graphql(`
+  query ConversationsBy($archived: Boolean, $first: Int, $after: String) {
+    conversations(archived: $archived, first: $first, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }
+  }
+`)
+export const PlainConversations = graphql(`
+  query PlainConversations {
+    conversations { nodes { title } }
+  }
+`)
+export const MembershipEvents = graphql(`
+  subscription MembershipEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on MembershipUpdated { conversation { id } member { user { username } mutedUntil archivedAt } }
+      ... on ConversationAdded { conversation { id } }
+    }
+  }
+`)
+export const Look = graphql(`
+  query Look($id: ID!) {
+    node(id: $id) { ... on Message { replyTo { id } conversation { pinnedMessages { id } } } }
+  }
+`)
