@@ -1,9 +1,20 @@
-// The whole story over the network, with the real graphql-ws client: sign up, start, send, receive, lose the connection,
-// resume with a cursor; nothing missed, nothing twice.
+// Whole stories over the network, with the real graphql-ws client.
 
+import { randomUUID } from 'node:crypto'
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { Kind } from 'graphql'
 import { expect, test } from 'vitest'
-import { signUpAll } from './support/device.ts'
-import { openNode } from './support/node.ts'
+import { schema } from '../src/schema.ts'
+import * as groups from './groups/documents.ts'
+import * as messages from './law/documents.ts'
+import { expectLaw, Replica } from './law/replica.ts'
+import * as people from './people/documents.ts'
+import { MessagesAround, SearchMessages } from './search/documents.ts'
+import { indexed } from './search/support.ts'
+import { type Device, password, request, signUpAll } from './support/device.ts'
+import * as documents from './support/documents.ts'
+import { openNode, openPair } from './support/node.ts'
+import { watchTyping } from './support/typing.ts'
 
 test('D3 two people talk, one is away for a while, and nothing is missed or doubled', async () => {
   const node = await openNode()
@@ -29,4 +40,138 @@ test('D3 two people talk, one is away for a while, and nothing is missed or doub
   await after.text('live again')
   expect(after.texts).toHaveLength(31)
   expect(await after.first('CaughtUp')).toMatchObject({ count: 30 })
+})
+
+/** The mutations that were used, by the documents that were sent. */
+const used = new Set(['signUp', 'logIn'])
+async function does<Data, Variables>(device: Device, document: TypedDocumentNode<Data, Variables>, variables: Variables) {
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OPERATION_DEFINITION || definition.operation !== 'mutation') continue
+    for (const field of definition.selectionSet.selections) if (field.kind === Kind.FIELD) used.add(field.name.value)
+  }
+  return device.run(document, variables)
+}
+const about = ({ userId }: Device) => ({ input: { userId } })
+async function send(device: Device, conversationId: string, text: string, more: object = {}) {
+  const input = { conversationId, clientMessageId: randomUUID(), text, ...more }
+  return (await does(device, documents.SendMessage, { input })).sendMessage.message.id
+}
+
+test('D3 D4 D5 four people with eight devices on two nodes do everything there is, and each device keeps what is true', async () => {
+  const [here, there] = await openPair()
+  const [alice, bob, carol, dan, eve] = (await signUpAll(here, 'Alice', 'Bob', 'Carol', 'Dan', 'Eve')) as [
+    Device,
+    Device,
+    Device,
+    Device,
+    Device,
+  ]
+  const laptops = await Promise.all([alice, bob, carol, dan].map((phone) => phone.another(there, 'Laptop')))
+  const devices = [alice, bob, carol, dan, ...laptops]
+  const everybody = [alice, bob, carol, dan, eve].map(({ userId }) => userId)
+  const replicas = await Promise.all(devices.map((device) => Replica.open(device, everybody)))
+  const [onAlice, , , , onAlicesLaptop, onBobsLaptop] = replicas as [Replica, Replica, Replica, Replica, Replica, Replica]
+  const [alicesLaptop] = laptops as [Device]
+
+  // They find each other, and become contacts; or not.
+  const found = await alice.run(people.SearchUsers, { query: 'BO' })
+  expect(found.searchUsers.edges.map(({ node }) => node.username)).toEqual(['bob'])
+  for (const other of [bob, carol, dan, eve]) await does(alice, people.RequestContact, about(other))
+  for (const other of [bob, carol, eve]) await does(other, people.AcceptContact, about(alice))
+  await does(dan, people.DeclineContact, about(alice))
+  await does(carol, people.RemoveContact, about(alice))
+
+  // A group, its people and its rules.
+  const createGroup = { title: 'Trip', description: 'To the sea', memberIds: [bob, eve].map(({ userId }) => userId) }
+  const { conversation: trip } = (await does(alice, groups.CreateGroupWith, { input: createGroup })).createGroup
+  const conversationId = trip.id
+  await does(alice, documents.CreateGroup, { input: { title: 'Alone', memberIds: [] } })
+  const first = await send(alice, conversationId, '바다에 가자! Who comes along?', { mentionedUserIds: [bob.userId] })
+  await does(alice, groups.SetMemberRole, { input: { conversationId, userId: bob.userId, role: 'ADMIN' } })
+  await does(bob, groups.UpdateConversation, {
+    input: { conversationId, title: 'Trip to the sea', historyVisibility: 'SINCE_JOINING' },
+  })
+  await does(bob, documents.AddMembers, { input: { conversationId, userIds: [dan.userId] } })
+  const { invite } = (await does(bob, groups.CreateInvite, { input: { conversationId, maxUses: 3 } })).createInvite
+  await does(carol, groups.JoinWithInvite, { input: { token: invite.token } })
+  await does(bob, groups.RevokeInvite, { input: { inviteId: invite.id } })
+
+  // Everyday talk; two devices lose their connection, and come back on the other node.
+  onAlicesLaptop.cut()
+  onBobsLaptop.cut()
+  const answer = await send(bob, conversationId, 'Me', { replyToId: first })
+  await does(carol, messages.AddReaction, { input: { messageId: answer, emoji: '🏖️' } })
+  await does(dan, messages.AddReaction, { input: { messageId: answer, emoji: '🏖️' } })
+  await does(dan, messages.RemoveReaction, { input: { messageId: answer, emoji: '🏖️' } })
+  await does(bob, messages.EditMessage, { input: { messageId: answer, text: 'Me, too', expectedVersion: 1 } })
+  await does(alice, messages.EditMessage, { input: { messageId: first, text: '바다에 가자! Who comes?' } })
+  await does(alice, messages.PinMessage, { input: { messageId: first } })
+  await does(alice, messages.PinMessage, { input: { messageId: answer } })
+  await does(bob, messages.UnpinMessage, { input: { messageId: first } })
+  const oops = await send(dan, conversationId, 'wrong window', { mentionedUserIds: [carol.userId] })
+  await does(dan, messages.DeleteMessage, { input: { messageId: oops } })
+  onAlicesLaptop.device.node = here
+  onBobsLaptop.device.node = here
+  onAlicesLaptop.resume()
+  onBobsLaptop.resume()
+  await does(carol, messages.MarkRead, { input: { conversationId, seq: 2 } })
+  await does(alice, messages.MarkRead, { input: { conversationId, seq: 3 } })
+  await does(dan, groups.MuteConversation, { input: { conversationId, until: '2999-01-01T00:00:00.000Z' } })
+
+  // Typing is a signal: seen at once on the other node, and never stored.
+  const typing = watchTyping(alicesLaptop, conversationId)
+  await typing.shows('')
+  await does(carol, documents.SetTyping, { input: { conversationId, typing: true } })
+  await typing.shows('carol')
+
+  // A direct conversation, with a block in the middle of it.
+  const { conversation: direct } = (await does(dan, documents.StartDirectConversation, about(bob))).startDirectConversation
+  await send(dan, direct.id, 'just us')
+  await does(bob, people.BlockUser, about(dan))
+  expect(
+    (
+      await dan.refused(documents.SendMessage, {
+        input: { conversationId: direct.id, clientMessageId: randomUUID(), text: 'hey' },
+      })
+    ).extensions.code,
+  ).toBe('NOT_FOUND')
+  await does(bob, people.UnblockUser, about(dan))
+  await send(dan, direct.id, 'peace?', { mentionedUserIds: [bob.userId] })
+  await does(bob, groups.ArchiveConversation, { input: { conversationId: direct.id, archived: true } })
+
+  // What is written is found, by those who may see it.
+  await indexed(here)
+  const find = async (device: Device, query: string) =>
+    (await device.run(SearchMessages, { query })).searchMessages.edges.map(({ node }) => node.id)
+  expect(await find(bob, '바다')).toEqual([first])
+  expect(await find(carol, '바다')).toEqual([])
+  expect(await find(carol, 'wrong window')).toEqual([])
+  const around = await bob.run(MessagesAround, { id: conversationId, messageId: answer, before: 1, after: 1 })
+  expect(around.conversation?.messagesAround.edges.map(({ node }) => node.seq)).toEqual([1, 2, 3])
+
+  // People change, come and go.
+  await does(carol, people.UpdateProfile, { input: { displayName: 'Caroline', bio: 'By the sea' } })
+  await does(carol, people.ChangeUsername, { input: { username: 'caroline' } })
+  await does(dan, people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } })
+  await does(alice, groups.SetMemberRole, { input: { conversationId, userId: bob.userId, role: 'OWNER' } })
+  await does(bob, documents.RemoveMember, { input: { conversationId, userId: dan.userId } })
+  await does(bob, documents.AddMembers, { input: { conversationId, userIds: [dan.userId] } })
+  await send(eve, conversationId, 'I am leaving')
+  await does(eve, people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
+  await does(eve, people.DeleteAccount, { input: { password: 'another long password' } })
+  await does(bob, documents.LeaveConversation, { input: { conversationId } })
+
+  // Sessions: one that is forgotten is revoked, one is logged out, one is refreshed.
+  const lost = await alice.another(there, 'Lost phone')
+  await does(alice, documents.RevokeSession, { input: { sessionId: lost.sessionId } })
+  await does(await alice.another(here, 'Borrowed'), documents.LogOut, {})
+  const refreshed = await request(here.url, documents.RefreshSession, { input: { refreshToken: bob.refreshToken } })
+  bob.accessToken = refreshed.data?.refreshSession.accessToken ?? ''
+  used.add('refreshSession')
+  await send(carol, conversationId, 'the end')
+
+  await expectLaw(replicas)
+  expect(onAlice.starts).toEqual(['RESUMED'])
+  expect([...onAlicesLaptop.starts, ...onBobsLaptop.starts]).toEqual(['RESUMED', 'RESUMED', 'RESUMED', 'RESUMED'])
+  expect([...used].sort()).toEqual(Object.keys(schema.getMutationType()?.getFields() ?? {}).sort())
 })

@@ -1,24 +1,11 @@
 // Typing: a signal between nodes. Nothing is stored; it lapses, and it is cleared by sending, leaving and disconnecting.
 
-import { print } from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
 import { BlockUser, UnblockUser } from './people/documents.ts'
 import { type Device, request, signUpAll } from './support/device.ts'
-import { LeaveConversation, RemoveMember } from './support/documents.ts'
-import type { TypingSubscription } from './support/generated/graphql.ts'
-import { graphql } from './support/generated/index.ts'
+import { LeaveConversation, RemoveMember, SetTyping } from './support/documents.ts'
 import { type Node, openPair } from './support/node.ts'
-
-const SetTyping = graphql(`
-  mutation SetTyping($input: SetTypingInput!) {
-    setTyping(input: $input) { lapsesAt }
-  }
-`)
-const Typing = graphql(`
-  subscription Typing($conversationId: ID!) {
-    typing(conversationId: $conversationId) { conversationId users { username } }
-  }
-`)
+import { watchTyping as watch } from './support/typing.ts'
 
 let here: Node
 let there: Node
@@ -29,41 +16,6 @@ beforeAll(async () => {
   ;[here, there] = await openPair()
   ;[alice, bob, carol] = (await signUpAll(here, 'Alice', 'Bob', 'Carol')) as [Device, Device, Device]
 })
-
-/** Watches who types. */
-function watch(device: Device, conversationId: string) {
-  const states: string[] = []
-  const errors: unknown[] = []
-  let isOver = false
-  const client = device.socket()
-  client.subscribe<TypingSubscription>(
-    { query: print(Typing), variables: { conversationId } },
-    {
-      next: ({ data, errors: refused }) => {
-        if (refused) errors.push(...refused)
-        if (data) states.push(data.typing.users.map(({ username }) => username).join())
-      },
-      error: (error) => errors.push(error),
-      complete: () => {
-        isOver = true
-      },
-    },
-  )
-  const until = async (what: string, holds: () => boolean, limitMs = 5_000) => {
-    for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
-      if (holds()) return
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    throw new Error(`waited in vain for ${what}; came: ${JSON.stringify({ states, errors, isOver })}`)
-  }
-  return {
-    states,
-    errors,
-    until,
-    shows: (who: string, limitMs?: number) => until(`"${who}"`, () => states.at(-1) === who, limitMs),
-    isOver: () => isOver,
-  }
-}
 
 const type = (device: Device, conversationId: string, typing = true) =>
   device.run(SetTyping, { input: { conversationId, typing } })

@@ -34,7 +34,7 @@ export type TypingBoard = {
   signal(conversationId: number, userId: number, isTyping: boolean): Date | null
   /** Tells all nodes that a user whose device was lost types nowhere. */
   gone(userId: number): void
-  /** Shows a watcher who types. @returns ends it */
+  /** Shows a watcher who types, as soon as changes are heard (within 2 s), and on every change. @returns ends it */
   watch(conversationId: number, watcher: Watcher): () => void
   close(): Promise<void>
 }
@@ -114,7 +114,8 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
     watch(conversationId, watcher) {
       const watch = watches.get(conversationId) ?? open(conversationId)
       watch.watchers.add(watcher)
-      watcher.show([...watch.until.keys()])
+      // The first set is shown when changes are heard: none falls between the two.
+      void watch.unsubscribe.then(() => watch.watchers.has(watcher) && watcher.show([...watch.until.keys()]))
       return () => leave(conversationId, watch, watcher)
     },
     async close() {

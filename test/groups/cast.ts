@@ -1,8 +1,7 @@
 // The people of the tests of groups: one of each standing, and somebody who has left each of them behind.
 
-import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type pg from 'pg'
-import { type Device, request, signUpAll } from '../support/device.ts'
+import { type Device, signUpAll } from '../support/device.ts'
 import { OneConversation, RemoveMember } from '../support/documents.ts'
 import { connect, type Node } from '../support/node.ts'
 import { SetMemberRole } from './documents.ts'
@@ -29,32 +28,6 @@ export async function castGroup({ owner, admin, member, removed }: Cast, title =
   await owner.run(SetMemberRole, { input: { conversationId, userId: admin.userId, role: 'ADMIN' } })
   await owner.run(RemoveMember, { input: { conversationId, userId: removed.userId } })
   return conversationId
-}
-
-/** Tries an operation as each of the cast, the least entitled first, and as nobody. Tells what each got: `done`, or the code. */
-export async function tryAll<Variables>(
-  node: Node,
-  cast: Cast,
-  document: TypedDocumentNode<unknown, Variables>,
-  variables: (as: Device | null) => Variables | Promise<Variables>,
-): Promise<Record<string, string>> {
-  const outcomes: Record<string, string> = {}
-  for (const standing of ['nobody', 'stranger', 'removed', 'member', 'admin', 'owner'] as const) {
-    const device = standing === 'nobody' ? null : cast[standing]
-    const answer = await request(node.url, document, await variables(device), device?.accessToken)
-    outcomes[standing] = answer.errors[0]?.extensions.code ?? 'done'
-  }
-  return outcomes
-}
-
-/** What everybody gets of an action on a group that only those may do who run it. */
-export const forManagers = {
-  nobody: 'UNAUTHENTICATED',
-  stranger: 'NOT_FOUND',
-  removed: 'NOT_FOUND',
-  member: 'FORBIDDEN',
-  admin: 'done',
-  owner: 'done',
 }
 
 /** Who is in a conversation, with their roles, as one of them sees it. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type Device, request, signUpAll } from '../support/device.ts'
 import { AddMembers, LeaveConversation, RemoveMember } from '../support/documents.ts'
 import { connect, type Node, openNode, openPair } from '../support/node.ts'
-import { type Cast, castGroup, codesOf, forManagers, groupsWithoutOneOwner, rolesIn, signUpCast, tryAll } from './cast.ts'
+import { type Cast, castGroup, codesOf, groupsWithoutOneOwner, rolesIn, signUpCast } from './cast.ts'
 import {
   CreateGroupWith,
   CreateInvite,
@@ -43,13 +43,6 @@ async function expire(on: Node, token: string): Promise<void> {
 }
 
 describe('making and revoking invites', () => {
-  test('is for owners and admins', async () => {
-    const conversationId = await castGroup(cast)
-    expect(await tryAll(node, cast, CreateInvite, () => ({ input: { conversationId } }))).toEqual(forManagers)
-    const one = await invite(cast.owner, conversationId)
-    expect(await tryAll(node, cast, RevokeInvite, () => ({ input: { inviteId: one.id } }))).toEqual(forManagers)
-  })
-
   test('and seeing them is for owners and admins alone', async () => {
     const id = await castGroup(cast)
     const one = await invite(cast.admin, id, { maxUses: 3, expiresAt: '2999-01-01T00:00:00.000Z' })
@@ -130,8 +123,8 @@ describe('joining with an invite', () => {
   test('is for everybody who has a token, and once', async () => {
     const conversationId = await castGroup(cast)
     const { id, token } = await invite(cast.owner, conversationId)
-    const everybodyJoins = { ...forManagers, stranger: 'done', removed: 'done', member: 'done' }
-    expect(await tryAll(node, cast, JoinWithInvite, () => join(token))).toEqual(everybodyJoins)
+    for (const device of [cast.stranger, cast.removed, cast.member, cast.admin, cast.owner])
+      await device.run(JoinWithInvite, join(token))
     expect(await usesOf(cast.owner, id)).toBe(2)
     expect(await rolesIn(cast.stranger, conversationId)).toEqual({
       owner: 'OWNER',

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { type Device, request, signUpAll } from '../support/device.ts'
 import { AddMembers, RemoveMember } from '../support/documents.ts'
 import { type Node, openNode, openPair } from '../support/node.ts'
-import { type Cast, castGroup, codesOf, signUpCast, tryAll } from './cast.ts'
+import { type Cast, castGroup, codesOf, signUpCast } from './cast.ts'
 import {
   ArchiveConversation,
   ConversationsBy,
@@ -25,24 +25,6 @@ beforeAll(async () => {
 })
 
 const until = '2999-12-31T23:59:59.999Z'
-const forMembers = {
-  nobody: 'UNAUTHENTICATED',
-  stranger: 'NOT_FOUND',
-  removed: 'NOT_FOUND',
-  member: 'done',
-  admin: 'done',
-  owner: 'done',
-}
-
-test('muting and archiving are for every member, of a direct conversation too', async () => {
-  const conversationId = await castGroup(cast)
-  expect(await tryAll(node, cast, MuteConversation, () => ({ input: { conversationId, until } }))).toEqual(forMembers)
-  expect(await tryAll(node, cast, ArchiveConversation, () => ({ input: { conversationId, archived: true } }))).toEqual(forMembers)
-  const direct = await cast.owner.direct(cast.member)
-  await cast.owner.run(MuteConversation, { input: { conversationId: direct, until } })
-  await cast.owner.run(ArchiveConversation, { input: { conversationId: direct, archived: true } })
-})
-
 test('each is seen by the member alone', async () => {
   const id = await castGroup(cast)
   await cast.member.run(MuteConversation, { input: { conversationId: id, until } })

@@ -69,6 +69,7 @@ export const Kept = graphql(`
     events(after: $after) {
       __typename
       cursor
+      ... on SyncStarted { mode }
       ... on ConversationAdded { conversation { ...KeptConversation } }
       ... on ConversationUpdated { conversation { id ...KeptSettings } }
       ... on MembershipUpdated { conversation { id ...KeptSettings } }

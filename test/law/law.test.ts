@@ -2,7 +2,6 @@
 // the schema; a mutation without one fails.
 
 import { randomUUID } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
 import * as groups from '../groups/documents.ts'
@@ -20,7 +19,7 @@ import {
 } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
-import { fresh, Replica } from './replica.ts'
+import { expectLaw, Replica } from './replica.ts'
 
 let alice: Device
 let bob: Device
@@ -47,18 +46,6 @@ beforeEach(async () => {
   const friends = [alice.userId, bob.userId]
   replicas = await Promise.all(devices.map((device) => Replica.open(device, device === carol ? [carol.userId] : friends)))
 })
-
-/** Waits until each device's replica equals a fresh snapshot of that device. */
-async function expectLaw(): Promise<void> {
-  for (const replica of replicas) {
-    const now = await fresh(replica)
-    for (const deadline = Date.now() + 5_000; Date.now() < deadline && !isDeepStrictEqual(replica.state, now); ) {
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    expect(replica.state).toEqual(now)
-    expect(replica.errors).toEqual([])
-  }
-}
 
 const send = (device: Device, text: string, more: object = {}) =>
   device.run(SendMessage, { input: { conversationId: group, clientMessageId: randomUUID(), text, ...more } })
@@ -206,6 +193,6 @@ test('D5 every mutation of the schema has its law', () => {
 describe('D5 the old snapshot and the facts give the new snapshot', () => {
   test.each(Object.entries(acts))('after %s', async (_name, act) => {
     await act()
-    await expectLaw()
+    await expectLaw(replicas)
   })
 })

@@ -1,7 +1,10 @@
 // A device's cache that is kept by nothing but its events: begun from one snapshot, then changed by each event as docs/clients.md
 // tells an app to do it. The law (D5) is that it equals a fresh snapshot at any time.
 
+import { isDeepStrictEqual } from 'node:util'
 import { print } from 'graphql'
+import type { Client } from 'graphql-ws'
+import { expect } from 'vitest'
 import type { Device } from '../support/device.ts'
 import type {
   KeptConversationFragment,
@@ -105,6 +108,18 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   }
 }
 
+/** Waits until what each device keeps equals a fresh snapshot of that device. Fails with the difference, after 5 s each. */
+export async function expectLaw(replicas: readonly Replica[]): Promise<void> {
+  for (const replica of replicas) {
+    const now = await fresh(replica)
+    for (const deadline = Date.now() + 5_000; Date.now() < deadline && !isDeepStrictEqual(replica.state, now); ) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    expect(replica.state).toEqual(now)
+    expect(replica.errors).toEqual([])
+  }
+}
+
 /** A device's replica. `state` is what its events made of its first snapshot. */
 export class Replica {
   readonly device: Device
@@ -115,7 +130,10 @@ export class Replica {
   readonly #conversations = new Map<string, Conversation>()
   #sessions = new Set<string>()
   #cursor = ''
+  #client: Client | null = null
   errors: unknown[] = []
+  /** How its streams started: one for each time that it followed. */
+  readonly starts: string[] = []
 
   private constructor(device: Device, people: readonly string[]) {
     this.device = device
@@ -140,6 +158,18 @@ export class Replica {
     }
   }
 
+  /** Loses its connection. */
+  cut(): void {
+    const client = this.#client
+    this.#client = null
+    client?.terminate()
+  }
+
+  /** Connects again, at the node where its device is now, and goes on from its last cursor. */
+  resume(): void {
+    this.#follow()
+  }
+
   #begin(whole: WholeQuery): void {
     this.#cursor = whole.syncCursor
     this.#users = usersIn(whole)
@@ -149,15 +179,15 @@ export class Replica {
   }
 
   #follow(): void {
-    const client = this.device.socket()
-    client.subscribe<KeptSubscription>(
+    this.#client = this.device.socket()
+    this.#client.subscribe<KeptSubscription>(
       { query: print(Kept), variables: { after: this.#cursor } },
       {
         next: ({ data, errors }) => {
           if (errors) this.errors.push(...errors)
           if (data) this.#apply(data.events)
         },
-        error: (error) => this.errors.push(error),
+        error: (error) => this.#client && this.errors.push(error),
         complete: () => undefined,
       },
     )
@@ -166,6 +196,9 @@ export class Replica {
   #apply(event: KeptSubscription['events']): void {
     this.#cursor = event.cursor
     switch (event.__typename) {
+      case 'SyncStarted':
+        this.starts.push(event.mode)
+        break
       case 'ConversationAdded':
         this.#conversations.set(event.conversation.id, conversationOf(event.conversation))
         break

@@ -151,3 +151,13 @@ export const Events = graphql(`
     }
   }
 `)
+export const SetTyping = graphql(`
+  mutation SetTyping($input: SetTypingInput!) {
+    setTyping(input: $input) { lapsesAt }
+  }
+`)
+export const Typing = graphql(`
+  subscription Typing($conversationId: ID!) {
+    typing(conversationId: $conversationId) { conversationId users { username } }
+  }
+`)
