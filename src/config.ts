@@ -36,6 +36,8 @@ const variables = z.object({
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
+  PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
+  PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(1_024, 16_777_216).default(65_536),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
 })
@@ -64,7 +66,14 @@ export type Config = {
   secrets: { token: string | null; vapid: { publicKey: string; privateKey: string } | null }
   tokens: { accessTtlS: number; refreshTtlS: number }
   limits: { messageTextMax: number; groupMembersMax: number }
-  journal: { windowFactsMax: number; windowBytesMax: number; appendLanes: number; tickIntervalMs: number }
+  journal: {
+    windowFactsMax: number
+    windowBytesMax: number
+    appendLanes: number
+    tickIntervalMs: number
+    backlogFactsMax: number
+    backlogBytesMax: number
+  }
   socket: { messageBytesMax: number; subscriptionsMax: number }
 }
 
@@ -138,6 +147,8 @@ function group(v: z.infer<typeof variables>): Config {
       windowBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,
       tickIntervalMs: v.PARLEY_TICK_INTERVAL_MS,
+      backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
+      backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,
     },
     socket: { messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX, subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX },
   }

@@ -10,6 +10,7 @@ import { StartError } from '../errors.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
 import { openSockets } from './socket.ts'
+import { openStallWatch } from './stalls.ts'
 import { createGraphqlHandler } from './yoga.ts'
 
 const requestMs = 5_000
@@ -34,6 +35,7 @@ export async function serve(app: App): Promise<Server> {
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const yoga = createGraphqlHandler(app, guard, connections)
   const sockets = openSockets(app, guard, connections, yoga)
+  const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
   let isClosing = false
 
   const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
@@ -45,6 +47,7 @@ export async function serve(app: App): Promise<Server> {
       })
     }
   })
+  http.on('connection', (socket) => stalls.add(socket))
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
     try {
@@ -64,6 +67,7 @@ export async function serve(app: App): Promise<Server> {
     connections.close()
     await stopped
     clearTimeout(limit)
+    stalls.close()
     await indexer.close()
     await guard.close()
   }
