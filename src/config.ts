@@ -22,6 +22,7 @@ const variables = z.object({
     .default('')
     .transform((text) => text.split(',').filter((origin) => origin.trim() !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
+  PARLEY_DRAIN_MS: wholeNumber(0, 600_000).default(0),
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   PARLEY_ACCESS_TOKEN_TTL_S: wholeNumber(1, 86_400).default(900),
   PARLEY_REFRESH_TOKEN_TTL_S: wholeNumber(60, 31_536_000).default(2_592_000),
@@ -56,7 +57,7 @@ export type Config = {
   /** Whether alice, bob, carol and dan are created: by default only where the database is the embedded one. */
   isSeeded: boolean
   logLevel: string
-  http: { host: string; port: number; allowedOrigins: readonly string[] }
+  http: { host: string; port: number; allowedOrigins: readonly string[]; drainMs: number }
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
   /** null: this is the only node, topics stay in memory. */
@@ -132,7 +133,7 @@ function group(v: z.infer<typeof variables>): Config {
     dataDirectory: v.PARLEY_DATA_DIR,
     isSeeded: v.PARLEY_SEED ?? v.DATABASE_URL === undefined,
     logLevel: v.PARLEY_LOG_LEVEL,
-    http: { host: v.HOST, port: v.PORT, allowedOrigins: v.PARLEY_ALLOWED_ORIGINS },
+    http: { host: v.HOST, port: v.PORT, allowedOrigins: v.PARLEY_ALLOWED_ORIGINS, drainMs: v.PARLEY_DRAIN_MS },
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     identityProvider: jwksUrl && issuer && audience ? { jwksUrl: new URL(jwksUrl), issuer, audience } : null,
