@@ -127,7 +127,9 @@ test('D9 what is under way when a node is told to stop is answered, over HTTP an
     return rows[0].n as number
   }
   await until('the sends to wait for the lock', async () => (await waiting()) > 0)
-  await client.iterate({ query: print(Viewer) }).next() // what was sent before it has been taken
+  // What was sent before these has been taken when they are answered.
+  await client.iterate({ query: print(Viewer) }).next()
+  await Promise.all(overHttp.map(() => alice.run(Viewer, {})))
   leaving.kill('SIGTERM')
   await until('the closed port', async () => (await readiness(door)) === 0)
   await sql.query('rollback')
