@@ -22,6 +22,7 @@ const variables = z.object({
     .default('')
     .transform((text) => text.split(',').filter((origin) => origin.trim() !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
+  PARLEY_DRAIN_MS: wholeNumber(0, 600_000).default(0),
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   PARLEY_ACCESS_TOKEN_TTL_S: wholeNumber(1, 86_400).default(900),
   PARLEY_REFRESH_TOKEN_TTL_S: wholeNumber(60, 31_536_000).default(2_592_000),
@@ -36,6 +37,8 @@ const variables = z.object({
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
+  PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
+  PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(1_024, 16_777_216).default(65_536),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
 })
@@ -54,7 +57,7 @@ export type Config = {
   /** Whether alice, bob, carol and dan are created: by default only where the database is the embedded one. */
   isSeeded: boolean
   logLevel: string
-  http: { host: string; port: number; allowedOrigins: readonly string[] }
+  http: { host: string; port: number; allowedOrigins: readonly string[]; drainMs: number }
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
   /** null: this is the only node, topics stay in memory. */
@@ -64,7 +67,14 @@ export type Config = {
   secrets: { token: string | null; vapid: { publicKey: string; privateKey: string } | null }
   tokens: { accessTtlS: number; refreshTtlS: number }
   limits: { messageTextMax: number; groupMembersMax: number }
-  journal: { windowFactsMax: number; windowBytesMax: number; appendLanes: number; tickIntervalMs: number }
+  journal: {
+    windowFactsMax: number
+    windowBytesMax: number
+    appendLanes: number
+    tickIntervalMs: number
+    backlogFactsMax: number
+    backlogBytesMax: number
+  }
   socket: { messageBytesMax: number; subscriptionsMax: number }
 }
 
@@ -123,7 +133,7 @@ function group(v: z.infer<typeof variables>): Config {
     dataDirectory: v.PARLEY_DATA_DIR,
     isSeeded: v.PARLEY_SEED ?? v.DATABASE_URL === undefined,
     logLevel: v.PARLEY_LOG_LEVEL,
-    http: { host: v.HOST, port: v.PORT, allowedOrigins: v.PARLEY_ALLOWED_ORIGINS },
+    http: { host: v.HOST, port: v.PORT, allowedOrigins: v.PARLEY_ALLOWED_ORIGINS, drainMs: v.PARLEY_DRAIN_MS },
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     identityProvider: jwksUrl && issuer && audience ? { jwksUrl: new URL(jwksUrl), issuer, audience } : null,
@@ -138,6 +148,8 @@ function group(v: z.infer<typeof variables>): Config {
       windowBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,
       tickIntervalMs: v.PARLEY_TICK_INTERVAL_MS,
+      backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
+      backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,
     },
     socket: { messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX, subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX },
   }

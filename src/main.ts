@@ -9,12 +9,32 @@ import { openLog } from './log.ts'
 import { serve } from './server/server.ts'
 
 const closers: (() => Promise<void>)[] = []
-const signal = new Promise<NodeJS.Signals>((resolve) => {
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, resolve)
+const signals = ['SIGINT', 'SIGTERM'] as const
+/** npm hands on the Ctrl-C that the terminal gave us already: what comes so soon is not a second wish. */
+const sameWishMs = 1_000
+/** How long closing may take, beside the draining. */
+const closingMs = 30_000
+let drainMs = 0
+
+const signal = new Promise<void>((resolve) => {
+  let askedAt: number | null = null
+  const ask = (name: NodeJS.Signals) => {
+    askedAt ??= Date.now()
+    if (Date.now() - askedAt > sameWishMs) endNow(name)
+    resolve()
+  }
+  for (const name of signals) process.on(name, ask)
 })
+
+/** Ends the process at once, as if nobody had listened for the signal. */
+function endNow(name: NodeJS.Signals): void {
+  for (const each of signals) process.removeAllListeners(each)
+  process.kill(process.pid, name)
+}
 
 async function start(): Promise<void> {
   const config = readConfig()
+  drainMs = config.http.drainMs
   const log = openLog(config.logLevel, 'parley')
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was left alone and failed: a bug'))
   const installation = await openInstallation(config, log)
@@ -39,9 +59,14 @@ const hostOf = (host: string) =>
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 async function stop(): Promise<void> {
+  const limit = setTimeout(() => {
+    process.stderr.write('Closing took too long: ending at once\n')
+    endNow('SIGTERM')
+  }, drainMs + closingMs)
   for (const close of closers.splice(0).reverse()) {
     await close().catch((error: unknown) => process.stderr.write(`While closing: ${String(error)}\n`))
   }
+  clearTimeout(limit)
 }
 
 try {

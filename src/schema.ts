@@ -1,6 +1,7 @@
 // Loads the schema files of all features; defines nothing.
 
 import './account/schema.ts'
+import './account/mutations.ts'
 import './contact/schema.ts'
 import './conversation/schema.ts'
 import './conversation/mutations.ts'

@@ -21,6 +21,11 @@ export type Context = {
   readonly snapshot: Place | null
   /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
   endConnection(code: number, reason: string): void
+  /**
+   * Keeps the caller's WebSocket open until the end of a fresh access token; null where the operation came over HTTP.
+   * Rejects with a ParleyError where the token is refused or of another session.
+   */
+  readonly renewConnection: ((token: string) => Promise<Date>) | null
 }
 
 /**

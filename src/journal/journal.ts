@@ -122,7 +122,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
             return null
           }
         }
-        return new Stream(source, hold, { userId, conversationId }, start, settings.tickIntervalMs, onAbandoned)
+        return new Stream(source, hold, { userId, conversationId }, start, settings, onAbandoned)
       } catch (error) {
         hold.release()
         throw error

@@ -3,6 +3,7 @@
 // behind reads from memory, or from Postgres where the memory does not reach back (D3, D7).
 
 import { isTransient } from '../store/postgres.ts'
+import { type BacklogLimits, isBacklogTooLarge, stuckMs } from './backlog.ts'
 import { type Fact, namesMessage, type Place } from './fact.ts'
 import type { Hold, Wakeable } from './hub.ts'
 import type { ReplayPage, ReplayScope } from './replay.ts'
@@ -39,6 +40,9 @@ const pageSlice = 100
 /** How many facts are looked through before other work gets a turn. */
 const sliceFacts = 20_000
 
+/** What bounds a stream: its silence and its backlog. */
+export type StreamLimits = BacklogLimits & { readonly tickIntervalMs: number }
+
 type Waiting = (item: StreamItem | null) => void
 
 /** An open stream. `next` is called by one consumer, one call at a time. */
@@ -46,7 +50,7 @@ export class Stream implements Wakeable {
   readonly #source: StreamSource
   readonly #hold: Hold
   readonly #scope: ReplayScope
-  readonly #tickIntervalMs: number
+  readonly #limits: StreamLimits
   readonly #onAbandoned: (reason: string) => void
   #started: StreamItem | null
   /** Everything up to here has been looked at. While the stream stands at the head it is the head, whatever this says. */
@@ -60,6 +64,11 @@ export class Stream implements Wakeable {
   #pageEnd: Place | null = null
   #span: number = span.first
   #waiting: Waiting | null = null
+  /** The search for the next item. It outlives a `next` that was answered with a tick. */
+  #advancing: Promise<StreamItem | null> | null = null
+  /** Answers the `next` that is being waited for; null where none is. */
+  #interject: Waiting | null = null
+  #told: Place
   #isClosed = false
   #lastItemAt = Date.now()
 
@@ -68,15 +77,16 @@ export class Stream implements Wakeable {
     hold: Hold,
     scope: ReplayScope,
     start: Start,
-    tickIntervalMs: number,
+    limits: StreamLimits,
     onAbandoned: (reason: string) => void,
   ) {
     this.#source = source
     this.#hold = hold
     this.#scope = scope
-    this.#tickIntervalMs = tickIntervalMs
+    this.#limits = limits
     this.#onAbandoned = onAbandoned
     this.#position = start.place.position
+    this.#told = start.place
     this.#started = { type: 'started', ...start }
     if (!hold.attach(this)) this.abandon('the journal has another history')
   }
@@ -85,21 +95,40 @@ export class Stream implements Wakeable {
   async next(): Promise<StreamItem | null> {
     const started = this.#isClosed ? null : this.#started
     this.#started = null
-    const item = started ?? (await this.#advance())
+    const item = started ?? (await this.#find())
     this.#lastItemAt = Date.now()
+    if (item) this.#told = item.place
     return item
+  }
+
+  /** What the search brings, or the tick that `beat` says while it takes long: the search then goes on. */
+  #find(): Promise<StreamItem | null> {
+    this.#advancing ??= this.#advance()
+    const advancing = this.#advancing
+    return new Promise((resolve, reject) => {
+      this.#interject = resolve
+      const settle = (give: () => void) => {
+        if (this.#interject !== resolve) return
+        this.#interject = null
+        this.#advancing = null
+        give()
+      }
+      advancing.then(
+        (item) => settle(() => resolve(item)),
+        (error: unknown) => settle(() => reject(error)),
+      )
+    })
   }
 
   /** Ends the stream and frees what it holds, at once, also while a `next` is waiting. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#page = []
-    this.#pageMessages = new Map()
+    this.#turnBack()
     this.#hold.listener.streams.delete(this)
     this.#hold.release()
     this.#waiting?.(null)
-    this.#waiting = null
+    this.#interject?.(null)
   }
 
   /** Ends the stream because this node can't go on with it; the client is told to resume. */
@@ -121,10 +150,37 @@ export class Stream implements Wakeable {
     }
   }
 
-  /** Called every second or so: a stream at the head that had nothing to say for long says where it is (D8). */
+  /**
+   * Called every second or so. A stream that said nothing for long says where it is, also while it is being replayed (D8).
+   * One whose socket takes nothing gives back what it has read, and is ended when it is too far behind (D7).
+   */
   beat(now: number): void {
-    if (!this.#waiting || now - this.#lastItemAt < this.#tickIntervalMs) return
-    this.#answer({ type: 'tick', place: this.#source.window().head })
+    const sinceMs = now - this.#lastItemAt
+    if (this.#interject) {
+      if (sinceMs >= this.#limits.tickIntervalMs) this.#tick(this.#interject)
+    } else if (sinceMs > stuckMs && !this.#isAtHead) {
+      if (isBacklogTooLarge(this.#source.window(), this.#position, (fact) => this.#isSeen(fact), this.#limits)) {
+        this.abandon('the client does not take what it asked for: resume when it can')
+      } else if (this.#advancing === null) this.#turnBack()
+    }
+  }
+
+  #tick(interject: Waiting): void {
+    if (this.#waiting) this.#answer({ type: 'tick', place: this.#source.window().head })
+    else {
+      this.#interject = null
+      interject({ type: 'tick', place: this.#told })
+    }
+  }
+
+  /** Forgets what was read ahead from Postgres: it is read again when the consumer comes back. */
+  #turnBack(): void {
+    if (!this.#pageEnd) return
+    this.#position = this.#page[this.#pageShown - 1]?.position ?? this.#position
+    this.#pageEnd = null
+    this.#page = []
+    this.#pageShown = 0
+    this.#pageMessages = new Map()
   }
 
   #answer(item: StreamItem): void {
@@ -135,6 +191,10 @@ export class Stream implements Wakeable {
 
   #isInScope(fact: Fact): boolean {
     return this.#scope.conversationId === null || fact.conversationId === this.#scope.conversationId
+  }
+
+  #isSeen(fact: Fact): boolean {
+    return this.#isInScope(fact) && this.#hold.listener.sees(fact)
   }
 
   #show(fact: Fact): StreamItem {
@@ -171,10 +231,6 @@ export class Stream implements Wakeable {
     return item
   }
 
-  #isOverdue(): boolean {
-    return Date.now() - this.#lastItemAt >= this.#tickIntervalMs
-  }
-
   #wait(): Promise<StreamItem | null> {
     return new Promise((resolve) => {
       this.#waiting = resolve
@@ -187,7 +243,7 @@ export class Stream implements Wakeable {
     while (this.#position < end) {
       this.#position += 1
       const fact = window.at(this.#position)
-      if (fact && this.#isInScope(fact) && this.#hold.listener.sees(fact)) return fact
+      if (fact && this.#isSeen(fact)) return fact
     }
     return undefined
   }
@@ -198,10 +254,10 @@ export class Stream implements Wakeable {
       if (!this.#pageEnd) return await this.#turnPage(window)
       const fact = this.#page[this.#pageShown]
       if (fact) return await this.#showPaged(fact)
-      const place = this.#pageEnd
-      this.#position = place.position
+      this.#told = this.#pageEnd
+      this.#position = this.#pageEnd.position
       this.#pageEnd = null
-      return this.#isOverdue() ? { type: 'tick', place } : null
+      return null
     } catch (error) {
       if (!isTransient(error)) throw error
       this.abandon('Postgres did not answer')

@@ -64,6 +64,12 @@ export class Window {
     return this.#rows.get(id)?.row
   }
 
+  /** What a fact takes of the memory, with the message that it names. */
+  bytesOf(fact: Fact): number {
+    const known = namesMessage(fact) && fact.subjectId !== null ? this.#rows.get(fact.subjectId) : undefined
+    return factBytes + (known ? rowBytes(known.row) : 0)
+  }
+
   /**
    * Takes the next facts, whose positions go on from the head without a gap, and the messages that they name. A named
    * message that does not come along is forgotten here, so that nothing older than the head is ever shown.

@@ -1,15 +1,18 @@
 // The open connections of this node by session, so that each ends when its session is revoked or its token expires (D6).
 // One clock for all of them.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { closeCodes } from '../errors.ts'
 
 /** A WebSocket or an event stream of a session. */
 export type Connection = {
   readonly sessionId: number
-  /** The end of the access token that opened it, in milliseconds since 1970. */
-  readonly expiresAt: number
+  /** The end of the access token that opened it or renewed it last, in milliseconds since 1970. */
+  expiresAt: number
   /** Ends it so that the client knows why. */
   end(code: number, reason: string): void
+  /** Ends it because the node goes down: what is under way is answered first. */
+  leave(): void
 }
 
 /** The register of a node's connections. */
@@ -18,7 +21,9 @@ export type Connections = {
   remove(connection: Connection): void
   /** Ends what belongs to a session that was revoked. */
   revoke(sessionId: number): void
-  /** Ends all that are left, so that their clients resume elsewhere. */
+  /** Says goodbye to those that are open now, evenly over a time, so that their clients do not come elsewhere all at once. */
+  leave(overMs: number): Promise<void>
+  /** Says goodbye to all that are left. */
   close(): void
 }
 
@@ -38,6 +43,7 @@ export function openConnections(): Connections {
       }
     }
   }, 500)
+  const all = () => [...bySession.values()].flatMap((connections) => [...connections])
   return {
     add(connection) {
       const connections = bySession.get(connection.sessionId)
@@ -56,11 +62,18 @@ export function openConnections(): Connections {
         }
       }, revocationMs)
     },
+    async leave(overMs) {
+      const [leaving, begunAt] = [all(), Date.now()]
+      for (const [i, connection] of leaving.entries()) {
+        const waitMs = begunAt + (overMs * i) / leaving.length - Date.now()
+        if (waitMs > 0) await delay(waitMs)
+        connection.leave()
+      }
+      await delay(Math.max(0, begunAt + overMs - Date.now()))
+    },
     close() {
       clearInterval(sweep)
-      for (const connection of [...bySession.values()].flatMap((connections) => [...connections])) {
-        connection.end(closeCodes.RESUME, 'The server is going down')
-      }
+      for (const connection of all()) connection.leave()
     },
   }
 }

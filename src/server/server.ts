@@ -4,22 +4,28 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openGuard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { StartError } from '../errors.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
 import { openSockets } from './socket.ts'
+import { openStallWatch } from './stalls.ts'
 import { createGraphqlHandler } from './yoga.ts'
 
 const requestMs = 5_000
+const idleMs = 50
 
 /** A node that serves. */
 export type Server = {
   /** Where it listens: the port that was asked for, or the free one that was found for port 0. */
   readonly port: number
   readonly host: string
-  /** Stops listening, lets requests end within 5 s, and tells streams to resume elsewhere. */
+  /**
+   * Goes down: not ready at once, and still serving for the time that is configured, over whose second half it says goodbye to
+   * streams. Then it stops listening, and lets what is under way end within 5 s.
+   */
   close(): Promise<void>
 }
 
@@ -34,17 +40,20 @@ export async function serve(app: App): Promise<Server> {
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const yoga = createGraphqlHandler(app, guard, connections)
   const sockets = openSockets(app, guard, connections, yoga)
-  let isClosing = false
+  const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
+  let isLeaving = false
 
   const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
     response.setHeader('x-request-id', randomUUID())
-    if (!answerHealth(request, response, () => app.journal.isFollowing() && !isClosing)) {
+    if (isLeaving) response.setHeader('connection', 'close')
+    if (!answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving)) {
       Promise.resolve(yoga(request, response)).catch((error: unknown) => {
         app.log.error({ err: error }, 'an HTTP request failed')
         response.destroy()
       })
     }
   })
+  http.on('connection', (socket) => stalls.add(socket))
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
     try {
@@ -56,14 +65,21 @@ export async function serve(app: App): Promise<Server> {
   })
 
   const close = async () => {
-    isClosing = true
+    isLeaving = true
+    const halfMs = http.listening ? app.config.http.drainMs / 2 : 0
+    await delay(halfMs)
+    sockets.refuse()
+    await connections.leave(halfMs)
     const stopped = http.listening ? new Promise((resolve) => http.close(resolve)) : Promise.resolve()
-    await sockets.close()
-    const limit = setTimeout(() => http.closeAllConnections(), requestMs)
-    http.closeIdleConnections()
     connections.close()
+    const limit = setTimeout(() => http.closeAllConnections(), requestMs)
+    // A connection that is kept alive becomes idle when its last answer is out.
+    const idle = setInterval(() => http.closeIdleConnections(), idleMs)
+    await sockets.close()
     await stopped
     clearTimeout(limit)
+    clearInterval(idle)
+    stalls.close()
     await indexer.close()
     await guard.close()
   }

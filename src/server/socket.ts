@@ -5,46 +5,29 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphQLError } from 'graphql'
-import {
-  CloseCode,
-  handleProtocols,
-  makeServer,
-  type Context as ProtocolContext,
-  type WebSocket as ProtocolSocket,
-  type SubscribePayload,
-} from 'graphql-ws'
+import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
-import { closeCodes, ParleyError } from '../errors.ts'
+import { ParleyError } from '../errors.ts'
 import { clientError } from '../graphql/errors.ts'
-import { bearerToken, type Call, identify } from './callers.ts'
-import type { Connection, Connections } from './connections.ts'
+import { callOf, connect, renew } from './admission.ts'
+import type { Connections } from './connections.ts'
+import { adapt, type Extra, endSocket, farewell } from './wire.ts'
 import type { Yoga } from './yoga.ts'
 
 const initMs = 5_000
 const pingMs = 12_000
-const shutdownMs = 2_000
+const shutdownMs = 4_000
 const operationIdMax = 64
-/** How long a socket that was closed may take to answer, before it is cut. */
-const handshakeMs = 1_000
-/** Bytes written to a socket and not yet taken by its client, beyond which nothing more is read from it. */
-const unreadMax = 1_048_576
-
-type Extra = {
-  readonly socket: WebSocket
-  call: Call
-  connection: Connection | null
-  /** Operations that have been asked for and do not run yet: an id of these used again would leak the first. */
-  readonly starting: Set<string>
-}
-type Protocol = ProtocolContext<Record<string, unknown>, Extra>
 
 /** The WebSockets of a node. */
 export type Sockets = {
   /** Takes over an HTTP connection that asks to become a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Closes every socket with 1012, so that clients connect elsewhere and resume; cuts those that do not answer. */
+  /** Takes over no more. */
+  refuse(): void
+  /** Says goodbye to every socket that is left, and cuts those that do not answer. */
   close(): Promise<void>
 }
 
@@ -53,7 +36,8 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
-  let isClosing = false
+  const open = new Set<Extra>()
+  let isRefusing = false
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: initMs,
     onConnect: (context) => connect(context, guard, connections),
@@ -76,11 +60,13 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   })
 
   server.on('connection', (socket) => {
-    const extra: Extra = { socket, call: nobody, connection: null, starting: new Set() }
-    const closed = protocol.opened(adapt(socket, app), extra)
+    const extra: Extra = { socket, call: nobody, connection: null, starting: new Set(), isLeaving: false }
+    open.add(extra)
+    const closed = protocol.opened(adapt(socket, extra, app), extra)
     socket.on('error', (error) => app.log.debug({ err: error }, 'a WebSocket failed'))
     socket.on('pong', () => unanswered.delete(socket))
     socket.once('close', (code, reason) => {
+      open.delete(extra)
       closed(code, String(reason)).catch((error: unknown) => app.log.error({ err: error }, 'a WebSocket closed badly'))
     })
   })
@@ -101,19 +87,23 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
         void socket
           .once('finish', () => socket.destroy())
           .end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-      if (isClosing) return refuse('503 Service Unavailable')
+      if (isRefusing) return refuse('503 Service Unavailable')
       if (request.url?.split('?')[0] !== '/graphql') return refuse('404 Not Found')
       if (!isWelcomeOrigin(request, app.config.http.allowedOrigins)) return refuse('403 Forbidden')
       return server.handleUpgrade(request, socket, head, (opened) => server.emit('connection', opened, request))
     },
+    refuse() {
+      isRefusing = true
+    },
     async close() {
-      isClosing = true
+      isRefusing = true
       clearInterval(ping)
-      for (const socket of server.clients) endSocket(socket, 1012, 'The server is going down: connect again and resume')
+      const ends = [...server.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+      for (const extra of open) void farewell(extra)
       const limit = setTimeout(() => {
         for (const socket of server.clients) socket.terminate()
       }, shutdownMs)
-      await Promise.all([...server.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+      await Promise.all(ends)
       clearTimeout(limit)
       await new Promise((resolve) => server.close(resolve))
     },
@@ -122,58 +112,7 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
 
 type Enveloped = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'>
 
-const nobody: Call = { caller: { viewer: null, refusal: null }, admission: null }
-
-/**
- * Closes a socket. What it still sends is not heard, and where it does not answer the closing handshake it is cut.
- */
-function endSocket(socket: WebSocket, code: number, reason: string): void {
-  if (socket.readyState !== socket.OPEN) return
-  socket.close(code, reason)
-  setTimeout(() => socket.terminate(), handshakeMs).unref()
-}
-
-/**
- * A socket of `ws` in the words of the protocol. Nothing more is read from a client that does not read what it asked for, or
- * that has too much under way. A message that fails unforeseen closes the socket, and is heard of.
- */
-function adapt(socket: WebSocket, app: App): ProtocolSocket {
-  const underWayMax = app.config.socket.subscriptionsMax + 64
-  let underWay = 0
-  const isBusy = () => socket.bufferedAmount > unreadMax || underWay > underWayMax
-  const listenAgain = () => {
-    if (socket.isPaused && !isBusy()) socket.resume()
-  }
-  return {
-    protocol: socket.protocol,
-    send: (text) =>
-      new Promise((resolve, reject) => {
-        if (socket.readyState !== socket.OPEN) return resolve()
-        socket.send(text, (error) => {
-          listenAgain()
-          return error ? reject(error) : resolve()
-        })
-      }),
-    close: (code = 1000, reason = '') => endSocket(socket, code, reason),
-    onMessage: (take) => {
-      socket.on('message', (frame) => {
-        if (socket.readyState !== socket.OPEN) return
-        underWay += 1
-        if (isBusy()) socket.pause()
-        take(String(frame))
-          .catch((error: unknown) => {
-            if (socket.readyState !== socket.OPEN) return
-            app.log.error({ err: error }, 'a message on a WebSocket failed')
-            endSocket(socket, CloseCode.InternalServerError, 'Internal server error')
-          })
-          .finally(() => {
-            underWay -= 1
-            listenAgain()
-          })
-      })
-    },
-  }
-}
+const nobody: Extra['call'] = { caller: { viewer: null, refusal: null }, admission: null }
 
 type Pipeline = { readonly app: App; readonly guard: Guard; readonly yoga: Yoga; readonly connections: Connections }
 
@@ -208,7 +147,8 @@ async function prepare(
     const { socket } = extra
     if (call.admission) guard.noteUse(call.admission.viewer.sessionId)
     const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
-    const enveloped = yoga.getEnveloped({ call, endConnection } as Parameters<Yoga['getEnveloped']>[0])
+    const renewConnection = (token: string) => renew(extra, token, guard)
+    const enveloped = yoga.getEnveloped({ call, endConnection, renewConnection } as Parameters<Yoga['getEnveloped']>[0])
     const document = enveloped.parse(payload.query)
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))
@@ -225,69 +165,10 @@ async function prepare(
   }
 }
 
-/**
- * Who asks for an operation: the caller of its socket. On a socket that came without a token, the one whose token comes with
- * the operation in `extensions.headers` (GraphiQL does it so); the socket is that session's from then on.
- */
-async function callOf(extra: Extra, { extensions }: SubscribePayload, guard: Guard, connections: Connections): Promise<Call> {
-  const headers = extensions?.headers
-  if (extra.call.admission || typeof headers !== 'object' || headers === null) return extra.call
-  const call = await identify(guard, tokenIn(headers as Record<string, unknown>))
-  const [mine, theirs] = [sessionOf(call), sessionOf(extra.call)]
-  if (mine === undefined) return call
-  if (theirs === undefined) admit(extra, call, connections)
-  else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This socket belongs to another session')
-  return extra.call
-}
-
-const sessionOf = ({ admission }: Call) => admission?.viewer.sessionId
-
-/** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open. */
-function admit(extra: Extra, call: Call, connections: Connections): void {
-  const { socket } = extra
-  extra.call = call
-  const { admission } = call
-  if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
-  const { viewer, expiresAt } = admission
-  extra.connection = { sessionId: viewer.sessionId, expiresAt, end: (code, reason) => endSocket(socket, code, reason) }
-  connections.add(extra.connection)
-}
-
 /** Frees an operation id that was reserved while its operation started, and hands on why it did not. */
 function released<T>(extra: Extra, id: string, answer: T): T {
   extra.starting.delete(id)
   return answer
-}
-
-/** Checks the token of a connection that is being opened. A refused one closes the socket with a code that says why. */
-async function connect({ extra, connectionParams }: Protocol, guard: Guard, connections: Connections): Promise<boolean> {
-  const { socket } = extra
-  const call = await identify(guard, tokenIn(connectionParams))
-  const { caller } = call
-  if (!caller.viewer && caller.refusal) {
-    const code = {
-      TOKEN_EXPIRED: closeCodes.TOKEN_EXPIRED,
-      SESSION_REVOKED: closeCodes.SESSION_REVOKED,
-      UNAVAILABLE: closeCodes.RESUME,
-    }
-    endSocket(socket, code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
-    return false
-  }
-  admit(extra, call, connections)
-  return true
-}
-
-/**
- * The token in the parameters of a connection: `accessToken`, or `authorization` as a header would have it. Null for none,
- * undefined for one of another form.
- */
-function tokenIn(parameters: Record<string, unknown> | undefined): string | null | undefined {
-  const entries = Object.entries(parameters ?? {}).map(([key, value]) => [key.toLowerCase(), value] as const)
-  const found = new Map(entries)
-  const token = found.get('accesstoken')
-  if (token != null && token !== '') return typeof token === 'string' ? bearerToken(`Bearer ${token}`) : undefined
-  const header = found.get('authorization')
-  return header == null || typeof header === 'string' ? bearerToken(header) : undefined
 }
 
 /** Whether a page of this origin may open a socket: programs send none, our own pages ours, others must be listed. */

@@ -19,7 +19,7 @@ const bodyBytesMax = 262_144
 /** What the transport knows of a request before GraphQL begins: over HTTP the request itself, over a WebSocket its call. */
 export type Door =
   | { readonly req: IncomingMessage; readonly res: ServerResponse }
-  | { readonly call: Call; readonly endConnection: Context['endConnection'] }
+  | ({ readonly call: Call } & Pick<Context, 'endConnection' | 'renewConnection'>)
 
 export type Yoga = YogaServerInstance<Door, Context>
 
@@ -57,11 +57,12 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
 async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
   const shared = { app, reader: app.store.reader, snapshot: null }
   if ('call' in door) {
-    return { ...shared, caller: door.call.caller, requestId: randomUUID(), endConnection: door.endConnection }
+    const { call, endConnection, renewConnection } = door
+    return { ...shared, caller: call.caller, requestId: randomUUID(), endConnection, renewConnection }
   }
   const { caller } = await identify(guard, bearerToken(door.req.headers.authorization))
   const requestId = String(door.res.getHeader('x-request-id'))
-  return { ...shared, caller, requestId, endConnection: () => door.res.destroy() }
+  return { ...shared, caller, requestId, endConnection: () => door.res.destroy(), renewConnection: null }
 }
 
 /** Bodies are JSON, or are refused: browsers send forms across sites without asking. */
@@ -106,7 +107,12 @@ function useOpenEventStreams(
         res.destroy() // the session was ended, or the client has gone, since the request began
         return
       }
-      const connection: Connection = { sessionId: admission.viewer.sessionId, expiresAt: admission.expiresAt, end: endConnection }
+      const connection: Connection = {
+        sessionId: admission.viewer.sessionId,
+        expiresAt: admission.expiresAt,
+        end: endConnection,
+        leave: () => res.destroy(),
+      }
       connections.add(connection)
       res.once('close', () => connections.remove(connection))
     },

@@ -8,6 +8,8 @@ import { openMemoryBus } from '../../src/bus/memory.ts'
 import { openRedisBus } from '../../src/bus/redis.ts'
 import { openLog } from '../../src/log.ts'
 import { closeAtEnd } from '../support/node.ts'
+import { until } from '../support/until.ts'
+import { openWire } from '../support/wire.ts'
 
 const log = openLog('silent', 'test')
 
@@ -153,6 +155,45 @@ describe('the Redis bus alone', () => {
     }
     expect(ear.heard.length).toBeGreaterThan(0)
     expect(interruptions).toBeGreaterThanOrEqual(2)
+  })
+
+  test('a Redis that is frozen is noticed on both connections within 3 s, holds no publisher, and is heard again when it goes on', async () => {
+    const wire = await openWire(inject('redisUrl'))
+    const ends = open(() => ({ here: openRedisBus(wire.url, log), there: openRedisBus(wire.url, log) }))
+    await ready(ends)
+    const topic = randomUUID()
+    const ear = await hear(ends.there, topic)
+    let interruptions = 0
+    ends.there.onInterruption(() => {
+      interruptions += 1
+    })
+    wire.freeze()
+    const frozen = performance.now()
+    const before = process.memoryUsage().rss
+    const large = 'x'.repeat(200_000)
+    for (let i = 0; i < 2_000; i += 1) ends.here.publish(topic, large) // 400 MB
+    expect(performance.now() - frozen).toBeLessThan(2_000)
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
+    await until('the interruption', () => interruptions > 0, 3_000)
+    await until('the drops', () => ends.here.dropped() === 2_000, 3_000)
+    wire.mend()
+    const seen = ear.heard.length
+    await until('something to be heard again', () => {
+      ends.here.publish(topic, 'again')
+      return ear.heard.slice(seen).includes('again')
+    })
+  })
+
+  test('a connection that was forgotten on the way while it was made is made again', async () => {
+    const wire = await openWire(inject('redisUrl'))
+    wire.freeze()
+    const ends = open(() => ({ here: openRedisBus(wire.url, log), there: openRedisBus(wire.url, log) }))
+    await until('connections that were given up to be made anew', () => wire.count() > 4)
+    wire.mend()
+    await ready(ends)
+    const ear = await hear(ends.there, 'again')
+    ends.here.publish('again', 1)
+    expect(await ear.count(1)).toEqual([1])
   })
 
   test('without a Redis it neither throws nor waits: it drops, and counts', async () => {

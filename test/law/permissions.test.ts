@@ -103,7 +103,7 @@ const conversation = ({ conversationId }: Place) => ({ input: { conversationId }
 const owner = () => about('owner')
 
 /** The mutations that say who one is: for them there is nothing to be permitted yet. */
-const open = ['signUp', 'logIn', 'refreshSession']
+const open = ['signUp', 'logIn', 'refreshSession', 'renewConnection']
 
 const acts: Record<string, Act> = {
   sendMessage: act(

@@ -17,6 +17,11 @@ export const RefreshSession = graphql(`
     refreshSession(input: $input) { accessToken refreshToken expiresAt session { id } viewer { id } }
   }
 `)
+export const RenewConnection = graphql(`
+  mutation RenewConnection($input: RenewConnectionInput!) {
+    renewConnection(input: $input) { expiresAt }
+  }
+`)
 export const LogOut = graphql(`
   mutation LogOut {
     logOut { sessionId }
