@@ -13,7 +13,7 @@ import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
 import { Follower } from './follower.ts'
 import { Hub } from './hub.ts'
-import { type ReadInput, type ReadOutcome, readProcedure } from './read-marker.ts'
+import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.ts'
 import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
 import { type ResetReason, type Start, Stream } from './stream.ts'
@@ -43,7 +43,7 @@ export type Journal = {
   send(input: SendInput): Promise<SendOutcome>
   /** Changes a message in the next batch: edits, deletes, reacts. @throws ParleyError UNAVAILABLE */
   change(input: ChangeInput): Promise<ChangeOutcome>
-  /** Moves a read marker in the next batch. @throws ParleyError UNAVAILABLE */
+  /** Moves a read marker, together with others of its conversation: within about a second. @throws ParleyError UNAVAILABLE */
   read(input: ReadInput): Promise<ReadOutcome>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
@@ -84,6 +84,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   const follower: Follower = new Follower(reader, bus, hub, limits, log)
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
+  const markers = gatherMarkers(lanes)
   const writer = new Writer(
     store.prisma,
     reader,
@@ -108,7 +109,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   return {
     send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
     change: (input) => lanes.append(changeProcedure, input.actorId, changeBytes(input), input),
-    read: (input) => lanes.append(readProcedure, input.userId, 64, input),
+    read: (input) => markers.add(input.conversationId, input),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)
@@ -139,6 +140,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
       clearInterval(beat)
+      await markers.close()
       await lanes.close()
       for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
       await follower.close()

@@ -141,7 +141,7 @@ export const Events = graphql(`
       ... on MessageEdited { message { id text version } }
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
-      ... on ReadMarkersMoved { conversation { id } markers { seq } }
+      ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
       ... on UserUpdated { user { id username displayName isDeleted } }
       ... on ContactChanged { user { username viewerContact { state } } }
       ... on BlockChanged { user { username viewerHasBlocked } }
