@@ -35,6 +35,7 @@ const variables = z.object({
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
+  PARLEY_JOURNAL_RETENTION_S: wholeNumber(1, 315_360_000).default(2_592_000),
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(1_024, 16_777_216).default(65_536),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
@@ -64,7 +65,7 @@ export type Config = {
   secrets: { token: string | null; vapid: { publicKey: string; privateKey: string } | null }
   tokens: { accessTtlS: number; refreshTtlS: number }
   limits: { messageTextMax: number; groupMembersMax: number }
-  journal: { windowFactsMax: number; windowBytesMax: number; appendLanes: number; tickIntervalMs: number }
+  journal: { windowFactsMax: number; windowBytesMax: number; appendLanes: number; retentionS: number; tickIntervalMs: number }
   socket: { messageBytesMax: number; subscriptionsMax: number }
 }
 
@@ -137,6 +138,7 @@ function group(v: z.infer<typeof variables>): Config {
       windowFactsMax: v.PARLEY_WINDOW_FACTS_MAX,
       windowBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,
+      retentionS: v.PARLEY_JOURNAL_RETENTION_S,
       tickIntervalMs: v.PARLEY_TICK_INTERVAL_MS,
     },
     socket: { messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX, subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX },

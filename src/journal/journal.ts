@@ -18,6 +18,7 @@ import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
 import { type ResetReason, type Start, Stream } from './stream.ts'
 import { type MessageRow, readAudience, readHead, readMessages, readTagAt } from './tables.ts'
+import { openTrimmer } from './trimmer.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
@@ -91,6 +92,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     () => follower.window.head.position,
     (batch) => follower.announce(batch),
   )
+  const trimmer = openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const source = {
     window: () => follower.window,
@@ -140,6 +142,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
       clearInterval(beat)
+      await trimmer.close()
       await markers.close()
       await lanes.close()
       for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
