@@ -18,6 +18,8 @@ export const errorCodes = {
   IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
   VERSION_CONFLICT: 'Somebody changed it since you read it: read it again.',
   MESSAGE_DELETED: 'The message was deleted; nothing can be done to it any more.',
+  CURSOR_REFUSED:
+    'Nothing goes on from this cursor: it is of another epoch or history, ahead of the journal, or too old. `events` from it would be a RESET.',
   LIMIT_EXCEEDED: 'The action would exceed a limit of this server; `argument` names what is too large.',
   RATE_LIMITED: 'Too many attempts at once: try again after `retryAfterMs`.',
   UNAVAILABLE:

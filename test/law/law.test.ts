@@ -149,8 +149,11 @@ Object.assign(acts, {
   },
 } satisfies typeof acts)
 
-/** Mutations that change nothing that a device keeps: they make or renew what proves a session, or send a signal. */
-const outside = ['signUp', 'logIn', 'refreshSession', 'setTyping']
+/**
+ * Mutations that change nothing that a device keeps: they make or renew what proves a session, send a signal, or say what the
+ * device has (a fact about it would itself have to be acknowledged).
+ */
+const outside = ['signUp', 'logIn', 'refreshSession', 'setTyping', 'acknowledge']
 
 test('D5 every mutation of the schema has its law', () => {
   const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {})

@@ -151,3 +151,13 @@ export const Events = graphql(`
     }
   }
 `)
+export const Acknowledge = graphql(`
+  mutation Acknowledge($input: AcknowledgeInput!) {
+    acknowledge(input: $input) { session { id syncedUntil behindBy } }
+  }
+`)
+export const Devices = graphql(`
+  query Devices {
+    sessions { id deviceName syncedUntil behindBy isCurrent }
+  }
+`)
