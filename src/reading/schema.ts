@@ -88,7 +88,7 @@ builder.mutationField('markRead', (t) =>
   t.field({
     type: MarkReadPayload,
     description:
-      'Moves your read marker forward, on all your devices; a stale one is a success without effect. The answer comes when it is stored, up to a second later where others read there too. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+      'Moves your read marker forward, on all your devices; a stale one is a success without effect. The answer comes when it is stored, up to a second later where others read there too. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
     args: { input: t.arg({ type: MarkReadInput, description: 'Where, and how far.' }) },
     resolve: (_root, { input }, context) => {
       const { conversationId, seq } = parseInput(form, input)

@@ -74,7 +74,7 @@ describe('the end of an account', () => {
       user: { username: expect.stringMatching(/^~\d+$/), displayName: 'Deleted account', isDeleted: true },
     })
     const write = { input: { conversationId: direct, text: 'x', clientMessageId: randomUUID() } }
-    expect((await bob.refused(SendMessage, write)).extensions.code).toBe('NOT_FOUND')
+    expect((await bob.refused(SendMessage, write)).extensions.code).toBe('FORBIDDEN')
     await bob.send(group, 'we go on')
     await onCarol.text('we go on')
     expect(onCarol.errors).toEqual([])
