@@ -13,6 +13,7 @@ import { type ChangeInput, type ChangeOutcome, changeBytes, changeProcedure } fr
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
 import { Follower } from './follower.ts'
+import { forgetUser } from './forget.ts'
 import { Hub } from './hub.ts'
 import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.ts'
 import { readReplay } from './replay.ts'
@@ -52,6 +53,8 @@ export type Journal = {
    * @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE
    */
   acknowledge(sessionId: number, cursor: Cursor): Promise<void>
+  /** Removes what is kept of a user for that user's own sake. The account is gone: nothing new comes to it. */
+  forget(userId: number): Promise<void>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
   /**
@@ -120,11 +123,10 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     change: (input) => lanes.append(changeProcedure, input.actorId, changeBytes(input), input),
     read: (input) => markers.add(input.conversationId, input),
     async acknowledge(sessionId, cursor) {
-      const reason = await findResetReason(follower, store.reader, cursor)
-      if (reason)
-        throw new ParleyError('CURSOR_REFUSED', `Nothing goes on from this cursor: ${reason}`, { argument: 'input.cursor' })
+      await requireGood(follower, store.reader, cursor)
       await acknowledgements.add(0, { sessionId, position: cursor.position })
     },
+    forget: (userId) => forgetUser(reader, userId),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)
@@ -187,6 +189,12 @@ async function findResetReason(follower: Follower, reader: Reader, cursor: Curso
   const { tag, floor } = await readTagAt(reader, cursor.position)
   if (cursor.position < floor || (cursor.position === floor && cursor.tag !== 0)) return 'CURSOR_TOO_OLD'
   return (tag ?? 0) === cursor.tag ? null : 'OTHER_HISTORY'
+}
+
+/** @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE */
+async function requireGood(follower: Follower, reader: Reader, cursor: Cursor): Promise<void> {
+  const reason = await findResetReason(follower, reader, cursor)
+  if (reason) throw new ParleyError('CURSOR_REFUSED', `Nothing goes on from this cursor: ${reason}`, { argument: 'input.cursor' })
 }
 
 function behind(): ParleyError {

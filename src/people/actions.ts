@@ -74,9 +74,16 @@ export async function deleteAccount(by: Viewer, password: string | null, app: Ap
       const isInGroup = (await findGroups(tx, by)).length > 0
       return { result: !isInGroup, facts: isInGroup ? [] : await removePerson(tx, by.userId, hearers) }
     })
-    if (isGone) return
+    if (isGone) return forget(by.userId, app)
   }
   throw new ParleyError('UNAVAILABLE', 'You are being added to groups as fast as you leave them', { retryAfterMs: 1_000 })
+}
+
+/** The last step. The account is gone already and nothing shows what this removes, so its failure is no failure of the action. */
+async function forget(userId: number, app: App): Promise<void> {
+  await app.journal
+    .forget(userId)
+    .catch((error: unknown) => app.log.error({ err: error, userId }, 'read markers of a deleted account were left over'))
 }
 
 async function leaveGroups(by: Viewer, app: App): Promise<void> {

@@ -51,7 +51,8 @@ builder.objectFields(Conversation, (t) => ({
   }),
   readMarkers: t.field({
     type: [ReadMarker],
-    description: 'How far each member who has read anything has come, by user; none for somebody who is not in it.',
+    description:
+      'How far each member who has read anything has come, by user; without those whose account is gone. None for somebody who is not in it.',
     complexity: { field: 1, multiplier: 20 },
     resolve: async ({ id }, _args, context) =>
       (await findMembership(context, id)) ? ((await readMarkers(context, id)) ?? []) : [],

@@ -144,6 +144,11 @@ Object.assign(acts, {
     replicas = replicas.filter(({ device }) => device.userId !== bob.userId || device === bob)
   },
   deleteAccount: async () => {
+    const direct = await alice.direct(bob)
+    const { message } = await alice.send(direct, 'read and liked')
+    await bob.run(MarkRead, { input: { conversationId: direct, seq: 1 } })
+    await bob.run(AddReaction, { input: { messageId: message.id, emoji: '🎉' } })
+    await send(alice, 'you', { mentionedUserIds: [bob.userId] })
     await bob.run(people.DeleteAccount, { input: { password } })
     drop(bob)
   },
