@@ -36,6 +36,7 @@ const variables = z.object({
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
+  PARLEY_JOURNAL_RETENTION_S: wholeNumber(1, 315_360_000).default(2_592_000),
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
   PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
   PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
@@ -71,6 +72,7 @@ export type Config = {
     windowFactsMax: number
     windowBytesMax: number
     appendLanes: number
+    retentionS: number
     tickIntervalMs: number
     backlogFactsMax: number
     backlogBytesMax: number
@@ -147,6 +149,7 @@ function group(v: z.infer<typeof variables>): Config {
       windowFactsMax: v.PARLEY_WINDOW_FACTS_MAX,
       windowBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,
+      retentionS: v.PARLEY_JOURNAL_RETENTION_S,
       tickIntervalMs: v.PARLEY_TICK_INTERVAL_MS,
       backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
       backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,

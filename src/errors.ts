@@ -11,13 +11,15 @@ export const errorCodes = {
     'The session was ended by logOut, by revokeSession, by changePassword, with its account, or by the reuse of a refresh token: log in again.',
   INVALID_CREDENTIALS: 'There is no such account, or the password is wrong; the two are not told apart.',
   FORBIDDEN:
-    'You are a member, but your role does not allow this; or somebody whom you name does not let you reach them, or is blocked by you.',
+    'You are a member, but your role does not allow this, or the conversation is closed; or somebody whom you name does not let you reach them, or is blocked by you.',
   NOT_FOUND: 'It does not exist, or you may not see it; the two are not told apart.',
   BAD_INPUT: 'An argument is not of the form its description asks for; `argument` names it.',
   USERNAME_TAKEN: 'Another account has this username or one that looks like it, or it is reserved.',
   IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
   VERSION_CONFLICT: 'Somebody changed it since you read it: read it again.',
   MESSAGE_DELETED: 'The message was deleted; nothing can be done to it any more.',
+  CURSOR_REFUSED:
+    'Nothing goes on from this cursor: it is of another epoch or history, ahead of the journal, or too old. `events` from it would be a RESET.',
   LIMIT_EXCEEDED: 'The action would exceed a limit of this server; `argument` names what is too large.',
   RATE_LIMITED: 'Too many attempts at once: try again after `retryAfterMs`.',
   UNAVAILABLE:

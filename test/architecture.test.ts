@@ -30,7 +30,7 @@ const floors: readonly (readonly string[])[] = [
   ['sync'],
   ['schema', 'local'],
   ['server'],
-  ['main'],
+  ['main', 'new-epoch'],
 ]
 
 /** Packages that only some places may use. */

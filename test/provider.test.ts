@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
 import { DeleteAccount } from './people/documents.ts'
-import { request } from './support/device.ts'
-import { LogOut, Viewer } from './support/documents.ts'
+import { request, signUp } from './support/device.ts'
+import { Acknowledge, Devices, LogOut, StartDirectConversation, Viewer } from './support/documents.ts'
 import { closeAtEnd, type Node, openNode } from './support/node.ts'
 
 const issuer = 'https://id.example.com/'
@@ -79,6 +79,23 @@ test('an account of a provider is deleted without a password; a later token make
   const later = await request(node.url, Viewer, {}, await sign({ sub: 'u-10', preferred_username: 'yves', sid: 's-2' }))
   expect(later.data?.viewer).toMatchObject({ username: 'yves', displayName: 'yves' })
   expect(later.data?.viewer.id).not.toBe(before.data?.viewer.id)
+})
+
+test('its devices say what they have stored, as others do, and keep it when the provider gives them a new token', async () => {
+  const [phone, laptop] = [await sign({ sub: 'u-12', sid: 'phone' }), await sign({ sub: 'u-12', sid: 'laptop' })]
+  const cursor = await signUp(node, 'Peer').then(async (peer) => {
+    const { data } = await request(node.url, Viewer, {}, phone)
+    const { startDirectConversation } = await peer.run(StartDirectConversation, {
+      input: { userId: data?.viewer.id ?? '' },
+    })
+    return (await peer.send(startDirectConversation.conversation.id, 'hello')).cursor
+  })
+  const { data } = await request(node.url, Acknowledge, { input: { cursor } }, phone)
+  expect(data?.acknowledge.session).toMatchObject({ syncedUntil: expect.any(String), behindBy: 0 })
+  const later = await request(node.url, Devices, {}, await sign({ sub: 'u-12', sid: 'phone' }))
+  expect(later.data?.sessions.find(({ isCurrent }) => isCurrent)).toMatchObject({ behindBy: 0 })
+  const seen = await request(node.url, Devices, {}, laptop)
+  expect(seen.data?.sessions.map(({ behindBy }) => behindBy).toSorted()).toEqual([0, null])
 })
 
 test('a username that is taken gets a number behind it', async () => {

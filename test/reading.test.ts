@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { DeleteMessage, MarkRead, Whole } from './law/documents.ts'
 import { type Device, request, signUpAll } from './support/device.ts'
 import { AddMembers, RemoveMember, SendMessage } from './support/documents.ts'
+import type { EventLog } from './support/event-log.ts'
 import { connect, type Node, openPair } from './support/node.ts'
 
 let here: Node
@@ -45,6 +46,50 @@ test('a move is heard by everybody, on all devices', async () => {
   )
   await read(bob, group, 1)
   for (const log of logs) await log.until('the move', ({ seen }) => seen.some((event) => event.__typename === 'ReadMarkersMoved'))
+})
+
+/** The markers of each ReadMarkersMoved that has come. */
+const movesIn = (log: EventLog) =>
+  log.seen.flatMap((event) =>
+    event.__typename === 'ReadMarkersMoved'
+      ? [Object.fromEntries(event.markers.map(({ user, seq }) => [user.username, seq]))]
+      : [],
+  )
+
+test('B6 what moves within a second in one conversation is one fact, and each answer is committed', async () => {
+  const group = await alice.group('Gathered', bob, carol)
+  const other = await alice.group('Another', bob)
+  for (const id of [group, group, group, other]) await alice.send(id, 'hello')
+  const log = await carol.events({ conversationId: group }).live()
+  expect((await read(bob, group, 1)).cursor).toBeTruthy()
+  const began = performance.now()
+  const gathered = [read(bob, group, 2), read(carol, group, 3), read(alice, group, 3), read(bob, group, 3), read(bob, group, 1)]
+  await read(bob, other, 1)
+  expect(performance.now() - began, 'another conversation does not wait').toBeLessThan(900)
+  const answers = await Promise.all(gathered)
+  expect(answers.map(({ seq }) => seq)).toEqual([3, 3, 3, 3, 3])
+  expect(new Set(answers.map(({ cursor }) => cursor)).size).toBe(1)
+  for (const device of [alice, bob, carol]) expect(await counts(device, group)).toEqual({ unread: 0, mentions: 0 })
+  await log.until('the second fact', () => movesIn(log).length === 2)
+  expect(movesIn(log)).toEqual([{ bob: 1 }, { alice: 3, bob: 3, carol: 3 }])
+  const [first, second] = log.seen.filter(({ __typename }) => __typename === 'ReadMarkersMoved')
+  expect(Date.parse(second?.occurredAt ?? '') - Date.parse(first?.occurredAt ?? '')).toBeGreaterThan(900)
+  expect(second?.cursor).toBe(answers[0]?.cursor)
+  const replayed = await (await carol.another(there)).events({ after: first?.cursor ?? null, conversationId: group }).live()
+  expect(movesIn(replayed)).toEqual([{ alice: 3, bob: 3, carol: 3 }])
+})
+
+test('B6 a fact that a node of the version before appends is heard, with its one marker', async () => {
+  const group = await alice.group('Older', bob)
+  await alice.send(group, 'hello')
+  const log = await alice.events({ conversationId: group }).live()
+  const sql = await connect(here.databaseUrl)
+  const [conversation, reader] = [group, bob.userId].map((id) => Number.parseInt(id.slice(4), 36))
+  const call = 'call journal_read_batch(array[$1::bigint], array[$2::bigint], array[1], null, null, null, null, null, null)'
+  await sql.query(call, [conversation, reader])
+  await log.until('the move', () => movesIn(log).length === 1)
+  expect(movesIn(log)).toEqual([{ bob: 1 }])
+  expect(log.errors).toEqual([])
 })
 
 test('somebody who joins has nothing unread, and then what comes', async () => {

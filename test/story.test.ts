@@ -134,7 +134,7 @@ test('D3 D4 D5 four people with eight devices on two nodes do everything there i
         input: { conversationId: direct.id, clientMessageId: randomUUID(), text: 'hey' },
       })
     ).extensions.code,
-  ).toBe('NOT_FOUND')
+  ).toBe('FORBIDDEN')
   await does(bob, people.UnblockUser, about(dan))
   await send(dan, direct.id, 'peace?', { mentionedUserIds: [bob.userId] })
   await does(bob, groups.ArchiveConversation, { input: { conversationId: direct.id, archived: true } })
@@ -169,6 +169,8 @@ test('D3 D4 D5 four people with eight devices on two nodes do everything there i
   bob.accessToken = refreshed.data?.refreshSession.accessToken ?? ''
   used.add('refreshSession')
   await send(carol, conversationId, 'the end')
+  const { syncCursor } = await alice.run(messages.Whole, { people: [] })
+  await does(alice, documents.Acknowledge, { input: { cursor: syncCursor } })
 
   await expectLaw(replicas)
   expect(onAlice.starts).toEqual(['RESUMED'])

@@ -60,7 +60,7 @@ test('D6 ends in both directions when one blocks the other', async () => {
   for (const watcher of watchers) await watcher.until('the end', watcher.isOver)
   for (const device of [alice, carol]) {
     const { extensions } = await device.refused(SetTyping, { input: { conversationId: direct, typing: true } })
-    expect(extensions.code).toBe('NOT_FOUND')
+    expect(extensions.code).toBe('FORBIDDEN')
   }
   await alice.run(UnblockUser, { input: { userId: carol.userId } })
   await type(carol, direct)

@@ -2,6 +2,7 @@
 
 import type { Context } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
+import { messageKinds } from '../journal/fact.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
@@ -27,21 +28,46 @@ export type SessionRow = {
   readonly lastUsedAt: Date
   readonly expiresAt: Date
   readonly revokedAt: Date | null
+  /** Up to where in the journal the device says to have everything, and when the fact there happened; null where it never said so. */
+  readonly syncedPosition: number | null
+  readonly syncedUntil: Date | null
 }
 
 /** The columns of a user with the names of `UserRow`, from a table or alias `u`. */
 export const userColumns = `u.id, u.username, u.display_name as "displayName", u.bio, u.created_at as "createdAt",
   u.deleted_at is not null as "isDeleted"`
 const sessionColumns = `id, user_id as "userId", device_name as "deviceName", created_at as "createdAt",
-  last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt"`
+  last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt",
+  position as "syncedPosition", occurred_at as "syncedUntil"`
+const sessions = 'session left join acknowledgement on session_id = id'
 
 const usersByIds = statement<UserRow>('users_by_ids', `select ${userColumns} from "user" u where u.id = any($1::bigint[])`)
 const userByUsername = statement<UserRow>('user_by_username', `select ${userColumns} from "user" u where u.username = $1`)
 const openSessions = statement<SessionRow>(
   'open_sessions',
-  `select ${sessionColumns} from session where user_id = $1 and revoked_at is null and expires_at > now() order by last_used_at desc, id desc`,
+  `select ${sessionColumns} from ${sessions} where user_id = $1 and revoked_at is null and expires_at > now() order by last_used_at desc, id desc`,
 )
-const sessionById = statement<SessionRow>('session_by_id', `select ${sessionColumns} from session where id = $1 and user_id = $2`)
+const sessionById = statement<SessionRow>(
+  'session_by_id',
+  `select ${sessionColumns} from ${sessions} where id = $1 and user_id = $2`,
+)
+/** How many facts are counted for a device that is behind. */
+export const behindMax = 1_000
+const factsAfter = statement<{ userId: number; position: number; count: number }>(
+  'facts_after_for_users',
+  `select p.user_id as "userId", p.position, (select count(*) from (
+     (select 1 from audience a cross join lateral (
+        select 1 from fact f
+         where f.conversation_id = a.conversation_id and f.position > greatest(p.position, a.from_position - 1)
+           and (a.to_position is null or f.position <= a.to_position)
+           and (a.visible_from_seq = 0 or f.kind not in (${[...messageKinds].join()}) or f.subject_id > a.from_position)
+         limit ${behindMax}) f
+       where a.user_id = p.user_id)
+     union all
+     (select 1 from fact f where f.user_id = p.user_id and f.position > p.position)
+     limit ${behindMax}) seen) as count
+   from unnest($1::bigint[], $2::bigint[]) as p(user_id, position)`,
+)
 
 /** A user by id, also one whose account is gone: for what names them already. Null for none. */
 export const findUser = batched(async ({ reader }, ids: readonly number[]) =>
@@ -61,6 +87,13 @@ export async function findUserByUsername(reader: Reader, typed: string): Promise
   const [user] = await reader.rows(userByUsername, [username])
   return user ?? null
 }
+
+/** How many facts a user may see after a position, as `user:position`; at most `behindMax`. */
+export const countFactsAfter = batched(async ({ reader }, pairs: readonly `${number}:${number}`[]) => {
+  const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
+  const rows = await reader.rows(factsAfter, [userIds, positions])
+  return new Map(rows.map(({ userId, position, count }) => [`${userId}:${position}` as const, count]))
+})
 
 /** The viewer's open sessions, the one used last first. */
 export function readOpenSessions(by: Viewer, reader: Reader): Promise<SessionRow[]> {

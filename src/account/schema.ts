@@ -5,6 +5,8 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import {
+  behindMax,
+  countFactsAfter,
   findPresentUser,
   findSession,
   findUser,
@@ -55,6 +57,19 @@ builder.node(Session, {
       type: 'DateTime',
       nullable: true,
       description: 'When it was ended; null while it is open.',
+    }),
+    syncedUntil: t.expose('syncedUntil', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'The device has stored everything that happened up to this time, as it said by `acknowledge`; null where it never said so.',
+    }),
+    behindBy: t.int({
+      nullable: true,
+      description: `How many facts that the device may see come after that and are still kept; ${behindMax} stands for as many or more. null where \`syncedUntil\` is.`,
+      complexity: 10,
+      resolve: ({ userId, syncedPosition }, _args, context) =>
+        syncedPosition === null ? null : countFactsAfter(context, `${userId}:${syncedPosition}`),
     }),
     isCurrent: t.boolean({
       description: 'Whether it is the session that asks.',

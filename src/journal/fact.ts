@@ -2,7 +2,7 @@
 
 /**
  * The kinds of facts and the numbers that the journal stores for them. A number is never changed and never used again.
- * Number 1 is written by the SQL function journal_send, 7 to 9 and 14 by journal_change, 10 by journal_read.
+ * Number 1 is written by the SQL function journal_send, 7 to 9 and 14 by journal_change, 10 by journal_mark.
  */
 export const factKinds = {
   MessageSent: 1,

@@ -7,17 +7,20 @@ import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type Reader, readerOn } from '../store/reader.ts'
 import type { Prisma, Store } from '../store/store.ts'
+import { gatherAcknowledgements } from './acknowledgement.ts'
 import { Lanes } from './append.ts'
 import { type ChangeInput, type ChangeOutcome, changeBytes, changeProcedure } from './change.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
 import { Follower } from './follower.ts'
+import { forgetUser } from './forget.ts'
 import { Hub } from './hub.ts'
-import { type ReadInput, type ReadOutcome, readProcedure } from './read-marker.ts'
+import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.ts'
 import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
 import { type ResetReason, type Start, Stream } from './stream.ts'
 import { type MessageRow, readAudience, readHead, readMessages, readTagAt } from './tables.ts'
+import { openTrimmer } from './trimmer.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
@@ -43,8 +46,15 @@ export type Journal = {
   send(input: SendInput): Promise<SendOutcome>
   /** Changes a message in the next batch: edits, deletes, reacts. @throws ParleyError UNAVAILABLE */
   change(input: ChangeInput): Promise<ChangeOutcome>
-  /** Moves a read marker in the next batch. @throws ParleyError UNAVAILABLE */
+  /** Moves a read marker, together with others of its conversation: within about a second. @throws ParleyError UNAVAILABLE */
   read(input: ReadInput): Promise<ReadOutcome>
+  /**
+   * Stores that a session has everything up to a cursor, within about a second; one that it was beyond already changes nothing.
+   * @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE
+   */
+  acknowledge(sessionId: number, cursor: Cursor): Promise<void>
+  /** Removes what is kept of a user for that user's own sake. The account is gone: nothing new comes to it. */
+  forget(userId: number): Promise<void>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
   /**
@@ -84,12 +94,15 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   const follower: Follower = new Follower(reader, bus, hub, limits, log)
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
+  const markers = gatherMarkers(lanes)
   const writer = new Writer(
     store.prisma,
     reader,
     () => follower.window.head.position,
     (batch) => follower.announce(batch),
   )
+  const acknowledgements = gatherAcknowledgements(store.prisma)
+  const trimmer = openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const source = {
     window: () => follower.window,
@@ -108,7 +121,12 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   return {
     send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
     change: (input) => lanes.append(changeProcedure, input.actorId, changeBytes(input), input),
-    read: (input) => lanes.append(readProcedure, input.userId, 64, input),
+    read: (input) => markers.add(input.conversationId, input),
+    async acknowledge(sessionId, cursor) {
+      await requireGood(follower, store.reader, cursor)
+      await acknowledgements.add(0, { sessionId, position: cursor.position })
+    },
+    forget: (userId) => forgetUser(reader, userId),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)
@@ -139,6 +157,8 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
       clearInterval(beat)
+      await trimmer.close()
+      await Promise.all([markers.close(), acknowledgements.close()])
       await lanes.close()
       for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
       await follower.close()
@@ -146,23 +166,35 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   }
 }
 
-/**
- * Decides how a stream starts: from its cursor, if the very fact that the cursor names exists in this epoch and history
- * (A2). "Ahead of the journal" is for Postgres to say, never for a node that is behind (A9).
- */
+/** Decides how a stream starts: from its cursor, or from now where it has none or it can't be served. */
 async function startOf(follower: Follower, reader: Reader, after: Cursor | null): Promise<Start> {
-  const reset = (reason: ResetReason): Start => ({ mode: 'RESET', reason, place: follower.window.head })
   if (!after) return { mode: 'FRESH', place: follower.window.head }
-  if (after.epochKey !== follower.epochKey) return reset('OTHER_EPOCH')
-  if (after.position > follower.window.head.position) {
+  const reason = await findResetReason(follower, reader, after)
+  return reason ? { mode: 'RESET', reason, place: follower.window.head } : { mode: 'RESUMED', place: after }
+}
+
+/**
+ * Why nothing can go on from a cursor; null where the very fact that it names exists in this epoch and history (A2). "Ahead
+ * of the journal" is for Postgres to say, never for a node that is behind (A9).
+ * @throws ParleyError UNAVAILABLE where this node does not come as far as the cursor in time.
+ */
+async function findResetReason(follower: Follower, reader: Reader, cursor: Cursor): Promise<ResetReason | null> {
+  if (cursor.epochKey !== follower.epochKey) return 'OTHER_EPOCH'
+  if (cursor.position > follower.window.head.position) {
     const head = await readHead(reader)
-    if (after.position > head.position) return reset('AHEAD_OF_JOURNAL')
-    if (!(await follower.reaches(after.position, followerPatienceMs))) throw behind()
+    if (cursor.position > head.position) return 'AHEAD_OF_JOURNAL'
+    if (!(await follower.reaches(cursor.position, followerPatienceMs))) throw behind()
   }
-  if (follower.window.holds(after)) return { mode: 'RESUMED', place: after }
-  const { tag, floor } = await readTagAt(reader, after.position)
-  if (after.position < floor || (after.position === floor && after.tag !== 0)) return reset('CURSOR_TOO_OLD')
-  return (tag ?? 0) === after.tag ? { mode: 'RESUMED', place: after } : reset('OTHER_HISTORY')
+  if (follower.window.holds(cursor)) return null
+  const { tag, floor } = await readTagAt(reader, cursor.position)
+  if (cursor.position < floor || (cursor.position === floor && cursor.tag !== 0)) return 'CURSOR_TOO_OLD'
+  return (tag ?? 0) === cursor.tag ? null : 'OTHER_HISTORY'
+}
+
+/** @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE */
+async function requireGood(follower: Follower, reader: Reader, cursor: Cursor): Promise<void> {
+  const reason = await findResetReason(follower, reader, cursor)
+  if (reason) throw new ParleyError('CURSOR_REFUSED', `Nothing goes on from this cursor: ${reason}`, { argument: 'input.cursor' })
 }
 
 function behind(): ParleyError {

@@ -242,7 +242,7 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
     said = (said + String(chunk)).slice(-8_192)
   })
   const deadline = Date.now() + startMs
-  while (!said.includes('ready to accept connections')) {
+  while (!/ready to accept (read-only )?connections/.test(said)) {
     if (exited || Date.now() > deadline) {
       if (!exited) child.kill('SIGQUIT')
       throw new StartError(`The embedded Postgres did not start:\n${said}`)

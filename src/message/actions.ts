@@ -1,6 +1,7 @@
 // What one does with messages.
 
 import type { App } from '../app.ts'
+import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { ChangeInput } from '../journal/change.ts'
 import type { Place } from '../journal/fact.ts'
@@ -17,7 +18,7 @@ export type Sent = { readonly message: MessageRow; readonly place: Place }
 /**
  * Sends a message. When this returns it is committed (D1). A repeat with the same clientMessageId and content returns the
  * first message and changes nothing (D2).
- * @throws ParleyError NOT_FOUND where the viewer is not in the conversation, IDEMPOTENCY_CONFLICT, UNAVAILABLE
+ * @throws ParleyError NOT_FOUND where the viewer is not in the conversation, FORBIDDEN where it is closed, IDEMPOTENCY_CONFLICT, UNAVAILABLE
  */
 export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sent> {
   const outcome = await app.journal.send({ ...send, senderId: by.userId })
@@ -31,7 +32,7 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
         argument: 'input.clientMessageId',
       })
     case 'NOT_MEMBER':
-      throw notFound('Conversation')
+      throw await refusalOf(by.userId, send, app)
     case 'NOTHING_TO_REPLY_TO':
       throw new ParleyError('NOT_FOUND', 'The message replied to is not in this conversation', { argument: 'input.replyToId' })
     case 'MENTIONS_STRANGER':
@@ -77,7 +78,7 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
     case 'CONFLICT':
       throw new ParleyError('VERSION_CONFLICT', 'The message was changed since', { argument: 'input.expectedVersion' })
     case 'NOT_FOUND':
-      throw notFound('Message')
+      throw await refusalOf(input.actorId, input, app)
     case 'DELETED':
       throw new ParleyError('MESSAGE_DELETED', 'The message was deleted')
     case 'NOT_ENTITLED':

@@ -63,7 +63,7 @@ builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description:
-      'Sends a message. A repeat with the same `clientMessageId` and content gives the first message and changes nothing, so when an answer is lost, send again. Errors: BAD_INPUT, NOT_FOUND, IDEMPOTENCY_CONFLICT, UNAVAILABLE.',
+      'Sends a message. A repeat with the same `clientMessageId` and content gives the first message and changes nothing, so when an answer is lost, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, UNAVAILABLE.',
     args: { input: t.arg({ type: SendMessageInput, description: 'The message.' }) },
     resolve: (_root, { input }, context) => {
       const form = z.object({ ...sendForm, text: prose(context.app.config.limits.messageTextMax) })

@@ -74,9 +74,16 @@ export async function deleteAccount(by: Viewer, password: string | null, app: Ap
       const isInGroup = (await findGroups(tx, by)).length > 0
       return { result: !isInGroup, facts: isInGroup ? [] : await removePerson(tx, by.userId, hearers) }
     })
-    if (isGone) return
+    if (isGone) return forget(by.userId, app)
   }
   throw new ParleyError('UNAVAILABLE', 'You are being added to groups as fast as you leave them', { retryAfterMs: 1_000 })
+}
+
+/** The last step. The account is gone already and nothing shows what this removes, so its failure is no failure of the action. */
+async function forget(userId: number, app: App): Promise<void> {
+  await app.journal
+    .forget(userId)
+    .catch((error: unknown) => app.log.error({ err: error, userId }, 'read markers of a deleted account were left over'))
 }
 
 async function leaveGroups(by: Viewer, app: App): Promise<void> {
@@ -110,6 +117,7 @@ async function removePerson(tx: Transaction, userId: number, hearers: readonly n
   const blockers = await tx.$queryRaw<{ id: bigint }[]>`
     delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
   const sessionIds = await endSessions(tx, userId, null)
+  await tx.acknowledgement.deleteMany({ where: { session: { userId } } })
   // The rows stay until they would have expired: a node that starts reads from them which tokens to refuse.
   await tx.session.updateMany({ where: { userId }, data: { deviceName: '', externalKey: null } })
   await tx.user.update({

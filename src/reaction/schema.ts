@@ -72,13 +72,14 @@ builder.mutationFields((t) => ({
   addReaction: t.field({
     type: AddReactionPayload,
     description:
-      'Reacts to a message; the same reaction again changes nothing. At most 20 different emoji on a message. Errors: BAD_INPUT, NOT_FOUND, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.',
+      'Reacts to a message; the same reaction again changes nothing. At most 20 different emoji on a message. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.',
     args: { input: t.arg({ type: AddReactionInput, description: 'To what, and how.' }) },
     resolve: (_root, { input }, context) => react('react', input, context),
   }),
   removeReaction: t.field({
     type: RemoveReactionPayload,
-    description: 'Takes a reaction back; one that is not there changes nothing. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+    description:
+      'Takes a reaction back; one that is not there changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
     args: { input: t.arg({ type: RemoveReactionInput, description: 'Of what, and which.' }) },
     resolve: (_root, { input }, context) => react('unreact', input, context),
   }),

@@ -12,7 +12,9 @@ export type UnreadRow = { readonly conversationId: number; readonly unread: numb
 const markers = statement<ReadMarkerRow>(
   'read_markers',
   `select r.conversation_id as "conversationId", r.user_id as "userId", r.seq
-     from read_marker r join member m on m.conversation_id = r.conversation_id and m.user_id = r.user_id
+     from read_marker r
+     join member m on m.conversation_id = r.conversation_id and m.user_id = r.user_id
+     join "user" u on u.id = r.user_id and u.deleted_at is null
     where r.conversation_id = any($1::bigint[]) and r.seq > 0 order by r.conversation_id, r.user_id`,
 )
 const unread = statement<UnreadRow>(

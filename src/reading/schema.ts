@@ -19,7 +19,8 @@ const form = z.object({
   conversationId: z.string(),
   seq: z.number().int().min(0, 'must be 0 or more'),
 })
-const payloadForm: z.ZodType<ReadPayload> = z.object({ seq: z.number().int() })
+const markerForm = z.object({ userId: z.number().int(), seq: z.number().int() })
+const payloadForm: z.ZodType<ReadPayload> = z.object({ seq: z.number().int(), markers: z.array(markerForm).optional() })
 
 const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
   description: 'How far somebody has read a conversation. It only moves forward.',
@@ -50,7 +51,8 @@ builder.objectFields(Conversation, (t) => ({
   }),
   readMarkers: t.field({
     type: [ReadMarker],
-    description: 'How far each member who has read anything has come, by user; none for somebody who is not in it.',
+    description:
+      'How far each member who has read anything has come, by user; without those whose account is gone. None for somebody who is not in it.',
     complexity: { field: 1, multiplier: 20 },
     resolve: async ({ id }, _args, context) =>
       (await findMembership(context, id)) ? ((await readMarkers(context, id)) ?? []) : [],
@@ -87,7 +89,7 @@ builder.mutationField('markRead', (t) =>
   t.field({
     type: MarkReadPayload,
     description:
-      'Moves your read marker forward, on all your devices; a stale one is a success without effect. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+      'Moves your read marker forward, on all your devices; a stale one is a success without effect. The answer comes when it is stored, up to a second later where others read there too. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
     args: { input: t.arg({ type: MarkReadInput, description: 'Where, and how far.' }) },
     resolve: (_root, { input }, context) => {
       const { conversationId, seq } = parseInput(form, input)
@@ -96,7 +98,10 @@ builder.mutationField('markRead', (t) =>
   }),
 )
 
-const ReadMarkersMoved = factEvent('ReadMarkersMoved', 'Members have read on; perhaps you, on another device.')
+const ReadMarkersMoved = factEvent(
+  'ReadMarkersMoved',
+  'Members have read on; perhaps you, on another device. The moves of a second are gathered in one event.',
+)
 builder.objectFields(ReadMarkersMoved, (t) => ({
   conversation: t.field({
     type: Conversation,
@@ -107,8 +112,8 @@ builder.objectFields(ReadMarkersMoved, (t) => ({
     type: [ReadMarker],
     description: 'The markers that moved, where they stand after it. Keep the greatest `seq` of each user.',
     resolve: (event) => {
-      const { seq } = payloadForm.parse(event.item.fact.payload)
-      return [{ conversationId: conversationOf(event), userId: subjectOf(event), seq }]
+      const { seq, markers = [{ userId: subjectOf(event), seq }] } = payloadForm.parse(event.item.fact.payload)
+      return markers.map((marker) => ({ conversationId: conversationOf(event), ...marker }))
     },
   }),
 }))

@@ -1,5 +1,7 @@
 // Synchronisation in the schema: the cursor of a snapshot, and the events that go on from it (D3, D4, D8).
 
+import { findSession } from '../account/access.ts'
+import { Session } from '../account/schema.ts'
 import { closeCodes, notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
@@ -7,6 +9,7 @@ import { Event, type EventSource } from '../graphql/event.ts'
 import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import type { StreamItem } from '../journal/stream.ts'
+import type { Viewer } from '../viewer.ts'
 import { eventsOf } from './events.ts'
 
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>
@@ -65,6 +68,41 @@ builder.queryField('syncCursor', (t) =>
       requireViewer(context)
       if (!context.snapshot) throw new Error('an operation with syncCursor ran outside a snapshot')
       return context.app.journal.cursor(context.snapshot)
+    },
+  }),
+)
+
+const AcknowledgeInput = builder.inputType('AcknowledgeInput', {
+  description: 'What this device has stored.',
+  fields: (t) => ({
+    cursor: t.field({ type: 'Cursor', description: 'The last cursor up to which it has stored everything.' }),
+  }),
+})
+const AcknowledgePayload = builder.objectRef<Viewer>('AcknowledgePayload').implement({
+  description: 'The answer to `acknowledge`: it is stored.',
+  fields: (t) => ({
+    session: t.field({
+      type: Session,
+      description: 'The session of this device, as it stands now.',
+      resolve: async (viewer, _args, context) => {
+        const session = await findSession(viewer, viewer.sessionId, context.reader)
+        if (!session) throw notFound('Session')
+        return session
+      },
+    }),
+  }),
+})
+
+builder.mutationField('acknowledge', (t) =>
+  t.field({
+    type: AcknowledgePayload,
+    description:
+      'Says what this device has stored; `sessions` shows it. It only moves forward: a stale one is a success without effect. It changes nothing of what `events` brings. The answer comes when it is stored, up to a second later. Errors: BAD_INPUT, CURSOR_REFUSED, UNAVAILABLE.',
+    args: { input: t.arg({ type: AcknowledgeInput, description: 'Up to where.' }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      await context.app.journal.acknowledge(viewer.sessionId, parseCursor(input.cursor, 'input.cursor'))
+      return viewer
     },
   }),
 )

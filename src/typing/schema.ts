@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { findUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { notFound } from '../errors.ts'
+import { refusalOf } from '../conversation/refusal.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
@@ -73,13 +73,13 @@ builder.mutationField('setTyping', (t) =>
   t.field({
     type: SetTypingPayload,
     description:
-      'Tells the others that you are typing, or have stopped. Sending a message, leaving and losing the connection stop it too. Errors: BAD_INPUT, NOT_FOUND.',
+      'Tells the others that you are typing, or have stopped. Sending a message, leaving and losing the connection stop it too. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.',
     args: { input: t.arg({ type: SetTypingInput, description: 'Where, and whether.' }) },
     resolve: async (_root, { input }, context) => {
       const { userId } = requireViewer(context)
       const parsed = parseInput(form, input)
       const conversationId = parseId('Conversation', parsed.conversationId, 'input.conversationId')
-      if (!(await isListening(context, conversationId))) throw notFound('Conversation')
+      if (!(await isListening(context, conversationId))) throw await refusalOf(userId, { conversationId }, context.app)
       return { lapsesAt: context.app.typing.signal(conversationId, userId, parsed.typing) }
     },
   }),
@@ -89,12 +89,12 @@ builder.subscriptionField('typing', (t) =>
   t.field({
     type: TypingState,
     description:
-      'Who is typing in a conversation: now, and on every change. A signal: it may be lost, and it ends when you leave. Errors: BAD_INPUT, NOT_FOUND.',
+      'Who is typing in a conversation: now, and on every change. A signal: it may be lost, and it ends when you leave. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.',
     args: { conversationId: t.arg.id({ description: 'Which conversation.' }) },
     subscribe: async (_root, args, context) => {
       const { userId } = requireViewer(context)
       const conversationId = parseId('Conversation', args.conversationId, 'conversationId')
-      if (!(await isListening(context, conversationId))) throw notFound('Conversation')
+      if (!(await isListening(context, conversationId))) throw await refusalOf(userId, { conversationId }, context.app)
       return latestOf<State>((show, end) =>
         context.app.typing.watch(conversationId, { userId, show: (typists) => show({ conversationId, typists }), end }),
       )

@@ -17,6 +17,7 @@ import { connectAs, createGroup, createJournal, createUsers, eventually, input, 
 /** The S tables. Every other table is taken for a J table: a new one is either kept by the rules below or named here. */
 const sTables = [
   '_prisma_migrations',
+  'acknowledgement',
   'block',
   'contact',
   'conversation',

@@ -23,7 +23,7 @@ let direct: Place
 
 /** Where somebody acts. `own` is a message of theirs, `foreign` one of somebody else's. */
 type Place = { readonly conversationId: string; readonly foreign: string; readonly own: Partial<Record<Standing, string>> }
-type Scene = { readonly group: Place; readonly inviteId: string; readonly token: string }
+type Scene = { readonly group: Place; readonly inviteId: string; readonly token: string; readonly cursor: string }
 type Expected = Record<Standing, string>
 type Act = { readonly expected: Expected; try(scene: Scene, as: Standing): Promise<string> }
 
@@ -62,8 +62,8 @@ async function setTheScene(): Promise<Scene> {
   }
   const foreign = (await other.send(conversationId, 'other')).message.id
   await owner.run(documents.RemoveMember, { input: { conversationId, userId: removed.userId } })
-  const { invite } = (await owner.run(groups.CreateInvite, { input: { conversationId } })).createInvite
-  return { group: { conversationId, foreign, own }, inviteId: invite.id, token: invite.token }
+  const { invite, cursor } = (await owner.run(groups.CreateInvite, { input: { conversationId } })).createInvite
+  return { group: { conversationId, foreign, own }, inviteId: invite.id, token: invite.token, cursor: cursor ?? '' }
 }
 
 /** An action, the variables that it is tried with, and what each standing gets. */
@@ -90,7 +90,8 @@ const everybody: Expected = {
   admin: 'done',
   owner: 'done',
 }
-const members: Expected = { ...everybody, stranger: 'NOT_FOUND', removed: 'NOT_FOUND', blocked: 'NOT_FOUND' }
+/** The blocked one sees the conversation still, and is told that it is closed. */
+const members: Expected = { ...everybody, stranger: 'NOT_FOUND', removed: 'NOT_FOUND', blocked: 'FORBIDDEN' }
 const managers: Expected = { ...members, member: 'FORBIDDEN' }
 /** A direct conversation is no group, whoever asks. */
 const groupsOnly = { blocked: 'BAD_INPUT' }
@@ -164,7 +165,10 @@ const acts: Record<string, Act> = {
   }),
   leaveConversation: act(documents.LeaveConversation, conversation, { ...members, ...groupsOnly }),
   createInvite: act(groups.CreateInvite, conversation, { ...managers, ...groupsOnly }),
-  revokeInvite: act(groups.RevokeInvite, (_at, _as, { inviteId }) => ({ input: { inviteId } }), managers),
+  revokeInvite: act(groups.RevokeInvite, (_at, _as, { inviteId }) => ({ input: { inviteId } }), {
+    ...managers,
+    blocked: 'NOT_FOUND',
+  }),
   joinWithInvite: act(groups.JoinWithInvite, (_at, _as, { token }) => ({ input: { token } }), everybody),
   createGroup: act(documents.CreateGroup, () => ({ input: { title: 'New', memberIds: [cast.owner.userId] } }), {
     ...everybody,
@@ -174,22 +178,17 @@ const acts: Record<string, Act> = {
   startDirectConversation: act(documents.StartDirectConversation, owner, { ...everybody, ...notOneself }),
   requestContact: act(people.RequestContact, owner, { ...everybody, blocked: 'FORBIDDEN', ...notOneself }),
   acceptContact: act(people.AcceptContact, () => about('bystander'), {
-    ...members,
-    member: 'NOT_FOUND',
-    admin: 'NOT_FOUND',
-    owner: 'NOT_FOUND',
+    ...refusedToAll('NOT_FOUND'),
   }),
   declineContact: act(people.DeclineContact, owner, { ...everybody, ...notOneself }),
   removeContact: act(people.RemoveContact, owner, { ...everybody, ...notOneself }),
   blockUser: act(people.BlockUser, () => about('bystander'), everybody),
   unblockUser: act(people.UnblockUser, () => about('bystander'), everybody),
+  acknowledge: act(documents.Acknowledge, (_at, _as, { cursor }) => ({ input: { cursor } }), everybody),
   updateProfile: act(people.UpdateProfile, () => ({ input: { bio: 'Here' } }), everybody),
   setMessagePolicy: act(people.SetMessagePolicy, () => ({ input: { messagePolicy: 'ANYONE' as const } }), everybody),
   'revokeSession of somebody': act(documents.RevokeSession, () => ({ input: { sessionId: cast.other.sessionId } }), {
-    ...members,
-    member: 'NOT_FOUND',
-    admin: 'NOT_FOUND',
-    owner: 'NOT_FOUND',
+    ...refusedToAll('NOT_FOUND'),
   }),
   'changePassword without knowing it': act(
     people.ChangePassword,

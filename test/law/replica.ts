@@ -238,7 +238,7 @@ export class Replica {
       case 'ContactChanged':
       case 'BlockChanged':
         this.#users = this.#users.map((user) => (user.id === event.user.id ? event.user : user)).filter(isPresent)
-        if (event.user.isDeleted) this.#forgetSender(event.user.id)
+        if (event.user.isDeleted) this.#forget(event.user.id)
         break
       case 'MessagePolicyChanged':
         this.#policy = event.messagePolicy
@@ -255,9 +255,10 @@ export class Replica {
     }
   }
 
-  /** Whose account is gone is no longer named as the sender of what they wrote. */
-  #forgetSender(userId: string): void {
-    for (const { messages } of this.#conversations.values()) {
+  /** Whose account is gone is no longer named as the sender of what they wrote, and has read nothing. */
+  #forget(userId: string): void {
+    for (const { messages, markers } of this.#conversations.values()) {
+      markers.delete(userId)
       for (const [seq, message] of messages) if (message.sender?.id === userId) messages.set(seq, { ...message, sender: null })
     }
   }

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AddReaction, DeleteMessage, EditMessage, MarkRead, RemoveReaction } from '../law/documents.ts'
 import { type Device, request, signUp, signUpAll } from '../support/device.ts'
 import { AddMembers, CreateGroup, SendMessage, StartDirectConversation } from '../support/documents.ts'
 import type { EventLog } from '../support/event-log.ts'
@@ -42,7 +43,7 @@ describe('a block', () => {
     await bob.send(id, 'before')
     await alice.run(BlockUser, about(bob))
     for (const device of [alice, bob]) {
-      expect((await device.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('NOT_FOUND')
+      expect((await device.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('FORBIDDEN')
       const { conversation } = await device.run(DirectState, { id })
       expect(conversation).toMatchObject({ isClosed: true, memberCount: 2, messages: { nodes: [{ text: 'before' }] } })
     }
@@ -52,6 +53,32 @@ describe('a block', () => {
     await bob.send(id, 'after')
     const { conversation } = await alice.run(DirectState, { id })
     expect(conversation).toMatchObject({ isClosed: false, messages: { nodes: [{ text: 'before' }, { text: 'after' }] } })
+  })
+
+  test('D6 of a closed conversation both read on, and change nothing: not even a marker, or what is their own', async () => {
+    const id = await alice.direct(bob)
+    const { message: own } = await bob.send(id, 'mine')
+    const { message: other } = await alice.send(id, 'yours')
+    await bob.run(AddReaction, { input: { messageId: own.id, emoji: '👋' } })
+    await alice.run(BlockUser, about(bob))
+    const attempts = (device: Device) => [
+      device.refused(SendMessage, message(id, 'no')),
+      device.refused(MarkRead, { input: { conversationId: id, seq: 2 } }),
+      device.refused(DeleteMessage, { input: { messageId: own.id } }),
+      device.refused(EditMessage, { input: { messageId: other.id, text: 'no' } }),
+      device.refused(AddReaction, { input: { messageId: other.id, emoji: '👋' } }),
+      device.refused(RemoveReaction, { input: { messageId: own.id, emoji: '👋' } }),
+    ]
+    for (const device of [alice, bob]) {
+      for (const refusal of await Promise.all(attempts(device))) {
+        expect(refusal).toMatchObject({ extensions: { code: 'FORBIDDEN', retryable: false } })
+        expect(refusal.message).toContain('closed')
+      }
+    }
+    for (const refusal of await Promise.all(attempts(stranger))) expect(refusal.extensions.code).toBe('NOT_FOUND')
+    await alice.run(UnblockUser, about(bob))
+    expect((await bob.run(MarkRead, { input: { conversationId: id, seq: 2 } })).markRead.seq).toBe(2)
+    expect((await bob.run(DeleteMessage, { input: { messageId: own.id } })).deleteMessage.message.deletedAt).not.toBeNull()
   })
 
   test('D5 is told to the own devices; the other hears only what ends', async () => {
@@ -116,7 +143,7 @@ describe('a block', () => {
     expect((await alice.run(BlockUser, about(bob))).blockUser.cursor).toBeNull()
     await bob.run(BlockUser, about(alice))
     await alice.run(UnblockUser, about(bob))
-    expect((await alice.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('NOT_FOUND')
+    expect((await alice.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('FORBIDDEN')
     expect((await alice.run(UnblockUser, about(bob))).unblockUser.cursor).toBeNull()
     await bob.run(UnblockUser, about(alice))
     await alice.send(id, 'at last')
@@ -146,7 +173,7 @@ describe('D6 at once', () => {
     const answers = await sends
     const committed = answers.flatMap(({ data }) => (data ? [data.sendMessage.message.text] : []))
     expect(new Set(answers.flatMap(({ errors }) => errors.map((e) => e.extensions.code)))).toEqual(
-      committed.length === 60 ? new Set() : new Set(['NOT_FOUND']),
+      committed.length === 60 ? new Set() : new Set(['FORBIDDEN']),
     )
     for (const log of logs) {
       await log.first('ConversationClosed')
@@ -192,7 +219,7 @@ describe('D6 at once', () => {
         expect(started.errors[0]?.extensions.code).toBe('FORBIDDEN')
         continue
       }
-      expect((await ben.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('NOT_FOUND')
+      expect((await ben.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('FORBIDDEN')
       expect((await ann.run(DirectState, { id })).conversation?.isClosed).toBe(true)
     }
   })
@@ -217,6 +244,6 @@ describe('D6 at once', () => {
     await ben.send(id, 'open')
     await Promise.all([ann.run(BlockUser, about(ben)), ben.run(BlockUser, about(ann))])
     await ann.run(UnblockUser, about(ben))
-    expect((await ann.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('NOT_FOUND')
+    expect((await ann.refused(SendMessage, message(id, 'no'))).extensions.code).toBe('FORBIDDEN')
   })
 })

@@ -2,8 +2,18 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AddReaction, MarkRead } from '../law/documents.ts'
 import { type Device, logIn, password, request, signUp, signUpAll } from '../support/device.ts'
-import { AddMembers, Node as FindNode, FindUser, LogIn, OneConversation, SendMessage, Viewer } from '../support/documents.ts'
+import {
+  Acknowledge,
+  AddMembers,
+  Node as FindNode,
+  FindUser,
+  LogIn,
+  OneConversation,
+  SendMessage,
+  Viewer,
+} from '../support/documents.ts'
 import { connect, type Node, openNode, openPair } from '../support/node.ts'
 import * as documents from './documents.ts'
 
@@ -74,10 +84,47 @@ describe('the end of an account', () => {
       user: { username: expect.stringMatching(/^~\d+$/), displayName: 'Deleted account', isDeleted: true },
     })
     const write = { input: { conversationId: direct, text: 'x', clientMessageId: randomUUID() } }
-    expect((await bob.refused(SendMessage, write)).extensions.code).toBe('NOT_FOUND')
+    expect((await bob.refused(SendMessage, write)).extensions.code).toBe('FORBIDDEN')
     await bob.send(group, 'we go on')
     await onCarol.text('we go on')
     expect(onCarol.errors).toEqual([])
+  })
+
+  test('leaves what others have of the person, without a name, and nothing that was the person’s alone', async () => {
+    const direct = await alice.direct(bob)
+    const { message, cursor } = await bob.send(direct, 'read and liked')
+    await alice.run(MarkRead, { input: { conversationId: direct, seq: 1 } })
+    await alice.run(AddReaction, { input: { messageId: message.id, emoji: '🎉' } })
+    await alice.run(Acknowledge, { input: { cursor } })
+    const group = await bob.group('Mentioned', alice, carol)
+    const mention = { conversationId: group, clientMessageId: randomUUID(), text: 'you', mentionedUserIds: [alice.userId] }
+    await bob.run(SendMessage, { input: mention })
+    await carol.run(MarkRead, { input: { conversationId: group, seq: 1 } })
+    const before = await bob.run(documents.Traces, { direct, group })
+    expect(before.direct?.readMarkers).toMatchObject([{ user: { username: alice.username }, seq: 1 }])
+    await alice.run(documents.DeleteAccount, deletion)
+
+    const nobody = { username: expect.stringMatching(/^~\d+$/), isDeleted: true }
+    expect(await bob.run(documents.Traces, { direct, group })).toEqual({
+      direct: {
+        readMarkers: [],
+        messages: { nodes: [{ mentions: [], reactions: [{ emoji: '🎉', count: 1, users: [nobody] }] }] },
+      },
+      group: {
+        readMarkers: [{ user: { username: carol.username, isDeleted: false }, seq: 1 }],
+        messages: { nodes: [{ mentions: [nobody], reactions: [] }] },
+      },
+    })
+    const client = await connect(node.databaseUrl)
+    const id = Number.parseInt(alice.userId.slice(4), 36)
+    const { rows } = await client.query(
+      `select (select count(*)::int from read_marker where user_id = $1) as markers,
+              (select count(*)::int from mention where user_id = $1) as mentions,
+              (select count(*)::int from acknowledgement join session on id = session_id where user_id = $1) as acknowledgements,
+              (select count(*)::int from reaction where user_id = $1) as reactions`,
+      [id],
+    )
+    expect(rows).toEqual([{ markers: 0, mentions: 0, acknowledgements: 0, reactions: 1 }])
   })
 
   test('D3 what happened before it can still be replayed', async () => {

@@ -103,3 +103,15 @@ export const DirectState = graphql(`
     }
   }
 `)
+export const Traces = graphql(`
+  query Traces($direct: ID!, $group: ID!) {
+    direct: conversation(id: $direct) { ...Traces }
+    group: conversation(id: $group) { ...Traces }
+  }
+  fragment Traces on Conversation {
+    readMarkers { user { username isDeleted } seq }
+    messages(last: 10) {
+      nodes { mentions { username isDeleted } reactions { emoji count users { username isDeleted } } }
+    }
+  }
+`)

@@ -30,11 +30,16 @@ export class Parley {
   /**
    * Starts one. Beside `environment` it gets only the path to programs. It leads a process group, as in a terminal.
    * @param atEnd takes what ends it: when the test ends, or with `closeAtEnd` the file
+   * @param program what is run: a node, or one of the processes beside it
    */
-  constructor(environment: Environment, atEnd: (close: () => Promise<void>) => void = onTestFinished) {
+  constructor(
+    environment: Environment,
+    atEnd: (close: () => Promise<void>) => void = onTestFinished,
+    program: 'main' | 'new-epoch' = 'main',
+  ) {
     // biome-ignore lint/style/noProcessEnv: without the path there is no shell either
     const env = { PATH: process.env.PATH ?? '', ...environment }
-    this.#child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+    this.#child = spawn(process.execPath, ['--import', 'tsx', `src/${program}.ts`], {
       cwd: root,
       env,
       detached: true,

@@ -146,7 +146,7 @@ export const Events = graphql(`
       ... on MessageEdited { message { id text version } }
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
-      ... on ReadMarkersMoved { conversation { id } markers { seq } }
+      ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
       ... on UserUpdated { user { id username displayName isDeleted } }
       ... on ContactChanged { user { username viewerContact { state } } }
       ... on BlockChanged { user { username viewerHasBlocked } }
@@ -164,5 +164,15 @@ export const SetTyping = graphql(`
 export const Typing = graphql(`
   subscription Typing($conversationId: ID!) {
     typing(conversationId: $conversationId) { conversationId users { username } }
+  }
+`)
+export const Acknowledge = graphql(`
+  mutation Acknowledge($input: AcknowledgeInput!) {
+    acknowledge(input: $input) { session { id syncedUntil behindBy } }
+  }
+`)
+export const Devices = graphql(`
+  query Devices {
+    sessions { id deviceName syncedUntil behindBy isCurrent }
   }
 `)

@@ -1,0 +1,30 @@
+-- What the journal keeps of a user for that user's own sake goes with the account: how far they have read, and what counts
+-- their mentions. What others have (messages, reactions, whom a text mentions) stays, without a name.
+
+-- Removes a part of it; `removed` is less than `most` when nothing is left. For users whose account is gone, who are in no
+-- audience any more: nothing new comes to what is looked up before the lock.
+create function journal_forget(who bigint, most int, out removed int)
+language plpgsql volatile
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  convs bigint[]; mentions tid[]; count int;
+begin
+  convs := array(select distinct a.conversation_id from audience a cross join lateral
+    (select 1 from read_marker r where r.conversation_id = a.conversation_id and r.user_id = who limit 1) x
+     where a.user_id = who limit most);
+  mentions := array(select n.ctid from mention n where n.user_id = who limit most - cardinality(convs));
+  removed := 0;
+  if cardinality(convs) + cardinality(mentions) = 0 then return; end if;
+  perform journal_lock();
+  delete from read_marker r where r.user_id = who and r.conversation_id = any (convs);
+  get diagnostics removed = row_count;
+  delete from mention n where n.ctid = any (mentions) and n.user_id = who;
+  get diagnostics count = row_count;
+  removed := removed + count;
+end $$;
+
+create procedure journal_forget_batch(who bigint, most int, inout removed int) language plpgsql as $$
+begin
+  select f.removed into removed from journal_forget(who, most) f;
+  commit;
+end $$;

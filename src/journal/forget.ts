@@ -1,0 +1,14 @@
+// What the journal keeps of a user for that user's own sake goes when the account does: in steps, since each append waits for one.
+
+import { type Reader, statement } from '../store/reader.ts'
+
+const stepRows = 500
+const forgetStep = statement<{ removed: number }>('journal_forget_batch', 'call journal_forget_batch($1, $2, null)')
+
+/** Removes the read markers and the counted mentions of a user whose account is gone. May be repeated. */
+export async function forgetUser(reader: Reader, userId: number): Promise<void> {
+  for (;;) {
+    const [step] = await reader.rows(forgetStep, [userId, stepRows])
+    if ((step?.removed ?? 0) < stepRows) return
+  }
+}

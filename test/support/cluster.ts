@@ -1,0 +1,135 @@
+// Postgres clusters of a test's own, which it stops, copies, cuts off and promotes; and the address that stays the same while
+// the cluster behind it is another one, as a virtual IP or a DNS name is in production.
+
+import { execFile } from 'node:child_process'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { type EmbeddedPostgres, startPostgres } from '../../src/local/postgres.ts'
+import { openLog } from '../../src/log.ts'
+import { closeAtEnd } from './node.ts'
+
+const run = promisify(execFile)
+const password = 'a password for the tests'
+const log = openLog('warn', 'test')
+
+/** A cluster on a directory: it runs, or it is stopped. */
+export class Cluster {
+  readonly directory: string
+  #server: EmbeddedPostgres | null = null
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  /** A new, running cluster. */
+  static async create(): Promise<Cluster> {
+    const parent = await mkdtemp(path.join(tmpdir(), 'parley-cluster-'))
+    closeAtEnd(() => rm(parent, { recursive: true, force: true }))
+    const cluster = new Cluster(path.join(parent, 'data'))
+    await cluster.start()
+    return cluster
+  }
+
+  get url(): string {
+    if (!this.#server) throw new Error('the cluster is stopped')
+    return this.#server.url
+  }
+
+  async start(): Promise<void> {
+    const server = await startPostgres(this.directory, password, log, ['wal_keep_size=256MB'])
+    closeAtEnd(() => server.stop())
+    this.#server = server
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop()
+    this.#server = null
+  }
+
+  /** A stopped cluster that holds what this one held when it was stopped: a cold backup. */
+  async copy(): Promise<Cluster> {
+    if (this.#server) throw new Error('a cold copy is made of a stopped cluster')
+    const copied = new Cluster(`${this.directory}-copy`)
+    await run('cp', ['-a', this.directory, copied.directory])
+    return copied
+  }
+
+  /** Makes a stopped copy follow a running cluster by streaming replication, and starts it. */
+  async follow(primary: Cluster): Promise<void> {
+    const { hostname, port, username } = new URL(primary.url)
+    const conninfo = `host=${hostname} port=${port} user=${username} password=''${password}''`
+    await appendFile(path.join(this.directory, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`)
+    await writeFile(path.join(this.directory, 'standby.signal'), '')
+    await this.start()
+  }
+
+  /** Runs a statement as the superuser; gives its first row. */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row> {
+    const client = new pg.Client({ connectionString: this.url })
+    await client.connect()
+    try {
+      const { rows } = await client.query<Row>(text, values)
+      return rows[0] as Row
+    } finally {
+      await client.end()
+    }
+  }
+}
+
+/** An address that leads to one cluster after another. */
+export class Address {
+  readonly #sockets = new Set<Socket>()
+  readonly #port: number
+  #target: Cluster
+
+  private constructor(port: number, target: Cluster) {
+    this.#port = port
+    this.#target = target
+  }
+
+  static async open(target: Cluster): Promise<Address> {
+    const server = createServer((socket) => address.#pass(socket))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = new Address((server.address() as AddressInfo).port, target)
+    closeAtEnd(async () => {
+      server.close()
+      address.#cut()
+    })
+    return address
+  }
+
+  /** The database of the cluster that it leads to, by this address. */
+  get url(): string {
+    return Object.assign(new URL(this.#target.url), { port: String(this.#port) }).href
+  }
+
+  /** Leads to another cluster from now on. Connections to the former one break. */
+  lead(target: Cluster): void {
+    this.#target = target
+    this.#cut()
+  }
+
+  #cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #pass(inward: Socket): void {
+    const outward = connect(Number(new URL(this.#target.url).port), '127.0.0.1')
+    for (const [socket, other] of [
+      [inward, outward],
+      [outward, inward],
+    ] as const) {
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        other.destroy()
+      })
+      socket.pipe(other)
+    }
+  }
+}
