@@ -5,10 +5,11 @@ import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import { statement } from '../store/reader.ts'
 
-const ownDirect = statement<{ id: number }>(
-  'own_direct_conversation',
+const ownClosed = statement<{ id: number }>(
+  'own_closed_conversation',
   `select c.id from conversation c join member m on m.conversation_id = c.id and m.user_id = $1
-    where c.kind = 'DIRECT' and c.id = coalesce($2, (select conversation_id from message where id = $3))`,
+    where c.kind = 'DIRECT' and c.id = coalesce($2, (select conversation_id from message where id = $3))
+      and not exists (select 1 from audience a where a.conversation_id = c.id and a.user_id = $1 and a.to_position is null)`,
 )
 
 /** What was to be written to: a conversation, or a message in one. */
@@ -18,7 +19,7 @@ export type Target = { readonly conversationId: number } | { readonly messageId:
 export async function refusalOf(userId: number, target: Target, { store }: App): Promise<ParleyError> {
   const isConversation = 'conversationId' in target
   const ids = isConversation ? [target.conversationId, null] : [null, target.messageId]
-  const [direct] = await store.reader.rows(ownDirect, [userId, ...ids])
-  if (direct) return new ParleyError('FORBIDDEN', 'The conversation is closed: nothing in it changes any more')
+  const [closed] = await store.reader.rows(ownClosed, [userId, ...ids])
+  if (closed) return new ParleyError('FORBIDDEN', 'The conversation is closed: nothing in it changes any more')
   return notFound(isConversation ? 'Conversation' : 'Message')
 }
