@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Device, signUpAll } from './support/device.ts'
 import { Events } from './support/documents.ts'
+import type { EventLog } from './support/event-log.ts'
 import { closeAtEnd, connect, type Node, openNode } from './support/node.ts'
 import { until } from './support/until.ts'
 
@@ -22,12 +23,18 @@ async function scene(environment: Record<string, string> = {}) {
   return { node, ann, ben, id, cursor }
 }
 
-/** Sends many long texts, each with its number in front. */
-async function sendMany(device: Device, id: string, from: number, to: number, length = 9_000): Promise<void> {
+/** Sends many long texts (three bytes a character), each with its number in front. */
+async function sendMany(device: Device, id: string, from: number, to: number, length = 9_500): Promise<void> {
   for (let next = from; next < to; next += 50) {
     const numbers = Array.from({ length: Math.min(50, to - next) }, (_, i) => next + i)
-    await Promise.all(numbers.map((number) => device.send(id, `${number} ${'x'.repeat(length)}`, randomUUID())))
+    await Promise.all(numbers.map((number) => device.send(id, `${number} ${'안'.repeat(length)}`, randomUUID())))
   }
+}
+
+/** Waits until a stream is live that has megabytes to bring. */
+async function caughtUp(log: EventLog): Promise<EventLog> {
+  await until('all that was missed', () => log.seen.some((event) => event.__typename === 'CaughtUp'), 40_000)
+  return log
 }
 
 const numbersIn = (texts: readonly string[]) => texts.map((text) => Number.parseInt(text, 10))
@@ -80,42 +87,40 @@ function openDeafStream(node: Node, device: Device, after: string) {
 
 describe('D7 a reader that takes nothing', () => {
   test('on a WebSocket is closed past the limits, its stream is freed, and it resumes without a loss', async () => {
-    const { node, ann, ben, id, cursor } = await scene({ PARLEY_STREAM_BACKLOG_FACTS_MAX: '200' })
+    const { node, ann, ben, id, cursor } = await scene({ PARLEY_STREAM_BACKLOG_FACTS_MAX: '50' })
     const slow = await openReader(node, ben, cursor)
     await until('the stream', () => node.app.journal.streamCount() === 1)
     slow.socket.pause()
-    await sendMany(ann, id, 0, 1_500)
-    const started = Date.now()
+    await sendMany(ann, id, 0, 600)
     await until('the end of the stream', () => node.app.journal.streamCount() === 0)
-    expect(Date.now() - started).toBeLessThan(10_000)
     slow.socket.resume()
     await until('the close', () => slow.closed() !== null)
-    expect(slow.texts.length).toBeLessThan(1_500)
-    const resumed = await ben.events({ after: slow.cursor() }).live()
-    expect(inOrder(numbersIn([...slow.texts, ...resumed.texts]))).toEqual(upTo(1_500))
-  })
+    expect(slow.texts.length).toBeLessThan(600)
+    const resumed = await caughtUp(ben.events({ after: slow.cursor() }))
+    expect(inOrder(numbersIn([...slow.texts, ...resumed.texts]))).toEqual(upTo(600))
+  }, 120_000)
 
   test('of an event stream over HTTP is noticed and cut, its stream is freed, and it resumes without a loss', async () => {
-    const { node, ann, ben, id, cursor } = await scene({ PARLEY_STREAM_BACKLOG_FACTS_MAX: '200' })
+    const { node, ann, ben, id, cursor } = await scene({ PARLEY_STREAM_BACKLOG_FACTS_MAX: '50' })
     const deaf = openDeafStream(node, ben, cursor)
     await until('the stream', () => node.app.journal.streamCount() === 1)
-    await sendMany(ann, id, 0, 1_500)
-    await until('the end of the stream', () => node.app.journal.streamCount() === 0)
+    await sendMany(ann, id, 0, 600)
+    await until('the end of the stream', () => node.app.journal.streamCount() === 0, 20_000)
     expect(deaf.isCut()).toBe(false) // it does not even read that
-    const resumed = await ben.events({ after: cursor }).live()
-    expect(inOrder(numbersIn(resumed.texts))).toEqual(upTo(1_500))
-  })
+    const resumed = await caughtUp(ben.events({ after: cursor }))
+    expect(inOrder(numbersIn(resumed.texts))).toEqual(upTo(600))
+  }, 120_000)
 
   test('of any connection is cut after 20 s, also within the limits', async () => {
     const { node, ann, ben, id, cursor } = await scene({
       PARLEY_STREAM_BACKLOG_FACTS_MAX: '10000',
       PARLEY_STREAM_BACKLOG_BYTES_MAX: '1000000000',
     })
-    await sendMany(ann, id, 0, 1_500)
+    await sendMany(ann, id, 0, 600)
     openDeafStream(node, ben, cursor)
     await until('the stream', () => node.app.journal.streamCount() === 1)
     await until('the end of the stream', () => node.app.journal.streamCount() === 0, 28_000)
-  }, 60_000)
+  }, 120_000)
 })
 
 test('D7 a reader that is far behind and reads is not closed, however much comes meanwhile', async () => {
@@ -124,13 +129,13 @@ test('D7 a reader that is far behind and reads is not closed, however much comes
     PARLEY_STREAM_BACKLOG_FACTS_MAX: '10',
     PARLEY_STREAM_BACKLOG_BYTES_MAX: '10000',
   })
-  await sendMany(ann, id, 0, 2_000, 100)
+  await sendMany(ann, id, 0, 600, 100)
   const reader = await openReader(node, ben, cursor)
-  await sendMany(ann, id, 2_000, 4_000, 100)
-  await until('all of it', () => reader.texts.length === 4_000, 20_000)
+  await sendMany(ann, id, 600, 1_200, 100)
+  await until('all of it', () => reader.texts.length === 1_200, 20_000)
   expect(reader.closed()).toBeNull()
-  expect(inOrder(numbersIn(reader.texts))).toEqual(upTo(4_000))
-})
+  expect(inOrder(numbersIn(reader.texts))).toEqual(upTo(1_200))
+}, 120_000)
 
 test('D8 a stream that waits for Postgres to replay it ticks, and then brings everything', async () => {
   const { node, ann, ben, id, cursor } = await scene({ PARLEY_WINDOW_FACTS_MAX: '100', PARLEY_TICK_INTERVAL_MS: '200' })

@@ -8,7 +8,7 @@ import { Events, LogOut, RefreshSession, RenewConnection } from './support/docum
 import { EventLog } from './support/event-log.ts'
 import { type Node, openNode } from './support/node.ts'
 
-const ttlMs = 4_000
+const ttlMs = 6_000
 let node: Node
 let alice: Device
 let bob: Device
@@ -65,7 +65,7 @@ test('D6 a stream outlives three tokens without being asked for again, and is cl
     const ticks = log.seen.length
     await log.until(
       'a good part of the life of a token',
-      () => Date.now() - begun > round * 0.6 * ttlMs && log.seen.length > ticks,
+      () => Date.now() - begun > round * 0.5 * ttlMs && log.seen.length > ticks,
     )
     await refresh(bob)
     expect(Date.parse(await renew(client, bob.accessToken))).toBeGreaterThan(Date.now())
@@ -79,7 +79,7 @@ test('D6 a stream outlives three tokens without being asked for again, and is cl
   expect(Date.now() - begun).toBeGreaterThan(2 * ttlMs)
   expect(connections()).toBe(1)
   expect(log.seen.filter((event) => event.__typename === 'SyncStarted')).toHaveLength(1)
-})
+}, 60_000)
 
 test('D6 a token of another user, of another session, or none at all does not renew a socket, and the socket stays', async () => {
   await freshPair('2')
