@@ -7,7 +7,7 @@ import { allMishaps } from './weather.ts'
 
 const lastsMs = 15_000
 
-test('D1 D2 D3 D4 D6 A10 nothing is lost and nothing comes twice while everything breaks', { timeout: 180_000 }, () =>
+test('D1 D2 D3 D4 D6 D9 A10 nothing is lost and nothing comes twice while everything breaks', { timeout: 180_000 }, () =>
   withSeed(async (random) => {
     const seed = random.whole(1, 2 ** 31)
     const { record, table } = await runChaos({ seed, lastsMs, people: 12, groups: 5, thinkMs: 100, mishapEveryMs: 800 })

@@ -116,12 +116,12 @@ test.each(stepsOfTheSender)(
     await scene.doomed.ended()
     expect(await stored(clientMessageId)).toHaveLength(rows)
     const wasPublished = () => published.some((message) => message.includes(clientMessageId))
-  if (isHeard) await until('the publish', wasPublished)
-  expect(wasPublished()).toBe(isHeard)
+    if (isHeard) await until('the publish', wasPublished)
+    expect(wasPublished()).toBe(isHeard)
     await expectOnce(scene, clientMessageId)
     const [row] = await stored(clientMessageId)
     if (answer) expect(answer.sendMessage.message.id).toBe(`msg_${Number(row?.id).toString(36).padStart(13, '0')}`)
-    },
+  },
 )
 
 /** At each step of a node that only follows: what it had taken and not told is told elsewhere. */

@@ -24,7 +24,7 @@ const { record, table } = await runChaos({
   people,
   groups: Math.ceil(people / 3),
   thinkMs: people * 8,
-  mishapEveryMs: 1_200,
+  mishapEveryMs: 2_000,
 })
 say(table)
 say(

@@ -11,13 +11,13 @@ import { ask, type Door, type Outcome } from './door.ts'
 import type { Record, Sending } from './record.ts'
 
 /** A conversation as people believe it to be: who is in it is a guess, and refusals are part of the game. */
-export type Room = { readonly id: string; readonly owner: Person | null; readonly members: Set<Person> }
+export type Conversation = { readonly id: string; readonly owner: Person | null; readonly members: Set<Person> }
 
-/** What people know in common: the rooms, and messages of late. */
+/** What people know in common: the conversations, and messages of late. */
 export type World = {
-  readonly rooms: Room[]
+  readonly conversations: Conversation[]
   readonly people: Person[]
-  readonly recent: { readonly id: string; readonly room: Room; readonly sender: Person; readonly seq: number }[]
+  readonly recent: { readonly id: string; readonly conversation: Conversation; readonly sender: Person; readonly seq: number }[]
 }
 
 /** Refusals that a person may meet without a fault of anybody's. */
@@ -71,16 +71,16 @@ export class Person {
 
   async #act(isStopped: () => boolean): Promise<void> {
     const random = this.#random
-    const mine = this.#world.rooms.filter(({ members }) => members.has(this))
-    // Now and then at the door of a room that one is not in.
-    const room = mine.length === 0 || random.chance(0.02) ? this.#draw(this.#world.rooms) : this.#draw(mine)
-    if (!room) return
-    const message = this.#draw(this.#world.recent.filter((m) => m.room.members.has(this)))
+    const mine = this.#world.conversations.filter(({ members }) => members.has(this))
+    // Now and then at the door of a conversation that one is not in.
+    const conversation = mine.length === 0 || random.chance(0.02) ? this.#draw(this.#world.conversations) : this.#draw(mine)
+    if (!conversation) return
+    const message = this.#draw(this.#world.recent.filter((m) => m.conversation.members.has(this)))
     const own = this.#draw(this.#world.recent.filter((m) => m.sender === this))
-    const group = this.#draw(this.#world.rooms.filter(({ owner }) => owner === this))
+    const group = this.#draw(this.#world.conversations.filter(({ owner }) => owner === this))
     switch (this.#drawAct()) {
       case 'send':
-        return this.#send(room, isStopped)
+        return this.#send(conversation, isStopped)
       case 'edit':
         if (own) await this.#do('edit', Edit, { messageId: own.id, text: `edited ${random.fraction()}` }, (d) => d.editMessage)
         return
@@ -95,7 +95,8 @@ export class Person {
           await this.#do('unreact', Unreact, { messageId: message.id, emoji: random.one(emoji) }, (d) => d.removeReaction)
         return
       case 'read':
-        if (message) await this.#do('read', Read, { conversationId: message.room.id, seq: message.seq }, (d) => d.markRead)
+        if (message)
+          await this.#do('read', Read, { conversationId: message.conversation.id, seq: message.seq }, (d) => d.markRead)
         return
       case 'add': {
         const person = group && this.#draw(this.#world.people.filter((p) => !group.members.has(p)))
@@ -112,8 +113,9 @@ export class Person {
         return
       }
       case 'leave':
-        if (room.owner === null || room.owner === this) return
-        if (await this.#do('leave', Leave, { conversationId: room.id }, (d) => d.leaveConversation)) room.members.delete(this)
+        if (conversation.owner === null || conversation.owner === this) return
+        if (await this.#do('leave', Leave, { conversationId: conversation.id }, (d) => d.leaveConversation))
+          conversation.members.delete(this)
     }
   }
 
@@ -154,7 +156,7 @@ export class Person {
     if (!expected.has(code)) this.#record.fault(`${what} was refused with ${code}: ${message}`)
   }
 
-  async #send(room: Room, isStopped: () => boolean): Promise<void> {
+  async #send(conversation: Conversation, isStopped: () => boolean): Promise<void> {
     const random = this.#random
     this.#sent += 1
     const copies = random.chance(0.08) ? random.whole(2, 6) : 1
@@ -173,24 +175,24 @@ export class Person {
     if (copies > 1) {
       this.#record.count('copies', copies)
       const doors = Array.from({ length: copies }, (_, i) => this.#doors[i % this.#doors.length] ?? this.#doors[0])
-      await Promise.all(doors.map((door) => this.#attempt(sending, room, text, door)))
+      await Promise.all(doors.map((door) => this.#attempt(sending, conversation, text, door)))
     }
     const deadline = Date.now() + sendForMs
     while (sending.ids.size === 0 && sending.refusals.size === 0 && Date.now() < deadline) {
-      await this.#attempt(sending, room, text, random.one(this.#doors))
+      await this.#attempt(sending, conversation, text, random.one(this.#doors))
       if (sending.ids.size > 0 || sending.refusals.size > 0) break
       if (isStopped()) return
       await delay(random.whole(20, 300))
     }
-    if (sending.ids.size > 0 && random.chance(0.05)) await this.#attempt(sending, room, text, random.one(this.#doors))
-    if (sending.ids.size > 0 && random.chance(0.03)) await this.#contradict(sending, room)
+    if (sending.ids.size > 0 && random.chance(0.05)) await this.#attempt(sending, conversation, text, random.one(this.#doors))
+    if (sending.ids.size > 0 && random.chance(0.03)) await this.#contradict(sending, conversation)
   }
 
   /** One attempt. Some are given up before the answer can have come, some just when it may be on its way. */
-  async #attempt(sending: Sending, room: Room, text: string, door: Door): Promise<void> {
+  async #attempt(sending: Sending, conversation: Conversation, text: string, door: Door): Promise<void> {
     const drop = this.#random.chance(0.08) ? this.#random.whole(1, 25) : undefined
     const { clientMessageId } = sending
-    const input = { conversationId: room.id, clientMessageId, text }
+    const input = { conversationId: conversation.id, clientMessageId, text }
     const outcome = await ask(door, Send, { input }, this.accessToken, drop)
     this.#record.count(`send ${outcome.status}`)
     if (drop !== undefined) this.#record.count(outcome.status === 'lost' ? 'dropped answers' : 'answers faster than their drop')
@@ -201,7 +203,7 @@ export class Person {
       this.#note('send', cursor)
       if (!isFirst) return
       this.#record.count('sends acknowledged')
-      this.#world.recent.push({ id: message.id, room, sender: this, seq: message.seq })
+      this.#world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
       if (this.#world.recent.length > recentMax) this.#world.recent.shift()
     } else if (outcome.status === 'refused' && (outcome.code === 'NOT_FOUND' || outcome.code === 'FORBIDDEN')) {
       sending.refusals.add(outcome.code)
@@ -213,8 +215,8 @@ export class Person {
   }
 
   /** The same key with other content: a conflict, whenever it is answered. */
-  async #contradict({ clientMessageId }: Sending, room: Room): Promise<void> {
-    const input = { conversationId: room.id, clientMessageId, text: 'something else' }
+  async #contradict({ clientMessageId }: Sending, conversation: Conversation): Promise<void> {
+    const input = { conversationId: conversation.id, clientMessageId, text: 'something else' }
     const outcome = await ask(this.#random.one(this.#doors), Send, { input }, this.accessToken)
     if (outcome.status === 'answered') this.#record.fault(`D2 ${clientMessageId} was taken twice, with other content`)
     if (outcome.status === 'refused') {

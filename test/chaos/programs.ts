@@ -211,7 +211,7 @@ export class NodeProgram {
     this.#tail = (this.#tail + text).slice(-4_000)
     for (const line of text.split('\n')) {
       if (line.includes('a promise was left alone')) this.#record.fault(`D7 ${this.name}: ${line.slice(0, 600)}`)
-      if (line.startsWith('{"level":50')) this.#record.count('errors logged')
+      if (line.startsWith('{"level":50')) this.#record.count(`logged: ${/"msg":"([^"]*)"/.exec(line)?.[1]}`)
     }
   }
 }

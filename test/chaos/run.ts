@@ -85,7 +85,7 @@ async function perform(
 
 /** Makes the people, and the groups and pairs that they begin with. */
 async function populate(options: Options, random: Random, record: Record, doors: Doors): Promise<World> {
-  const world: World = { rooms: [], people: [], recent: [] }
+  const world: World = { conversations: [], people: [], recent: [] }
   for (let i = 1; i <= options.people; i += 1) {
     const input = {
       username: `person-${i}`,
@@ -102,7 +102,7 @@ async function populate(options: Options, random: Random, record: Record, doors:
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
     const input = { title: `Group ${i}`, memberIds: [...members].map(({ id }) => id) }
     const { createGroup } = await answered(ask(doors[0], CreateGroup, { input }, owner.accessToken))
-    world.rooms.push({ id: createGroup.conversation.id, owner, members: members.add(owner) })
+    world.conversations.push({ id: createGroup.conversation.id, owner, members: members.add(owner) })
   }
   for (const [i, person] of world.people.entries()) {
     const other = world.people[(i + 1) % world.people.length]
@@ -110,7 +110,7 @@ async function populate(options: Options, random: Random, record: Record, doors:
     const { startDirectConversation } = await answered(
       ask(doors[0], StartDirectConversation, { input: { userId: other.id } }, person.accessToken),
     )
-    world.rooms.push({ id: startDirectConversation.conversation.id, owner: null, members: new Set([person, other]) })
+    world.conversations.push({ id: startDirectConversation.conversation.id, owner: null, members: new Set([person, other]) })
   }
   return world
 }
