@@ -29,8 +29,7 @@ export function openRedisBus(redisUrl: string, log: Log): Bus {
   for (const [role, connection] of Object.entries({ subscriber, publisher })) {
     connection.on('error', (error) => log.warn({ err: error, role }, 'Redis'))
   }
-  ignoreLateFailures(subscriber, 'unsubscribe')
-  ignoreLateFailures(subscriber, 'punsubscribe')
+  for (const command of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) ignoreLateFailures(subscriber, command)
   const pubSub = new RedisPubSub({ subscriber, publisher })
   let dropped = 0
   const drop = (topic: string, error: unknown) => {
@@ -84,8 +83,11 @@ export function openRedisBus(redisUrl: string, log: Log): Bus {
   }
 }
 
-/** The library floats the promises of these commands; a connection closed meanwhile would make them unhandled rejections. */
-function ignoreLateFailures(connection: Redis, command: 'unsubscribe' | 'punsubscribe'): void {
+/**
+ * The libraries float the promises of these commands (ioredis that of `subscribe`, when it renews what is heard after a
+ * reconnection); a connection closed meanwhile would make them unhandled rejections.
+ */
+function ignoreLateFailures(connection: Redis, command: 'subscribe' | 'unsubscribe' | 'punsubscribe'): void {
   const send = connection[command].bind(connection) as (...topics: string[]) => Promise<unknown>
   const quiet = (...topics: string[]) => {
     const sent = send(...topics)

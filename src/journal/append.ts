@@ -7,6 +7,7 @@ import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Batch } from './batch.ts'
+import { steps } from './steps.ts'
 
 /** What a hot write is to the lanes: a procedure that takes many inputs at once and has an outcome for each. */
 export type Procedure<Input, Outcome, Row> = {
@@ -175,6 +176,7 @@ class Lane {
     try {
       const values = procedure.values(items.map(({ input }) => input))
       const query = { name: procedure.name, text: procedure.text, values, query_timeout: callMs }
+      steps.appendCalling.publish({ inputs: items.length })
       const { rows } = await client.query<pg.QueryResultRow>(query)
       isUsable = true
       return rows[0]
@@ -191,8 +193,11 @@ class Lane {
       row,
       items.map(({ input }) => input),
     )
+    steps.appendCommitted.publish({ inputs: items.length })
     if (batch) this.#announce(batch)
+    steps.appendAnnounced.publish({ inputs: items.length })
     for (const [i, item] of items.entries()) item.resolve(outcomes[i])
+    steps.appendAnswered.publish({ inputs: items.length })
   }
 
   #withoutExpired(items: readonly Item[]): Item[] {

@@ -10,6 +10,7 @@ import { type Batch, parseBatch } from './batch.ts'
 import { type EpochKey, epochKeyOf } from './cursor.ts'
 import { type Fact, namesMessage, type Place } from './fact.ts'
 import type { Hub } from './hub.ts'
+import { steps } from './steps.ts'
 import { type Head, type MessageRow, readFactsAfter, readHead, readMessages, readTagAt } from './tables.ts'
 import { Window, type WindowLimits } from './window.ts'
 
@@ -159,7 +160,10 @@ export class Follower {
   }
 
   #apply(facts: readonly Fact[], messages: readonly MessageRow[]): void {
+    const taken = { position: facts[0]?.position, facts: facts.length }
+    steps.followTaking.publish(taken)
     this.#window.append(facts, messages)
+    steps.followRemembered.publish(taken)
     for (const fact of facts) {
       this.#hub.deliver(fact)
       for (const observer of this.#observers) {

@@ -11,6 +11,7 @@ import { statement } from '../store/reader.ts'
 import type { Prisma, PrismaClient } from '../store/store.ts'
 import type { Batch } from './batch.ts'
 import type { Fact, NewFact, Place } from './fact.ts'
+import { steps } from './steps.ts'
 import { factColumns } from './tables.ts'
 
 /** What a rare write hands back: its result, and the facts it wants numbered (none, where it changed nothing). */
@@ -62,6 +63,7 @@ export class Writer {
           { isolationLevel: 'ReadCommitted' },
         )
         if (!done) throw new Error('the transaction ended without its work')
+        steps.writeCommitted.publish({ tag })
         return await this.#finish(done, from, tag)
       } catch (error) {
         if (error instanceof ParleyError) throw error

@@ -35,7 +35,8 @@ export type EmbeddedPostgres = { readonly url: string; stop(): Promise<void> }
 export type PostgresSettings = readonly string[]
 
 /**
- * Starts Postgres on a data directory, which is made on the first start and kept, on a free port of the loopback interface.
+ * Starts Postgres on a data directory, which is made on the first start and kept, on a port of the loopback interface: a free
+ * one where none is given.
  * A server that a killed process left running on the directory is stopped first.
  * @throws StartError where the directory is of another Postgres version, or the server does not start.
  */
@@ -44,6 +45,7 @@ export async function startPostgres(
   password: string,
   log: Log,
   settings: PostgresSettings = [],
+  givenPort?: number,
 ): Promise<EmbeddedPostgres> {
   const dataDirectory = path.resolve(directory)
   const binaries = await loadBinaries()
@@ -56,7 +58,7 @@ export async function startPostgres(
   if (version === null) await createCluster(binaries, dataDirectory, password)
   const runner = await chooseRunner(binaries, dataDirectory)
   await stopLeftover(dataDirectory, log)
-  const port = await findFreePort()
+  const port = givenPort ?? (await findFreePort())
   const server = await startServer(binaries, runner, dataDirectory, port, settings)
   const url = `postgresql://${superuser}:${password}@127.0.0.1:${port}/${database}`
   try {

@@ -3,6 +3,7 @@
 
 import { type EventSource, eventNameOf } from '../graphql/event.ts'
 import type { Place } from '../journal/fact.ts'
+import { steps } from '../journal/steps.ts'
 import type { Stream } from '../journal/stream.ts'
 
 /** The events of a stream. Ending it closes the stream at once. */
@@ -17,6 +18,7 @@ export function eventsOf(stream: Stream, cursorOf: (place: Place) => string): As
         const item = await stream.next()
         if (!item) return done
         if (eventNameOf(item) === null) continue // told by a newer version of Parley; this one has no words for it
+        if (item.type === 'fact') steps.streamShowing.publish({ position: item.fact.position })
         const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
         return { done: false, value: { item, cursor: cursorOf(item.place), occurredAt } }
       }

@@ -63,7 +63,7 @@ describe('two nodes', () => {
 })
 
 describe('without a Redis between them', () => {
-  test('D3 nodes follow Postgres alone: later, never wrong', async () => {
+  test('D3 A12 nodes follow Postgres alone: later, never wrong', async () => {
     const shared = { DATABASE_URL: await createDatabase(), REDIS_URL: 'redis://127.0.0.1:1', PARLEY_LOG_LEVEL: 'silent' }
     const [here, there] = [await openNode(shared), await openNode(shared)]
     const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]

@@ -233,7 +233,7 @@ async function judgeTheEnd(record: Run): Promise<void> {
 }
 
 test(
-  'A1 A4 A8 D1 D2 D5 D6 the journal keeps its laws while everything writes and backends are killed',
+  'A1 A4 A8 C5 D1 D2 D5 D6 the journal keeps its laws while everything writes and backends are killed',
   { timeout: seconds * 1_000 + 60_000 },
   () =>
     withSeed(async (random) => {

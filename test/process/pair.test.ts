@@ -73,7 +73,7 @@ test('a device whose process is killed resumes on the other, and misses and repe
   expect([...heardBefore, ...after.texts]).toEqual(texts)
 })
 
-test('SIGTERM closes the sockets with 1012, and the process ends with code 0 while the other goes on', async () => {
+test('D9 SIGTERM closes the sockets with 1012, and the process ends with code 0 while the other goes on', async () => {
   const alice = await logIn(lasting.door, 'alice')
   const bob = await logIn(leaving.door, 'bob')
   const id = await alice.group('Farewell', bob)

@@ -53,7 +53,7 @@ async function startRedis(directory: string): Promise<{ url: string; stop(): Pro
   // biome-ignore lint/style/noProcessEnv: tests are told here which Redis to use
   const given = process.env.REDIS_URL
   if (given) return { url: given, stop: async () => undefined }
-  const binary = (await findBinary()) ?? (await installRedis())
+  const binary = await findRedis()
   const port = await findFreePort()
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory]
   const child = spawn(binary, options, { stdio: 'ignore' })
@@ -69,7 +69,8 @@ async function startRedis(directory: string): Promise<{ url: string; stop(): Pro
   }
 }
 
-async function findBinary(): Promise<string | null> {
+/** The program of a Redis or Valkey; on Debian, as root, it is installed where there is none. */
+export async function findRedis(): Promise<string> {
   for (const name of ['redis-server', 'valkey-server']) {
     const found = await run('which', [name]).then(
       ({ stdout }) => stdout.trim(),
@@ -77,7 +78,7 @@ async function findBinary(): Promise<string | null> {
     )
     if (found) return found
   }
-  return null
+  return installRedis()
 }
 
 async function installRedis(): Promise<string> {

@@ -1,0 +1,38 @@
+// npm run chaos -- --minutes 10 --seed 7: a long chaos run. Ends with 1 where a promise was broken.
+
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { runChaos } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    people: { type: 'string', default: '100' },
+  },
+})
+const [minutes, seed, people] = [Number(values.minutes), Number(values.seed), Number(values.people)]
+if (!(minutes > 0) || !Number.isSafeInteger(seed) || !(people >= 2)) {
+  process.stderr.write('usage: npm run chaos -- [--minutes 10] [--seed 7] [--people 100]\n')
+  process.exit(2)
+}
+const say = (text: string) => process.stdout.write(`${text}\n`)
+say(`seed ${seed}`)
+const { record, table } = await runChaos({
+  seed,
+  lastsMs: minutes * 60_000,
+  people,
+  groups: Math.ceil(people / 3),
+  thinkMs: people * 8,
+  mishapEveryMs: 2_000,
+})
+say(table)
+say(
+  `\n${[...record.counts]
+    .sort()
+    .map(([what, count]) => `${what}: ${count}`)
+    .join('\n')}`,
+)
+for (const fault of record.faults) say(`\n${fault}`)
+if (record.faultCount > 0) say(`\n${record.faultCount} faults, with the seed ${seed}`)
+process.exit(record.faultCount > 0 ? 1 : 0)
