@@ -101,7 +101,7 @@ describe('with Redis gone', () => {
     await alice.send(group, 'behind his back')
     expect(await heard('ConversationClosed', alice.run(BlockUser, { input: { userId: bob.userId } }))).toBeLessThan(1_000)
     const input = { conversationId: direct, clientMessageId: randomUUID(), text: 'but' }
-    expect((await bob.refused(SendMessage, { input })).extensions.code).toBe('NOT_FOUND')
+    expect((await bob.refused(SendMessage, { input })).extensions.code).toBe('FORBIDDEN')
     const [carol] = (await signUpAll(here.node, 'Carol')) as [Device]
     await carol.send(await carol.direct(bob), 'the end')
     for (const log of logs) {
