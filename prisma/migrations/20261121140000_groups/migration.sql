@@ -120,7 +120,7 @@ begin
   at := greatest(clock_timestamp(), prev);
   batch_tag := (random() * 2147483647)::int;
   select array_agg(x.id order by i.ord), array_agg(x.seq order by i.ord), array_agg(x.request_hash = i.h order by i.ord),
-         array_agg(a.ok is not null order by i.ord), array_agg(i.r is null or r.ok is not null order by i.ord),
+         array_agg(a.ok is not null order by i.ord), array_agg(i.r is null or coalesce(r.conversation_id = i.c and r.deleted_at is null and r.seq > a.visible_from_seq, false) order by i.ord),
          array_agg(i.m = '{}' or not exists (
            select 1 from unnest(i.m::bigint[]) u(id) left join lateral
              (select true as ok from audience where conversation_id = i.c and user_id = u.id and to_position is null limit 1) o on true
@@ -133,8 +133,7 @@ begin
     left join lateral (select id, seq, request_hash from message where sender_id = i.s and client_message_id = i.cid limit 1) x on true
     left join lateral (select true as ok, visible_from_seq from audience
                         where conversation_id = i.c and user_id = i.s and to_position is null limit 1) a on true
-    left join lateral (select true as ok from message
-                        where id = i.r and conversation_id = i.c and deleted_at is null and seq > a.visible_from_seq limit 1) r on true;
+    left join lateral (select conversation_id, seq, deleted_at from message where id = i.r limit 1) r on true;   -- by its key alone (B3)
   for i in 1..n loop
     if positions[i] is not null then statuses[i] := case when same[i] then 1 else 2 end;
     elsif copy_of[i] < i then   -- as it would be if it came alone, after the ones before it
