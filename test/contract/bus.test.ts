@@ -75,6 +75,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   test('brings JSON values to every listener, on both ends, unchanged and in order', async () => {
     const ends = open(create)
     await ready(ends)
+    const droppedAtFirst = ends.here.dropped() // what `ready` gave a publisher that was still connecting
     const topic = randomUUID()
     const ears = [await hear(ends.here, topic), await hear(ends.there, topic), await hear(ends.there, topic)]
     const messages = [
@@ -86,7 +87,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
     ]
     for (const message of messages) ends.here.publish(topic, message)
     for (const ear of ears) expect(await ear.count(messages.length)).toEqual(messages)
-    expect(ends.here.dropped()).toBe(0)
+    expect(ends.here.dropped()).toBe(droppedAtFirst)
   })
 
   test('keeps topics apart', async () => {
