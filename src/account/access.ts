@@ -2,7 +2,7 @@
 
 import type { Context } from '../graphql/context.ts'
 import { batched, by } from '../graphql/loader.ts'
-import { messageKinds } from '../journal/fact.ts'
+import { isNotHidden } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
@@ -60,7 +60,7 @@ const factsAfter = statement<{ userId: number; position: number; count: number }
         select 1 from fact f
          where f.conversation_id = a.conversation_id and f.position > greatest(p.position, a.from_position - 1)
            and (a.to_position is null or f.position <= a.to_position)
-           and (a.visible_from_seq = 0 or f.kind not in (${[...messageKinds].join()}) or f.subject_id > a.from_position)
+           and ${isNotHidden}
          limit ${behindMax}) f
        where a.user_id = p.user_id)
      union all

@@ -3,6 +3,9 @@
 import type { Procedure } from './append.ts'
 import { type Fact, factKinds, type Place } from './fact.ts'
 
+/** Different emoji on one message, and pinned messages of one conversation, at most: by the SQL function journal_change. */
+export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
+
 /** A change that somebody wants made to a message. The door has checked its form. */
 export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
   | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }

@@ -2,8 +2,8 @@
 // window bounds the work, not a LIMIT, so that its end is a place to go on from also where nothing was seen in it.
 
 import { type Reader, statement } from '../store/reader.ts'
-import { type Fact, messageKinds, type Place } from './fact.ts'
-import { factColumns } from './tables.ts'
+import type { Fact, Place } from './fact.ts'
+import { factColumns, isNotHidden } from './tables.ts'
 
 /** What one window of a replay holds. */
 export type ReplayPage = {
@@ -25,7 +25,7 @@ const bounds = `with bounds as materialized (
 
 const inIntervals = `f.position > greatest($2::bigint, a.from_position - 1)
    and f.position <= least((select "end" from bounds), coalesce(a.to_position, (select "end" from bounds)))
-   and (a.visible_from_seq = 0 or f.kind not in (${[...messageKinds].join()}) or f.subject_id > a.from_position)`
+   and ${isNotHidden}`
 
 const everything = statement<Row>(
   'replay_everything',

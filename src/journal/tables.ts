@@ -1,7 +1,7 @@
 // The J tables as rows: what the journal reads of them. They are written only by the SQL functions of prisma/migrations.
 
 import { type Reader, statement } from '../store/reader.ts'
-import type { Fact, Place } from './fact.ts'
+import { type Fact, messageKinds, type Place } from './fact.ts'
 
 /** A message as the journal keeps it and as it travels with its fact. */
 export type MessageRow = {
@@ -42,6 +42,12 @@ const milliseconds = (column: string) => `floor(extract(epoch from ${column}) * 
 export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} as "occurredAt", f.kind,
   f.conversation_id as "conversationId", f.user_id as "userId", f.actor_id as "actorId", f.subject_id as "subjectId",
   f.audience_change as "audienceChange", f.payload`
+
+/**
+ * What an interval of the audience (alias `a`) does not hide of the facts (alias `f`) that lie in it: who sees no message from
+ * before the join hears of none either. A message's id is a position, so the two are compared.
+ */
+export const isNotHidden = `(a.visible_from_seq = 0 or f.kind not in (${[...messageKinds].join()}) or f.subject_id > a.from_position)`
 
 /** The columns of a message with the names of `MessageRow`, from a table or alias `m`. */
 export const messageColumns = `m.id, m.conversation_id as "conversationId", m.seq, m.sender_id as "senderId",

@@ -7,13 +7,10 @@ import { pageSizes } from '../graphql/page.ts'
 import { descriptionMax, titleMax } from '../group/schema.ts'
 import { openInvitesMax } from '../invite/actions.ts'
 import { usesMax } from '../invite/schema.ts'
+import { changeLimits } from '../journal/change.ts'
 import { mentionsMax } from '../message/mutations.ts'
 import { bioMax } from '../people/schema.ts'
-import { pinsMax } from '../pin/access.ts'
 import { typingLapsesMs } from '../signal/typing-board.ts'
-
-/** By the SQL function journal_change. */
-const emojiOnMessageMax = 20
 
 const Limits = builder.objectRef<Config['limits']>('Limits').implement({
   description:
@@ -25,11 +22,11 @@ const Limits = builder.objectRef<Config['limits']>('Limits').implement({
     groupDescriptionMax: t.int({ description: 'Characters in the description of a group.', resolve: () => descriptionMax }),
     openInvitesMax: t.int({ description: 'Open invites of a group.', resolve: () => openInvitesMax }),
     inviteUsesMax: t.int({ description: 'Uses that an invite may be limited to.', resolve: () => usesMax }),
-    pinsMax: t.int({ description: 'Pinned messages of a conversation.', resolve: () => pinsMax }),
+    pinsMax: t.int({ description: 'Pinned messages of a conversation.', resolve: () => changeLimits.pins }),
     displayNameMax: t.int({ description: 'Characters in a display name.', resolve: () => displayNameMax }),
     bioMax: t.int({ description: 'Characters in a bio.', resolve: () => bioMax }),
     mentionsMax: t.int({ description: 'Members whom one message may mention.', resolve: () => mentionsMax }),
-    emojiOnMessageMax: t.int({ description: 'Different emoji on one message.', resolve: () => emojiOnMessageMax }),
+    emojiOnMessageMax: t.int({ description: 'Different emoji on one message.', resolve: () => changeLimits.emojiOnMessage }),
     pageSizeMax: t.int({ description: 'Things in one page of a connection.', resolve: () => pageSizes.max }),
     typingLapsesMs: t.int({
       description: 'Milliseconds after which a sign of typing lapses unless it is repeated.',

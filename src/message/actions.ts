@@ -3,7 +3,7 @@
 import type { App } from '../app.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
-import type { ChangeInput } from '../journal/change.ts'
+import { type ChangeInput, changeLimits } from '../journal/change.ts'
 import type { Place } from '../journal/fact.ts'
 import type { SendInput } from '../journal/send.ts'
 import { type MessageRow, readMessages, readTagAt } from '../journal/tables.ts'
@@ -84,9 +84,13 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
     case 'NOT_ENTITLED':
       throw new ParleyError('FORBIDDEN', 'Only who wrote a message, or who looks after a group, may do this')
     case 'TOO_MANY_PINS':
-      throw new ParleyError('LIMIT_EXCEEDED', 'A conversation has at most 50 pinned messages', { argument: 'input.messageId' })
+      throw new ParleyError('LIMIT_EXCEEDED', `A conversation has at most ${changeLimits.pins} pinned messages`, {
+        argument: 'input.messageId',
+      })
     case 'TOO_MANY_EMOJI':
-      throw new ParleyError('LIMIT_EXCEEDED', 'A message has at most 20 different emoji', { argument: 'input.emoji' })
+      throw new ParleyError('LIMIT_EXCEEDED', `A message has at most ${changeLimits.emojiOnMessage} different emoji`, {
+        argument: 'input.emoji',
+      })
   }
 }
 

@@ -6,9 +6,6 @@ import { batched, by } from '../graphql/loader.ts'
 import { type MessageRow, messageColumns } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
-/** How many messages of a conversation may be pinned at once. By the SQL function journal_change. */
-export const pinsMax = 50
-
 /** That a message is pinned. */
 export type PinRow = { readonly messageId: number; readonly pinnedBy: number; readonly pinnedAt: Date }
 

@@ -6,11 +6,12 @@ import { Conversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseId } from '../id.ts'
+import { changeLimits } from '../journal/change.ts'
 import { findOwnMessage, may } from '../message/access.ts'
 import { type Changed, change } from '../message/actions.ts'
 import { changePayload, messageEvent } from '../message/mutations.ts'
 import { Message } from '../message/schema.ts'
-import { findPin, pinsMax, readPinnedMessages } from './access.ts'
+import { findPin, readPinnedMessages } from './access.ts'
 
 /** The pin of a message that the viewer sees. */
 const findVisiblePin = async (context: Context, messageId: number) =>
@@ -37,8 +38,8 @@ builder.objectFields(Message, (t) => ({
 builder.objectField(Conversation, 'pinnedMessages', (t) =>
   t.field({
     type: [Message],
-    description: `Its pinned messages that you see, the one pinned last first: at most ${pinsMax}. None for somebody who is not in it.`,
-    complexity: { field: 1, multiplier: pinsMax },
+    description: `Its pinned messages that you see, the one pinned last first: at most ${changeLimits.pins}. None for somebody who is not in it.`,
+    complexity: { field: 1, multiplier: changeLimits.pins },
     resolve: ({ id }, _args, context) => readPinnedMessages(context, id),
   }),
 )
@@ -65,7 +66,7 @@ const UnpinMessagePayload = changePayload('UnpinMessagePayload', 'unpinMessage')
 builder.mutationFields((t) => ({
   pinMessage: t.field({
     type: PinMessagePayload,
-    description: `Pins a message for everyone in the conversation; one that is pinned stays so. At most ${pinsMax} in a conversation. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.`,
+    description: `Pins a message for everyone in the conversation; one that is pinned stays so. At most ${changeLimits.pins} in a conversation. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.`,
     args: { input: t.arg({ type: PinMessageInput, description: 'Which one.' }) },
     resolve: (_root, { input }, context) => setPin('pin', input.messageId, context),
   }),

@@ -7,6 +7,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
+import { changeLimits } from '../journal/change.ts'
 import { findOwnMessage } from '../message/access.ts'
 import { change } from '../message/actions.ts'
 import { changePayload, messageEvent } from '../message/mutations.ts'
@@ -71,8 +72,7 @@ const RemoveReactionPayload = changePayload('RemoveReactionPayload', 'removeReac
 builder.mutationFields((t) => ({
   addReaction: t.field({
     type: AddReactionPayload,
-    description:
-      'Reacts to a message; the same reaction again changes nothing. At most 20 different emoji on a message. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.',
+    description: `Reacts to a message; the same reaction again changes nothing. At most ${changeLimits.emojiOnMessage} different emoji on a message. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, LIMIT_EXCEEDED, UNAVAILABLE.`,
     args: { input: t.arg({ type: AddReactionInput, description: 'To what, and how.' }) },
     resolve: (_root, { input }, context) => react('react', input, context),
   }),

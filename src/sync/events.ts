@@ -18,7 +18,9 @@ export function eventsOf(stream: Stream, cursorOf: (place: Place) => string): As
         const item = await stream.next()
         if (!item) return done
         if (eventNameOf(item) === null) continue // told by a newer version of Parley; this one has no words for it
-        if (item.type === 'fact') steps.streamShowing.publish({ position: item.fact.position })
+        // Asked first: nothing is made for nobody on the way of each delivered fact.
+        if (item.type === 'fact' && steps.streamShowing.hasSubscribers)
+          steps.streamShowing.publish({ position: item.fact.position })
         const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
         return { done: false, value: { item, cursor: cursorOf(item.place), occurredAt } }
       }
