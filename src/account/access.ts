@@ -1,7 +1,9 @@
 // What may be read of accounts. A user's public face is everyone's to see; sessions are their user's alone.
 
+import { notFound } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { andThen, batchedForAll, by, type MaybePromise, remembered } from '../graphql/loader.ts'
+import { factKinds } from '../journal/fact.ts'
 import { isNotHidden } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
@@ -70,14 +72,33 @@ const factsAfter = statement<{ userId: number; position: number; count: number }
 )
 
 /** A user by id, also one whose account is gone: for what names them already. Null for none. */
-export const findUser = batched(async ({ reader }, ids: readonly number[]) =>
-  by(await reader.rows(usersByIds, [ids]), (user) => user.id),
+export const findUser = remembered(
+  async (reader, ids) => by(await reader.rows(usersByIds, [ids]), (user) => user.id),
+  // The end of an account ends its sessions: that is told also where nobody else hears of the user.
+  ({ kind, subjectId, userId }) =>
+    kind === factKinds.UserUpdated ? subjectId : kind === factKinds.SessionRevoked ? userId : null,
 )
 
+/** A user by id, who has to be there. Rejects with ParleyError NOT_FOUND. */
+export function requireUser(context: Context, userId: number): MaybePromise<UserRow> {
+  return andThen(findUser(context, userId), (user) => {
+    if (!user) throw notFound('User')
+    return user
+  })
+}
+
+/** Users by id, in this order; without those who are not there. */
+export function findUsers(context: Context, userIds: readonly number[]): MaybePromise<readonly UserRow[]> {
+  const found = userIds.map((id) => findUser(context, id))
+  const present = (users: readonly (UserRow | null)[]) => users.filter((user) => user !== null)
+  return found.some((user) => user instanceof Promise)
+    ? Promise.all(found).then(present)
+    : present(found as readonly (UserRow | null)[])
+}
+
 /** A user by id; null for none, and for one whose account is gone. */
-export async function findPresentUser(context: Context, userId: number): Promise<UserRow | null> {
-  const user = await findUser(context, userId)
-  return user?.isDeleted ? null : user
+export function findPresentUser(context: Context, userId: number): MaybePromise<UserRow | null> {
+  return andThen(findUser(context, userId), (user) => (user?.isDeleted ? null : user))
 }
 
 /** A user by username, in whatever case and form it was typed; null for none. */
@@ -89,7 +110,7 @@ export async function findUserByUsername(reader: Reader, typed: string): Promise
 }
 
 /** How many facts a user may see after a position, as `user:position`; at most `behindMax`. */
-export const countFactsAfter = batched(async ({ reader }, pairs: readonly `${number}:${number}`[]) => {
+export const countFactsAfter = batchedForAll(async (reader, pairs: readonly `${number}:${number}`[]) => {
   const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(factsAfter, [userIds, positions])
   return new Map(rows.map(({ userId, position, count }) => [`${userId}:${position}` as const, count]))

@@ -7,9 +7,9 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { line, parseInput } from '../graphql/input.ts'
 import { encodeId, parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
-import { findSession, readOpenSessions, type SessionRow } from './access.ts'
+import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
 import { type Credentials, changePassword, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
-import { requireUser, Session, User } from './schema.ts'
+import { Session, User } from './schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
 const deviceNameMax = 100

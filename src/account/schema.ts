@@ -2,16 +2,16 @@
 
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import {
   behindMax,
   countFactsAfter,
   findPresentUser,
   findSession,
-  findUser,
   findUserByUsername,
   readOpenSessions,
+  requireUser,
   type SessionRow,
   type UserRow,
 } from './access.ts'
@@ -20,21 +20,24 @@ import { displayNameMax, usernameRule } from './username.ts'
 export const User = builder.objectRef<UserRow>('User')
 builder.node(User, {
   description: 'A person, as everybody may see them.',
-  id: { resolve: ({ id }) => String(id) },
+  id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     requireViewer(context)
     return Promise.all(ids.map((id) => findPresentUser(context, Number(id))))
   },
   fields: (t) => ({
     username: t.exposeString('username', {
+      shared: true,
       description: `Unique, and found by \`user(username:)\`: ${usernameRule}. Of a deleted account: \`~\` and a number.`,
     }),
     displayName: t.exposeString('displayName', {
+      shared: true,
       description: `What people read: 1 to ${displayNameMax} characters, not unique.`,
     }),
-    bio: t.exposeString('bio', { description: 'What they say of themselves; empty where they say nothing.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
+    bio: t.exposeString('bio', { shared: true, description: 'What they say of themselves; empty where they say nothing.' }),
+    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the account was made.' }),
     isDeleted: t.exposeBoolean('isDeleted', {
+      shared: true,
       description: 'Whether the account is gone: then nothing is left of it but what others have that names it.',
     }),
   }),
@@ -101,13 +104,6 @@ builder.queryFields((t) => ({
     resolve: (_root, _args, context) => readOpenSessions(requireViewer(context), context.reader),
   }),
 }))
-
-/** A user that has to be there. @throws ParleyError NOT_FOUND */
-export async function requireUser(context: Context, userId: number): Promise<UserRow> {
-  const user = await findUser(context, userId)
-  if (!user) throw notFound('User')
-  return user
-}
 
 const SessionRevoked = factEvent('SessionRevoked', "One of the viewer's sessions was ended.")
 builder.objectFields(SessionRevoked, (t) => ({

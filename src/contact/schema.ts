@@ -1,8 +1,7 @@
 // Contacts and blocks in the schema.
 
-import { findUser, type UserRow } from '../account/access.ts'
+import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
@@ -44,12 +43,6 @@ const MessagePolicy = builder.enumType('MessagePolicy', {
     SHARED_CONVERSATION: { description: 'Contacts, and people in a group with them.' },
   } as const,
 })
-
-async function requireUser(context: Context, userId: number): Promise<UserRow> {
-  const user = await findUser(context, userId)
-  if (!user) throw notFound('User')
-  return user
-}
 
 export const Contact = builder.objectRef<ContactRow>('Contact').implement({
   description: 'You and somebody else: contacts, or on the way to it. Only the two see it.',
@@ -235,6 +228,7 @@ const BlockChanged = factEvent('BlockChanged', 'You have blocked or unblocked so
 for (const ref of [ContactChanged, BlockChanged]) {
   builder.objectField(ref, 'user', (t) =>
     t.field({
+      shared: true,
       type: User,
       description: 'The other, as you see them now: `viewerContact` and `viewerHasBlocked` say how it stands.',
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),

@@ -2,8 +2,9 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { batched, batchedForAll, by, remembered } from '../graphql/loader.ts'
 import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
+import { factKinds } from '../journal/fact.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
 
@@ -87,8 +88,9 @@ const lowest = -1
 const highest = Number.MAX_SAFE_INTEGER
 
 /** A conversation by id, whoever asks: for what names it already (a fact, a message that may be seen). */
-export const findConversation = batched(async ({ reader }, ids: readonly number[]) =>
-  by(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
+export const findConversation = remembered(
+  async (reader, ids) => by(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
+  ({ kind, conversationId }) => (kind === factKinds.ConversationUpdated ? conversationId : null),
 )
 
 /** The viewer's membership of a conversation; null where there is none, and for nobody. */
@@ -109,13 +111,13 @@ export async function findOwnConversation(context: Context, conversationId: numb
 }
 
 /** How many members a conversation has. */
-export const countMembers = batched(async ({ reader }, ids: readonly number[]) => {
+export const countMembers = batchedForAll(async (reader, ids: readonly number[]) => {
   const rows = await reader.rows(memberCounts, [ids])
   return new Map(rows.map(({ conversationId, count }) => [conversationId, count]))
 })
 
 /** Somebody in a conversation, as `conversation:user`; null for somebody who is not in it. */
-export const findMember = batched(async ({ reader }, pairs: readonly `${number}:${number}`[]) => {
+export const findMember = batchedForAll(async (reader, pairs: readonly `${number}:${number}`[]) => {
   const [conversationIds, userIds] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
   return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))

@@ -1,6 +1,7 @@
 // What one does with conversations, in the schema, and what is heard of them.
 
 import { z } from 'zod'
+import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -8,7 +9,7 @@ import { conversationOf, type FactEvent, factEvent, subjectOf } from '../graphql
 import { parseId } from '../id.ts'
 import { findMember, findMembership } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
-import { Conversation, Member, requireConversation, requireUser } from './schema.ts'
+import { Conversation, Member, requireConversation } from './schema.ts'
 
 /** Declares the payload of a mutation on a conversation: the conversation as it is now, and the place of what was done. */
 export function conversationPayload(name: string, mutation: string) {
@@ -52,6 +53,7 @@ const aboutConversation = (event: FactEvent, context: Context) => requireConvers
 const ConversationAdded = factEvent('ConversationAdded', 'A conversation has appeared among yours. What happens in it follows.')
 builder.objectField(ConversationAdded, 'conversation', (t) =>
   t.field({
+    shared: true,
     type: Conversation,
     description: 'The conversation.',
     resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),
@@ -66,6 +68,7 @@ const MemberLeft = factEvent(
 const ConversationUpdated = factEvent('ConversationUpdated', "A group's title, description or settings have changed.")
 builder.objectField(ConversationUpdated, 'conversation', (t) =>
   t.field({
+    shared: true,
     type: Conversation,
     description: 'The conversation, as it is now.',
     resolve: (event, _args, context) => aboutConversation(event, context),
@@ -76,11 +79,13 @@ const MemberUpdated = factEvent('MemberUpdated', "A member's role has changed.")
 for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {
   builder.objectFields(ref, (t) => ({
     conversation: t.field({
+      shared: true,
       type: Conversation,
       description: 'Where.',
       resolve: (event, _args, context) => aboutConversation(event, context),
     }),
     user: t.field({
+      shared: true,
       type: User,
       description: 'Who.',
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
@@ -90,6 +95,7 @@ for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {
 const joinPayload = z.object({ seq: z.number().int() })
 builder.objectField(MemberJoined, 'seq', (t) =>
   t.int({
+    shared: true,
     description:
       'The `seq` of the last message before the join, 0 for none: it is where the read marker of who joined stands at least.',
     resolve: ({ item }) => joinPayload.parse(item.fact.payload).seq,
@@ -98,6 +104,7 @@ builder.objectField(MemberJoined, 'seq', (t) =>
 for (const ref of [MemberJoined, MemberUpdated]) {
   builder.objectField(ref, 'member', (t) =>
     t.field({
+      shared: true,
       type: Member,
       nullable: true,
       description: 'The member as they are now; null when they have left since, or you have.',

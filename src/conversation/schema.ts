@@ -1,11 +1,12 @@
 // Conversations in the schema. A conversation may be named to somebody who is no longer in it, by the fact that tells the
 // leaving; beyond its id, kind and title such a person sees an empty one.
 
-import { findUser, type UserRow } from '../account/access.ts'
+import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
+import { andThen, type MaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
 import { parseId } from '../id.ts'
 import {
@@ -47,7 +48,7 @@ export const HistoryVisibility = builder.enumType('HistoryVisibility', {
 export const Member = builder.objectRef<MemberRow>('Member')
 builder.node(Member, {
   description: 'Somebody in a conversation.',
-  id: { resolve: ({ conversationId, userId }) => `${conversationId}:${userId}` },
+  id: { shared: true, resolve: ({ conversationId, userId }) => `${conversationId}:${userId}` },
   loadMany: (ids, context) =>
     Promise.all(
       ids.map(async (id) => {
@@ -57,23 +58,32 @@ builder.node(Member, {
     ),
   fields: (t) => ({
     user: t.field({
+      shared: true,
       type: User,
       description: 'Who it is.',
       resolve: ({ userId }, _args, context) => requireUser(context, userId),
     }),
-    role: t.expose('role', { type: MemberRole, description: 'What they may do. In a direct conversation: MEMBER.' }),
-    joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'Since when they are in it.' }),
+    role: t.expose('role', {
+      shared: true,
+      type: MemberRole,
+      description: 'What they may do. In a direct conversation: MEMBER.',
+    }),
+    joinedAt: t.expose('joinedAt', { shared: true, type: 'DateTime', description: 'Since when they are in it.' }),
   }),
 })
 
 export const Conversation = builder.objectRef<ConversationRow>('Conversation')
 builder.node(Conversation, {
   description: 'A place where people write to each other.',
-  id: { resolve: ({ id }) => String(id) },
+  id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, Number(id)))),
   fields: (t) => ({
-    kind: t.expose('kind', { type: ConversationKind, description: 'Direct, or a group.' }),
-    title: t.exposeString('title', { nullable: true, description: 'The title of a group; null for a direct conversation.' }),
+    kind: t.expose('kind', { shared: true, type: ConversationKind, description: 'Direct, or a group.' }),
+    title: t.exposeString('title', {
+      shared: true,
+      nullable: true,
+      description: 'The title of a group; null for a direct conversation.',
+    }),
     description: t.string({
       nullable: true,
       description: 'What a group is for; null where nothing is said, and for somebody who is not in it.',
@@ -86,7 +96,7 @@ builder.node(Conversation, {
       resolve: async ({ id, historyVisibility }, _args, context) =>
         (await findMembership(context, id)) ? historyVisibility : null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was started.' }),
+    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When it was started.' }),
     memberCount: t.int({
       description: 'How many people are in it; 0 for somebody who is not.',
       resolve: async ({ id }, _args, context) =>
@@ -139,16 +149,10 @@ builder.queryFields((t) => ({
   ),
 }))
 
-/** A user that something names already. */
-export async function requireUser(context: Context, userId: number): Promise<UserRow> {
-  const user = await findUser(context, userId)
-  if (!user) throw notFound('User')
-  return user
-}
-
 /** A conversation that something names already. */
-export async function requireConversation(context: Context, conversationId: number): Promise<ConversationRow> {
-  const conversation = await findConversation(context, conversationId)
-  if (!conversation) throw notFound('Conversation')
-  return conversation
+export function requireConversation(context: Context, conversationId: number): MaybePromise<ConversationRow> {
+  return andThen(findConversation(context, conversationId), (conversation) => {
+    if (!conversation) throw notFound('Conversation')
+    return conversation
+  })
 }

@@ -4,6 +4,7 @@ import SchemaBuilder from '@pothos/core'
 import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
 import { badInput, errorCodes, notFound, ParleyError } from '../errors.ts'
+import './sharing.ts'
 import { encodeId, findId, type IdType } from '../id.ts'
 import type { Context } from './context.ts'
 
@@ -21,7 +22,7 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date }
   }
 }>({
-  plugins: [RelayPlugin, ComplexityPlugin],
+  plugins: [RelayPlugin, ComplexityPlugin, 'sharing'],
   defaultFieldNullability: false,
   defaultInputFieldRequiredness: true,
   relay: {

@@ -19,6 +19,16 @@ export type Context = {
   readonly reader: Reader
   /** The place of this operation's snapshot; null where it runs in none. */
   readonly snapshot: Place | null
+  /**
+   * What the look-ups for one event have in common, whoever looks; null outside of events. Look-ups that do not depend on the
+   * viewer are made once for it.
+   */
+  readonly scope: object | null
+  /**
+   * An event is executed for all who see every message of this conversation; null outside of such an execution. It has no
+   * `caller`: asking for one throws.
+   */
+  readonly wholeHistoryOf: number | null
   /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
   endConnection(code: number, reason: string): void
   /**

@@ -27,8 +27,13 @@ export const Event = builder.interfaceRef<EventSource>('Event').implement({
   description: 'Something that `events` brings. Keep the last `cursor` you have dealt with: it is what you resume from.',
   resolveType: ({ item }) => eventNameOf(item) ?? undefined,
   fields: (t) => ({
-    cursor: t.expose('cursor', { type: 'Cursor', description: 'The place of this event: you have everything up to it.' }),
+    cursor: t.expose('cursor', {
+      shared: true,
+      type: 'Cursor',
+      description: 'The place of this event: you have everything up to it.',
+    }),
     occurredAt: t.expose('occurredAt', {
+      shared: true,
       type: 'DateTime',
       description: 'When it happened; for control events, when it was made.',
     }),

@@ -12,22 +12,31 @@ import {
   getOperationAST,
   OperationTypeNode,
   parse,
-  subscribe,
+  type SubscriptionArgs,
+  subscribe as subscribeByEngine,
   type ValidationRule,
   visit,
 } from 'graphql'
 import type { App } from '../app.ts'
-import { closeCodes } from '../errors.ts'
 import { readHead } from '../journal/tables.ts'
+import { Answers, openEvents } from './answers.ts'
+import type { Broadcast } from './broadcast.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
 
 /** The largest document, in tokens. Deep nesting overflows the stack of a parser; no honest operation comes near. */
 const tokensMax = 2_000
 
-/** The engine of graphql-js itself, with a limit on the size of documents. */
-export function useReferenceEngine(): Plugin {
+/**
+ * The engine of graphql-js itself, with a limit on the size of documents. Subscriptions to `events` are executed for all who
+ * ask the same.
+ */
+export function useReferenceEngine(broadcast: Broadcast): Plugin {
   const parseLimited: typeof parse = (source, options) => parse(source, { ...options, maxTokens: tokensMax })
+  const subscribe = async (args: SubscriptionArgs) => {
+    const opened = await openEvents(args, broadcast)
+    return opened instanceof Answers ? opened.pulled() : (opened ?? subscribeByEngine(args))
+  }
   return useEngine({ parse: parseLimited, execute, subscribe })
 }
 
@@ -46,9 +55,8 @@ export function usePlainIntrospection(): Plugin {
 }
 
 /** Brings every error of an execution into the form that clients are told of, with the id of the request. */
-export function useClientErrors(app: App): Plugin<Context> {
-  const told = (result: ExecutionResult, context: Context): ExecutionResult =>
-    result.errors ? { ...result, errors: result.errors.map((error) => clientError(error, context.requestId, app.log)) } : result
+export function useClientErrors(broadcast: Broadcast): Plugin<Context> {
+  const told = (result: ExecutionResult, context: Context) => broadcast.told(result, context)
   return {
     onExecute: ({ args }) => ({
       onExecuteDone({ result, setResult }) {
@@ -60,11 +68,7 @@ export function useClientErrors(app: App): Plugin<Context> {
         if (!isAsyncIterable(result)) return setResult(told(result, args.contextValue))
         return {
           onNext(next) {
-            const result = told(next.result, args.contextValue)
-            next.setResult(result)
-            // An event that cannot be shown at the moment is not skipped: the client comes again, from the cursor before it.
-            const isOutage = result.errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')
-            if (isOutage) args.contextValue.endConnection(closeCodes.RESUME, 'An event could not be shown')
+            next.setResult(told(next.result, args.contextValue))
           },
         }
       },

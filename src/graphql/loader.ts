@@ -1,30 +1,118 @@
-// Batching of look-ups: what the fields of one operation ask for in the same turn is read with one statement.
+// Look-ups by key: what the fields of one operation ask for in the same turn is read with one statement, and what does not
+// depend on who looks is read once for all who are shown the same event.
 
 import DataLoader from 'dataloader'
+import { LRUCache } from 'lru-cache'
+import type { App } from '../app.ts'
+import type { Fact } from '../journal/fact.ts'
+import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
 
+/** A value, or the promise of one: an event whose rows are all known is executed without a single turn. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** Goes on with a value: at once where it is there. */
+export function andThen<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
 /**
- * A look-up by key that batches within an operation. Nothing is remembered between turns: a subscription lives for days,
- * and must show what is true now.
+ * A look-up by key for the viewer of an operation. Nothing is remembered between turns.
  * @param read finds the values of distinct keys; what it leaves out is null.
  */
 export function batched<Key, Value>(
   read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
 ): (context: Context, key: Key) => Promise<Value | null> {
-  const loaders = new WeakMap<Context, DataLoader<Key, Value | null>>()
-  return (context, key) => {
-    let loader = loaders.get(context)
+  const loaderOf = loaders(read)
+  return (context, key) => loaderOf(context, context, false).load(key)
+}
+
+/**
+ * A look-up by key that does not depend on who looks. Nothing is remembered between turns, except in the scope of one event:
+ * it is executed for several questions and viewers, and shows the same to all.
+ * @param read finds the values of distinct keys; what it leaves out is null.
+ */
+export function batchedForAll<Key, Value>(
+  read: (reader: Reader, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
+): (context: Context, key: Key) => Promise<Value | null> {
+  const loaderOf = loaders(({ reader }, keys: readonly Key[]) => read(reader, keys))
+  return (context, key) => loaderOf(context, context.scope ?? context, context.scope !== null).load(key)
+}
+
+function loaders<Key, Value>(read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {
+  const known = new WeakMap<object, DataLoader<Key, Value | null>>()
+  return (context: Context, scope: object, cache: boolean) => {
+    let loader = known.get(scope)
     if (!loader) {
-      loader = new DataLoader(
+      const made: DataLoader<Key, Value | null> = new DataLoader(
         async (keys) => {
-          const values = await read(context, [...new Set(keys)])
-          return keys.map((k) => values.get(k) ?? null)
+          try {
+            const values = await read(context, [...new Set(keys)])
+            return keys.map((key) => values.get(key) ?? null)
+          } catch (error) {
+            for (const key of keys) made.clear(key) // a fault is told once, and not remembered
+            throw error
+          }
         },
-        { cache: false, maxBatchSize: 1_000 },
+        { cache, maxBatchSize: 1_000 },
       )
-      loaders.set(context, loader)
+      loader = made
+      known.set(scope, loader)
     }
-    return loader.load(key)
+    return loader
+  }
+}
+
+/** How many rows of one kind a node remembers for its events. */
+const rememberedMax = 50_000
+
+/**
+ * A look-up of rows that do not depend on who looks, and whose every change is told by a fact: in events they are remembered
+ * by the node until such a fact comes. Queries and mutations read them anew.
+ * @param read finds the rows of distinct ids; what it leaves out is null, and not remembered
+ * @param changedBy the id of the row that a fact tells the change of; null for none
+ */
+export function remembered<Row extends object>(
+  read: (reader: Reader, ids: readonly number[]) => Promise<ReadonlyMap<number, Row>>,
+  changedBy: (fact: Fact) => number | null,
+): (context: Context, id: number) => MaybePromise<Row | null> {
+  const find = batchedForAll(read)
+  const memories = new WeakMap<App, Memory<Row>>()
+  return (context, id) => {
+    if (context.scope === null) return find(context, id)
+    let memory = memories.get(context.app)
+    if (!memory) {
+      memory = new Memory(context.app, changedBy)
+      memories.set(context.app, memory)
+    }
+    const known = memory.rows.get(id)
+    if (known) return known
+    const { changes } = memory
+    const remember = memory
+    return find(context, id).then((row) => {
+      // A row that was read while something changed may be the one before the change.
+      if (row && remember.changes === changes) remember.rows.set(id, row)
+      return row
+    })
+  }
+}
+
+/** The rows of one kind that a node remembers. Facts are heard of before any stream is given them. */
+class Memory<Row extends object> {
+  readonly rows = new LRUCache<number, Row>({ max: rememberedMax })
+  changes = 0
+
+  constructor({ journal }: App, changedBy: (fact: Fact) => number | null) {
+    journal.onFact((fact) => {
+      const id = changedBy(fact)
+      if (id === null) return
+      this.rows.delete(id)
+      this.changes += 1
+    })
+    journal.onRestart(() => {
+      this.rows.clear()
+      this.changes += 1
+    })
   }
 }
 

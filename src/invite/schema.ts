@@ -193,6 +193,7 @@ const InvitesChanged = factEvent(
 )
 builder.objectField(InvitesChanged, 'conversation', (t) =>
   t.field({
+    shared: true,
     type: Conversation,
     description: 'The group, whose `invites` are to be read anew.',
     resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),

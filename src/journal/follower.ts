@@ -73,7 +73,7 @@ export class Follower {
     return this.#lastContactAt
   }
 
-  /** Calls `observer` for each fact, in order, when it is remembered and has been offered to the streams. */
+  /** Calls `observer` for each fact, in order, when it is remembered and before it is offered to the streams. */
   onFact(observer: (fact: Fact) => void): void {
     this.#observers.push(observer)
   }
@@ -165,7 +165,6 @@ export class Follower {
     this.#window.append(facts, messages)
     steps.followRemembered.publish(taken)
     for (const fact of facts) {
-      this.#hub.deliver(fact)
       for (const observer of this.#observers) {
         try {
           observer(fact)
@@ -173,6 +172,7 @@ export class Follower {
           this.#log.error({ err: error, position: fact.position }, 'an observer of facts failed')
         }
       }
+      this.#hub.deliver(fact)
     }
     for (const wake of [...this.#waiting]) wake()
   }

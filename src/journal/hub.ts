@@ -8,9 +8,15 @@ import type { AudienceRow } from './tables.ts'
 /** `isSinceJoining`: of the messages, only those that were sent in it are heard of. */
 type Interval = { readonly from: number; to: number | null; readonly isSinceJoining: boolean }
 
+/** How many streams are given a fact at once; the others follow in slices, so that small conversations need not wait for large ones. */
+const atOnce = 64
+
 /** What the hub wakes: a stream that stands at the head. */
 export type Wakeable = {
+  /** Gives it a fact. */
   offer(fact: Fact): void
+  /** Gives it a fact in one of the next turns of the event loop. */
+  postpone(fact: Fact): void
   /** Ends it for a reason that lies with this node; the client resumes from its cursor. */
   abandon(reason: string): void
 }
@@ -28,11 +34,21 @@ export class Listener {
   /** Whether this user may see this fact. */
   sees(fact: Fact): boolean {
     if (fact.conversationId === null) return fact.userId === this.userId
-    const intervals = this.#intervals.get(fact.conversationId)
-    const interval = intervals?.find(({ from, to }) => from <= fact.position && (to === null || fact.position <= to))
+    const interval = this.#intervalOf(fact)
     if (!interval) return false
     // A message's id is a position, so what was sent before the join is told by comparing the two.
     return !interval.isSinceJoining || !namesMessage(fact) || Number(fact.subjectId) > interval.from
+  }
+
+  /** Whether this user sees all messages of a fact's conversation, as decided at the join that lets them hear it. */
+  seesWholeHistory(fact: Fact): boolean {
+    return this.#intervalOf(fact)?.isSinceJoining === false
+  }
+
+  #intervalOf({ conversationId, position }: Fact): Interval | undefined {
+    if (conversationId === null) return undefined
+    const intervals = this.#intervals.get(conversationId)
+    return intervals?.find(({ from, to }) => from <= position && (to === null || position <= to))
   }
 
   /** Whether this user hears or ever heard this conversation. */
@@ -156,11 +172,12 @@ export class Hub {
   deliver(fact: Fact): void {
     const subject = fact.audienceChange !== 0 && fact.subjectId !== null ? this.#ears.get(fact.subjectId) : undefined
     if (subject && fact.audienceChange > 0) this.#change(subject, fact)
+    let left = atOnce
     if (fact.conversationId !== null) {
-      for (const listener of this.#byConversation.get(fact.conversationId) ?? []) wake(listener, fact)
+      for (const listener of this.#byConversation.get(fact.conversationId) ?? []) left = wake(listener, fact, left)
     } else if (fact.userId !== null) {
       const ear = this.#ears.get(fact.userId)
-      if (ear) wake(ear.listener, fact)
+      if (ear) wake(ear.listener, fact, left)
     }
     if (subject && fact.audienceChange < 0) this.#change(subject, fact)
   }
@@ -226,7 +243,16 @@ function isSinceJoining({ payload }: Fact): boolean {
   return ((payload as JoinPayload | null)?.visibleFromSeq ?? 0) > 0
 }
 
-function wake(listener: Listener, fact: Fact): void {
-  if (listener.streams.size === 0 || !listener.sees(fact)) return
-  for (const stream of listener.streams) stream.offer(fact)
+/**
+ * Gives a fact to the streams of a listener: at once while `left` streams are, the others in later turns.
+ * @returns how many are left
+ */
+function wake(listener: Listener, fact: Fact, left: number): number {
+  if (listener.streams.size === 0 || !listener.sees(fact)) return left
+  for (const stream of listener.streams) {
+    if (left > 0) stream.offer(fact)
+    else stream.postpone(fact)
+    left -= 1
+  }
+  return left
 }

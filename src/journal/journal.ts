@@ -18,9 +18,10 @@ import { Hub } from './hub.ts'
 import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.ts'
 import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
-import { type ResetReason, type Start, Stream } from './stream.ts'
+import { type ResetReason, type Start, Stream, type StreamItem } from './stream.ts'
 import { type MessageRow, readAudience, readHead, readMessages, readTagAt } from './tables.ts'
 import { openTrimmer } from './trimmer.ts'
+import { Turns } from './turns.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
@@ -72,7 +73,7 @@ export type Journal = {
   topic(name: string): string
   /** Whether a user hears a conversation now, where this node knows it without asking: while a stream of the user's is open. */
   findHears(userId: number, conversationId: number): boolean | null
-  /** Calls `observer` for each fact that this node sees, in order. */
+  /** Calls `observer` for each fact that this node sees, in order, before any stream is given it. */
   onFact(observer: (fact: Fact) => void): void
   /** Calls `listener` when this node had to skip facts (too far behind, or another history): what was known by them is stale. */
   onRestart(listener: () => void): void
@@ -105,18 +106,13 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
   const trimmer = openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const source = {
+    turns: new Turns(),
     window: () => follower.window,
     replay: (...args: Parameters<typeof readReplay> extends [unknown, ...infer Rest] ? Rest : never) =>
       turn(() => readReplay(store.reader, ...args)),
     messages: (ids: readonly number[]) => readMessages(store.reader, ids),
   }
-  const beat = setInterval(
-    () => {
-      const now = Date.now()
-      for (const stream of hub.streams()) if (stream instanceof Stream) stream.beat(now)
-    },
-    Math.min(1_000, settings.tickIntervalMs / 4),
-  )
+  const beat = keepBeat(hub, follower, settings.tickIntervalMs)
 
   return {
     send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
@@ -164,6 +160,16 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
       await follower.close()
     },
   }
+}
+
+/** Looks after all streams every second or so: with one clock, and one tick for all. */
+function keepBeat(hub: Hub, follower: Follower, tickIntervalMs: number): NodeJS.Timeout {
+  const beat = () => {
+    const now = Date.now()
+    const tick: StreamItem = { type: 'tick', place: follower.window.head }
+    for (const stream of hub.streams()) if (stream instanceof Stream) stream.beat(now, tick)
+  }
+  return setInterval(beat, Math.min(1_000, tickIntervalMs / 4))
 }
 
 /** Decides how a stream starts: from its cursor, or from now where it has none or it can't be served. */

@@ -76,7 +76,16 @@ export const sendProcedure: Procedure<SendInput, SendOutcome, Row> = {
       const [id, seq, status] = [row.positions[i], row.seqs[i], row.statuses[i] ?? 3]
       if (id == null || seq == null) return { status: refusals[status as keyof typeof refusals] ?? 'NOT_MEMBER' }
       if (status === 1) return { status: 'REPEATED', messageId: id }
-      const message = { id, seq, ...input, createdAt: row.at.getTime(), version: 1, editedAt: null, deletedAt: null }
+      const message: MessageRow = {
+        id,
+        seq,
+        ...input,
+        createdAt: row.at.getTime(),
+        version: 1,
+        editedAt: null,
+        deletedAt: null,
+        isNew: true,
+      }
       const place = { position: id, tag: row.batch_tag }
       facts.push(sentFact(message, place))
       messages.push(message)

@@ -22,4 +22,6 @@ export const steps = {
   followRemembered: channel('parley:follow.remembered'),
   /** A stream has handed over a fact, which is about to be shown to its device: `{ position }`. */
   streamShowing: channel('parley:stream.showing'),
+  /** An event was executed: `{ isShared }`, once for all who ask the same of it, or once more for one of them. */
+  eventExecuted: channel('parley:event.executed'),
 } as const

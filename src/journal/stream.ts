@@ -1,13 +1,15 @@
-// A stream: one device's way through the journal. It is a place in the node's memory, not a queue: it is pulled when its
-// socket can take more, and looks up what comes next. A stream at the head waits and is woken by the hub; one that is
-// behind reads from memory, or from Postgres where the memory does not reach back (D3, D7).
+// A stream: one device's way through the journal. It is a place in the node's memory, not a queue: it gives its consumer one
+// item after another for as long as the consumer takes them. A stream at the head is given each fact by the hub, at once and
+// without a promise; one that is behind reads from memory, or from Postgres where the memory does not reach back (D3, D7).
 
 import { isTransient } from '../store/postgres.ts'
 import { type BacklogLimits, isBacklogTooLarge, stuckMs } from './backlog.ts'
 import { type Fact, namesMessage, type Place } from './fact.ts'
 import type { Hold, Wakeable } from './hub.ts'
 import type { ReplayPage, ReplayScope } from './replay.ts'
+import { steps } from './steps.ts'
 import type { MessageRow } from './tables.ts'
+import type { Turnable, Turns } from './turns.ts'
 import type { Window } from './window.ts'
 
 /** Why a stream could not go on from the cursor it was given. */
@@ -25,8 +27,20 @@ export type StreamItem =
   | { readonly type: 'caughtUp'; readonly count: number; readonly place: Place }
   | { readonly type: 'tick'; readonly place: Place }
 
+/** Who takes the items of a stream: one at a time, in order. */
+export type Consumer = {
+  /**
+   * Takes an item.
+   * @returns whether it takes another one at once. Where not, it asks for it by `more` when it does; nothing is queued for it.
+   */
+  take(item: StreamItem): boolean
+  /** The stream has ended and gives nothing more; with the fault, where a bug ended it. */
+  ended(fault: unknown): void
+}
+
 /** What a stream needs of its node. */
 export type StreamSource = {
+  readonly turns: Turns
   window(): Window
   /** Reads a window of the replay; waits for its turn. */
   replay(scope: ReplayScope, from: number, to: number): Promise<ReplayPage>
@@ -43,31 +57,30 @@ const sliceFacts = 20_000
 /** What bounds a stream: its silence and its backlog. */
 export type StreamLimits = BacklogLimits & { readonly tickIntervalMs: number }
 
-type Waiting = (item: StreamItem | null) => void
+/** What was read ahead from Postgres: facts, how many of them are shown, and for how many the messages are there. */
+type ReadAhead = { facts: readonly Fact[]; shown: number; ready: number; messages: ReadonlyMap<number, MessageRow>; end: Place }
 
-/** An open stream. `next` is called by one consumer, one call at a time. */
-export class Stream implements Wakeable {
+/** An open stream. It gives nothing before `start`. */
+export class Stream implements Wakeable, Turnable {
   readonly #source: StreamSource
   readonly #hold: Hold
   readonly #scope: ReplayScope
   readonly #limits: StreamLimits
   readonly #onAbandoned: (reason: string) => void
+  #consumer: Consumer | null = null
   #started: StreamItem | null
   /** Everything up to here has been looked at. While the stream stands at the head it is the head, whatever this says. */
   #position: number
   #isAtHead = false
   #isCatchingUp = true
   #replayed = 0
-  #page: readonly Fact[] = []
-  #pageShown = 0
-  #pageMessages: ReadonlyMap<number, MessageRow> = new Map()
-  #pageEnd: Place | null = null
+  #ahead: ReadAhead | null = null
   #span: number = span.first
-  #waiting: Waiting | null = null
-  /** The search for the next item. It outlives a `next` that was answered with a tick. */
-  #advancing: Promise<StreamItem | null> | null = null
-  /** Answers the `next` that is being waited for; null where none is. */
-  #interject: Waiting | null = null
+  /** The consumer takes the next item. */
+  #isWanted = false
+  #isGoing = false
+  /** Postgres is being asked; the stream goes on when it has answered. */
+  #isReading = false
   #told: Place
   #isClosed = false
   #lastItemAt = Date.now()
@@ -91,44 +104,27 @@ export class Stream implements Wakeable {
     if (!hold.attach(this)) this.abandon('the journal has another history')
   }
 
-  /** The next item, as soon as there is one; null when the stream is closed. */
-  async next(): Promise<StreamItem | null> {
-    const started = this.#isClosed ? null : this.#started
-    this.#started = null
-    const item = started ?? (await this.#find())
-    this.#lastItemAt = Date.now()
-    if (item) this.#told = item.place
-    return item
+  /** Begins to give its items to a consumer, which takes the first one now. */
+  start(consumer: Consumer): void {
+    this.#consumer = consumer
+    if (this.#isClosed) consumer.ended(null)
+    else this.more()
   }
 
-  /** What the search brings, or the tick that `beat` says while it takes long: the search then goes on. */
-  #find(): Promise<StreamItem | null> {
-    this.#advancing ??= this.#advance()
-    const advancing = this.#advancing
-    return new Promise((resolve, reject) => {
-      this.#interject = resolve
-      const settle = (give: () => void) => {
-        if (this.#interject !== resolve) return
-        this.#interject = null
-        this.#advancing = null
-        give()
-      }
-      advancing.then(
-        (item) => settle(() => resolve(item)),
-        (error: unknown) => settle(() => reject(error)),
-      )
-    })
+  /** The consumer takes the next item, now or as soon as there is one. */
+  more(): void {
+    this.#isWanted = true
+    this.#go()
   }
 
-  /** Ends the stream and frees what it holds, at once, also while a `next` is waiting. */
+  /** Ends the stream and frees what it holds, at once. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#turnBack()
-    this.#hold.listener.streams.delete(this)
-    this.#hold.release()
-    this.#waiting?.(null)
-    this.#interject?.(null)
+    this.#end(null)
+  }
+
+  /** Ends the stream because of a bug, which its consumer is told. */
+  fail(fault: unknown): void {
+    this.#end(fault)
   }
 
   /** Ends the stream because this node can't go on with it; the client is told to resume. */
@@ -138,55 +134,70 @@ export class Stream implements Wakeable {
     this.#onAbandoned(reason)
   }
 
-  /** A fact at the head of the journal that this stream's user may see. */
+  /** A fact at the head of the journal that this stream's user may see: it is given at once where the consumer takes it. */
   offer(fact: Fact): void {
     if (!this.#isAtHead || this.#isClosed || !this.#isInScope(fact)) return
-    if (this.#waiting) {
+    if (!this.#isWanted || this.#isGoing) this.#fallBehind(fact)
+    else {
       this.#position = fact.position
-      this.#answer(this.#show(fact))
-    } else {
-      this.#isAtHead = false
-      this.#position = fact.position - 1
+      this.#give(this.#show(fact))
     }
+  }
+
+  /** The same, in one of the next turns of the event loop. */
+  postpone(fact: Fact): void {
+    if (!this.#isAtHead || this.#isClosed || !this.#isInScope(fact)) return
+    this.#fallBehind(fact)
+    this.#source.turns.add(this)
+  }
+
+  turn(): void {
+    this.#go()
   }
 
   /**
-   * Called every second or so. A stream that said nothing for long says where it is, also while it is being replayed (D8).
-   * One whose socket takes nothing gives back what it has read, and is ended when it is too far behind (D7).
+   * Whether this stream's user sees the whole history of a fact's conversation, as was decided at the join that lets them
+   * hear the fact. False for a fact of no conversation.
    */
-  beat(now: number): void {
+  seesWholeHistory(fact: Fact): boolean {
+    return this.#hold.listener.seesWholeHistory(fact)
+  }
+
+  /**
+   * Called every second or so, with a tick for those that stand at the head. A stream that said nothing for long says where
+   * it is, also while it waits to be replayed (D8). One whose socket takes nothing gives back what it has read, and is ended
+   * when it is too far behind (D7).
+   */
+  beat(now: number, tick: StreamItem): void {
     const sinceMs = now - this.#lastItemAt
-    if (this.#interject) {
-      if (sinceMs >= this.#limits.tickIntervalMs) this.#tick(this.#interject)
-    } else if (sinceMs > stuckMs && !this.#isAtHead) {
+    if (this.#isWanted) {
+      if (sinceMs >= this.#limits.tickIntervalMs) this.#give(this.#isAtHead ? tick : { type: 'tick', place: this.#told })
+    } else if (this.#consumer && sinceMs > stuckMs && !this.#isAtHead) {
       if (isBacklogTooLarge(this.#source.window(), this.#position, (fact) => this.#isSeen(fact), this.#limits)) {
         this.abandon('the client does not take what it asked for: resume when it can')
-      } else if (this.#advancing === null) this.#turnBack()
+      } else if (!this.#isReading) this.#turnBack()
     }
   }
 
-  #tick(interject: Waiting): void {
-    if (this.#waiting) this.#answer({ type: 'tick', place: this.#source.window().head })
-    else {
-      this.#interject = null
-      interject({ type: 'tick', place: this.#told })
-    }
+  #fallBehind(fact: Fact): void {
+    this.#isAtHead = false
+    this.#position = fact.position - 1
+  }
+
+  #end(fault: unknown): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#ahead = null
+    this.#hold.listener.streams.delete(this)
+    this.#hold.release()
+    this.#consumer?.ended(fault)
   }
 
   /** Forgets what was read ahead from Postgres: it is read again when the consumer comes back. */
   #turnBack(): void {
-    if (!this.#pageEnd) return
-    this.#position = this.#page[this.#pageShown - 1]?.position ?? this.#position
-    this.#pageEnd = null
-    this.#page = []
-    this.#pageShown = 0
-    this.#pageMessages = new Map()
-  }
-
-  #answer(item: StreamItem): void {
-    const waiting = this.#waiting
-    this.#waiting = null
-    waiting?.(item)
+    if (!this.#ahead) return
+    this.#position = this.#ahead.facts[this.#ahead.shown - 1]?.position ?? this.#position
+    this.#ahead = null
   }
 
   #isInScope(fact: Fact): boolean {
@@ -202,39 +213,57 @@ export class Stream implements Wakeable {
     return { type: 'fact', fact, place: fact, message }
   }
 
-  async #advance(): Promise<StreamItem | null> {
-    while (!this.#isClosed) {
-      if (this.#isAtHead) return this.#wait()
-      const window = this.#source.window()
-      if (this.#pageEnd || this.#position < window.basePosition) {
-        const item = await this.#fromPostgres(window)
-        if (item) return item
-        continue
-      }
-      const found = this.#look(window)
-      if (found) return this.#count(this.#show(found))
-      if (this.#position < window.head.position) {
-        await new Promise(setImmediate)
-        continue
-      }
+  /** Hands an item over. A consumer that fails ends its own stream, and no other. */
+  #give(item: StreamItem): void {
+    if (item.type === 'fact') {
+      if (this.#isCatchingUp) this.#replayed += 1
+      // Asked first: nothing is made for nobody on the way of each delivered fact.
+      if (steps.streamShowing.hasSubscribers) steps.streamShowing.publish({ position: item.fact.position })
+    }
+    this.#isWanted = false
+    this.#told = item.place
+    this.#lastItemAt = Date.now()
+    try {
+      if (this.#consumer?.take(item)) this.#isWanted = true
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  /** Gives what there is for as long as the consumer takes it; at the head it waits for the hub. */
+  #go(): void {
+    if (this.#isGoing) return
+    this.#isGoing = true
+    while (this.#isWanted && !this.#isClosed && !this.#isReading) {
+      if (this.#isAtHead || !this.#step()) break
+    }
+    this.#isGoing = false
+  }
+
+  /** Gives the next item, or looks further; false where it has to wait for a later turn. */
+  #step(): boolean {
+    if (this.#started) {
+      const started = this.#started
+      this.#started = null
+      this.#give(started)
+      return true
+    }
+    const window = this.#source.window()
+    if (this.#ahead) return this.#stepAhead(this.#ahead)
+    if (this.#position < window.basePosition) return this.#read(() => this.#turnPage(window))
+    const found = this.#look(window)
+    if (found) this.#give(this.#show(found))
+    else if (this.#position < window.head.position) {
+      this.#source.turns.add(this)
+      return false
+    } else {
       this.#isAtHead = true
       if (this.#isCatchingUp) {
         this.#isCatchingUp = false
-        return { type: 'caughtUp', count: this.#replayed, place: window.head }
+        this.#give({ type: 'caughtUp', count: this.#replayed, place: window.head })
       }
     }
-    return null
-  }
-
-  #count(item: StreamItem): StreamItem {
-    if (this.#isCatchingUp) this.#replayed += 1
-    return item
-  }
-
-  #wait(): Promise<StreamItem | null> {
-    return new Promise((resolve) => {
-      this.#waiting = resolve
-    })
+    return true
   }
 
   /** The next fact in memory for this stream, within one slice; moves the place to it, or to the end of the slice. */
@@ -248,51 +277,60 @@ export class Stream implements Wakeable {
     return undefined
   }
 
-  /** The next item of the replay from Postgres; null where a page was turned or ended, or the stream was closed. */
-  async #fromPostgres(window: Window): Promise<StreamItem | null> {
-    try {
-      if (!this.#pageEnd) return await this.#turnPage(window)
-      const fact = this.#page[this.#pageShown]
-      if (fact) return await this.#showPaged(fact)
-      this.#told = this.#pageEnd
-      this.#position = this.#pageEnd.position
-      this.#pageEnd = null
-      return null
-    } catch (error) {
-      if (!isTransient(error)) throw error
-      this.abandon('Postgres did not answer')
-      return null
+  /** The same of what was read ahead from Postgres. */
+  #stepAhead(ahead: ReadAhead): boolean {
+    const fact = ahead.facts[ahead.shown]
+    if (!fact) {
+      this.#told = ahead.end
+      this.#position = ahead.end.position
+      this.#ahead = null
+    } else if (ahead.shown >= ahead.ready) {
+      return this.#read(() => this.#readMessages(ahead))
+    } else {
+      ahead.shown += 1
+      const message = fact.subjectId === null ? undefined : ahead.messages.get(fact.subjectId)
+      this.#give({ type: 'fact', fact, place: fact, message })
     }
+    return true
+  }
+
+  /** Asks Postgres, and goes on with the answer. Where none comes the client is told to resume. */
+  #read(ask: () => Promise<void>): false {
+    this.#isReading = true
+    ask()
+      .catch((error: unknown) => {
+        if (isTransient(error)) this.abandon('Postgres did not answer')
+        else this.#end(error)
+      })
+      .finally(() => {
+        this.#isReading = false
+        this.#go()
+      })
+    return false
   }
 
   /**
    * Reads the next window, up to this node's head and never beyond it: what follows is brought by the hub. Where the journal
    * was trimmed meanwhile the stream starts anew from the head.
    */
-  async #turnPage(window: Window): Promise<StreamItem | null> {
+  async #turnPage(window: Window): Promise<void> {
     const from = this.#position
     const page = await this.#source.replay(this.#scope, from, Math.min(from + this.#span, window.head.position))
     if (page.floor > from) {
       const place = this.#source.window().head
       this.#position = place.position
       this.#replayed = 0
-      return { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place }
+      this.#started = { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place }
+      return
     }
-    this.#page = page.facts
-    this.#pageShown = 0
-    this.#pageEnd = page.end
+    this.#ahead = { facts: page.facts, shown: 0, ready: 0, messages: new Map(), end: page.end }
     if (page.facts.length < span.sparse) this.#span = Math.min(this.#span * 2, span.longest)
-    return null
   }
 
-  async #showPaged(fact: Fact): Promise<StreamItem> {
-    if (this.#pageShown % pageSlice === 0) {
-      const named = this.#page.slice(this.#pageShown, this.#pageShown + pageSlice).filter(namesMessage)
-      const messages = await this.#source.messages(named.map(({ subjectId }) => Number(subjectId)))
-      this.#pageMessages = new Map(messages.map((message) => [message.id, message]))
-    }
-    this.#pageShown += 1
-    const message = fact.subjectId === null ? undefined : this.#pageMessages.get(fact.subjectId)
-    return this.#count({ type: 'fact', fact, place: fact, message })
+  async #readMessages(ahead: ReadAhead): Promise<void> {
+    const slice = ahead.facts.slice(ahead.shown, ahead.shown + pageSlice)
+    const messages = await this.#source.messages(slice.filter(namesMessage).map(({ subjectId }) => Number(subjectId)))
+    ahead.messages = new Map(messages.map((message) => [message.id, message]))
+    ahead.ready = ahead.shown + slice.length
   }
 }

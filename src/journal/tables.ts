@@ -21,6 +21,8 @@ export type MessageRow = {
   readonly deletedAt: number | null
   readonly replyToId: number | null
   readonly mentionedUserIds: readonly number[]
+  /** The row is that of the sending itself: nobody has reacted to the message or pinned it, as far as this row goes. */
+  readonly isNew?: true
 }
 
 /** When a user hears a conversation: from the one position to the other, both included; null is "until further notice". */

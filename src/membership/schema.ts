@@ -81,6 +81,7 @@ const MembershipUpdated = factEvent(
 )
 builder.objectFields(MembershipUpdated, (t) => ({
   conversation: t.field({
+    shared: true,
     type: Conversation,
     description: 'Which one.',
     resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),

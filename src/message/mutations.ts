@@ -150,11 +150,13 @@ builder.mutationFields((t) => ({
 export function messageEvent(kind: FactKind, description: string): void {
   builder.objectFields(factEvent(kind, description), (t) => ({
     message: t.field({
+      shared: true,
       type: Message,
       description: 'The message, as it is now.',
       resolve: (event, _args, context) => messageOf(event) ?? requireMessage(context, subjectOf(event)),
     }),
     conversation: t.field({
+      shared: true,
       type: Conversation,
       description: 'Where it stands.',
       resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),

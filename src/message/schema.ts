@@ -1,12 +1,11 @@
 // Messages in the schema.
 
 import { z } from 'zod'
-import { findPresentUser, findUser } from '../account/access.ts'
+import { findPresentUser, findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { findConversation } from '../conversation/access.ts'
-import { Conversation } from '../conversation/schema.ts'
-import { notFound } from '../errors.ts'
+import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
 import { parseId } from '../id.ts'
@@ -16,68 +15,74 @@ import { findLastMessage, findOwnMessage, readHistory, readHistoryAround, readVe
 const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement({
   description: 'A text of a message that an edit replaced.',
   fields: (t) => ({
-    version: t.exposeInt('version', { description: 'Which one: 1 is the text as it was sent.' }),
-    text: t.exposeString('text', { description: 'The text.' }),
-    writtenAt: t.expose('writtenAt', { type: 'DateTime', description: 'Since when it stood there.' }),
+    version: t.exposeInt('version', { shared: true, description: 'Which one: 1 is the text as it was sent.' }),
+    text: t.exposeString('text', { shared: true, description: 'The text.' }),
+    writtenAt: t.expose('writtenAt', { shared: true, type: 'DateTime', description: 'Since when it stood there.' }),
   }),
 })
+
+const readVisibleVersions = async (context: Context, messageId: number) =>
+  (await findOwnMessage(context, messageId)) ? ((await readVersions(context, messageId)) ?? []) : []
 
 export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
   description: 'What somebody wrote. Its id sorts: of two messages the later one has the greater id.',
-  id: { resolve: ({ id }) => String(id) },
+  id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, Number(id)))),
   fields: (t) => ({
     conversation: t.field({
       type: Conversation,
+      shared: true,
       description: 'Where it was written.',
-      resolve: async ({ conversationId }, _args, context) => {
-        const conversation = await findConversation(context, conversationId)
-        if (!conversation) throw notFound('Conversation')
-        return conversation
-      },
+      resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
     }),
-    seq: t.exposeInt('seq', { description: 'Its number in the conversation: 1, 2, 3, … without a gap.' }),
+    seq: t.exposeInt('seq', { shared: true, description: 'Its number in the conversation: 1, 2, 3, … without a gap.' }),
     sender: t.field({
       type: User,
       nullable: true,
+      shared: true,
       description: 'Who wrote it; null when the account is gone.',
       resolve: ({ senderId }, _args, context) => findPresentUser(context, senderId),
     }),
     text: t.exposeString('text', {
+      shared: true,
       description: 'The text to the character, as sent or last edited; empty when it was deleted.',
     }),
-    version: t.exposeInt('version', { description: 'Counts from 1; each edit, and the deletion, adds one.' }),
+    version: t.exposeInt('version', { shared: true, description: 'Counts from 1; each edit, and the deletion, adds one.' }),
     editedAt: t.field({
       type: 'DateTime',
       nullable: true,
+      shared: true,
       description: 'When its text was last replaced; null when it never was.',
       resolve: ({ editedAt }) => (editedAt === null ? null : new Date(editedAt)),
     }),
     deletedAt: t.field({
       type: 'DateTime',
       nullable: true,
+      shared: true,
       description: 'When it was deleted for everyone; null when it was not. A deleted message keeps its place and its `seq`.',
       resolve: ({ deletedAt }) => (deletedAt === null ? null : new Date(deletedAt)),
     }),
     mentions: t.field({
       type: [User],
+      shared: true,
       description: 'Whom the text mentions.',
-      resolve: async ({ mentionedUserIds }, _args, context) =>
-        (await Promise.all(mentionedUserIds.map((id) => findUser(context, id)))).filter((user) => user !== null),
+      resolve: ({ mentionedUserIds }, _args, context) => findUsers(context, mentionedUserIds),
     }),
     versions: t.field({
       type: [MessageVersion],
+      shared: true,
       description: 'The texts that edits replaced, the oldest first; none for somebody who does not see the message.',
-      resolve: async ({ id }, _args, context) =>
-        (await findOwnMessage(context, id)) ? ((await readVersions(context, id)) ?? []) : [],
+      resolve: ({ id, isNew }, _args, context) => (isNew ? [] : readVisibleVersions(context, id)),
     }),
     clientMessageId: t.exposeID('clientMessageId', {
+      shared: true,
       nullable: true,
       description: 'The key that the sender chose: by it a client knows its own optimistic copy again.',
     }),
     createdAt: t.field({
       type: 'DateTime',
+      shared: true,
       description: 'When it was committed. Never before an older message of any conversation.',
       resolve: ({ createdAt }) => new Date(createdAt),
     }),
@@ -88,6 +93,7 @@ builder.objectField(Message, 'replyTo', (t) =>
   t.field({
     type: Message,
     nullable: true,
+    shared: true,
     description: 'The message that it answers; null where it answers none, and for somebody who may not see that one.',
     resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findOwnMessage(context, replyToId)),
   }),

@@ -4,7 +4,7 @@ import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type UserRow, userColumns } from '../account/access.ts'
 import { foldText } from '../account/username.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched } from '../graphql/loader.ts'
+import { batchedForAll } from '../graphql/loader.ts'
 import { type Page, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 
@@ -50,7 +50,7 @@ export async function searchUsers(context: Context, typed: string, args: Default
 }
 
 /** Whether a direct conversation is closed, by a block or the end of an account: true, or null. */
-export const findClosed = batched(async ({ reader }, ids: readonly number[]) => {
+export const findClosed = batchedForAll(async (reader, ids: readonly number[]) => {
   const rows = await reader.rows(closedOnes, [ids])
   return new Map(rows.map(({ id }) => [id, true]))
 })

@@ -1,14 +1,14 @@
 // People in the schema: profiles, search, the end of an account, and the direct conversations that end with it or by a block.
 
 import { z } from 'zod'
-import { findUser, type UserRow } from '../account/access.ts'
+import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from '../account/username.ts'
-import { findConversation, findMembership } from '../conversation/access.ts'
-import { Conversation } from '../conversation/schema.ts'
-import { badInput, notFound } from '../errors.ts'
+import { findMembership } from '../conversation/access.ts'
+import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
 import { line, note, parseInput } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
@@ -26,12 +26,6 @@ const usernameInputForm = z.object({ username })
 const profileForm = z.object({ displayName: line(displayNameMax).nullish(), bio: note(bioMax).nullish() })
 const deleteForm = z.object({ password: z.string().max(1_000).nullish() })
 const searchForm = z.object({ query: line(queryMax) })
-
-async function requireUser(context: Context, userId: number): Promise<UserRow> {
-  const user = await findUser(context, userId)
-  if (!user) throw notFound('User')
-  return user
-}
 
 builder.queryFields((t) => ({
   searchUsers: t.connection(
@@ -158,6 +152,7 @@ builder.objectField(
   'user',
   (t) =>
     t.field({
+      shared: true,
       type: User,
       description: 'Who, as they are now.',
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
@@ -172,13 +167,10 @@ const ConversationReopened = factEvent('ConversationReopened', 'A direct convers
 for (const ref of [ConversationClosed, ConversationReopened]) {
   builder.objectField(ref, 'conversation', (t) =>
     t.field({
+      shared: true,
       type: Conversation,
       description: 'Which one.',
-      resolve: async (event, _args, context) => {
-        const conversation = await findConversation(context, conversationOf(event))
-        if (!conversation) throw notFound('Conversation')
-        return conversation
-      },
+      resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
     }),
   )
 }

@@ -2,7 +2,7 @@
 
 import { findMembership } from '../conversation/access.ts'
 import type { Context } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { batchedForAll, by } from '../graphql/loader.ts'
 import { type MessageRow, messageColumns } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
@@ -22,7 +22,7 @@ const pinnedMessages = statement<MessageRow>(
 )
 
 /** The pin of a message; null where it is not pinned. The caller has checked that the viewer sees the message. */
-export const findPin = batched(async ({ reader }, messageIds: readonly number[]) =>
+export const findPin = batchedForAll(async (reader, messageIds: readonly number[]) =>
   by(await reader.rows(pinsByMessages, [messageIds]), (pin) => pin.messageId),
 )
 

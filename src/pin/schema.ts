@@ -5,33 +5,35 @@ import { User } from '../account/schema.ts'
 import { Conversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
+import { andThen, type MaybePromise } from '../graphql/loader.ts'
 import { parseId } from '../id.ts'
 import { changeLimits } from '../journal/change.ts'
+import type { MessageRow } from '../journal/tables.ts'
 import { findOwnMessage, may } from '../message/access.ts'
 import { type Changed, change } from '../message/actions.ts'
 import { changePayload, messageEvent } from '../message/mutations.ts'
 import { Message } from '../message/schema.ts'
-import { findPin, readPinnedMessages } from './access.ts'
+import { findPin, type PinRow, readPinnedMessages } from './access.ts'
 
 /** The pin of a message that the viewer sees. */
-const findVisiblePin = async (context: Context, messageId: number) =>
-  (await findOwnMessage(context, messageId)) && findPin(context, messageId)
+const findVisiblePin = (context: Context, { id, isNew }: MessageRow): MaybePromise<PinRow | null> =>
+  isNew ? null : findOwnMessage(context, id).then((message) => message && findPin(context, id))
 
 builder.objectFields(Message, (t) => ({
   pinnedAt: t.field({
+    shared: true,
     type: 'DateTime',
     nullable: true,
     description: 'When it was pinned; null where it is not, and for somebody who does not see it.',
-    resolve: async ({ id }, _args, context) => (await findVisiblePin(context, id))?.pinnedAt ?? null,
+    resolve: (message, _args, context) => andThen(findVisiblePin(context, message), (pin) => pin?.pinnedAt ?? null),
   }),
   pinnedBy: t.field({
+    shared: true,
     type: User,
     nullable: true,
     description: 'Who pinned it; null where it is not pinned, or the account is gone.',
-    resolve: async ({ id }, _args, context) => {
-      const pin = await findVisiblePin(context, id)
-      return pin && findPresentUser(context, pin.pinnedBy)
-    },
+    resolve: (message, _args, context) =>
+      andThen(findVisiblePin(context, message), (pin) => pin && findPresentUser(context, pin.pinnedBy)),
   }),
 }))
 

@@ -1,28 +1,24 @@
 // What may be read of reactions: members see them all.
 
-import { batched, grouped } from '../graphql/loader.ts'
+import { batchedForAll, grouped } from '../graphql/loader.ts'
 import { statement } from '../store/reader.ts'
 
 /** What people reacted to a message with one emoji. */
 export type ReactionGroupRow = {
   readonly messageId: number
   readonly emoji: string
-  readonly count: number
-  /** Whether the viewer is among them. */
-  readonly hasViewer: boolean
-  /** The first ten, in the order in which they reacted. */
+  /** Who they are, in the order in which they reacted. */
   readonly userIds: readonly number[]
 }
 
 const groupsByMessages = statement<ReactionGroupRow>(
   'reaction_groups',
-  `select message_id as "messageId", emoji, count(*) as count, bool_or(user_id = $2) as "hasViewer",
-          (array_agg(user_id order by created_at, user_id))[1:10] as "userIds"
+  `select message_id as "messageId", emoji, array_agg(user_id order by created_at, user_id) as "userIds"
      from reaction where message_id = any($1::bigint[])
     group by message_id, emoji order by message_id, min(created_at), emoji`,
 )
 
 /** The reactions to a message, the emoji that was used first before the others. The caller has checked that the viewer may see them. */
-export const readReactions = batched(async ({ reader, caller }, messageIds: readonly number[]) =>
-  grouped(await reader.rows(groupsByMessages, [messageIds, caller.viewer?.userId ?? 0]), (row) => row.messageId),
+export const readReactions = batchedForAll(async (reader, messageIds: readonly number[]) =>
+  grouped(await reader.rows(groupsByMessages, [messageIds]), (row) => row.messageId),
 )

@@ -1,7 +1,7 @@
 // Reactions in the schema.
 
 import { z } from 'zod'
-import { findUser } from '../account/access.ts'
+import { findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -20,25 +20,32 @@ const form = z.object({ messageId: z.string(), emoji: z.string().refine(isEmoji,
 const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').implement({
   description: 'What people reacted to a message with one emoji.',
   fields: (t) => ({
-    emoji: t.exposeString('emoji', { description: 'The emoji.' }),
-    count: t.exposeInt('count', { description: 'How many people used it.' }),
-    viewerReacted: t.exposeBoolean('hasViewer', { description: 'Whether you are among them.' }),
+    emoji: t.exposeString('emoji', { shared: true, description: 'The emoji.' }),
+    count: t.int({ shared: true, description: 'How many people used it.', resolve: ({ userIds }) => userIds.length }),
+    viewerReacted: t.boolean({
+      shared: true,
+      description: 'Whether you are among them.',
+      resolve: ({ userIds }, _args, context) => userIds.includes(requireViewer(context).userId),
+    }),
     users: t.field({
+      shared: true,
       type: [User],
       description: 'Who used it: the first ten, in order.',
-      resolve: async ({ userIds }, _args, context) =>
-        (await Promise.all(userIds.map((id) => findUser(context, id)))).filter((user) => user !== null),
+      resolve: ({ userIds }, _args, context) => findUsers(context, userIds.slice(0, 10)),
     }),
   }),
 })
 
+const readVisibleReactions = async (context: Context, messageId: number) =>
+  (await findOwnMessage(context, messageId)) ? ((await readReactions(context, messageId)) ?? []) : []
+
 builder.objectField(Message, 'reactions', (t) =>
   t.field({
+    shared: true,
     type: [ReactionGroup],
     description: 'Reactions by emoji, the one used first first; none for somebody who does not see the message.',
     complexity: { field: 1, multiplier: 3 },
-    resolve: async ({ id }, _args, context) =>
-      (await findOwnMessage(context, id)) ? ((await readReactions(context, id)) ?? []) : [],
+    resolve: ({ id, isNew }, _args, context) => (isNew ? [] : readVisibleReactions(context, id)),
   }),
 )
 

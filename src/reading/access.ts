@@ -1,6 +1,6 @@
 // What may be read of reading: how far each member has come, and what the viewer has not read.
 
-import { batched, by, grouped } from '../graphql/loader.ts'
+import { batched, batchedForAll, by, grouped } from '../graphql/loader.ts'
 import { statement } from '../store/reader.ts'
 
 /** How far somebody has read a conversation. */
@@ -27,7 +27,7 @@ const unread = statement<UnreadRow>(
 )
 
 /** The read markers of a conversation's members. The caller has checked that the viewer is one. */
-export const readMarkers = batched(async ({ reader }, conversationIds: readonly number[]) =>
+export const readMarkers = batchedForAll(async (reader, conversationIds: readonly number[]) =>
   grouped(await reader.rows(markers, [conversationIds]), (row) => row.conversationId),
 )
 

@@ -1,11 +1,10 @@
 // Reading in the schema: markers, and the counts that follow from them.
 
 import { z } from 'zod'
-import { findUser } from '../account/access.ts'
+import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { findMembership } from '../conversation/access.ts'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
-import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
@@ -26,15 +25,12 @@ const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
   description: 'How far somebody has read a conversation. It only moves forward.',
   fields: (t) => ({
     user: t.field({
+      shared: true,
       type: User,
       description: 'Who.',
-      resolve: async ({ userId }, _args, context) => {
-        const user = await findUser(context, userId)
-        if (!user) throw notFound('User')
-        return user
-      },
+      resolve: ({ userId }, _args, context) => requireUser(context, userId),
     }),
-    seq: t.exposeInt('seq', { description: 'The `seq` of the last message that they have read; 0 for none.' }),
+    seq: t.exposeInt('seq', { shared: true, description: 'The `seq` of the last message that they have read; 0 for none.' }),
   }),
 })
 
@@ -104,11 +100,13 @@ const ReadMarkersMoved = factEvent(
 )
 builder.objectFields(ReadMarkersMoved, (t) => ({
   conversation: t.field({
+    shared: true,
     type: Conversation,
     description: 'Where.',
     resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
   }),
   markers: t.field({
+    shared: true,
     type: [ReadMarker],
     description: 'The markers that moved, where they stand after it. Keep the greatest `seq` of each user.',
     resolve: (event) => {

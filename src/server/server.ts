@@ -8,6 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openGuard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { StartError } from '../errors.ts'
+import { Broadcast } from '../graphql/broadcast.ts'
+import { schema } from '../schema.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
 import { openSockets } from './socket.ts'
@@ -38,8 +40,9 @@ export async function serve(app: App): Promise<Server> {
   const indexer = openIndexer(app)
   const connections = openConnections()
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
-  const yoga = createGraphqlHandler(app, guard, connections)
-  const sockets = openSockets(app, guard, connections, yoga)
+  const broadcast = new Broadcast(app, schema)
+  const yoga = createGraphqlHandler(app, guard, connections, broadcast)
+  const sockets = openSockets(app, guard, connections, yoga, broadcast)
   const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
   let isLeaving = false
 

@@ -10,10 +10,12 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
+import { Answers, openEvents, type Sink } from '../graphql/answers.ts'
+import type { Broadcast } from '../graphql/broadcast.ts'
 import { clientError } from '../graphql/errors.ts'
 import { callOf, connect, renew } from './admission.ts'
 import type { Connections } from './connections.ts'
-import { adapt, type Extra, endSocket, farewell } from './wire.ts'
+import { adapt, type Extra, endSocket, farewell, frames } from './wire.ts'
 import type { Yoga } from './yoga.ts'
 
 const initMs = 5_000
@@ -32,7 +34,7 @@ export type Sockets = {
 }
 
 /** Opens the WebSocket side of a node. */
-export function openSockets(app: App, guard: Guard, connections: Connections, yoga: Yoga): Sockets {
+export function openSockets(app: App, guard: Guard, connections: Connections, yoga: Yoga, broadcast: Broadcast): Sockets {
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
@@ -55,8 +57,12 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
       if (extra.connection) connections.remove(extra.connection)
       if (extra.call.caller.viewer) app.typing.gone(extra.call.caller.viewer.userId)
     },
-    execute: (args) => (args.rootValue as Enveloped).execute(args),
-    subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
+    execute: (args) => (args.rootValue as Prepared).execute(args),
+    async subscribe(args) {
+      const { subscribe, sink } = args.rootValue as Prepared
+      const opened = await openEvents(args, broadcast)
+      return opened instanceof Answers ? opened.pushedTo(sink) : (opened ?? subscribe(args))
+    },
   })
 
   server.on('connection', (socket) => {
@@ -110,7 +116,8 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   }
 }
 
-type Enveloped = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'>
+/** How an operation is executed, and where its events go. */
+type Prepared = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'> & { readonly sink: Sink }
 
 const nobody: Extra['call'] = { caller: { viewer: null, refusal: null }, admission: null }
 
@@ -158,7 +165,7 @@ async function prepare(
       document,
       variableValues: payload.variables,
       contextValue: await enveloped.contextFactory(),
-      rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe },
+      rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe, sink: frames(socket, id) } satisfies Prepared,
     }
   } catch (error) {
     return released(extra, id, refuse(error))

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CloseCode, type WebSocket as ProtocolSocket } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { App } from '../app.ts'
+import type { Sink } from '../graphql/answers.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
 
@@ -13,6 +14,10 @@ const handshakeMs = 1_000
 const farewellMs = 2_000
 /** Bytes written to a socket and not yet taken by its client, beyond which nothing more is read from it. */
 const unreadMax = 1_048_576
+/** Bytes of events written to a socket and not yet taken, beyond which its stream waits. */
+const unsentMax = 32_768
+const asText = { binary: false }
+const closingBrace = 0x7d
 
 /** What a node knows of a socket. */
 export type Extra = {
@@ -72,6 +77,29 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
             listenAgain()
           })
       })
+    },
+  }
+}
+
+/**
+ * The answers of one operation as frames of graphql-transport-ws (`next`), written as they are: what stands around the answer
+ * is made once. A client that does not read has one frame too many in memory, and is given the next when that is out.
+ */
+export function frames(socket: WebSocket, id: string): Sink {
+  const before = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`)
+  return {
+    take(answer, more) {
+      if (socket.readyState !== socket.OPEN) return false
+      const frame = Buffer.allocUnsafe(before.length + answer.length + 1)
+      before.copy(frame)
+      answer.copy(frame, before.length)
+      frame[frame.length - 1] = closingBrace
+      if (socket.bufferedAmount < unsentMax) {
+        socket.send(frame, asText)
+        return true
+      }
+      socket.send(frame, asText, () => more())
+      return false
     },
   }
 }

@@ -6,6 +6,7 @@ import type { Plugin } from '@envelop/core'
 import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
+import type { Broadcast } from '../graphql/broadcast.ts'
 import type { Context } from '../graphql/context.ts'
 import { clientError } from '../graphql/errors.ts'
 import { useClientErrors, usePlainIntrospection, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
@@ -24,7 +25,7 @@ export type Door =
 export type Yoga = YogaServerInstance<Door, Context>
 
 /** Builds the GraphQL handler of a node. */
-export function createGraphqlHandler(app: App, guard: Guard, connections: Connections): Yoga {
+export function createGraphqlHandler(app: App, guard: Guard, connections: Connections, broadcast: Broadcast): Yoga {
   const quiet = (...args: unknown[]) => app.log.debug({ args }, 'yoga')
   return createYoga<Door, Context>({
     schema,
@@ -43,11 +44,11 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
     maskedErrors: { maskError: (error) => clientError(error, randomUUID(), app.log) },
     context: (door) => createContext(door, app, guard),
     plugins: [
-      useReferenceEngine(),
+      useReferenceEngine(broadcast),
       usePlainIntrospection(),
       useJsonOnly(),
       useSnapshots(app),
-      useClientErrors(app),
+      useClientErrors(broadcast),
       useToldRefusals(app),
       useOpenEventStreams(guard, connections),
     ],
@@ -55,7 +56,7 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
 }
 
 async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
-  const shared = { app, reader: app.store.reader, snapshot: null }
+  const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null }
   if ('call' in door) {
     const { call, endConnection, renewConnection } = door
     return { ...shared, caller: call.caller, requestId: randomUUID(), endConnection, renewConnection }

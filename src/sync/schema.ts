@@ -3,6 +3,7 @@
 import { findSession } from '../account/access.ts'
 import { Session } from '../account/schema.ts'
 import { closeCodes, notFound, ParleyError } from '../errors.ts'
+import { EventSourceStream } from '../graphql/answers.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { Event, type EventSource } from '../graphql/event.ts'
@@ -10,7 +11,6 @@ import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import type { StreamItem } from '../journal/stream.ts'
 import type { Viewer } from '../viewer.ts'
-import { eventsOf } from './events.ts'
 
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>
 
@@ -135,7 +135,7 @@ builder.subscriptionField('events', (t) =>
         onAbandoned: (reason) => context.endConnection(closeCodes.RESUME, reason),
       })
       if (!stream) throw notFound('Conversation')
-      return eventsOf(stream, app.journal.cursor)
+      return new EventSourceStream(stream)
     },
     resolve: (event) => event,
   }),

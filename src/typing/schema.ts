@@ -1,7 +1,7 @@
 // Typing in the schema: a signal, never stored.
 
 import { z } from 'zod'
-import { findUser } from '../account/access.ts'
+import { findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import { builder } from '../graphql/builder.ts'
@@ -26,7 +26,7 @@ const TypingState = builder.objectRef<State>('TypingState').implement({
       description: 'Who is typing, without yourself. An empty list says that nobody is.',
       resolve: async ({ typists }, _args, context) => {
         const others = typists.filter((id) => id !== context.caller.viewer?.userId)
-        return (await Promise.all(others.map((id) => findUser(context, id)))).filter((user) => user !== null)
+        return findUsers(context, others)
       },
     }),
   }),

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
 import { encodeCursor, epochKeyOf, parseCursor } from '../../src/journal/cursor.ts'
 import { type Node, openNode } from '../support/node.ts'
+import { pulling } from '../support/pull.ts'
 import { eventually, input, sendBatch } from './ground.ts'
 import { expectStart, openTalk, positionOf, quiet, resume } from './talk.ts'
 
@@ -139,9 +140,11 @@ test('A9 a node that is behind waits for the cursor that another node has just g
       conversationId: null,
       onAbandoned: () => undefined,
     })
-    expect(await stream?.next()).toMatchObject({ type: 'started', mode: 'RESUMED' })
-    expect(await stream?.next()).toMatchObject({ type: 'caughtUp', count: 0, place: outcome.place })
-    stream?.close()
+    if (!stream) throw new Error('no stream')
+    const next = pulling(stream)
+    expect(await next()).toMatchObject({ type: 'started', mode: 'RESUMED' })
+    expect(await next()).toMatchObject({ type: 'caughtUp', count: 0, place: outcome.place })
+    stream.close()
   }
   expect(wasBehind).toBeGreaterThan(5)
 

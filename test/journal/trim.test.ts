@@ -9,6 +9,7 @@ import type { Fact } from '../../src/journal/fact.ts'
 import { readReplay } from '../../src/journal/replay.ts'
 import type { Stream, StreamItem } from '../../src/journal/stream.ts'
 import { openNode } from '../support/node.ts'
+import { pulling } from '../support/pull.ts'
 import { eventually, input, row, sendBatch } from './ground.ts'
 import { expectStart, openTalk, positionOf, quiet } from './talk.ts'
 
@@ -73,8 +74,9 @@ test('A9 a cursor at the floor, whose own fact is trimmed, is CURSOR_TOO_OLD, al
 /** Pulls a stream until it is live, doing something after so many of its facts. */
 async function pull(stream: Stream, after: number, act: () => Promise<void>): Promise<StreamItem[]> {
   const items: StreamItem[] = []
+  const next = pulling(stream)
   for (let facts = 0; ; ) {
-    const item = await stream.next()
+    const item = await next()
     if (!item) throw new Error('the stream has ended')
     items.push(item)
     if (item.type === 'fact') facts += 1

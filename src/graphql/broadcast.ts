@@ -1,0 +1,212 @@
+// One execution for all who ask the same of an event: the answer is made once, as bytes, and handed to every socket and
+// event stream of the node (A13, C1). Where it cannot be shared it is made for each viewer; both ways give the same bytes.
+
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, type GraphQLSchema } from 'graphql'
+import type { App } from '../app.ts'
+import { closeCodes } from '../errors.ts'
+import { type Fact, factKinds } from '../journal/fact.ts'
+import { steps } from '../journal/steps.ts'
+import type { StreamItem } from '../journal/stream.ts'
+import type { MessageRow } from '../journal/tables.ts'
+import type { Context } from './context.ts'
+import { clientError } from './errors.ts'
+import type { EventSource } from './event.ts'
+import { andThen, type MaybePromise } from './loader.ts'
+import type { Question } from './question.ts'
+
+/** The JSON of an execution result; null where there is nothing to tell and the connection was ended instead. */
+export type Answer = Buffer | null
+
+/** An operation that asks something of events: its document, and the context of who asked. */
+export type Asking = Readonly<
+  Pick<ExecutionArgs, 'operationName'> & {
+    document: DocumentNode
+    contextValue: Context
+    variableValues: Readonly<Record<string, unknown>>
+  }
+>
+
+/** A question with its number on this node, which is even: the one after it stands for those who see the whole history. */
+export type Asked = Pick<Question, 'shared'> & { readonly number: number }
+
+/** What was made of one item: the answers by the number of the question, and the look-ups that served them. */
+type Shown = {
+  readonly message: MessageRow | undefined
+  readonly event: EventSource
+  readonly scope: object
+  readonly answers: Map<number, MaybePromise<Buffer | typeof forEach>>
+}
+
+/** Cannot be shared: is executed for each viewer. */
+const forEach = Symbol('for each viewer')
+
+/** What is kept of answers, in bytes, for the devices that are a moment behind the others. */
+const keptMax = 32 * 1_048_576
+const shownBytes = 1_000
+const askedMax = 10_000
+
+/** The answers of one node. */
+export class Broadcast {
+  readonly #app: App
+  readonly #schema: GraphQLSchema
+  /** What is asked on this node, by its text. */
+  #asked = new Map<string, Asked>()
+  #nextNumber = 0
+  #shown = new Map<object, Shown>()
+  #keptBytes = 0
+  readonly #nobody: Context
+
+  constructor(app: App, schema: GraphQLSchema) {
+    this.#app = app
+    this.#schema = schema
+    this.#nobody = nobodyOf(app)
+    // What was shown of a message holds until something changes that it may show. New messages change nothing of old ones.
+    app.journal.onFact((fact) => {
+      if (fact.kind !== factKinds.MessageSent) this.#forget()
+    })
+    app.journal.onRestart(() => this.#forget())
+  }
+
+  /** What is asked of each event by all who ask the same. */
+  askedBy(question: Question): Asked {
+    const known = this.#asked.get(question.text)
+    if (known) return known
+    if (this.#asked.size >= askedMax) this.#asked = new Map() // a number is never given twice: those in use stay good
+    this.#nextNumber += 2
+    const asked = { number: this.#nextNumber, shared: question.shared }
+    this.#asked.set(question.text, asked)
+    return asked
+  }
+
+  /**
+   * What an operation is answered of an item of its stream.
+   * @param asked what it asks, by `askedBy`
+   * @param name the type of the event
+   * @param seesWholeHistory whether its viewer sees all messages of the fact's conversation
+   */
+  answer(asking: Asking, asked: Asked, item: StreamItem, name: string, seesWholeHistory: boolean): MaybePromise<Answer> {
+    const shown = this.#show(item)
+    if (item.type === 'started' || item.type === 'caughtUp' || !asked.shared.has(name)) return this.#forOne(asking, shown)
+    const number = seesWholeHistory ? asked.number + 1 : asked.number
+    let answer = shown.answers.get(number)
+    if (answer === undefined) {
+      answer = this.#forAll(asking, shown, seesWholeHistory)
+      if (answer instanceof Promise) {
+        answer = answer.then((made) => this.#keep(shown, number, made))
+        shown.answers.set(number, answer)
+      } else this.#keep(shown, number, answer)
+    }
+    if (answer instanceof Promise) return answer.then((made) => (made === forEach ? this.#forOne(asking, shown) : made))
+    return answer === forEach ? this.#forOne(asking, shown) : answer
+  }
+
+  /** A result with its errors in the form that clients are told. */
+  told(result: ExecutionResult, { requestId }: Context): ExecutionResult {
+    const { errors } = result
+    return errors ? { ...result, errors: errors.map((error) => clientError(error, requestId, this.#app.log)) } : result
+  }
+
+  /** A bug ended the stream of an operation: it is heard of, and the client resumes. */
+  failed({ contextValue }: Asking, fault: unknown): void {
+    this.#app.log.error({ err: fault, requestId: contextValue.requestId }, 'a stream of events failed')
+    contextValue.endConnection(closeCodes.RESUME, 'The stream failed; the fault was logged')
+  }
+
+  #forget(): void {
+    this.#shown = new Map()
+    this.#keptBytes = 0
+  }
+
+  #keep(shown: Shown, number: number, made: Buffer | typeof forEach): Buffer | typeof forEach {
+    shown.answers.set(number, made)
+    if (made !== forEach) this.#keptBytes += made.length
+    return made
+  }
+
+  /** What was made of an item already: of a fact for as long as it shows the same message; of a tick while it is told. */
+  #show(item: StreamItem): Shown {
+    const key: Fact | StreamItem = item.type === 'fact' ? item.fact : item
+    const message = item.type === 'fact' ? item.message : undefined
+    const known = this.#shown.get(key)
+    if (known && known.message === message) return known
+    const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
+    const event = { item, cursor: this.#app.journal.cursor(item.place), occurredAt }
+    const shown: Shown = { message, event, scope: {}, answers: new Map() }
+    if (item.type === 'started' || item.type === 'caughtUp') return shown // told to one stream only
+    this.#keptBytes += shownBytes
+    if (this.#keptBytes > keptMax) this.#forget()
+    this.#shown.set(key, shown)
+    return shown
+  }
+
+  /** Executes without a viewer. Any error ends the sharing of this event: errors hold what belongs to one request. */
+  #forAll(asking: Asking, { event, scope }: Shown, seesWholeHistory: boolean): MaybePromise<Buffer | typeof forEach> {
+    const context = Object.create(this.#nobody, {
+      scope: { value: scope },
+      wholeHistoryOf: { value: seesWholeHistory && event.item.type === 'fact' ? event.item.fact.conversationId : null },
+    }) as Context
+    const taken = (result: ExecutionResult) => {
+      const isShared = !result.errors
+      if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared })
+      return isShared ? bytesOf(result) : forEach
+    }
+    return andThen(this.#execute(asking, event, context), taken)
+  }
+
+  #forOne(asking: Asking, { event, scope }: Shown): MaybePromise<Answer> {
+    if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared: false })
+    const context: Context = { ...asking.contextValue, scope }
+    const taken = (result: ExecutionResult): Answer => {
+      const told = this.told(result, context)
+      // An event that cannot be shown at the moment is not skipped: the client comes again, from the cursor before it.
+      if (told.errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')) {
+        context.endConnection(closeCodes.RESUME, 'An event could not be shown')
+        return null
+      }
+      return bytesOf(told)
+    }
+    return andThen(this.#execute(asking, event, context), taken)
+  }
+
+  #execute({ document, operationName, variableValues }: Asking, rootValue: EventSource, contextValue: Context) {
+    return execute({
+      schema: this.#schema,
+      document,
+      operationName: operationName ?? null,
+      variableValues,
+      rootValue,
+      contextValue,
+    }) as MaybePromise<ExecutionResult>
+  }
+}
+
+function bytesOf(result: ExecutionResult): Buffer {
+  return Buffer.from(JSON.stringify(result))
+}
+
+/** A field asked who looks, in an execution for everybody. */
+class NotShared extends Error {
+  constructor() {
+    super('an execution for everybody has no viewer')
+  }
+}
+
+/** The context of an execution for everybody: without a viewer, and without a connection. */
+function nobodyOf(app: App): Context {
+  const refuse = () => {
+    throw new NotShared()
+  }
+  return {
+    app,
+    get caller(): never {
+      throw new NotShared()
+    },
+    requestId: '',
+    reader: app.store.reader,
+    snapshot: null,
+    scope: null,
+    wholeHistoryOf: null,
+    endConnection: refuse,
+    renewConnection: null,
+  }
+}

@@ -1,0 +1,27 @@
+// Fields whose values do not depend on who looks. An event is executed once for all who ask the same of it, as far as each
+// field that they select is declared with `shared: true` (C1). That is the plan; the guarantee is the context of such an
+// execution, which has no viewer: whatever asks for one ends it, and the event is executed for each viewer instead.
+
+import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core'
+
+declare global {
+  namespace PothosSchemaTypes {
+    interface Plugins<Types extends SchemaTypes> {
+      sharing: SharingPlugin<Types>
+    }
+    // The parameters are those of Pothos, which this declaration is merged with.
+    interface FieldOptions {
+      /** The value is the same for everybody who hears of the event, or the resolver asks for the viewer where it is not. */
+      shared?: true
+    }
+  }
+}
+
+class SharingPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
+  override onOutputFieldConfig(field: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
+    const { shared } = field.pothosOptions as { shared?: true }
+    return shared ? { ...field, extensions: { ...field.extensions, shared } } : field
+  }
+}
+
+SchemaBuilder.registerPlugin('sharing', SharingPlugin)
