@@ -31,12 +31,35 @@ import type { Conversation, Recent } from './world.ts'
 
 type Doing = (me: Person) => Promise<unknown> | undefined
 const emoji = ['👍', '🎉', '❤️'] as const
-const visibilities = ['ALL', 'SINCE_JOINING'] as const
+/** What a group is given: more often the setting that hides something. */
+export const visibilities = ['ALL', 'SINCE_JOINING', 'SINCE_JOINING'] as const
 
 const mine = (me: Person) => me.world.conversations.filter(({ members }) => members.has(me))
 const anyOfMine = (me: Person) => me.draw(mine(me))
-const anyMessage = (me: Person) => me.draw(me.world.recent.filter(({ conversation }) => conversation.members.has(me)))
-const anyOwn = (me: Person) => me.draw(me.world.recent.filter(({ sender }) => sender === me))
+/** A message of late; as often as not one that somebody who came after it may have to know nothing of. */
+const anyOf = (me: Person, messages: readonly Recent[]) => {
+  const older = messages.filter(({ conversation, seq }) => seq <= conversation.seqBefore)
+  return me.draw(older.length > 0 && me.random.chance(0.5) ? older : messages)
+}
+const anyMessage = (me: Person) =>
+  anyOf(
+    me,
+    me.world.recent.filter(({ conversation }) => conversation.members.has(me)),
+  )
+const anyOwn = (me: Person) =>
+  anyOf(
+    me,
+    me.world.recent.filter(({ sender }) => sender === me),
+  )
+/** A message that one believes to be entitled to pin; now and then any other. */
+const anyToPin = (me: Person) => {
+  const isFree = me.random.chance(0.1)
+  const fits = ({ isGroup, managers, members }: Conversation) => members.has(me) && (isFree || !isGroup || managers.has(me))
+  return anyOf(
+    me,
+    me.world.recent.filter(({ conversation }) => fits(conversation)),
+  )
+}
 /** A group that one believes to run; now and then any other. */
 const anyToRun = (me: Person) => {
   const groups = me.world.conversations.filter(({ isGroup }) => isGroup)
@@ -152,7 +175,7 @@ const ofMessages: readonly (readonly [string, number, Doing])[] = [
     'pin',
     4,
     (me) => {
-      const message = anyMessage(me)
+      const message = anyToPin(me)
       if (!message) return
       return me.do(
         'pin',
@@ -167,7 +190,7 @@ const ofMessages: readonly (readonly [string, number, Doing])[] = [
     'unpin',
     2,
     (me) => {
-      const message = anyMessage(me)
+      const message = anyToPin(me)
       if (!message) return
       return me.do(
         'unpin',
@@ -210,7 +233,7 @@ const ofGroups: readonly (readonly [string, number, Doing])[] = [
   ['found', 1, found],
   [
     'add',
-    6,
+    8,
     (me) => {
       const group = anyToRun(me)
       const person = group && me.draw(me.world.free.filter((p) => !group.members.has(p)))

@@ -19,8 +19,6 @@ export type Judgement = {
   readonly flaws: { readonly [verdict in Verdict]: number }
   readonly deliveries: number
   readonly facts: number
-  /** How often a fact was hidden from a newcomer. */
-  readonly hidden: number
 }
 
 /** Judges everything up to the position `end`. Faults go to the record. */
@@ -29,8 +27,8 @@ export async function judge(sql: pg.Client, devices: readonly Device[], record: 
   const history = await readHistory(sql)
   judgeSends(record, history.messages)
   judgePlaces(record, history.facts)
-  const hidden = judgeStates(record, history)
-  return { ...judgeDevices(record, devices, history, end), facts: history.facts.length, hidden }
+  record.count('facts hidden', judgeStates(record, history))
+  return { ...judgeDevices(record, devices, history, end), facts: history.facts.length }
 }
 
 /** Every acknowledged send is there once, with the id that was answered; what was refused every time is not there (D1, D2). */
@@ -78,7 +76,7 @@ function judgePlaces(record: Record, facts: readonly Seen[]): void {
 /**
  * What follows from the facts, one after the other: each snapshot shows what its position says, and nothing else (D4); what
  * was answered about roles and settings holds at its place (D1); nobody did what they may not, or saw from a message on that
- * they do not (D6); and the tables are what the facts have made (D5).
+ * they do not (D6); and the tables are what the facts have made (D5). @returns how often a fact was hidden from a newcomer
  */
 function judgeStates(record: Record, { audience, conversations, facts, members }: History): number {
   const model = new Model(conversations)

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { Random } from '../journal/random.ts'
 import { SignUp, StartDirectConversation } from '../support/documents.ts'
+import { visibilities } from './acts.ts'
 import { Device } from './device.ts'
 import { Found } from './documents.ts'
 import { ask, type Door, type Outcome } from './door.ts'
@@ -103,7 +104,7 @@ async function populate(options: Options, random: Random, record: Record, doors:
   for (let i = 1; i <= options.groups; i += 1) {
     const owner = draw()
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
-    const historyVisibility = random.one(['ALL', 'SINCE_JOINING'] as const)
+    const historyVisibility = random.one(visibilities)
     const title = titleOf(`Group ${i}`, historyVisibility)
     const input = { title, historyVisibility, memberIds: [...members].map(({ id }) => id) }
     const { createGroup } = await answered(ask(doors[0], Found, { input }, owner.accessToken))
@@ -164,11 +165,7 @@ async function endWell(node: NodeProgram, record: Record): Promise<void> {
   if (code !== 0) record.fault(`D9 ${node.name} ended with ${code} when it was asked to:\n${node.tail}`)
 }
 
-function tableOf(
-  options: Options,
-  record: Record,
-  { flaws, deliveries, facts, hidden }: Awaited<ReturnType<typeof judge>>,
-): string {
+function tableOf(options: Options, record: Record, { flaws, deliveries, facts }: Awaited<ReturnType<typeof judge>>): string {
   const n = (what: string) => record.of(what)
   const rows: [string, string | number][] = [
     ['seed', options.seed],
@@ -178,7 +175,7 @@ function tableOf(
     ['sends acknowledged', n('sends acknowledged')],
     ['deliveries checked', deliveries],
     ['snapshots checked', record.snapshots.length],
-    ['facts hidden from newcomers', hidden],
+    ['facts hidden from newcomers', n('facts hidden')],
     [
       'entered by invite, roles given, pins, settings',
       `${n('enter answered')}, ${n('role answered') + n('hand over answered')}, ${n('pin answered')}, ${n('set visibility answered')}`,

@@ -16,6 +16,8 @@ export class Conversation {
   /** Who may run it; the owner is one of them. */
   readonly managers = new Set<Person>()
   owner: Person | null = null
+  /** The seq of the last message of which is known that it was there when somebody came; 0 where nobody has come. */
+  seqBefore = 0
 
   constructor(id: string, isGroup: boolean) {
     this.id = id
@@ -64,6 +66,7 @@ export class World {
     const known = this.conversations.find((conversation) => conversation.id === id)
     const group = known ?? new Conversation(id, true)
     if (!known) this.conversations.push(group)
+    const before = new Set(group.members)
     group.members.clear()
     group.managers.clear()
     group.owner = null
@@ -73,6 +76,9 @@ export class World {
       group.members.add(person)
       if (member.role !== 'MEMBER') group.managers.add(person)
       if (member.role === 'OWNER') group.owner = person
+    }
+    if (known && [...group.members].some((person) => !before.has(person))) {
+      group.seqBefore = Math.max(0, ...this.recent.filter(({ conversation }) => conversation === group).map(({ seq }) => seq))
     }
     return group
   }
