@@ -11,6 +11,7 @@ import type { FollowedSubscription } from '../support/generated/graphql.ts'
 import { Begin, Followed } from './documents.ts'
 import { ask, type Door } from './door.ts'
 import type { Record, Stretch } from './record.ts'
+import { subjectOf, viewOf } from './view.ts'
 
 type Event = FollowedSubscription['events']
 
@@ -36,6 +37,7 @@ export class Device {
   readonly #record: Record
   #cursor: string | null = null
   #isStopped = false
+  #hasLooked = false
   #end: () => void = () => undefined
   /** How many facts this stream has brought since it started; null once it has caught up. */
   #sinceStart: number | null = null
@@ -83,7 +85,21 @@ export class Device {
     this.#end()
   }
 
+  /** Has a last look when all is mended: what every device sees in the end is compared, too. @returns whether it could. */
+  async look(): Promise<boolean> {
+    this.#hasLooked ||= (await this.#snapshot(this.#random.one(this.#doors))) !== null
+    return this.#hasLooked
+  }
+
   async #begin(door: Door): Promise<string | null> {
+    const syncCursor = await this.#snapshot(door)
+    if (syncCursor === null) return null
+    const { position } = parseCursor(syncCursor, 'syncCursor')
+    this.stretches.push({ from: position, upTo: position, received: [] })
+    return syncCursor
+  }
+
+  async #snapshot(door: Door): Promise<string | null> {
     const outcome = await ask(door, Begin, {}, this.#accessToken)
     if (outcome.status !== 'answered') {
       if (outcome.status === 'refused') this.#refused('a snapshot', outcome.code, outcome.message)
@@ -92,11 +108,11 @@ export class Device {
     const { syncCursor, conversations } = outcome.data
     const { position } = parseCursor(syncCursor, 'syncCursor')
     if (position < this.position) this.#record.fault(`D4 ${this.name}: a snapshot at ${position}, behind ${this.position}`)
+    if (conversations.pageInfo.hasNextPage) throw new Error(`${this.name} is in more conversations than a snapshot asks for`)
     const nodes = (conversations.nodes ?? []).flatMap((node) => (node ? [node] : []))
-    const last = new Map(nodes.map(({ id, lastMessage }) => [id, lastMessage?.seq ?? null] as const))
-    this.#record.snapshots.push({ position, userId: this.userId, last })
+    const views = new Map(nodes.map((node) => [node.id, viewOf(node)] as const))
+    this.#record.snapshots.push({ position, userId: this.userId, views })
     this.#record.count('snapshots')
-    this.stretches.push({ from: position, upTo: position, received: [] })
     return syncCursor
   }
 
@@ -183,25 +199,5 @@ export class Device {
   #refused(what: string, code: string, message: string): void {
     this.#record.count(`${what} refused: ${code}`)
     if (code !== 'UNAVAILABLE') this.#record.fault(`${this.name}: ${what} was refused with ${code}: ${message}`)
-  }
-}
-
-/** What an event is about, in the words of the judge. */
-function subjectOf(event: Event): string {
-  switch (event.__typename) {
-    case 'MessageSent':
-      return `${event.conversation.id} ${event.message.id} ${event.message.clientMessageId} ${event.message.sender?.id}`
-    case 'MessageEdited':
-    case 'MessageDeleted':
-    case 'ReactionsChanged':
-      return `${event.conversation.id} ${event.message.id}`
-    case 'MemberJoined':
-    case 'MemberLeft':
-      return `${event.conversation.id} ${event.user.id}`
-    case 'ConversationAdded':
-    case 'ReadMarkersMoved':
-      return event.conversation.id
-    default:
-      return ''
   }
 }

@@ -3,37 +3,16 @@
 
 import type pg from 'pg'
 import { encodeId } from '../../src/id.ts'
-import { type FactKind, factKinds } from '../../src/journal/fact.ts'
 import { brokenLaws } from '../journal/laws.ts'
 import type { Device } from './device.ts'
-import { type AudibleFact, compare, type Verdict, verdicts, visibleTo } from './oracle.ts'
+import { type History, type MessageRow, readHistory } from './history.ts'
+import { Model } from './model.ts'
+import { compare, type Verdict, verdicts, visibleTo } from './oracle.ts'
 import type { Record, Seen } from './record.ts'
-
-const kinds = new Map<number, FactKind>(Object.entries(factKinds).map(([kind, number]) => [number, kind as FactKind]))
+import { differenceOf } from './view.ts'
 
 /** The one law that holds of what the stress test writes alone: reactions and read markers do not move a conversation up. */
 const ofWritesAlone = 'D5 the head of a conversation is its last fact'
-
-type Row = {
-  position: string
-  tag: number
-  kind: number
-  conversation: string | null
-  user: string | null
-  subject: string | null
-  change: number
-  client_message_id: string | null
-  sender: string | null
-}
-type MessageRow = {
-  id: string
-  sender: string
-  client_message_id: string
-  text: string
-  version: number
-  seq: number
-  conversation: string
-}
 
 /** What the judge found: how many flaws of each kind there are in how many lists, and how many deliveries were compared. */
 export type Judgement = {
@@ -45,63 +24,11 @@ export type Judgement = {
 /** Judges everything up to the position `end`. Faults go to the record. */
 export async function judge(sql: pg.Client, devices: readonly Device[], record: Record, end: number): Promise<Judgement> {
   for (const law of await brokenLaws(sql)) if (law !== ofWritesAlone) record.fault(`a law of the journal is broken: ${law}`)
-  const facts = await readFacts(sql)
-  const messages = await readMessages(sql)
-  judgeSends(record, messages)
-  judgePlaces(record, facts)
-  judgeSnapshots(record, facts, messages)
-  const judgement = judgeDevices(record, devices, facts, end)
-  return { ...judgement, facts: facts.length }
-}
-
-async function readFacts(sql: pg.Client): Promise<AudibleFact[]> {
-  const { rows } = await sql.query<Row>(
-    `select f.position, f.tag, f.kind, f.conversation_id as conversation, f.user_id as "user", f.subject_id as subject,
-       f.audience_change as change, m.client_message_id, m.sender_id as sender
-       from fact f left join message m on m.id = f.position order by f.position`,
-  )
-  return rows.map((row) => {
-    const subject = Number(row.subject)
-    return {
-      position: Number(row.position),
-      tag: row.tag,
-      kind: kinds.get(row.kind) ?? `kind ${row.kind}`,
-      subject: subjectOf(row),
-      conversationId: row.conversation === null ? null : Number(row.conversation),
-      userId: row.user === null ? null : Number(row.user),
-      joins: row.change > 0 ? subject : null,
-      leaves: row.change < 0 ? subject : null,
-    }
-  })
-}
-
-/** What a fact is about, in the words of a device. */
-function subjectOf(row: Row): string {
-  const conversation = encodeId('Conversation', Number(row.conversation ?? row.subject))
-  const subject = Number(row.subject)
-  switch (kinds.get(row.kind)) {
-    case 'MessageSent':
-      return `${conversation} ${encodeId('Message', subject)} ${row.client_message_id} ${encodeId('User', Number(row.sender))}`
-    case 'MessageEdited':
-    case 'MessageDeleted':
-    case 'ReactionsChanged':
-      return `${conversation} ${encodeId('Message', subject)}`
-    case 'MemberJoined':
-    case 'MemberLeft':
-      return `${conversation} ${encodeId('User', subject)}`
-    case 'ConversationAdded':
-    case 'ReadMarkersMoved':
-      return conversation
-    default:
-      return ''
-  }
-}
-
-async function readMessages(sql: pg.Client): Promise<MessageRow[]> {
-  const { rows } = await sql.query<MessageRow>(
-    'select id, sender_id as sender, client_message_id, text, version, seq, conversation_id as conversation from message order by id',
-  )
-  return rows
+  const history = await readHistory(sql)
+  judgeSends(record, history.messages)
+  judgePlaces(record, history.facts)
+  record.count('facts hidden', judgeStates(record, history))
+  return { ...judgeDevices(record, devices, history, end), facts: history.facts.length }
 }
 
 /** Every acknowledged send is there once, with the id that was answered; what was refused every time is not there (D1, D2). */
@@ -146,32 +73,53 @@ function judgePlaces(record: Record, facts: readonly Seen[]): void {
   }
 }
 
-/** Each snapshot shows the conversations and last messages of its position, and of no other (D4). */
-function judgeSnapshots(record: Record, facts: readonly AudibleFact[], messages: readonly MessageRow[]): void {
-  const audiences = new Map<number, Set<number>>()
-  const seqs = new Map<number, number>()
-  const bySeq = new Map(messages.map(({ id, seq }) => [Number(id), seq]))
-  let next = 0
-  for (const { position, userId, last } of [...record.snapshots].sort((a, b) => a.position - b.position)) {
-    for (let fact = facts[next]; fact && fact.position <= position; next += 1, fact = facts[next]) {
-      if (fact.conversationId === null) continue
-      const audience = audiences.get(fact.conversationId) ?? new Set()
-      audiences.set(fact.conversationId, audience)
-      if (fact.joins !== null) audience.add(fact.joins)
-      if (fact.leaves !== null) audience.delete(fact.leaves)
-      const seq = bySeq.get(fact.position)
-      if (seq !== undefined) seqs.set(fact.conversationId, seq)
+/**
+ * What follows from the facts, one after the other: each snapshot shows what its position says, and nothing else (D4); what
+ * was answered about roles and settings holds at its place (D1); nobody did what they may not, or saw from a message on that
+ * they do not (D6); and the tables are what the facts have made (D5). @returns how often a fact was hidden from a newcomer
+ */
+function judgeStates(record: Record, { audience, conversations, facts, members }: History): number {
+  const model = new Model(conversations)
+  const inOrder = <T extends { readonly position: number }>(things: readonly T[]) =>
+    [...things].sort((a, b) => a.position - b.position)
+  const [snapshots, claims] = [inOrder(record.snapshots), inOrder(record.claims)]
+  let [shown, claimed] = [0, 0]
+  for (const [i, fact] of facts.entries()) {
+    model.take(fact, facts[i + 1])
+    for (; snapshots[shown]?.position === fact.position; shown += 1) {
+      const { position, userId, views } = snapshots[shown] as (typeof snapshots)[number]
+      const right = model.seenBy(userId)
+      for (const id of new Set([...right.keys(), ...views.keys()])) {
+        const difference = differenceOf(views.get(id), right.get(id))
+        if (difference) record.fault(`D4 a snapshot of user ${userId} at ${position}: ${id} ${difference}`)
+      }
     }
-    const right = [...audiences].filter(([, audience]) => audience.has(userId))
-    const due = right.map(([id]) => `${encodeId('Conversation', id)} ${seqs.get(id) ?? null}`).sort()
-    const had = [...last].map(([id, seq]) => `${id} ${seq}`).sort()
-    if (due.join() !== had.join()) record.fault(`D4 a snapshot of user ${userId} at ${position} says ${had}; right is ${due}`)
+    for (; claims[claimed]?.position === fact.position; claimed += 1) {
+      const { what, position, holds } = claims[claimed] as (typeof claims)[number]
+      if (!holds(model)) record.fault(`D1 ${what} was answered at ${position}, and does not hold there`)
+    }
   }
+  if (shown < snapshots.length) record.fault(`D4 ${snapshots.length - shown} snapshots are of places where no fact is`)
+  for (const fault of model.faults) record.fault(fault)
+  judgeLists(record, 'member and role', members, model.members)
+  judgeLists(record, 'interval of membership', audience, model.intervals)
+  for (const { id, visibility, uses } of conversations) {
+    const right = model.settingsOf(id)
+    if (visibility !== right.visibility) record.fault(`D5 conversation ${id} is ${visibility}; right is ${right.visibility}`)
+    if (uses !== right.entered) record.fault(`D5 ${uses} uses of the invites of ${id} are counted; ${right.entered} have joined`)
+  }
+  return model.hidden
 }
 
-function judgeDevices(record: Record, devices: readonly Device[], facts: readonly AudibleFact[], end: number) {
+function judgeLists(record: Record, what: string, had: readonly string[], right: readonly string[]): void {
+  const [stored, due] = [new Set(had), new Set(right)]
+  for (const line of had) if (!due.has(line)) record.fault(`D5 a ${what} is there and does not follow from the facts: ${line}`)
+  for (const line of right) if (!stored.has(line)) record.fault(`D5 a ${what} follows from the facts and is not there: ${line}`)
+}
+
+function judgeDevices(record: Record, devices: readonly Device[], { conversations, facts }: History, end: number) {
   const flaws = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as { [verdict in Verdict]: number }
-  const heard = visibleTo(facts)
+  const heard = visibleTo(facts, new Map(conversations.map(({ id, began }) => [id, began])))
   let deliveries = 0
   for (const device of devices) {
     const mine = heard.get(device.userId) ?? []

@@ -6,48 +6,29 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Random } from '../journal/random.ts'
-import { Add, Delete, Edit, Leave, React, Read, Remove, Send, Unreact } from './documents.ts'
+import { acts } from './acts.ts'
+import { Send } from './documents.ts'
 import { ask, type Door, type Outcome } from './door.ts'
+import type { Model } from './model.ts'
 import type { Record, Sending } from './record.ts'
-
-/** A conversation as people believe it to be: who is in it is a guess, and refusals are part of the game. */
-export type Conversation = { readonly id: string; readonly owner: Person | null; readonly members: Set<Person> }
-
-/** What people know in common: the conversations, and messages of late. */
-export type World = {
-  readonly conversations: Conversation[]
-  readonly people: Person[]
-  readonly recent: { readonly id: string; readonly conversation: Conversation; readonly sender: Person; readonly seq: number }[]
-}
+import type { Conversation, World } from './world.ts'
 
 /** Refusals that a person may meet without a fault of anybody's. */
 const expected = new Set(['NOT_FOUND', 'FORBIDDEN', 'UNAVAILABLE', 'MESSAGE_DELETED', 'LIMIT_EXCEEDED', 'RATE_LIMITED'])
-const emoji = ['👍', '🎉', '❤️'] as const
 const sendForMs = 60_000
 const recentMax = 200
 
-type Act = 'send' | 'edit' | 'delete' | 'react' | 'unreact' | 'read' | 'add' | 'remove' | 'leave'
-/** Of a hundred acts. */
-const shares: readonly (readonly [Act, number])[] = [
-  ['send', 56],
-  ['edit', 8],
-  ['delete', 3],
-  ['react', 9],
-  ['unreact', 3],
-  ['read', 8],
-  ['add', 7],
-  ['remove', 3],
-  ['leave', 3],
-]
+/** What became of an act. */
+export type Done<Data> = { readonly data: Data | null; readonly refused: string | null }
 
 /** One person of a run. */
 export class Person {
   readonly id: string
   readonly userId: number
   readonly accessToken: string
-  readonly #world: World
+  readonly world: World
+  readonly random: Random
   readonly #doors: readonly [Door, ...Door[]]
-  readonly #random: Random
   readonly #record: Record
   #sent = 0
 
@@ -55,109 +36,90 @@ export class Person {
     this.id = id
     this.userId = parseId('User', id, 'id')
     this.accessToken = accessToken
-    this.#world = world
+    this.world = world
+    this.random = random
     this.#doors = doors
-    this.#random = random
     this.#record = record
   }
 
   /** Acts, with pauses, until it is told to stop. */
   async run(thinkMs: number, isStopped: () => boolean): Promise<void> {
     while (!isStopped()) {
-      await delay(this.#random.whole(0, 2 * thinkMs))
+      await delay(this.random.whole(0, 2 * thinkMs))
       await this.#act(isStopped)
     }
   }
 
   async #act(isStopped: () => boolean): Promise<void> {
-    const random = this.#random
-    const mine = this.#world.conversations.filter(({ members }) => members.has(this))
-    // Now and then at the door of a conversation that one is not in.
-    const conversation = mine.length === 0 || random.chance(0.02) ? this.#draw(this.#world.conversations) : this.#draw(mine)
-    if (!conversation) return
-    const message = this.#draw(this.#world.recent.filter((m) => m.conversation.members.has(this)))
-    const own = this.#draw(this.#world.recent.filter((m) => m.sender === this))
-    const group = this.#draw(this.#world.conversations.filter(({ owner }) => owner === this))
-    switch (this.#drawAct()) {
-      case 'send':
-        return this.#send(conversation, isStopped)
-      case 'edit':
-        if (own) await this.#do('edit', Edit, { messageId: own.id, text: `edited ${random.fraction()}` }, (d) => d.editMessage)
-        return
-      case 'delete':
-        if (own) await this.#do('delete', Delete, { messageId: own.id }, (d) => d.deleteMessage)
-        return
-      case 'react':
-        if (message) await this.#do('react', React, { messageId: message.id, emoji: random.one(emoji) }, (d) => d.addReaction)
-        return
-      case 'unreact':
-        if (message)
-          await this.#do('unreact', Unreact, { messageId: message.id, emoji: random.one(emoji) }, (d) => d.removeReaction)
-        return
-      case 'read':
-        if (message)
-          await this.#do('read', Read, { conversationId: message.conversation.id, seq: message.seq }, (d) => d.markRead)
-        return
-      case 'add': {
-        const person = group && this.#draw(this.#world.people.filter((p) => !group.members.has(p)))
-        if (!group || !person) return
-        const input = { conversationId: group.id, userIds: [person.id] }
-        if (await this.#do('add', Add, input, (d) => d.addMembers)) group.members.add(person)
+    let left = this.random.whole(0, 99)
+    for (const [, share, doing] of acts) {
+      if (left < share) {
+        await doing(this)
         return
       }
-      case 'remove': {
-        const person = group && this.#draw([...group.members].filter((p) => p !== this))
-        if (!group || !person) return
-        const input = { conversationId: group.id, userId: person.id }
-        if (await this.#do('remove', Remove, input, (d) => d.removeMember)) group.members.delete(person)
-        return
-      }
-      case 'leave':
-        if (conversation.owner === null || conversation.owner === this) return
-        if (await this.#do('leave', Leave, { conversationId: conversation.id }, (d) => d.leaveConversation))
-          conversation.members.delete(this)
-    }
-  }
-
-  #drawAct(): Act {
-    let left = this.#random.whole(0, 99)
-    for (const [act, share] of shares) {
-      if (left < share) return act
       left -= share
     }
-    return 'send'
+    const mine = this.world.conversations.filter(({ members }) => members.has(this))
+    // Now and then at the door of a conversation that one is not in.
+    const conversation = this.draw(mine.length === 0 || this.random.chance(0.02) ? this.world.conversations : mine)
+    if (conversation) await this.#send(conversation, isStopped)
   }
 
-  #draw<T>(things: readonly T[]): T | undefined {
-    return things[this.#random.whole(0, things.length - 1)]
+  /** One of these, if there are any. */
+  draw<T>(things: readonly T[]): T | undefined {
+    return things[this.random.whole(0, things.length - 1)]
   }
 
-  /** Does something once, wherever it may lead. @returns whether it was answered. */
-  async #do<Data, Input>(
-    what: Act,
+  /** Asks something once, at any door. @returns what was answered, null where nothing was. */
+  async ask<Data, Variables>(
+    what: string,
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data | null> {
+    return (await this.#try(what, document, variables)).data
+  }
+
+  /** Does something once, wherever it may lead. What `holds` says has to hold at the place of the answer, if it has one. */
+  async do<Data, Input>(
+    what: string,
     document: TypedDocumentNode<Data, { input: Input }>,
     input: Input,
     answerIn: (data: Data) => { readonly cursor?: string | null },
-  ): Promise<boolean> {
-    const outcome = await ask(this.#random.one(this.#doors), document, { input }, this.accessToken)
+    holds?: (model: Model) => boolean,
+  ): Promise<Done<Data>> {
+    const done = await this.#try(what, document, { input })
+    if (done.data) this.#note(what, answerIn(done.data).cursor, holds)
+    return done
+  }
+
+  async #try<Data, Variables>(
+    what: string,
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Done<Data>> {
+    const outcome = await ask(this.random.one(this.#doors), document, variables, this.accessToken)
     this.#record.count(`${what} ${outcome.status}`)
     if (outcome.status === 'refused') this.#check(what, outcome)
-    if (outcome.status !== 'answered') return false
-    this.#note(what, answerIn(outcome.data).cursor)
-    return true
+    return {
+      data: outcome.status === 'answered' ? outcome.data : null,
+      refused: outcome.status === 'refused' ? outcome.code : null,
+    }
   }
 
-  #note(what: string, cursor: string | null | undefined): void {
-    if (cursor) this.#record.places.push({ what, ...parseCursor(cursor, 'cursor') })
+  #note(what: string, cursor: string | null | undefined, holds?: (model: Model) => boolean): void {
+    if (!cursor) return
+    const place = parseCursor(cursor, 'cursor')
+    this.#record.places.push({ what, ...place })
+    if (holds) this.#record.claims.push({ what, position: place.position, holds })
   }
 
-  #check(what: Act, { code, message }: Outcome<unknown> & { status: 'refused' }): void {
+  #check(what: string, { code, message }: Outcome<unknown> & { status: 'refused' }): void {
     this.#record.count(`refused: ${code}`)
     if (!expected.has(code)) this.#record.fault(`${what} was refused with ${code}: ${message}`)
   }
 
   async #send(conversation: Conversation, isStopped: () => boolean): Promise<void> {
-    const random = this.#random
+    const random = this.random
     this.#sent += 1
     const copies = random.chance(0.08) ? random.whole(2, 6) : 1
     const text = `${this.userId} ${this.#sent} ${random.chance(0.1) ? 'x'.repeat(random.whole(3_000, 9_000)) : ''}`
@@ -190,7 +152,7 @@ export class Person {
 
   /** One attempt. Some are given up before the answer can have come, some just when it may be on its way. */
   async #attempt(sending: Sending, conversation: Conversation, text: string, door: Door): Promise<void> {
-    const drop = this.#random.chance(0.08) ? this.#random.whole(1, 25) : undefined
+    const drop = this.random.chance(0.08) ? this.random.whole(1, 25) : undefined
     const { clientMessageId } = sending
     const input = { conversationId: conversation.id, clientMessageId, text }
     const outcome = await ask(door, Send, { input }, this.accessToken, drop)
@@ -203,8 +165,8 @@ export class Person {
       this.#note('send', cursor)
       if (!isFirst) return
       this.#record.count('sends acknowledged')
-      this.#world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
-      if (this.#world.recent.length > recentMax) this.#world.recent.shift()
+      this.world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
+      if (this.world.recent.length > recentMax) this.world.recent.shift()
     } else if (outcome.status === 'refused' && (outcome.code === 'NOT_FOUND' || outcome.code === 'FORBIDDEN')) {
       sending.refusals.add(outcome.code)
       this.#record.count(`refused: ${outcome.code}`)
@@ -217,7 +179,7 @@ export class Person {
   /** The same key with other content: a conflict, whenever it is answered. */
   async #contradict({ clientMessageId }: Sending, conversation: Conversation): Promise<void> {
     const input = { conversationId: conversation.id, clientMessageId, text: 'something else' }
-    const outcome = await ask(this.#random.one(this.#doors), Send, { input }, this.accessToken)
+    const outcome = await ask(this.random.one(this.#doors), Send, { input }, this.accessToken)
     if (outcome.status === 'answered') this.#record.fault(`D2 ${clientMessageId} was taken twice, with other content`)
     if (outcome.status === 'refused') {
       this.#record.count(`contradicted: ${outcome.code}`)

@@ -1,5 +1,8 @@
 // What a chaos run has seen: counts for its table, faults, and what was said to whom. The judge compares it with Postgres.
 
+import type { Model } from './model.ts'
+import type { View } from './view.ts'
+
 /** One event as a device received it, or one fact as Postgres has it: its place, its kind, and what it is about. */
 export type Seen = { readonly position: number; readonly tag: number; readonly kind: string; readonly subject: string }
 
@@ -9,8 +12,11 @@ export type Seen = { readonly position: number; readonly tag: number; readonly k
  */
 export type Stretch = { readonly from: number; upTo: number; readonly received: Seen[] }
 
-/** What one snapshot said: the seq of the last message of each conversation (null where there is none), at a position. */
-export type Snapshot = { readonly position: number; readonly userId: number; readonly last: ReadonlyMap<string, number | null> }
+/** What one snapshot said: how each conversation looks, by its global id, at a position. */
+export type Snapshot = { readonly position: number; readonly userId: number; readonly views: ReadonlyMap<string, View> }
+
+/** What has to hold at the place of an answer, and not only there or later. */
+export type Claim = { readonly what: string; readonly position: number; readonly holds: (model: Model) => boolean }
 
 /** One message that somebody wanted sent, with all that was answered to its attempts and copies. */
 export type Sending = {
@@ -36,6 +42,8 @@ export class Record {
   readonly snapshots: Snapshot[] = []
   /** The places of facts that were answered to whoever caused them. */
   readonly places: { readonly what: string; readonly position: number; readonly tag: number }[] = []
+
+  readonly claims: Claim[] = []
 
   count(what: string, by = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by)

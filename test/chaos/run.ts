@@ -4,16 +4,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { Random } from '../journal/random.ts'
-import { CreateGroup, SignUp, StartDirectConversation } from '../support/documents.ts'
+import { SignUp, StartDirectConversation } from '../support/documents.ts'
+import { visibilities } from './acts.ts'
 import { Device } from './device.ts'
+import { Found } from './documents.ts'
 import { ask, type Door, type Outcome } from './door.ts'
+import { titleOf } from './history.ts'
 import { judge } from './judge.ts'
 import { verdicts } from './oracle.ts'
-import { Person, type World } from './person.ts'
+import { Person } from './person.ts'
 import { type NodeProgram, type Programs, startPrograms, until } from './programs.ts'
 import { Record } from './record.ts'
 import { brew } from './weather.ts'
 import { Wire } from './wire.ts'
+import { Conversation, World } from './world.ts'
 
 /** How large a run is. Everything that is drawn comes from the seed. */
 export type Options = {
@@ -85,7 +89,7 @@ async function perform(
 
 /** Makes the people, and the groups and pairs that they begin with. */
 async function populate(options: Options, random: Random, record: Record, doors: Doors): Promise<World> {
-  const world: World = { conversations: [], people: [], recent: [] }
+  const world = new World()
   for (let i = 1; i <= options.people; i += 1) {
     const input = {
       username: `person-${i}`,
@@ -100,9 +104,11 @@ async function populate(options: Options, random: Random, record: Record, doors:
   for (let i = 1; i <= options.groups; i += 1) {
     const owner = draw()
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
-    const input = { title: `Group ${i}`, memberIds: [...members].map(({ id }) => id) }
-    const { createGroup } = await answered(ask(doors[0], CreateGroup, { input }, owner.accessToken))
-    world.conversations.push({ id: createGroup.conversation.id, owner, members: members.add(owner) })
+    const historyVisibility = random.one(visibilities)
+    const title = titleOf(`Group ${i}`, historyVisibility)
+    const input = { title, historyVisibility, memberIds: [...members].map(({ id }) => id) }
+    const { createGroup } = await answered(ask(doors[0], Found, { input }, owner.accessToken))
+    world.believe(createGroup.conversation)
   }
   for (const [i, person] of world.people.entries()) {
     const other = world.people[(i + 1) % world.people.length]
@@ -110,7 +116,9 @@ async function populate(options: Options, random: Random, record: Record, doors:
     const { startDirectConversation } = await answered(
       ask(doors[0], StartDirectConversation, { input: { userId: other.id } }, person.accessToken),
     )
-    world.conversations.push({ id: startDirectConversation.conversation.id, owner: null, members: new Set([person, other]) })
+    const conversation = new Conversation(startDirectConversation.conversation.id, false)
+    conversation.members.add(person).add(other)
+    world.conversations.push(conversation)
   }
   return world
 }
@@ -140,6 +148,10 @@ async function finish(
       if (position < end) record.fault(`D3 ${name} has come to ${position} of ${end}, and no further`)
     }
     for (const device of devices) device.stop()
+    await until('every device to have a last look', mendMs, async () => {
+      const looks = await Promise.all(devices.map((device) => device.look()))
+      return looks.every((could) => could)
+    })
     const judgement = await judge(sql, devices, record, end)
     await Promise.all(nodes.map((node) => endWell(node, record)))
     return { record, table: tableOf(options, record, judgement) }
@@ -163,6 +175,11 @@ function tableOf(options: Options, record: Record, { flaws, deliveries, facts }:
     ['sends acknowledged', n('sends acknowledged')],
     ['deliveries checked', deliveries],
     ['snapshots checked', record.snapshots.length],
+    ['facts hidden from newcomers', n('facts hidden')],
+    [
+      'entered by invite, roles given, pins, settings',
+      `${n('enter answered')}, ${n('role answered') + n('hand over answered')}, ${n('pin answered')}, ${n('set visibility answered')}`,
+    ],
     ['streams resumed', n('streams RESUMED')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [
