@@ -3,7 +3,7 @@
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { batched, batchedForAll, by, remembered } from '../graphql/loader.ts'
-import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
+import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { factKinds } from '../journal/fact.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
@@ -64,14 +64,16 @@ const memberCounts = statement<{ conversationId: number; count: number }>(
   'member_counts',
   'select conversation_id as "conversationId", count(*) as count from member where conversation_id = any($1::bigint[]) group by 1',
 )
-const membersForward = statement<MemberRow>(
-  'members_forward',
-  `select ${memberColumns} from member m where m.conversation_id = $1 and m.user_id > $2 and m.user_id < $3 order by m.user_id limit $4`,
-)
-const membersBackward = statement<MemberRow>(
-  'members_backward',
-  `select ${memberColumns} from member m where m.conversation_id = $1 and m.user_id > $2 and m.user_id < $3 order by m.user_id desc limit $4`,
-)
+const membersPage = (order: string) => `select a.n as part, ${memberColumns}
+  from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality as a(conversation_id, "after", "before", n)
+ cross join lateral (
+   select * from member where conversation_id = a.conversation_id and user_id > a."after" and user_id < a."before"
+    order by ${order} limit $4) m
+ order by a.n, ${order}`
+const readMemberParts = batchedParts({
+  START: statement<MemberRow & { part: number }>('members_forward', membersPage('user_id')),
+  END: statement<MemberRow & { part: number }>('members_backward', membersPage('user_id desc')),
+})
 
 /** A conversation in the viewer's list, with the position of what happened in it last. */
 type ListedRow = ConversationRow & { readonly lastPosition: number }
@@ -125,7 +127,7 @@ export const findMember = batchedForAll(async (reader, pairs: readonly `${number
 
 /** A page of the members of a conversation, by user. The caller has checked that the viewer is one. */
 export function readMembers(
-  { reader }: Context,
+  context: Context,
   conversationId: number,
   args: DefaultConnectionArguments,
 ): Promise<Page<MemberRow>> {
@@ -133,12 +135,7 @@ export function readMembers(
     args,
     (member) => member.userId,
     ({ after, before, from, limit }) =>
-      reader.rows(from === 'START' ? membersForward : membersBackward, [
-        conversationId,
-        after ?? lowest,
-        before ?? highest,
-        limit,
-      ]),
+      readMemberParts(context, { of: conversationId, after: after ?? lowest, before: before ?? highest, from, limit }),
   )
 }
 

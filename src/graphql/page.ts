@@ -2,6 +2,9 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
+import type { Statement } from '../store/reader.ts'
+import type { Context } from './context.ts'
+import { batchedForAll, grouped } from './loader.ts'
 
 /** The largest page and the page that is given when nothing was asked. */
 export const pageSizes = { max: 100, fallback: 50 } as const
@@ -95,6 +98,38 @@ async function readPageBy<Row, Key extends number | string>(
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   }
+}
+
+/** A part of one of several lists that are stored together: those of conversations, say. Its bounds are both excluded. */
+type Part = {
+  readonly of: number
+  readonly after: number
+  readonly before: number
+  readonly from: 'START' | 'END'
+  readonly limit: number
+}
+
+/**
+ * Reads parts of lists: those that are asked for together, of whichever lists, with one statement for each end and limit.
+ * @param statements take the arrays of lists, of lower and of upper bounds, and the limit; each row tells in `part` the place of
+ * its part in the arrays, from 1 on
+ */
+export function batchedParts<Row extends { readonly part: number }>(statements: Readonly<Record<Part['from'], Statement<Row>>>) {
+  const find = batchedForAll(async (reader, keys: readonly string[]) => {
+    const found = new Map<string, Row[]>(keys.map((key) => [key, []]))
+    const alike = grouped(
+      keys.map((key) => ({ key, part: JSON.parse(key) as Part })),
+      ({ part: { from, limit } }) => `${from} ${limit}`,
+    )
+    const readAlike = async (asked: readonly { key: string; part: Part }[], { from, limit }: Part) => {
+      const parts = asked.map(({ part }) => part)
+      const values = [parts.map(({ of }) => of), parts.map(({ after }) => after), parts.map(({ before }) => before), limit]
+      for (const row of await reader.rows(statements[from], values)) found.get(asked[row.part - 1]?.key ?? '')?.push(row)
+    }
+    await Promise.all([...alike.values()].map((asked) => asked[0] && readAlike(asked, asked[0].part)))
+    return found
+  })
+  return async (context: Context, part: Part): Promise<readonly Row[]> => (await find(context, JSON.stringify(part))) ?? []
 }
 
 /** How many rows a page around a row has before it and after it. */

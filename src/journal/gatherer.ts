@@ -1,5 +1,5 @@
-// What happens too often to be written each time is gathered: inputs with one key wait for each other and are written
-// together, at most once in an interval. The first one after a quiet interval does not wait.
+// What happens too often for a statement each time is gathered: inputs with one key wait for each other and are written (or
+// looked up) together, at most once in an interval. The first one after a quiet interval does not wait.
 
 import { ParleyError } from '../errors.ts'
 
@@ -35,7 +35,7 @@ export class Gatherer<Input, Outcome> {
    */
   add(key: number, input: Input): Promise<Outcome> {
     if (this.#isClosed || this.#count >= waitingMax) {
-      const message = this.#isClosed ? 'The server is closing' : 'Too much is being written at the moment'
+      const message = this.#isClosed ? 'The server is closing' : 'Too much is waiting at the moment'
       return Promise.reject(new ParleyError('UNAVAILABLE', message, { retryAfterMs: 1_000 }))
     }
     const gathering = this.#byKey.get(key) ?? { waiting: [], isRunning: false, timer: null }

@@ -108,12 +108,12 @@ type Ear = { readonly listener: Listener; holders: number; missed: Fact[] | null
 
 /** The listeners of one node. `load` reads a user's intervals from Postgres; `position` is the follower's. */
 export class Hub {
-  readonly #load: (userId: number) => Promise<AudienceRow[]>
+  readonly #load: (userId: number) => Promise<readonly AudienceRow[]>
   readonly #position: () => number
   readonly #ears = new Map<number, Ear>()
   readonly #byConversation = new Map<number, Set<Listener>>()
 
-  constructor(load: (userId: number) => Promise<AudienceRow[]>, position: () => number) {
+  constructor(load: (userId: number) => Promise<readonly AudienceRow[]>, position: () => number) {
     this.#load = load
     this.#position = position
   }

@@ -9,6 +9,7 @@ import { type Reader, readerOn } from '../store/reader.ts'
 import type { Prisma, Store } from '../store/store.ts'
 import { gatherAcknowledgements } from './acknowledgement.ts'
 import { Lanes } from './append.ts'
+import { gatherAudiences } from './audience.ts'
 import { type ChangeInput, type ChangeOutcome, changeBytes, changeProcedure } from './change.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
@@ -19,7 +20,7 @@ import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.t
 import { readReplay } from './replay.ts'
 import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
 import { type ResetReason, type Start, Stream, type StreamItem } from './stream.ts'
-import { type MessageRow, readAudience, readHead, readMessages, readTagAt } from './tables.ts'
+import { type MessageRow, readHead, readMessages, readTagAt } from './tables.ts'
 import { openTrimmer } from './trimmer.ts'
 import { Turns } from './turns.ts'
 import { type Work, Writer, type Written } from './writing.ts'
@@ -87,8 +88,9 @@ export type Journal = {
 /** Opens the journal of a node: begins to follow from its head. */
 export async function openJournal(store: Store, bus: Bus, settings: Config['journal'], log: Log): Promise<Journal> {
   const reader = readerOn(store.journalPool)
+  const audiences = gatherAudiences(store.reader)
   const hub: Hub = new Hub(
-    (userId) => readAudience(store.reader, [userId]),
+    (userId) => audiences.add(0, userId),
     () => follower.window.head.position,
   )
   const limits = { factsMax: settings.windowFactsMax, bytesMax: settings.windowBytesMax }
@@ -154,7 +156,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     async close() {
       clearInterval(beat)
       await trimmer.close()
-      await Promise.all([markers.close(), acknowledgements.close()])
+      await Promise.all([markers.close(), acknowledgements.close(), audiences.close()])
       await lanes.close()
       for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
       await follower.close()

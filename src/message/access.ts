@@ -6,18 +6,20 @@ import { type Capability, can } from '../conversation/capabilities.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { batchedForAll, by, grouped } from '../graphql/loader.ts'
-import { type Around, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
+import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
 import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
-const forward = statement<MessageRow>(
-  'messages_forward',
-  `select ${messageColumns} from message m where m.conversation_id = $1 and m.seq > $2 and m.seq < $3 order by m.seq limit $4`,
-)
-const backward = statement<MessageRow>(
-  'messages_backward',
-  `select ${messageColumns} from message m where m.conversation_id = $1 and m.seq > $2 and m.seq < $3 order by m.seq desc limit $4`,
-)
+const page = (order: string) => `select a.n as part, ${messageColumns}
+  from unnest($1::bigint[], $2::int[], $3::int[]) with ordinality as a(conversation_id, "after", "before", n)
+ cross join lateral (
+   select * from message where conversation_id = a.conversation_id and seq > a."after" and seq < a."before"
+    order by ${order} limit $4) m
+ order by a.n, ${order}`
+const readParts = batchedParts({
+  START: statement<MessageRow & { part: number }>('messages_forward', page('seq')),
+  END: statement<MessageRow & { part: number }>('messages_backward', page('seq desc')),
+})
 const lastOnes = statement<MessageRow>(
   'last_messages',
   `select ${messageColumns} from conversation_head h join message m on m.conversation_id = h.conversation_id and m.seq = h.last_seq
@@ -97,12 +99,13 @@ export async function readHistoryAround(
 const seqOf = (message: MessageRow) => message.seq
 
 function readVisible(context: Context, membership: MembershipRow, { after, before, from, limit }: PageRequest) {
-  return context.reader.rows(from === 'START' ? forward : backward, [
-    membership.conversationId,
-    Math.min(Math.max(after ?? 0, membership.visibleFromSeq), beyond),
-    Math.min(before ?? beyond, beyond),
+  return readParts(context, {
+    of: membership.conversationId,
+    after: Math.min(Math.max(after ?? 0, membership.visibleFromSeq), beyond),
+    before: Math.min(before ?? beyond, beyond),
+    from,
     limit,
-  ])
+  })
 }
 
 /** Whether the viewer's role allows something in the conversation that a message stands in. */

@@ -2,7 +2,7 @@
 
 import { findMembership } from '../conversation/access.ts'
 import type { Context } from '../graphql/context.ts'
-import { batchedForAll, by } from '../graphql/loader.ts'
+import { batchedForAll, by, grouped } from '../graphql/loader.ts'
 import { type MessageRow, messageColumns } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
@@ -17,9 +17,15 @@ const pinsByMessages = statement<PinRow>(
 )
 const pinnedMessages = statement<MessageRow>(
   'pinned_messages',
-  `select ${messageColumns} from pin p join message m on m.id = p.message_id
-    where p.conversation_id = $1 and m.seq > $2 order by p.pinned_at desc, m.id desc`,
+  `select ${messageColumns} from unnest($1::bigint[], $2::int[]) as c(id, visible_from_seq)
+     join pin p on p.conversation_id = c.id join message m on m.id = p.message_id
+    where m.seq > c.visible_from_seq order by p.pinned_at desc, m.id desc`,
 )
+const findVisible = batchedForAll(async (reader, keys: readonly `${number}:${number}`[]) => {
+  const [ids, seqs] = [0, 1].map((part) => keys.map((key) => Number(key.split(':')[part])))
+  const pinned = grouped(await reader.rows(pinnedMessages, [ids, seqs]), (message) => message.conversationId)
+  return new Map(keys.map((key) => [key, pinned.get(Number(key.split(':')[0])) ?? []]))
+})
 
 /** The pin of a message; null where it is not pinned. The caller has checked that the viewer sees the message. */
 export const findPin = batchedForAll(async (reader, messageIds: readonly number[]) =>
@@ -29,5 +35,5 @@ export const findPin = batchedForAll(async (reader, messageIds: readonly number[
 /** The pinned messages that the viewer sees, the one pinned last first; none for somebody who is not in the conversation. */
 export async function readPinnedMessages(context: Context, conversationId: number): Promise<readonly MessageRow[]> {
   const membership = await findMembership(context, conversationId)
-  return membership ? context.reader.rows(pinnedMessages, [conversationId, membership.visibleFromSeq]) : []
+  return membership ? ((await findVisible(context, `${conversationId}:${membership.visibleFromSeq}`)) ?? []) : []
 }
