@@ -1,0 +1,69 @@
+// npm run bench [-- --only fan-out,ingest] [--small] [--ten-million]: runs the lines, prints them, and writes results.md. A small
+// run shows only that everything works; it writes nothing.
+
+import { parseArgs } from 'node:util'
+import { compile } from './kit/build.ts'
+import { stopChildren } from './kit/child.ts'
+import { openGround } from './kit/ground.ts'
+import type { Line } from './kit/line.ts'
+import { describeLoad, describeMachine } from './kit/machine.ts'
+import { sectionOf, writePage } from './kit/page.ts'
+import { fanOut } from './lines/fan-out.ts'
+
+const lines: readonly Line[] = [fanOut]
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    small: { type: 'boolean', default: false },
+    'ten-million': { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => process.stdout.write(`${text}\n`)
+const wanted = values.only?.split(',') ?? lines.map(({ name }) => name)
+const unknown = wanted.filter((name) => !lines.some((line) => line.name === name))
+if (unknown.length > 0) {
+  process.stderr.write(`There is no line ${unknown.join(', ')}. The lines: ${lines.map(({ name }) => name).join(', ')}\n`)
+  process.exit(2)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.exitCode = 1
+    void close()
+  })
+}
+const loadAtStart = describeLoad()
+await compile()
+const ground = await openGround()
+
+async function close(): Promise<void> {
+  await stopChildren()
+  await ground.close()
+}
+
+try {
+  const machine = [...describeMachine(ground.postgres), `- Load at the start: ${loadAtStart}`]
+  say(machine.join('\n'))
+  const sections = new Map<string, string>()
+  for (const line of lines.filter(({ name }) => wanted.includes(name))) {
+    const load = describeLoad()
+    say(`\n${line.title} …`)
+    const begun = performance.now()
+    const result = await line.run({ ground, isSmall: values.small, isLong: values['ten-million'], say })
+    const tookS = Math.round((performance.now() - begun) / 1_000)
+    const section = sectionOf(
+      line,
+      result,
+      `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, load ${load}, ${tookS} s.`,
+    )
+    say(`\n${section}`)
+    sections.set(line.title, section)
+    await stopChildren()
+    if (!values.small) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)
+  }
+} catch (error) {
+  process.exitCode = 1
+  process.stderr.write(`${(error as Error).stack}\n`)
+} finally {
+  await close()
+}
