@@ -9,8 +9,9 @@ import type { Line } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
 import { fanOut } from './lines/fan-out.ts'
+import { ingest } from './lines/ingest.ts'
 
-const lines: readonly Line[] = [fanOut]
+const lines: readonly Line[] = [fanOut, ingest]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
