@@ -10,8 +10,9 @@ import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
 import { fanOut } from './lines/fan-out.ts'
 import { ingest } from './lines/ingest.ts'
+import { memory } from './lines/memory.ts'
 
-const lines: readonly Line[] = [fanOut, ingest]
+const lines: readonly Line[] = [fanOut, ingest, memory]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
