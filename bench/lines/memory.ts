@@ -41,7 +41,7 @@ async function openParley(setting: Setting): Promise<Server> {
     for (let group = 0; group < step; group += 1) {
       const members = Array.from({ length: groupSize }, (_, n) => people[((group + n * round) % step) + n * step])
       await createGroup(
-        node,
+        founder,
         `Group ${round}-${group}`,
         members.filter((member) => member !== undefined),
       )
