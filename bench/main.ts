@@ -11,8 +11,9 @@ import { sectionOf, writePage } from './kit/page.ts'
 import { fanOut } from './lines/fan-out.ts'
 import { ingest } from './lines/ingest.ts'
 import { memory } from './lines/memory.ts'
+import { pages } from './lines/pages.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

@@ -22,6 +22,8 @@ export type ParleySettings = {
   /** False for the journal alone, without a door to the network. */
   readonly isServing?: boolean
 }
+/** A conversation, and a member of it who writes: their numbers. */
+export type Pair = readonly [conversationId: number, senderId: number]
 /** A statement as it went to Postgres. */
 export type Recorded = {
   readonly name?: string
@@ -65,6 +67,13 @@ function watch(): void {
   }
 }
 
+/** Sends a message past GraphQL, as the field does. */
+async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
+  const message = { conversationId, senderId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
+  const outcome = await app.journal.send({ ...message, clientMessageId: randomUUID() })
+  if (outcome.status !== 'SENT') throw new Error(`a message was not appended: ${outcome.status}`)
+}
+
 const api = {
   port: () => server?.port ?? 0,
   /** Begins to note the statements. */
@@ -75,30 +84,22 @@ const api = {
   /** The statements since `record`. */
   recorded: () => recorded?.splice(0) ?? [],
   /** Appends messages from so many clients at once, each waiting for its answer; gives how many a second. */
-  async append(
-    pairs: readonly (readonly [conversationId: number, senderId: number])[],
-    clients: number,
-    ms: number,
-  ): Promise<number> {
+  async append(pairs: readonly Pair[], clients: number, ms: number): Promise<number> {
     const begun = performance.now()
     let sent = 0
     const client = async (index: number) => {
-      const [conversationId, senderId] = pairs[index % pairs.length] ?? [0, 0]
-      while (performance.now() - begun < ms) {
-        const outcome = await app.journal.send({
-          conversationId,
-          senderId,
-          clientMessageId: randomUUID(),
-          text: textOf(`${index}`),
-          replyToId: null,
-          mentionedUserIds: [],
-        })
-        if (outcome.status !== 'SENT') throw new Error(`a message was not appended: ${outcome.status}`)
-        sent += 1
-      }
+      for (; performance.now() - begun < ms; sent += 1) await append(pairs[index % pairs.length] as Pair, `${index}`)
     }
     await Promise.all(Array.from({ length: clients }, (_, index) => client(index)))
     return (sent / (performance.now() - begun)) * 1_000
+  },
+  /** Appends so many messages to each. */
+  async fill(pairs: readonly Pair[], each: number): Promise<void> {
+    await Promise.all(
+      pairs.map(async (pair) => {
+        for (let index = 0; index < each; index += 1) await append(pair, `${index}`)
+      }),
+    )
   },
 }
 export type ParleyServer = typeof api
