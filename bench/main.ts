@@ -12,8 +12,9 @@ import { fanOut } from './lines/fan-out.ts'
 import { ingest } from './lines/ingest.ts'
 import { memory } from './lines/memory.ts'
 import { pages } from './lines/pages.ts'
+import { stormLine } from './lines/storm.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory, pages]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
