@@ -9,13 +9,14 @@ import type { Line } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
 import { fanOut } from './lines/fan-out.ts'
+import { growth } from './lines/growth.ts'
 import { ingest } from './lines/ingest.ts'
 import { latency } from './lines/latency.ts'
 import { memory } from './lines/memory.ts'
 import { pages } from './lines/pages.ts'
 import { stormLine } from './lines/storm.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

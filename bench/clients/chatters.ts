@@ -1,13 +1,13 @@
 // Chatters: people who send to each other over graphql-transport-ws, and those who listen. Either so many sends are under way at
 // all times, or they come at a rate, whatever the answers do.
 
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { events, peerConversation, sendMessage } from '../kit/documents.ts'
 import { textOf } from '../kit/fact.ts'
 import { Operations } from '../kit/operations.ts'
 import { expose } from '../kit/parent.ts'
 import { quantile } from '../kit/stats.ts'
+import { uuidv7 } from '../kit/uuid.ts'
 
 /** A conversation: who writes in it, and who hears it. */
 export type Room = {
@@ -76,9 +76,7 @@ class Chatters {
   #send(index: number, text: string): Promise<string> {
     const { room, sender } = this.#open[index % this.#open.length] as Open
     const { id: conversationId, senderId } = room
-    const input = this.#chat.isParley
-      ? { conversationId, clientMessageId: randomUUID(), text }
-      : { conversationId, senderId, text }
+    const input = this.#chat.isParley ? { conversationId, clientMessageId: uuidv7(), text } : { conversationId, senderId, text }
     return sender.ask(sendMessage, { input })
   }
 

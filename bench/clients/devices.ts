@@ -1,6 +1,7 @@
 // Devices: many sockets of one process, each subscribed, that count what comes. They look into a frame only where they must, so
 // that the load costs less than what it measures.
 
+import { randomUUID } from 'node:crypto'
 import WebSocket from 'ws'
 import { expose } from '../kit/parent.ts'
 
@@ -28,6 +29,8 @@ const openingMs = 60_000
 class Device {
   readonly #group: Group
   readonly #token: string | undefined
+  /** The id of its operation: each has another one, as clients of graphql-ws make them. */
+  readonly #id = randomUUID()
   #socket: WebSocket | null = null
   #onLive: () => void = () => undefined
   #last: Buffer | null = null
@@ -86,7 +89,7 @@ class Device {
     const { type, payload } = JSON.parse(text) as { type: string; payload?: { data?: { events?: { __typename: string } } } }
     if (type === 'connection_ack') {
       const variables = kind === 'parley' ? { after } : {}
-      this.#socket?.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables } }))
+      this.#socket?.send(JSON.stringify({ id: this.#id, type: 'subscribe', payload: { query, variables } }))
       if (kind === 'graphql') this.#onLive()
     } else if (type === 'ping') this.#socket?.send('{"type":"pong"}')
     else if (type === 'error') throw new Error(`a subscription was refused: ${text}`)

@@ -41,7 +41,7 @@ export function eventOf(seq: number, text: string): PeerEvent {
 
 /** The frame that tells an event, as graphql-transport-ws has it. */
 export function frameOf(event: PeerEvent): string {
-  return JSON.stringify({ id: '1', type: 'next', payload: { data: { events: event } } })
+  return JSON.stringify({ id: '00000000-0000-0000-0000-000000000000', type: 'next', payload: { data: { events: event } } })
 }
 
 /** The schema of the peers that speak GraphQL. */

@@ -1,7 +1,6 @@
 // Fan-out: what it costs a server to tell one message to many devices. Parley's figure holds the sends too, with their storing;
 // the peers are told to publish over their own channel, and store nothing.
 
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices, Kind } from '../clients/devices.ts'
 import { type Child, startChild } from '../kit/child.ts'
@@ -11,6 +10,7 @@ import type { Goal, Line, Result, Setting } from '../kit/line.ts'
 import { createGroup, createPeople, type Node, startNode } from '../kit/node.ts'
 import { Operations } from '../kit/operations.ts'
 import { inRounds, median, number, times } from '../kit/stats.ts'
+import { uuidv7 } from '../kit/uuid.ts'
 import type { MercuriusServer } from '../servers/mercurius.ts'
 import type { RawServer } from '../servers/raw.ts'
 import type { SocketIoServer } from '../servers/socket-io.ts'
@@ -60,7 +60,7 @@ async function openPeers(
     [people, lonely.members].map(([one]) => Operations.open(node.socketUrl, one?.tokens[0])),
   )
   const send = (who: Operations | undefined, conversationId: string) => (text: string) =>
-    who?.ask(sendMessage, { input: { conversationId, clientMessageId: randomUUID(), text } }) ?? Promise.resolve()
+    who?.ask(sendMessage, { input: { conversationId, clientMessageId: uuidv7(), text } }) ?? Promise.resolve()
   const [raw, socketIo, stock, mercurius] = await Promise.all([
     startChild<RawServer>('servers/raw'),
     startChild<SocketIoServer>('servers/socket-io', { redisUrl: ground.redisUrl }),

@@ -1,7 +1,6 @@
 // A storm: every device is cut at once, and comes back with what it missed; beside it the same devices coming back with nothing
 // missed. Both connect, say who they are, subscribe from their cursor, and wait for the stream to say that it is live.
 
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices } from '../clients/devices.ts'
 import { type Child, startChild } from '../kit/child.ts'
@@ -10,6 +9,7 @@ import { query } from '../kit/ground.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { ask, type Conversation, createGroup, createPeople, type Node, type Person, settle, startNode } from '../kit/node.ts'
 import { median, number, times } from '../kit/stats.ts'
+import { uuidv7 } from '../kit/uuid.ts'
 
 const full = { devices: 5_000, devicesEach: 2, groupSize: 10, rounds: 5 }
 const small = { devices: 100, devicesEach: 2, groupSize: 10, rounds: 2 }
@@ -56,7 +56,7 @@ async function sendAll({ node, rooms }: Stage, count: number): Promise<void> {
         ask(
           node.url,
           send,
-          { input: { conversationId: id, clientMessageId: randomUUID(), text: `what was missed, ${index}` } },
+          { input: { conversationId: id, clientMessageId: uuidv7(), text: `what was missed, ${index}` } },
           sender?.tokens[0] ?? '',
         ),
       ),

@@ -1,7 +1,6 @@
 // A node of Parley, as `npm start` runs it: the compiled files of dist/, opened as src/main.ts opens them. Beside it stands what
 // only this process can tell: the statements that it asks Postgres, and the append path without GraphQL.
 
-import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,6 +10,7 @@ import type * as LogModule from '../../src/log.ts'
 import type * as ServerModule from '../../src/server/server.ts'
 import { textOf } from '../kit/fact.ts'
 import { expose, settings } from '../kit/parent.ts'
+import { uuidv7 } from '../kit/uuid.ts'
 
 /** How a node is started. */
 export type ParleySettings = {
@@ -70,7 +70,7 @@ function watch(): void {
 /** Sends a message past GraphQL, as the field does. */
 async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
   const message = { conversationId, senderId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
-  const outcome = await app.journal.send({ ...message, clientMessageId: randomUUID() })
+  const outcome = await app.journal.send({ ...message, clientMessageId: uuidv7() })
   if (outcome.status !== 'SENT') throw new Error(`a message was not appended: ${outcome.status}`)
 }
 
