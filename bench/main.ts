@@ -63,6 +63,7 @@ try {
       `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, load ${load}, ${tookS} s.`,
     )
     say(`\n${section}`)
+    if (values.small) say('A small run shows that the line works. Its numbers mean nothing.')
     sections.set(line.title, section)
     await stopChildren()
     if (!values.small) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)

@@ -1,6 +1,6 @@
 // What the peers tell, of the size and the form of what Parley tells.
 
-/** A message of about the length that people write; what it is told with makes it just under 400 bytes. */
+/** A message of about the length that people write; the fact that tells it has just under 400 bytes. */
 export function textOf(label: string): string {
   return `${label} and the rest of a message as people write it`.slice(0, 36)
 }
