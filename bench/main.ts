@@ -32,9 +32,11 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+let isEnding = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     process.exitCode = 1
+    isEnding = true
     void close()
   })
 }
@@ -47,25 +49,33 @@ async function close(): Promise<void> {
   await ground.close()
 }
 
+/** Runs a line; gives its section of the page. */
+async function runLine(line: Line): Promise<string> {
+  const load = describeLoad()
+  say(`\n${line.title} …`)
+  const begun = performance.now()
+  const result = await line.run({ ground, isSmall: values.small, isLong: values['ten-million'], say })
+  const tookS = Math.round((performance.now() - begun) / 1_000)
+  const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
+  return sectionOf(line, result, `${date} UTC, load at the start ${load}, took ${tookS} s.`)
+}
+
 try {
   const machine = [...describeMachine(ground.postgres), `- Load at the start: ${loadAtStart}`]
   say(machine.join('\n'))
   const sections = new Map<string, string>()
   for (const line of lines.filter(({ name }) => wanted.includes(name))) {
-    const load = describeLoad()
-    say(`\n${line.title} …`)
-    const begun = performance.now()
-    const result = await line.run({ ground, isSmall: values.small, isLong: values['ten-million'], say })
-    const tookS = Math.round((performance.now() - begun) / 1_000)
-    const section = sectionOf(
-      line,
-      result,
-      `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, load ${load}, ${tookS} s.`,
-    )
+    // A line that fails takes none of the others with it.
+    const section = await runLine(line).catch((error: Error) => {
+      process.exitCode = 1
+      process.stderr.write(`${line.name} failed: ${error.stack}\n`)
+    })
+    await stopChildren()
+    if (isEnding) break
+    if (section === undefined) continue
     say(`\n${section}`)
     if (values.small) say('A small run shows that the line works. Its numbers mean nothing.')
     sections.set(line.title, section)
-    await stopChildren()
     if (!values.small) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)
   }
 } catch (error) {

@@ -38,7 +38,8 @@ export type Paced = {
 
 type Open = { readonly room: Room; readonly sender: Operations }
 
-const drainMs = 10_000
+/** How long everybody is waited for after the last send: a server that was given too much has a queue to work off. */
+const drainMs = 60_000
 const now = () => Number(process.hrtime.bigint()) / 1e6
 
 class Chatters {
