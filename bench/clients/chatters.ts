@@ -1,0 +1,153 @@
+// Chatters: people who send to each other over graphql-transport-ws, and those who listen. Either so many sends are under way at
+// all times, or they come at a rate, whatever the answers do.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { events, peerConversation, sendMessage } from '../kit/documents.ts'
+import { textOf } from '../kit/fact.ts'
+import { Operations } from '../kit/operations.ts'
+import { expose } from '../kit/parent.ts'
+import { quantile } from '../kit/stats.ts'
+import { uuidv7 } from '../kit/uuid.ts'
+
+/** A conversation: who writes in it, and who hears it. */
+export type Room = {
+  /** As the server names it: Parley by a global id, the stock recipe by a number. */
+  readonly id: string | number
+  readonly senderId: number
+  readonly senderToken?: string
+  /** One token for each who listens; an empty one where the server wants none. */
+  readonly listenerTokens: readonly string[]
+}
+/** What to open. The senders may be on another node than the listeners. */
+export type Chat = {
+  readonly isParley: boolean
+  readonly sendUrl: string
+  readonly listenUrl: string
+  readonly rooms: readonly Room[]
+}
+/** What came of sending with so many under way: how many were answered, in what time, and the times of the answers in ms. */
+export type Closed = { readonly sent: number; readonly ms: number; readonly p50: number; readonly p99: number }
+/** What came of sending at a rate: milliseconds from a send to each receipt, and how many receipts did not come. */
+export type Paced = {
+  readonly sent: number
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  readonly missing: number
+}
+
+type Open = { readonly room: Room; readonly sender: Operations }
+
+/** How long everybody is waited for after the last send: a server that was given too much has a queue to work off. */
+const drainMs = 60_000
+const now = () => Number(process.hrtime.bigint()) / 1e6
+
+class Chatters {
+  readonly #chat: Chat
+  #open: Open[] = []
+  heard = 0
+  latencies: number[] | null = null
+
+  constructor(chat: Chat) {
+    this.#chat = chat
+  }
+
+  async open(): Promise<void> {
+    const { rooms, isParley, sendUrl, listenUrl } = this.#chat
+    for (const room of rooms) {
+      for (const token of room.listenerTokens) {
+        const listener = await Operations.open(listenUrl, token)
+        const [query, variables] = isParley ? [events, { after: null }] : [peerConversation, { conversationId: room.id }]
+        await listener.listen(query, variables, isParley, (frame) => this.#hear(frame))
+      }
+      this.#open.push({ room, sender: await Operations.open(sendUrl, room.senderToken) })
+    }
+    await delay(200)
+  }
+
+  #hear(frame: Buffer): void {
+    if (frame.length < 250) return
+    this.heard += 1
+    if (!this.latencies) return
+    const at = frame.indexOf('"text":"@')
+    if (at >= 0) this.latencies.push(now() - Number(frame.toString('latin1', at + 9, frame.indexOf('@', at + 9))))
+  }
+
+  /** The rooms in turn: with fewer sends under way than there are rooms, nobody has two under way. */
+  #send(index: number, text: string): Promise<string> {
+    const { room, sender } = this.#open[index % this.#open.length] as Open
+    const { id: conversationId, senderId } = room
+    const input = this.#chat.isParley ? { conversationId, clientMessageId: uuidv7(), text } : { conversationId, senderId, text }
+    return sender.ask(sendMessage, { input })
+  }
+
+  /** Waits until everybody has heard what was sent; gives how many receipts are missing. */
+  async #drain(from: number, sent: number): Promise<number> {
+    const expected = from + sent * (this.#chat.rooms[0]?.listenerTokens.length ?? 0)
+    for (const deadline = now() + drainMs; this.heard < expected && now() < deadline; ) await delay(10)
+    return expected - this.heard
+  }
+
+  async closed(underWay: number, ms: number): Promise<Closed> {
+    const [begun, from] = [now(), this.heard]
+    const times: number[] = []
+    let next = 0
+    const one = async () => {
+      while (now() - begun < ms) {
+        const at = now()
+        next += 1
+        await this.#send(next, textOf(`${next}`))
+        times.push(now() - at)
+      }
+    }
+    await Promise.all(Array.from({ length: underWay }, one))
+    const took = now() - begun
+    const missing = await this.#drain(from, times.length)
+    if (missing !== 0) throw new Error(`${missing} receipts did not come`)
+    return { sent: times.length, ms: took, p50: quantile(times, 0.5), p99: quantile(times, 0.99) }
+  }
+
+  async paced(perSecond: number, ms: number): Promise<Paced> {
+    const [begun, from] = [now(), this.heard]
+    const latencies: number[] = []
+    this.latencies = latencies
+    let [sent, nextAt, failure] = [0, begun, null as Error | null]
+    const gap = () => (-Math.log(1 - Math.random()) * 1_000) / perSecond
+    while (nextAt < begun + ms && !failure) {
+      while (nextAt <= now()) {
+        sent += 1
+        const index = Math.floor(Math.random() * this.#open.length)
+        this.#send(index, textOf(`@${now().toFixed(3)}@`)).catch((error: Error) => {
+          failure = error
+        })
+        nextAt += gap()
+      }
+      await delay(Math.max(0, nextAt - now()))
+    }
+    if (failure) throw failure
+    const missing = await this.#drain(from, sent)
+    this.latencies = null
+    const [p50 = 0, p99 = 0, p999 = 0] = [0.5, 0.99, 0.999].map((share) => quantile(latencies, share))
+    return { sent, p50, p99, p999, missing }
+  }
+}
+
+const chats = new Map<string, Chatters>()
+const chatOf = (name: string) => {
+  const chat = chats.get(name)
+  if (!chat) throw new Error(`there are no chatters ${name}`)
+  return chat
+}
+
+const api = {
+  async open(name: string, chat: Chat) {
+    const chatters = new Chatters(chat)
+    chats.set(name, chatters)
+    await chatters.open()
+  },
+  closed: (name: string, underWay: number, ms: number) => chatOf(name).closed(underWay, ms),
+  paced: (name: string, perSecond: number, ms: number) => chatOf(name).paced(perSecond, ms),
+}
+export type ChattersApi = typeof api
+
+expose(api)

@@ -1,0 +1,182 @@
+// Devices: many sockets of one process, each subscribed, that count what comes. They look into a frame only where they must, so
+// that the load costs less than what it measures.
+
+import { randomUUID } from 'node:crypto'
+import WebSocket from 'ws'
+import { expose } from '../kit/parent.ts'
+
+/** What the other side speaks. `parley` is graphql-transport-ws where the stream itself says when it is live. */
+export type Kind = 'parley' | 'graphql' | 'raw' | 'socket.io'
+/** Devices to open. */
+export type Opening = {
+  readonly kind: Kind
+  readonly url: string
+  /** What they subscribe to, where they speak GraphQL. */
+  readonly query?: string
+  /** The access tokens of the devices, or how many there are where they have none. */
+  readonly devices: readonly string[] | number
+  /** The source address, so that ports do not run out. */
+  readonly localAddress: string
+  /** How many are being opened at the same time. */
+  readonly atOnce: number
+}
+export type Counts = { readonly facts: number; readonly bytes: number; readonly closed: number }
+
+/** Whatever is shorter is no message: an acknowledgement, a tick. */
+const factBytes = 250
+const openingMs = 60_000
+
+class Device {
+  readonly #group: Group
+  readonly #token: string | undefined
+  /** The id of its operation: each has another one, as clients of graphql-ws make them. */
+  readonly #id = randomUUID()
+  #socket: WebSocket | null = null
+  #onLive: () => void = () => undefined
+  #last: Buffer | null = null
+  facts = 0
+
+  constructor(group: Group, token: string | undefined) {
+    this.#group = group
+    this.#token = token
+  }
+
+  /** Connects and subscribes, from a cursor where one is given; resolves when that is done, or when the stream is live. */
+  open(after: string | null): Promise<void> {
+    const { kind, url, localAddress } = this.#group.opening
+    const protocols = kind === 'parley' || kind === 'graphql' ? ['graphql-transport-ws'] : []
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, localAddress, skipUTF8Validation: true })
+    this.#socket = socket
+    this.facts = 0
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error(`a device was not subscribed within ${openingMs} ms`)), openingMs)
+      this.#onLive = () => {
+        clearTimeout(limit)
+        resolve()
+      }
+      socket.once('error', reject)
+      socket.once('close', (code) => {
+        if (this.#socket !== socket) return
+        this.#group.closed += 1
+        reject(new Error(`a device was closed with ${code}`))
+      })
+      socket.on('message', (frame: Buffer) => this.#take(frame, after))
+      socket.once('open', () => {
+        if (kind === 'raw') this.#onLive()
+        else if (kind === 'socket.io') socket.send('40')
+        else socket.send(JSON.stringify({ type: 'connection_init', payload: this.#token ? { accessToken: this.#token } : {} }))
+      })
+    })
+  }
+
+  #take(frame: Buffer, after: string | null): void {
+    if (frame.length >= factBytes) {
+      this.facts += 1
+      this.#group.facts += 1
+      this.#group.bytes += frame.length
+      this.#last = frame
+      return
+    }
+    const text = String(frame)
+    if (this.#group.opening.kind === 'socket.io') {
+      if (text === '2') this.#socket?.send('3')
+      else if (text.startsWith('40')) this.#onLive()
+    } else this.#takeWord(text, after)
+  }
+
+  #takeWord(text: string, after: string | null): void {
+    const { kind, query } = this.#group.opening
+    const { type, payload } = JSON.parse(text) as { type: string; payload?: { data?: { events?: { __typename: string } } } }
+    if (type === 'connection_ack') {
+      const variables = kind === 'parley' ? { after } : {}
+      this.#socket?.send(JSON.stringify({ id: this.#id, type: 'subscribe', payload: { query, variables } }))
+      if (kind === 'graphql') this.#onLive()
+    } else if (type === 'ping') this.#socket?.send('{"type":"pong"}')
+    else if (type === 'error') throw new Error(`a subscription was refused: ${text}`)
+    else if (payload?.data?.events?.__typename === 'CaughtUp') {
+      this.#last = Buffer.from(text)
+      this.#onLive()
+    }
+  }
+
+  /** The cursor of what came last. */
+  cursor(): string | null {
+    return /"cursor":"([^"]+)"/.exec(String(this.#last))?.[1] ?? null
+  }
+
+  /** Breaks the connection, as a network does. */
+  cut(): void {
+    const socket = this.#socket
+    this.#socket = null
+    socket?.terminate()
+  }
+}
+
+class Group {
+  readonly opening: Opening
+  readonly devices: Device[]
+  /** Where each device was when `keep` was called. */
+  kept: (string | null)[] = []
+  facts = 0
+  bytes = 0
+  closed = 0
+
+  constructor(opening: Opening) {
+    this.opening = opening
+    const tokens =
+      typeof opening.devices === 'number' ? Array.from({ length: opening.devices }, () => undefined) : opening.devices
+    this.devices = tokens.map((token) => new Device(this, token))
+  }
+
+  /** Opens all, so many at the same time. */
+  async open(cursors: readonly (string | null)[] = []): Promise<void> {
+    let next = 0
+    const one = async () => {
+      for (let index = next++; index < this.devices.length; index = next++)
+        await this.devices[index]?.open(cursors[index] ?? null)
+    }
+    await Promise.all(Array.from({ length: this.opening.atOnce }, one))
+  }
+}
+
+const groups = new Map<string, Group>()
+function groupOf(name: string): Group {
+  const group = groups.get(name)
+  if (!group) throw new Error(`there are no devices ${name}`)
+  return group
+}
+
+const api = {
+  /** Opens devices under a name. */
+  async open(name: string, opening: Opening) {
+    const group = new Group(opening)
+    groups.set(name, group)
+    await group.open()
+  },
+  counts(name: string): Counts {
+    const { facts, bytes, closed } = groupOf(name)
+    return { facts, bytes, closed }
+  },
+  /** Keeps the place where each device is now. */
+  keep(name: string) {
+    const group = groupOf(name)
+    group.kept = group.devices.map((device) => device.cursor())
+  },
+  /** Cuts all at once. */
+  cut(name: string) {
+    for (const device of groupOf(name).devices) device.cut()
+  },
+  /** Connects all again, each from the place that was kept; gives the milliseconds until all have what they missed. */
+  async resume(name: string, missed: number): Promise<number> {
+    const group = groupOf(name)
+    const begun = performance.now()
+    await group.open(group.kept)
+    const ms = performance.now() - begun
+    const wrong = group.devices.filter((device) => device.facts !== missed).length
+    if (wrong > 0) throw new Error(`${wrong} of ${group.devices.length} devices did not get the ${missed} facts that they missed`)
+    return ms
+  },
+}
+export type Devices = typeof api
+
+expose(api)

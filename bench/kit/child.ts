@@ -1,0 +1,78 @@
+// Processes of the bench: each server and each load has one of its own, so that what it costs is its own too. A child is asked
+// over its IPC channel, and is ended by its pid.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { buildDirectory } from './build.ts'
+import type { Answer, Api, Basics, Question } from './parent.ts'
+
+/** A running process. */
+export type Child<A> = {
+  readonly pid: number
+  /** Asks it something by name; fails with its error, or when it ends. */
+  call<K extends keyof (A & Basics)>(name: K, ...args: Parameters<Method<A & Basics, K>>): Promise<Result<A & Basics, K>>
+  stop(): Promise<void>
+}
+
+type Method<A, K extends keyof A> = A[K] extends (...args: never[]) => unknown ? A[K] : never
+type Result<A, K extends keyof A> = Awaited<ReturnType<Method<A, K>>>
+type Waiting = { resolve(result: unknown): void; reject(error: Error): void }
+
+const patienceMs = 5_000
+const children = new Set<() => Promise<void>>()
+
+/** Starts one of the programs in servers/ or clients/, as `servers/raw`, and waits until it is ready. */
+export async function startChild<A extends Api>(program: string, settings: object = {}): Promise<Child<A>> {
+  const file = path.join(buildDirectory, `${program}.js`)
+  const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', file, JSON.stringify(settings)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  })
+  const waiting = new Map<number, Waiting>()
+  const ready = new Promise<void>((resolve, reject) => waiting.set(0, { resolve: () => resolve(), reject }))
+  listen(child, program, waiting)
+  const stop = () => end(child)
+  children.add(stop)
+  child.once('exit', () => children.delete(stop))
+  await ready
+  let last = 0
+  return {
+    pid: child.pid ?? 0,
+    call: (name, ...args) =>
+      new Promise((resolve, reject) => {
+        last += 1
+        waiting.set(last, { resolve: resolve as Waiting['resolve'], reject })
+        const question: Question = { id: last, name: String(name), args }
+        child.send(question, (error) => error && reject(error))
+      }),
+    stop,
+  }
+}
+
+function listen(child: ChildProcess, program: string, waiting: Map<number, Waiting>): void {
+  child.on('message', (answer: Answer) => {
+    const { resolve, reject } = waiting.get(answer.id) ?? {}
+    waiting.delete(answer.id)
+    if (answer.error === undefined) resolve?.(answer.result)
+    else reject?.(new Error(`${program}: ${answer.error}`))
+  })
+  child.once('exit', (code, signal) => {
+    for (const { reject } of waiting.values()) reject(new Error(`${program} ended (${signal ?? code})`))
+    waiting.clear()
+  })
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await Promise.race([ended, delay(patienceMs, undefined, { ref: false })])
+  child.kill('SIGKILL')
+  await ended
+}
+
+/** Ends every child that still runs. */
+export async function stopChildren(): Promise<void> {
+  await Promise.all([...children].map((stop) => stop()))
+}

@@ -1,0 +1,45 @@
+// The page of results: a section for each line, which a run of some lines replaces and leaves the others as they are.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Line, Result } from './line.ts'
+
+const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+
+/** A line's results as a section, with when and under what load they were taken. */
+export function sectionOf({ title }: Line, { columns, rows, goals, notes }: Result, taken: string): string {
+  return [
+    `## ${title}`,
+    '',
+    taken,
+    '',
+    row(columns),
+    row(columns.map(() => '---')),
+    ...rows.map(row),
+    '',
+    row(['Goal', 'Measured', '']),
+    row(['---', '---', '---']),
+    ...goals.map(({ goal, measured, isMet }) => row([goal, measured, isMet ? 'met' : '**not met**'])),
+    '',
+    ...notes.map((note) => `- ${note}`),
+    '',
+  ].join('\n')
+}
+
+/** Puts sections on the page, in the order of the lines; those of lines that were not run now stay. */
+export async function writePage(
+  file: URL,
+  lines: readonly Line[],
+  sections: ReadonlyMap<string, string>,
+  machine: readonly string[],
+): Promise<void> {
+  const before = await readFile(file, 'utf8').catch(() => '')
+  const kept = new Map(
+    before
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((section) => [/^## (.*)/.exec(section)?.[1] ?? '', section]),
+  )
+  const body = lines.map(({ title }) => sections.get(title) ?? kept.get(title)).filter((section) => section !== undefined)
+  const head = ['# What Parley costs', '', '`npm run bench` makes this page.', '', ...machine, '', '']
+  await writeFile(file, `${head.join('\n')}${body.map((section) => `${section.trimEnd()}\n`).join('\n')}`)
+}

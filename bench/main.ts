@@ -1,0 +1,86 @@
+// npm run bench [-- --only fan-out,ingest] [--small] [--ten-million]: runs the lines, prints them, and writes results.md. A small
+// run shows only that everything works; it writes nothing.
+
+import { parseArgs } from 'node:util'
+import { compile } from './kit/build.ts'
+import { stopChildren } from './kit/child.ts'
+import { openGround } from './kit/ground.ts'
+import type { Line } from './kit/line.ts'
+import { describeLoad, describeMachine } from './kit/machine.ts'
+import { sectionOf, writePage } from './kit/page.ts'
+import { fanOut } from './lines/fan-out.ts'
+import { growth } from './lines/growth.ts'
+import { ingest } from './lines/ingest.ts'
+import { latency } from './lines/latency.ts'
+import { memory } from './lines/memory.ts'
+import { pages } from './lines/pages.ts'
+import { stormLine } from './lines/storm.ts'
+
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth]
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    small: { type: 'boolean', default: false },
+    'ten-million': { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => process.stdout.write(`${text}\n`)
+const wanted = values.only?.split(',') ?? lines.map(({ name }) => name)
+const unknown = wanted.filter((name) => !lines.some((line) => line.name === name))
+if (unknown.length > 0) {
+  process.stderr.write(`There is no line ${unknown.join(', ')}. The lines: ${lines.map(({ name }) => name).join(', ')}\n`)
+  process.exit(2)
+}
+
+let isEnding = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.exitCode = 1
+    isEnding = true
+    void close()
+  })
+}
+const loadAtStart = describeLoad()
+await compile()
+const ground = await openGround()
+
+async function close(): Promise<void> {
+  await stopChildren()
+  await ground.close()
+}
+
+/** Runs a line; gives its section of the page. */
+async function runLine(line: Line): Promise<string> {
+  const load = describeLoad()
+  say(`\n${line.title} …`)
+  const begun = performance.now()
+  const result = await line.run({ ground, isSmall: values.small, isLong: values['ten-million'], say })
+  const tookS = Math.round((performance.now() - begun) / 1_000)
+  const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
+  return sectionOf(line, result, `${date} UTC, load at the start ${load}, took ${tookS} s.`)
+}
+
+try {
+  const machine = [...describeMachine(ground.postgres), `- Load at the start: ${loadAtStart}`]
+  say(machine.join('\n'))
+  const sections = new Map<string, string>()
+  for (const line of lines.filter(({ name }) => wanted.includes(name))) {
+    // A line that fails takes none of the others with it.
+    const section = await runLine(line).catch((error: Error) => {
+      process.exitCode = 1
+      process.stderr.write(`${line.name} failed: ${error.stack}\n`)
+    })
+    await stopChildren()
+    if (isEnding) break
+    if (section === undefined) continue
+    say(`\n${section}`)
+    if (values.small) say('A small run shows that the line works. Its numbers mean nothing.')
+    sections.set(line.title, section)
+    if (!values.small) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)
+  }
+} catch (error) {
+  process.exitCode = 1
+  process.stderr.write(`${(error as Error).stack}\n`)
+} finally {
+  await close()
+}

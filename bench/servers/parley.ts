@@ -1,0 +1,107 @@
+// A node of Parley, as `npm start` runs it: the compiled files of dist/, opened as src/main.ts opens them. Beside it stands what
+// only this process can tell: the statements that it asks Postgres, and the append path without GraphQL.
+
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type * as AppModule from '../../src/app.ts'
+import type * as ConfigModule from '../../src/config.ts'
+import type * as LogModule from '../../src/log.ts'
+import type * as ServerModule from '../../src/server/server.ts'
+import { textOf } from '../kit/fact.ts'
+import { expose, settings } from '../kit/parent.ts'
+import { uuidv7 } from '../kit/uuid.ts'
+
+/** How a node is started. */
+export type ParleySettings = {
+  readonly root: string
+  readonly databaseUrl: string
+  readonly tokenSecret: string
+  /** Variables of Parley's, beside the database. */
+  readonly environment?: Record<string, string>
+  /** False for the journal alone, without a door to the network. */
+  readonly isServing?: boolean
+}
+/** A conversation, and a member of it who writes: their numbers. */
+export type Pair = readonly [conversationId: number, senderId: number]
+/** A statement as it went to Postgres. */
+export type Recorded = {
+  readonly name?: string
+  readonly text: string
+  readonly values: readonly unknown[]
+  readonly rowMode?: 'array'
+}
+
+const { root, databaseUrl, tokenSecret, environment = {}, isServing = true } = settings<ParleySettings>()
+const load = async <M>(file: string) => (await import(pathToFileURL(path.join(root, 'dist', file)).href)) as M
+const { openApp } = await load<typeof AppModule>('app.js')
+const { readConfig } = await load<typeof ConfigModule>('config.js')
+const { openLog } = await load<typeof LogModule>('log.js')
+const { serve } = await load<typeof ServerModule>('server/server.js')
+
+const config = readConfig({
+  NODE_ENV: 'production',
+  PORT: '0',
+  DATABASE_URL: databaseUrl,
+  PARLEY_TOKEN_SECRET: tokenSecret,
+  ...environment,
+})
+const app = await openApp(config, databaseUrl, tokenSecret, openLog('warn', 'bench'))
+const server = isServing ? await serve(app) : null
+
+let recorded: Recorded[] | null = null
+
+/** Looks on while statements go to Postgres, from the first call of `record` on. */
+function watch(): void {
+  const { Client } = createRequire(path.join(root, 'package.json'))('pg') as {
+    Client: { prototype: Record<'query', (...args: unknown[]) => unknown> }
+  }
+  const { query } = Client.prototype
+  Client.prototype.query = function (this: unknown, ...args: unknown[]) {
+    const [statement] = args
+    if (recorded && typeof statement === 'object' && statement !== null && 'text' in statement) {
+      const { name, text, values = [], rowMode } = statement as Partial<Recorded> & { text: string }
+      recorded.push({ text, values, ...(name ? { name } : {}), ...(rowMode ? { rowMode } : {}) })
+    }
+    return query.apply(this, args)
+  }
+}
+
+/** Sends a message past GraphQL, as the field does. */
+async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
+  const message = { conversationId, senderId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
+  const outcome = await app.journal.send({ ...message, clientMessageId: uuidv7() })
+  if (outcome.status !== 'SENT') throw new Error(`a message was not appended: ${outcome.status}`)
+}
+
+const api = {
+  port: () => server?.port ?? 0,
+  /** Begins to note the statements. */
+  record() {
+    if (!recorded) watch()
+    recorded = []
+  },
+  /** The statements since `record`. */
+  recorded: () => recorded?.splice(0) ?? [],
+  /** Appends messages from so many clients at once, each waiting for its answer; gives how many a second. */
+  async append(pairs: readonly Pair[], clients: number, ms: number): Promise<number> {
+    const begun = performance.now()
+    let sent = 0
+    const client = async (index: number) => {
+      for (; performance.now() - begun < ms; sent += 1) await append(pairs[index % pairs.length] as Pair, `${index}`)
+    }
+    await Promise.all(Array.from({ length: clients }, (_, index) => client(index)))
+    return (sent / (performance.now() - begun)) * 1_000
+  },
+  /** Appends so many messages to each. */
+  async fill(pairs: readonly Pair[], each: number): Promise<void> {
+    await Promise.all(
+      pairs.map(async (pair) => {
+        for (let index = 0; index < each; index += 1) await append(pair, `${index}`)
+      }),
+    )
+  },
+}
+export type ParleyServer = typeof api
+
+expose(api)
