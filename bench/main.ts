@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { compile } from './kit/build.ts'
-import { stopChildren } from './kit/child.ts'
+import { profileInto, stopChildren } from './kit/child.ts'
 import { openGround } from './kit/ground.ts'
 import type { Line } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     small: { type: 'boolean', default: false },
     'ten-million': { type: 'boolean', default: false },
+    profile: { type: 'string' },
   },
 })
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -40,6 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     void close()
   })
 }
+if (values.profile) profileInto(values.profile)
 const loadAtStart = describeLoad()
 await compile()
 const ground = await openGround()
@@ -76,7 +78,7 @@ try {
     say(`\n${section}`)
     if (values.small) say('A small run shows that the line works. Its numbers mean nothing.')
     sections.set(line.title, section)
-    if (!values.small) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)
+    if (!values.small && !values.profile) await writePage(new URL('results.md', import.meta.url), lines, sections, machine)
   }
 } catch (error) {
   process.exitCode = 1

@@ -21,11 +21,18 @@ type Waiting = { resolve(result: unknown): void; reject(error: Error): void }
 
 const patienceMs = 5_000
 const children = new Set<() => Promise<void>>()
+let profiles: string | null = null
+
+/** From now on each server writes a CPU profile into this directory when it ends. Profiling costs CPU too. */
+export function profileInto(directory: string): void {
+  profiles = directory
+}
 
 /** Starts one of the programs in servers/ or clients/, as `servers/raw`, and waits until it is ready. */
 export async function startChild<A extends Api>(program: string, settings: object = {}): Promise<Child<A>> {
   const file = path.join(buildDirectory, `${program}.js`)
-  const child = spawn(process.execPath, ['--expose-gc', '--no-warnings', file, JSON.stringify(settings)], {
+  const profiling = profiles && program.startsWith('servers/') ? ['--cpu-prof', '--cpu-prof-dir', profiles] : []
+  const child = spawn(process.execPath, [...profiling, '--expose-gc', '--no-warnings', file, JSON.stringify(settings)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
   })

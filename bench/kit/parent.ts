@@ -44,6 +44,7 @@ export function expose(api: Api): void {
         (error: unknown) => tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       )
   })
-  process.on('disconnect', () => process.exit(0))
+  // An end of its own making: a profile is written at the exit.
+  for (const end of ['disconnect', 'SIGTERM'] as const) process.on(end, () => process.exit(0))
   tell({ id: 0 })
 }

@@ -15,7 +15,7 @@ import * as tables from './tables.ts'
 /** How much one turn takes on. Its texts are read by this process, at some 0.4 µs a character, and block it meanwhile. */
 const turnMax = { facts: 500, messages: 500, characters: 100_000 } as const
 /** How long facts gather before a turn. */
-const gatherMs = 50
+const gatherMs = 500
 /** How often it is looked whether there is something to do that nobody told of. */
 const lookMs = 1_000
 
