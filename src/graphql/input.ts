@@ -33,6 +33,16 @@ export function note(max: number): z.ZodType<string> {
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
     .transform((text) => (text.trim() === '' ? '' : text))
 }
+/** Makes a form that depends on a configured limit, once for each limit: zod compiles a form when it is first used. */
+export function perLimit<Shape extends z.ZodType>(make: (max: number) => Shape): (max: number) => Shape {
+  const made = new Map<number, Shape>()
+  return (max) => {
+    const known = made.get(max) ?? make(max)
+    made.set(max, known)
+    return known
+  }
+}
+
 /** A moment to come, of the four-digit years that RFC 3339 knows. */
 export const future = z
   .date()

@@ -28,15 +28,19 @@ export function batched<Key, Value>(
 }
 
 /**
- * A look-up by key that does not depend on who looks. Nothing is remembered between turns, except in the scope of one event:
- * it is executed for several questions and viewers, and shows the same to all.
+ * A look-up by key that does not depend on who looks, so that operations which ask in the same turn are read for together: the
+ * answers to a batch of sends, say. Nothing is remembered between turns, except in the scope of one event: it is executed for
+ * several questions and viewers, and shows the same to all.
  * @param read finds the values of distinct keys; what it leaves out is null.
  */
 export function batchedForAll<Key, Value>(
   read: (reader: Reader, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
 ): (context: Context, key: Key) => Promise<Value | null> {
   const loaderOf = loaders(({ reader }, keys: readonly Key[]) => read(reader, keys))
-  return (context, key) => loaderOf(context, context.scope ?? context, context.scope !== null).load(key)
+  return (context, key) => {
+    const scope = context.scope ?? (context.snapshot ? context : context.app)
+    return loaderOf(context, scope, context.scope !== null).load(key)
+  }
 }
 
 function loaders<Key, Value>(read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {

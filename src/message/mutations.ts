@@ -6,7 +6,7 @@ import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
-import { parseInput, prose, uuid } from '../graphql/input.ts'
+import { parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
 import type { FactKind } from '../journal/fact.ts'
 import type { MessageRow } from '../journal/tables.ts'
@@ -52,12 +52,15 @@ const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').impleme
 
 /** How many members one message may mention. */
 export const mentionsMax = 100
-const sendForm = {
-  conversationId: z.string(),
-  clientMessageId: uuid,
-  replyToId: z.string().nullish(),
-  mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} ids`).nullish(),
-}
+const sendForm = perLimit((textMax) =>
+  z.object({
+    text: prose(textMax),
+    conversationId: z.string(),
+    clientMessageId: uuid,
+    replyToId: z.string().nullish(),
+    mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} ids`).nullish(),
+  }),
+)
 
 builder.mutationField('sendMessage', (t) =>
   t.field({
@@ -66,8 +69,10 @@ builder.mutationField('sendMessage', (t) =>
       'Sends a message. A repeat with the same `clientMessageId` and content gives the first message and changes nothing, so when an answer is lost, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, UNAVAILABLE.',
     args: { input: t.arg({ type: SendMessageInput, description: 'The message.' }) },
     resolve: (_root, { input }, context) => {
-      const form = z.object({ ...sendForm, text: prose(context.app.config.limits.messageTextMax) })
-      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds } = parseInput(form, input)
+      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds } = parseInput(
+        sendForm(context.app.config.limits.messageTextMax),
+        input,
+      )
       const mentioned = (mentionedUserIds ?? []).map((id) => parseId('User', id, 'input.mentionedUserIds'))
       const send = {
         conversationId: parseId('Conversation', conversationId, 'input.conversationId'),
@@ -81,6 +86,7 @@ builder.mutationField('sendMessage', (t) =>
   }),
 )
 
+const editForm = perLimit((textMax) => z.object({ text: prose(textMax) }))
 const EditMessageInput = builder.inputType('EditMessageInput', {
   description: 'A new text for a message.',
   fields: (t) => ({
@@ -128,7 +134,7 @@ builder.mutationFields((t) => ({
       'Replaces the text of a message of your own; the former text stays under `versions`. The same text again changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, UNAVAILABLE.',
     args: { input: t.arg({ type: EditMessageInput, description: 'Which, and what.' }) },
     resolve: (_root, { input }, context) => {
-      const { text } = parseInput(z.object({ text: prose(context.app.config.limits.messageTextMax) }), input)
+      const { text } = parseInput(editForm(context.app.config.limits.messageTextMax), input)
       const messageId = parseId('Message', input.messageId, 'input.messageId')
       return editMessage(requireViewer(context), messageId, text, input.expectedVersion ?? null, context.app)
     },

@@ -88,7 +88,7 @@ const chat = `subscription S($after: Cursor, $conversationId: ID) {
 }`
 
 describe('one execution', () => {
-  test('A13 C1 for all members and devices that ask the same, wherever each began', async () => {
+  test('A13 B5 C1 for all members and devices that ask the same, wherever each began', async () => {
     const [ann, ben, cyd] = (await signUpAll(node, 'Ann', 'Ben', 'Cyd')) as [Device, Device, Device]
     const group = await ann.group('Everybody', ben, cyd)
     const { cursor } = await ann.send(group, 'before')
