@@ -2,7 +2,7 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched, batchedForAll, by, remembered } from '../graphql/loader.ts'
+import { andThen, batched, batchedForAll, by, type MaybePromise, remembered } from '../graphql/loader.ts'
 import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { factKinds } from '../journal/fact.ts'
 import { statement } from '../store/reader.ts'
@@ -45,14 +45,15 @@ const conversationsByIds = statement<ConversationRow>(
   'conversations_by_ids',
   `select ${conversationColumns} from conversation c where c.id = any($1::bigint[])`,
 )
+const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
+  m.archived_at as "archivedAt"`
 // Their last interval of the audience, also where it has ended: the members of a closed conversation read it.
+const lastInterval = `cross join lateral (
+  select visible_from_seq from audience
+   where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a`
 const memberships = statement<MembershipRow>(
   'memberships',
-  `select ${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil", m.archived_at as "archivedAt"
-     from member m
-     cross join lateral (
-       select visible_from_seq from audience
-        where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a
+  `select ${membershipColumns} from member m ${lastInterval}
     where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
 )
 const membersByPairs = statement<MemberRow>(
@@ -75,12 +76,13 @@ const readMemberParts = batchedParts({
   END: statement<MemberRow & { part: number }>('members_backward', membersPage('user_id desc')),
 })
 
-/** A conversation in the viewer's list, with the position of what happened in it last. */
-type ListedRow = ConversationRow & { readonly lastPosition: number }
-const listed = `select ${conversationColumns}, h.last_position as "lastPosition"
+/** A conversation in the viewer's list, with the position of what happened in it last, and the viewer's membership. */
+type ListedRow = ConversationRow & MembershipRow & { readonly lastPosition: number }
+const listed = `select ${conversationColumns}, ${membershipColumns}, h.last_position as "lastPosition"
   from member m
   join conversation_head h on h.conversation_id = m.conversation_id
   join conversation c on c.id = m.conversation_id
+  ${lastInterval}
  where m.user_id = $1 and h.last_position > $2 and h.last_position < $3
    and ($5::boolean is null or (m.archived_at is not null) = $5)`
 const listedNewestFirst = statement<ListedRow>('conversations_newest_first', `${listed} order by h.last_position desc limit $4`)
@@ -101,6 +103,18 @@ export const findMembership = batched(async ({ reader, caller }, ids: readonly n
     ? by(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
     : new Map<number, MembershipRow>(),
 )
+
+/** What members of a conversation are shown; `otherwise` for anybody else. */
+export function ifMember<T>(
+  context: Context,
+  conversationId: number,
+  show: () => MaybePromise<T | null>,
+  otherwise: T,
+): MaybePromise<T> {
+  return andThen(findMembership(context, conversationId), (membership) =>
+    membership ? andThen(show(), (shown) => shown ?? otherwise) : otherwise,
+  )
+}
 
 /** A conversation that the viewer is a member of; null for any other. */
 export async function findOwnConversation(context: Context, conversationId: number): Promise<ConversationRow | null> {
@@ -149,13 +163,15 @@ export function readConversations(
   return readPage(
     args,
     (conversation) => conversation.lastPosition,
-    ({ after, before, from, limit }: PageRequest) =>
-      context.reader.rows(from === 'START' ? listedNewestFirst : listedOldestFirst, [
-        userId,
-        before ?? lowest,
-        after ?? highest,
-        limit,
-        archived,
-      ]),
+    async ({ after, before, from, limit }: PageRequest) => {
+      const bounds = [before ?? lowest, after ?? highest]
+      const statement = from === 'START' ? listedNewestFirst : listedOldestFirst
+      const conversations = await context.reader.rows(statement, [userId, ...bounds, limit, archived])
+      findMembership.know(
+        context,
+        by(conversations, ({ id }) => id),
+      )
+      return conversations
+    },
   )
 }

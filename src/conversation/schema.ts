@@ -16,6 +16,7 @@ import {
   findMember,
   findMembership,
   findOwnConversation,
+  ifMember,
   type MemberRow,
   readConversations,
   readMembers,
@@ -87,20 +88,18 @@ builder.node(Conversation, {
     description: t.string({
       nullable: true,
       description: 'What a group is for; null where nothing is said, and for somebody who is not in it.',
-      resolve: async ({ id, description }, _args, context) => ((await findMembership(context, id)) ? description : null),
+      resolve: ({ id, description }, _args, context) => ifMember(context, id, () => description, null),
     }),
     historyVisibility: t.field({
       type: HistoryVisibility,
       nullable: true,
       description: 'What those see who join it now; null for somebody who is not in it.',
-      resolve: async ({ id, historyVisibility }, _args, context) =>
-        (await findMembership(context, id)) ? historyVisibility : null,
+      resolve: ({ id, historyVisibility }, _args, context) => ifMember(context, id, () => historyVisibility, null),
     }),
     createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When it was started.' }),
     memberCount: t.int({
       description: 'How many people are in it; 0 for somebody who is not.',
-      resolve: async ({ id }, _args, context) =>
-        (await findMembership(context, id)) ? ((await countMembers(context, id)) ?? 0) : 0,
+      resolve: ({ id }, _args, context) => ifMember(context, id, () => countMembers(context, id), 0),
     }),
     viewerMembership: t.field({
       type: Member,

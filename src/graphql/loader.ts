@@ -16,15 +16,25 @@ export function andThen<T, R>(value: MaybePromise<T>, next: (value: T) => MaybeP
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
+/** A look-up by key. */
+export type Finder<Key, Value> = {
+  /** The value of a key, null for none: at once where it is known. */
+  (context: Context, key: Key): MaybePromise<Value | null>
+  /** Makes values known for the rest of this turn: of a page of fifty, each is then there without a promise. */
+  know(context: Context, values: ReadonlyMap<Key, Value>): void
+  /** Looks values up with one statement, and makes them known. */
+  prepare(context: Context, keys: readonly Key[]): Promise<void>
+}
+
 /**
  * A look-up by key for the viewer of an operation. Nothing is remembered between turns.
  * @param read finds the values of distinct keys; what it leaves out is null.
  */
 export function batched<Key, Value>(
   read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
-): (context: Context, key: Key) => Promise<Value | null> {
+): Finder<Key, Value> {
   const loaderOf = loaders(read)
-  return (context, key) => loaderOf(context, context, false).load(key)
+  return finder((context, key) => loaderOf(context, context, false).load(key))
 }
 
 /**
@@ -35,12 +45,27 @@ export function batched<Key, Value>(
  */
 export function batchedForAll<Key, Value>(
   read: (reader: Reader, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
-): (context: Context, key: Key) => Promise<Value | null> {
+): Finder<Key, Value> {
   const loaderOf = loaders(({ reader }, keys: readonly Key[]) => read(reader, keys))
-  return (context, key) => {
+  return finder((context, key) => {
     const scope = context.scope ?? (context.snapshot ? context : context.app)
     return loaderOf(context, scope, context.scope !== null).load(key)
+  })
+}
+
+function finder<Key, Value>(find: (context: Context, key: Key) => MaybePromise<Value | null>): Finder<Key, Value> {
+  const known = new WeakMap<Context, ReadonlyMap<Key, Value>>()
+  const know = (context: Context, values: ReadonlyMap<Key, Value>) => {
+    if (!known.has(context)) setImmediate(() => known.delete(context))
+    known.set(context, new Map([...(known.get(context) ?? []), ...values]))
   }
+  const prepare = async (context: Context, keys: readonly Key[]) => {
+    const distinct = [...new Set(keys)]
+    const found = await Promise.all(distinct.map((key) => find(context, key)))
+    const pairs = distinct.flatMap((key, i) => (found[i] == null ? [] : [[key, found[i]] as const]))
+    know(context, new Map(pairs))
+  }
+  return Object.assign((context: Context, key: Key) => known.get(context)?.get(key) ?? find(context, key), { know, prepare })
 }
 
 function loaders<Key, Value>(read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {
@@ -79,10 +104,10 @@ const rememberedMax = 50_000
 export function remembered<Row extends object>(
   read: (reader: Reader, ids: readonly number[]) => Promise<ReadonlyMap<number, Row>>,
   changedBy: (fact: Fact) => number | null,
-): (context: Context, id: number) => MaybePromise<Row | null> {
+): Finder<number, Row> {
   const find = batchedForAll(read)
   const memories = new WeakMap<App, Memory<Row>>()
-  return (context, id) => {
+  const lookUp = (context: Context, id: number) => {
     if (context.scope === null) return find(context, id)
     let memory = memories.get(context.app)
     if (!memory) {
@@ -93,12 +118,13 @@ export function remembered<Row extends object>(
     if (known) return known
     const { changes } = memory
     const remember = memory
-    return find(context, id).then((row) => {
+    return andThen(find(context, id), (row) => {
       // A row that was read while something changed may be the one before the change.
       if (row && remember.changes === changes) remember.rows.set(id, row)
       return row
     })
   }
+  return Object.assign(lookUp, { know: find.know, prepare: find.prepare })
 }
 
 /** The rows of one kind that a node remembers. Facts are heard of before any stream is given them. */

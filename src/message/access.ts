@@ -1,11 +1,12 @@
 // What may be read of messages: members of a conversation read it, from the seq on that was decided when they joined (D6).
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { findUser } from '../account/access.ts'
 import { findConversation, findMembership, type MembershipRow } from '../conversation/access.ts'
 import { type Capability, can } from '../conversation/capabilities.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batchedForAll, by, grouped } from '../graphql/loader.ts'
+import { andThen, batchedForAll, by, grouped, type MaybePromise } from '../graphql/loader.ts'
 import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
 import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
@@ -59,12 +60,12 @@ const isVisible = ({ seq }: MessageRow, membership: MembershipRow | null) =>
   membership !== null && seq > membership.visibleFromSeq
 
 /** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
-export async function findLastMessage(context: Context, conversationId: number): Promise<MessageRow | null> {
-  const [membership, message] = await Promise.all([
-    findMembership(context, conversationId),
-    findNewestMessage(context, conversationId),
-  ])
-  return message && isVisible(message, membership) ? message : null
+export function findLastMessage(context: Context, conversationId: number): MaybePromise<MessageRow | null> {
+  return andThen(findMembership(context, conversationId), (membership) =>
+    andThen(findNewestMessage(context, conversationId), (message) =>
+      message && isVisible(message, membership) ? message : null,
+    ),
+  )
 }
 
 const findNewestMessage = batchedForAll(async (reader, conversationIds: readonly number[]) =>
@@ -78,7 +79,14 @@ export async function readHistory(
   args: DefaultConnectionArguments,
 ): Promise<Page<MessageRow>> {
   const membership = await findMembership(context, conversationId)
-  return readPage(args, seqOf, async (request) => (membership ? readVisible(context, membership, request) : []))
+  return readPage(args, seqOf, async (request) => {
+    const messages = membership ? await readVisible(context, membership, request) : []
+    await findUser.prepare(
+      context,
+      messages.map(({ senderId }) => senderId),
+    )
+    return messages
+  })
 }
 
 /**

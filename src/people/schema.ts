@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from '../account/username.ts'
-import { findMembership } from '../conversation/access.ts'
+import { ifMember } from '../conversation/access.ts'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -46,8 +46,7 @@ builder.objectFields(Conversation, (t) => ({
   isClosed: t.boolean({
     description:
       'Whether nobody can write in it: a direct conversation of two of whom one has blocked the other, or of whom one has gone. What was written stays.',
-    resolve: async ({ id }, _args, context) =>
-      (await findMembership(context, id)) ? ((await findClosed(context, id)) ?? false) : false,
+    resolve: ({ id }, _args, context) => ifMember<boolean>(context, id, () => findClosed(context, id), false),
   }),
 }))
 

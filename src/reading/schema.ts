@@ -3,12 +3,13 @@
 import { z } from 'zod'
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
-import { findMembership } from '../conversation/access.ts'
+import { ifMember } from '../conversation/access.ts'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput } from '../graphql/input.ts'
+import { andThen } from '../graphql/loader.ts'
 import { parseId } from '../id.ts'
 import type { ReadPayload } from '../journal/read-marker.ts'
 import { type ReadMarkerRow, readMarkers, readUnread } from './access.ts'
@@ -37,21 +38,20 @@ const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
 builder.objectFields(Conversation, (t) => ({
   unreadCount: t.int({
     description: 'How many messages of others, not deleted, come after your read marker; 0 for somebody who is not in it.',
-    resolve: async ({ id }, _args, context) =>
-      (await findMembership(context, id)) ? ((await readUnread(context, id))?.unread ?? 0) : 0,
+    resolve: ({ id }, _args, context) =>
+      ifMember(context, id, () => andThen(readUnread(context, id), (row) => row?.unread ?? 0), 0),
   }),
   mentionCount: t.int({
     description: 'How many messages after your read marker mention you; 0 for somebody who is not in it.',
-    resolve: async ({ id }, _args, context) =>
-      (await findMembership(context, id)) ? ((await readUnread(context, id))?.mentions ?? 0) : 0,
+    resolve: ({ id }, _args, context) =>
+      ifMember(context, id, () => andThen(readUnread(context, id), (row) => row?.mentions ?? 0), 0),
   }),
   readMarkers: t.field({
     type: [ReadMarker],
     description:
       'How far each member who has read anything has come, by user; without those whose account is gone. None for somebody who is not in it.',
     complexity: { field: 1, multiplier: 20 },
-    resolve: async ({ id }, _args, context) =>
-      (await findMembership(context, id)) ? ((await readMarkers(context, id)) ?? []) : [],
+    resolve: ({ id }, _args, context) => ifMember(context, id, () => readMarkers(context, id), []),
   }),
 }))
 

@@ -86,8 +86,7 @@ class Draw {
     const drawn = Object.values(type.getFields()).flatMap((field) => {
       const of = getNamedType(field.type)
       const isLeaf = isLeafType(of)
-      // Fields that depend on the viewer are drawn seldom, so that most documents can be shared.
-      if (this.#random() > (isShared(field) ? 0.5 : 0.02) || field.args.some(isRequiredArgument)) return []
+      if (!isShared(field) || this.#random() > 0.5 || field.args.some(isRequiredArgument)) return []
       if (!isLeaf && (depth === 0 || !isObjectType(of) || of.name.endsWith('Connection'))) return []
       const below = isObjectType(of)
         ? ` { ${this.#random() < 0.2 ? this.fragment(of, depth - 1) : this.#selections(of, depth - 1)} }`
