@@ -75,7 +75,7 @@ export type Journal = {
   findHears(userId: number, conversationId: number): boolean | null
   /** Calls `observer` for each fact that this node sees, in order, before any stream is given it. */
   onFact(observer: (fact: Fact) => void): void
-  /** Calls `listener` when this node had to skip facts (too far behind, or another history): what was known by them is stale. */
+  /** Calls `listener` when what was read from Postgres may be stale or taken back: see Follower. */
   onRestart(listener: () => void): void
   /** How many streams are open on this node. */
   streamCount(): number
@@ -88,17 +88,23 @@ export type Journal = {
 export async function openJournal(store: Store, bus: Bus, settings: Config['journal'], log: Log): Promise<Journal> {
   const reader = readerOn(store.journalPool)
   const hub: Hub = new Hub(
-    (userId) => readAudience(store.reader, [userId]),
+    async (userId) => {
+      const rows = await readAudience(store.reader, [userId])
+      await store.flush() // they are kept for as long as a stream is open, and say what may be heard
+      return rows
+    },
     () => follower.window.head.position,
   )
   const limits = { factsMax: settings.windowFactsMax, bytesMax: settings.windowBytesMax }
-  const follower: Follower = new Follower(reader, bus, hub, limits, log)
+  const follower: Follower = new Follower(reader, store.flush, bus, hub, limits, log)
+  store.journalPool.on('error', () => follower.doubt())
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
   const markers = gatherMarkers(lanes)
   const writer = new Writer(
     store.prisma,
     reader,
+    store.flush,
     () => follower.window.head.position,
     (batch) => follower.announce(batch),
   )
