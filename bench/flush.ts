@@ -120,7 +120,7 @@ say('')
 say(`| flush | nodes | flushed | p50 at ${rate}/s | p99 | of them in time | sends/s, ${underWay} under way | p50 | p99 | load |`)
 say('|---|---|---|---|---|---|---|---|---|---|')
 for (const delayMs of delaysMs) {
-  await disk.setDelay(delayMs)
+  disk.setDelay(delayMs)
   for (const count of nodeCounts) {
     for (const way of ways) {
       const pools = Array.from({ length: count }, () => openPool(postgres.url, 'bench', 3, log))

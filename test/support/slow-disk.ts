@@ -2,6 +2,7 @@
 // long is set while it runs. It needs a C compiler; without one there is no such disk.
 
 import { execFile } from 'node:child_process'
+import { renameSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
@@ -37,8 +38,8 @@ int fdatasync(int file) {
 
 /** A slow disk. */
 export type SlowDisk = {
-  /** How much longer each flush takes from now on. */
-  setDelay(ms: number): Promise<void>
+  /** How much longer each flush takes from now on, also one that is under way; at once when this returns. */
+  setDelay(ms: number): void
   /** Starts something with the preload: what it spawns, and nothing else, has this disk. */
   preloaded<T>(start: () => Promise<T>): Promise<T>
 }
@@ -58,8 +59,11 @@ export function canBeSlow(): Promise<boolean> {
 export async function slowDisk(directory: string): Promise<SlowDisk> {
   const [delayFile, sourceFile, library] = ['delay', 'slow-disk.c', 'slow-disk.so'].map((name) => path.join(directory, name))
   if (!delayFile || !sourceFile || !library) throw new Error('there are three')
-  const setDelay = (ms: number) => writeFile(delayFile, String(Math.round(ms * 1_000)), { mode: 0o644 })
-  await setDelay(0)
+  const setDelay = (ms: number) => {
+    writeFileSync(`${delayFile}.new`, String(Math.round(ms * 1_000)), { mode: 0o644 })
+    renameSync(`${delayFile}.new`, delayFile)
+  }
+  setDelay(0)
   await writeFile(sourceFile, source(delayFile))
   await run('cc', ['-shared', '-fPIC', '-O2', '-o', library, sourceFile, '-ldl'])
   return {
