@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, inject, test, vi } from 'vitest'
 import { parseId } from '../../src/id.ts'
 import { type Batch, parseBatch } from '../../src/journal/batch.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import { factKinds, type Place } from '../../src/journal/fact.ts'
 import { Address, Cluster } from '../support/cluster.ts'
 import { type Device, signUpAll } from '../support/device.ts'
-import { Snapshot } from '../support/documents.ts'
+import { AddMembers, Snapshot } from '../support/documents.ts'
 import type { EventLog } from '../support/event-log.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
 import { canBeSlow, type SlowDisk, slowDisk } from '../support/slow-disk.ts'
@@ -219,6 +219,44 @@ test.skipIf(!hasCompiler)(
       expect(new Set(listening.texts).size).toBe(listening.texts.length)
       expect(sent.filter((text) => !listening.texts.includes(text))).toEqual([])
     }
+  },
+  limit,
+)
+
+test.skipIf(!hasCompiler)(
+  'B1 D6 a join that was visible and is taken back lets nobody hear what comes after',
+  async () => {
+    const { disk, nodes, alice, bob, carol, conversationId } = world
+    const [conversation, actor] = [parseId('Conversation', conversationId, ''), parseId('User', alice.userId, '')]
+    const carolThere = await carol.another(nodes[1])
+    const client = await onlooker(world)
+    const has = async (text: string, ...values: unknown[]) => ((await client.query(text, values)).rowCount ?? 0) > 0
+    disk.setDelay(foreverMs)
+    // A flush that does not end: what is written after it is nowhere but in memory.
+    const first = nodes[0].app.journal.send(input(conversation, actor, 'the last one on the disk'))
+    await eventually('a flush to stand', () => has(`select 1 from pg_stat_activity where wait_event = 'WalSync'`))
+    const adding = alice.run(AddMembers, { input: { conversationId, userIds: [carol.userId] } }).catch(() => null)
+    const audience = 'select 1 from audience where conversation_id = $1 and user_id = $2'
+    await eventually('the join to be visible', () => has(audience, conversation, parseId('User', carol.userId, '')))
+    const flush = vi.spyOn(nodes[1].app.store, 'flush')
+    const hasty = carolThere.events()
+    await eventually('the stream to be asked for', () => flush.mock.calls.length > 0 || hasty.seen.length > 0)
+    flush.mockRestore()
+    await crash(world)
+
+    expect(await adding).toBeNull()
+    await first
+    await alice.send(conversationId, 'not for Carol')
+    const later = await carolThere.events().live()
+    await alice.send(conversationId, 'nor this')
+    await bob.send(await bob.direct(carol), 'for Carol')
+    await later.text('for Carol')
+    expect(later.texts).toEqual(['for Carol'])
+    await hasty.until(
+      'the message, or its end',
+      (log) => log.texts.includes('for Carol') || log.ended !== null || log.errors.length > 0,
+    )
+    expect(hasty.texts.filter((text) => text !== 'for Carol')).toEqual([])
   },
   limit,
 )
