@@ -187,7 +187,7 @@ test.skipIf(!hasCompiler)(
     let takenBack = 0
     try {
       for (const how of [...Object.keys(told), ...Object.keys(told)]) {
-        disk.setDelay(20)
+        disk.setDelay(60)
         const watching = watchHead(world)
         const counts = () => Object.values(told).map((places) => places.length)
         const before = counts()
