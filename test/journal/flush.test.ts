@@ -242,7 +242,12 @@ test.skipIf(!hasCompiler)(
     const hasty = carolThere.events()
     await eventually('the stream to be asked for', () => flush.mock.calls.length > 0 || hasty.seen.length > 0)
     flush.mockRestore()
+    let doubts = 0
+    nodes[1].app.journal.onRestart(() => {
+      doubts += 1
+    })
     await crash(world)
+    await eventually('the node to forget what it read before', () => doubts > 0)
 
     expect(await adding).toBeNull()
     await first

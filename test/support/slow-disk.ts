@@ -44,8 +44,9 @@ export type SlowDisk = {
   preloaded<T>(start: () => Promise<T>): Promise<T>
 }
 
-/** Whether there is a C compiler. */
-export function canBeSlow(): Promise<boolean> {
+/** Whether such a disk can be had: on Linux, where there is a C compiler. */
+export async function canBeSlow(): Promise<boolean> {
+  if (process.platform !== 'linux') return false
   return run('cc', ['--version']).then(
     () => true,
     () => false,
