@@ -8,6 +8,8 @@ import { type Fact, factKinds } from '../journal/fact.ts'
 import { steps } from '../journal/steps.ts'
 import type { StreamItem } from '../journal/stream.ts'
 import type { MessageRow } from '../journal/tables.ts'
+import type { Reader } from '../store/reader.ts'
+import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { clientError } from './errors.ts'
 import type { EventSource } from './event.ts'
@@ -54,12 +56,14 @@ export class Broadcast {
   #nextNumber = 0
   #shown = new Map<object, Shown>()
   #keptBytes = 0
+  readonly #reader: Reader
   readonly #nobody: Context
 
   constructor(app: App, schema: GraphQLSchema) {
     this.#app = app
     this.#schema = schema
-    this.#nobody = nobodyOf(app)
+    this.#reader = flushingReader(app.store)
+    this.#nobody = nobodyOf(app, this.#reader)
     // What was shown of a message holds until something changes that it may show. New messages change nothing of old ones.
     app.journal.onFact((fact) => {
       if (fact.kind !== factKinds.MessageSent) this.#forget()
@@ -155,7 +159,7 @@ export class Broadcast {
 
   #forOne(asking: Asking, { event, scope }: Shown): MaybePromise<Answer> {
     if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared: false })
-    const context: Context = { ...asking.contextValue, scope }
+    const context: Context = { ...asking.contextValue, scope, reader: this.#reader }
     const taken = (result: ExecutionResult): Answer => {
       const told = this.told(result, context)
       // An event that cannot be shown at the moment is not skipped: the client comes again, from the cursor before it.
@@ -184,6 +188,17 @@ function bytesOf(result: ExecutionResult): Buffer {
   return Buffer.from(JSON.stringify(result))
 }
 
+/** Reads what events show: what was visible may not be on disk yet, and is shown when it is (B1). */
+function flushingReader({ reader, flush }: Store): Reader {
+  return {
+    async rows(statement, values) {
+      const rows = await reader.rows(statement, values)
+      await flush()
+      return rows
+    },
+  }
+}
+
 /** A field asked who looks, in an execution for everybody. */
 class NotShared extends Error {
   constructor() {
@@ -192,7 +207,7 @@ class NotShared extends Error {
 }
 
 /** The context of an execution for everybody: without a viewer, and without a connection. */
-function nobodyOf(app: App): Context {
+function nobodyOf(app: App, reader: Reader): Context {
   const refuse = () => {
     throw new NotShared()
   }
@@ -202,7 +217,7 @@ function nobodyOf(app: App): Context {
       throw new NotShared()
     },
     requestId: '',
-    reader: app.store.reader,
+    reader,
     snapshot: null,
     scope: null,
     wholeHistoryOf: null,

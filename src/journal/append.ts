@@ -12,7 +12,7 @@ import { steps } from './steps.ts'
 /** What a hot write is to the lanes: a procedure that takes many inputs at once and has an outcome for each. */
 export type Procedure<Input, Outcome, Row> = {
   readonly name: string
-  /** A CALL. The procedure commits by itself, and a repeat of the same inputs must be safe. */
+  /** A CALL. The procedure commits by itself and flushes what it answers (B1), and a repeat of the same inputs must be safe. */
   readonly text: string
   /** The values of the CALL's parameters. */
   values(inputs: readonly Input[]): unknown[]

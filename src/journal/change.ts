@@ -2,6 +2,7 @@
 
 import type { Procedure } from './append.ts'
 import { type Fact, factKinds, type Place } from './fact.ts'
+import type { MessageRow } from './tables.ts'
 
 /** Different emoji on one message, and pinned messages of one conversation, at most: by the SQL function journal_change. */
 export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
@@ -26,6 +27,8 @@ type Row = {
   at: Date
   batch_tag: number
   previous_tag: number
+  /** The rows of the messages that were changed, as the batch left them; without those of long texts. */
+  changed: MessageRow[]
 }
 
 const statuses = [
@@ -55,7 +58,7 @@ export function changeBytes(input: ChangeInput): number {
 /** The batch procedure for changes of messages. */
 export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, Row> = {
   name: 'journal_change_batch',
-  text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, null, null, null, null, null, null)',
+  text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, null, null, null, null, null, null, null)',
   values: (inputs) => [
     inputs.map((i) => i.change),
     inputs.map((i) => i.messageId),
@@ -84,7 +87,7 @@ export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, Row> = {
       })
       return { status, place }
     })
-    // The rows do not travel: nobody remembers an older text, and who shows the message reads it.
-    return { outcomes, batch: facts.length === 0 ? null : { previousTag: row.previous_tag, facts, messages: [] } }
+    const batch = { previousTag: row.previous_tag, facts, messages: row.changed }
+    return { outcomes, batch: facts.length === 0 ? null : batch }
   },
 }

@@ -1,12 +1,12 @@
 // The follower: brings this node's memory after the journal, fact by fact, without a hole. Batches come from this node's
 // own appends and from the other nodes over the bus, in any order, more than once or never; positions put them in order,
 // tags show that they belong to one history, and what is missing is read from Postgres. The bus makes it quick; Postgres
-// makes it right.
+// makes it right. What is read from there passes a flush before it is remembered (B1): it may be visible and not yet on disk.
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import type { Log } from '../log.ts'
 import type { Reader } from '../store/reader.ts'
-import { type Batch, parseBatch } from './batch.ts'
+import { type Batch, parseBatch, partsOf } from './batch.ts'
 import { type EpochKey, epochKeyOf } from './cursor.ts'
 import { type Fact, namesMessage, type Place } from './fact.ts'
 import type { Hub } from './hub.ts'
@@ -19,14 +19,11 @@ const pollMs = 250
 const gapMs = 20
 const heldMax = 200
 const readMax = 2_000
-/** Facts in one message of the bus: with the longest texts that travel some 256 KiB, of which Redis can hold many. */
-const publishedMax = 200
-/** A message with a longer text does not travel with its fact; who shows it reads it. */
-const travellingTextMax = 4_096
 
 /** The follower of one node. */
 export class Follower {
   readonly #reader: Reader
+  readonly #flush: () => Promise<void>
   readonly #bus: Bus
   readonly #hub: Hub
   readonly #limits: WindowLimits
@@ -40,13 +37,15 @@ export class Follower {
   #pollTimer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
   #isClosed = false
+  #isDoubted = false
   #lastContactAt = 0
   readonly #observers: ((fact: Fact) => void)[] = []
   readonly #restartListeners: (() => void)[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor(reader: Reader, bus: Bus, hub: Hub, limits: WindowLimits, log: Log) {
+  constructor(reader: Reader, flush: () => Promise<void>, bus: Bus, hub: Hub, limits: WindowLimits, log: Log) {
     this.#reader = reader
+    this.#flush = flush
     this.#bus = bus
     this.#hub = hub
     this.#limits = limits
@@ -78,14 +77,14 @@ export class Follower {
     this.#observers.push(observer)
   }
 
-  /** Calls `listener` when facts had to be skipped: when this node fell too far behind, or the journal has another history. */
+  /** Calls `listener` when what was read may be wrong: facts were skipped, the history is another, or Postgres was away. */
   onRestart(listener: () => void): void {
     this.#restartListeners.push(listener)
   }
 
   /** Starts to follow from the journal's head. */
   async open(): Promise<void> {
-    const head = await readHead(this.#reader)
+    const head = await this.#readFlushedHead()
     await this.#hear(head)
     this.#begin(head)
     this.#bus.onInterruption(() => this.#armGap())
@@ -101,17 +100,15 @@ export class Follower {
     await this.#looking?.catch(() => undefined)
   }
 
+  /** Says that a connection was lost: when Postgres answers again, it may have lost what was visible before. */
+  doubt(): void {
+    this.#isDoubted = true
+  }
+
   /** Takes a batch of this node's own appends: it is applied here at once, and told to the other nodes. */
   announce(batch: Batch): void {
     this.offer(batch)
-    let { previousTag } = batch
-    for (let from = 0; from < batch.facts.length; from += publishedMax) {
-      const facts = batch.facts.slice(from, from + publishedMax)
-      const [first, last] = [facts[0]?.position ?? 0, facts.at(-1) ?? { position: 0, tag: 0 }]
-      const messages = batch.messages.filter((m) => m.id >= first && m.id <= last.position && m.text.length <= travellingTextMax)
-      this.#bus.publish(this.topic('facts'), { previousTag, facts, messages } satisfies Batch)
-      previousTag = last.tag
-    }
+    for (const part of partsOf(batch)) this.#bus.publish(this.topic('facts'), part)
   }
 
   /** Takes a batch from anywhere: applies it, holds it until the gap before it is closed, or drops it as known. */
@@ -220,6 +217,7 @@ export class Follower {
         facts.filter(namesMessage).map((fact) => Number(fact.subjectId)),
       )
       if (facts[0]?.position !== after.position + 1) return this.#restart('facts were trimmed before this node saw them')
+      await this.#flush()
       this.offer({ previousTag: after.tag, facts, messages })
       this.#dropHeld()
     }
@@ -242,12 +240,18 @@ export class Follower {
 
   async #restart(reason: string): Promise<void> {
     this.#log.error({ head: this.#window.head }, reason)
-    const head = await readHead(this.#reader)
+    const head = await this.#readFlushedHead()
     await this.#hear(head)
     // In one turn: no stream may say a place of the new history before it is ended.
     this.#begin(head)
     this.#hub.abandonAll(reason)
     for (const listener of this.#restartListeners) listener()
+  }
+
+  async #readFlushedHead(): Promise<Head> {
+    const head = await readHead(this.#reader)
+    await this.#flush()
+    return head
   }
 
   /** Hears the topic of this head's epoch. */
@@ -269,7 +273,7 @@ export class Follower {
   /** The head poll: always, whatever the bus does. A fact whose batch was lost is noticed here at the latest. */
   #poll(): void {
     if (this.#isClosed) return
-    const from = this.#window.head
+    const [from, wasDoubted] = [this.#window.head, this.#isDoubted]
     readHead(this.#reader)
       .then((head) => {
         this.#lastContactAt = Date.now()
@@ -279,8 +283,14 @@ export class Follower {
           (head.position === from.position && head.tag !== from.tag && head.tag !== 0) ||
           epochKeyOf(head.epoch) !== this.#epochKey
         if (isBehind || isElsewhere) this.#armGap()
+        if (!wasDoubted) return
+        this.#isDoubted = false
+        for (const listener of this.#restartListeners) listener()
       })
-      .catch((error: unknown) => this.#log.debug({ err: error }, 'the head of the journal could not be read'))
+      .catch((error: unknown) => {
+        this.doubt()
+        this.#log.debug({ err: error }, 'the head of the journal could not be read')
+      })
       .finally(() => {
         if (!this.#isClosed) this.#pollTimer = setTimeout(() => this.#poll(), pollMs)
       })

@@ -76,7 +76,7 @@ export type Journal = {
   findHears(userId: number, conversationId: number): boolean | null
   /** Calls `observer` for each fact that this node sees, in order, before any stream is given it. */
   onFact(observer: (fact: Fact) => void): void
-  /** Calls `listener` when this node had to skip facts (too far behind, or another history): what was known by them is stale. */
+  /** Calls `listener` when what was read from Postgres may be stale or taken back: see Follower. */
   onRestart(listener: () => void): void
   /** How many streams are open on this node. */
   streamCount(): number
@@ -88,19 +88,21 @@ export type Journal = {
 /** Opens the journal of a node: begins to follow from its head. */
 export async function openJournal(store: Store, bus: Bus, settings: Config['journal'], log: Log): Promise<Journal> {
   const reader = readerOn(store.journalPool)
-  const audiences = gatherAudiences(store.reader)
+  const audiences = gatherAudiences(store)
   const hub: Hub = new Hub(
     (userId) => audiences.add(0, userId),
     () => follower.window.head.position,
   )
   const limits = { factsMax: settings.windowFactsMax, bytesMax: settings.windowBytesMax }
-  const follower: Follower = new Follower(reader, bus, hub, limits, log)
+  const follower: Follower = new Follower(reader, store.flush, bus, hub, limits, log)
+  store.journalPool.on('error', () => follower.doubt())
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
   const markers = gatherMarkers(lanes)
   const writer = new Writer(
     store.prisma,
     reader,
+    store.flush,
     () => follower.window.head.position,
     (batch) => follower.announce(batch),
   )

@@ -31,21 +31,29 @@ const factAt = statement<Fact>('journal_fact_at', `select ${factColumns} from fa
 export class Writer {
   readonly #prisma: PrismaClient
   readonly #reader: Reader
+  readonly #flush: () => Promise<void>
   readonly #position: () => number
   readonly #announce: (batch: Batch) => void
 
-  constructor(prisma: PrismaClient, reader: Reader, position: () => number, announce: (batch: Batch) => void) {
+  constructor(
+    prisma: PrismaClient,
+    reader: Reader,
+    flush: () => Promise<void>,
+    position: () => number,
+    announce: (batch: Batch) => void,
+  ) {
     this.#prisma = prisma
     this.#reader = reader
+    this.#flush = flush
     this.#position = position
     this.#announce = announce
   }
 
   /**
-   * Runs `work` in a READ COMMITTED transaction, commits it with its facts numbered, and brings them to this node's
+   * Runs `work` in a READ COMMITTED transaction, commits it with its facts numbered, flushes, and brings them to this node's
    * follower. Lock rows in this order: conversation, then members by id; with FOR NO KEY UPDATE. A deadlock is tried again.
    * @throws ParleyError NOT_FOUND where an actor of a fact left the conversation meanwhile; UNAVAILABLE where Postgres failed
-   *   and nothing was written, as far as could be seen within 2 s; whatever `work` throws, with nothing written.
+   *   and nothing was written, as far as could be seen within 2 s, or it could not be flushed; whatever `work` throws, with nothing written.
    */
   async write<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>> {
     for (let attempt = 1; ; attempt += 1) {
@@ -58,7 +66,7 @@ export class Writer {
             done = await work(tx)
             const facts = JSON.stringify(done.facts)
             if (done.facts.length > 0)
-              await tx.$executeRaw`insert into journal_request(tag, facts) values (${tag}, ${facts}::jsonb)`
+              await tx.$executeRaw`insert into journal_request(tag, facts, is_flushed_after) values (${tag}, ${facts}::jsonb, true)`
           },
           { isolationLevel: 'ReadCommitted' },
         )
@@ -72,13 +80,18 @@ export class Writer {
         if ((state === '40P01' || state === '40001') && attempt < attemptsMax) continue
         if (!isTransient(error)) throw error
         // The answer to COMMIT may be what was lost: the tag tells.
-        if (done && done.facts.length > 0 && (await this.#wasCommitted(from, tag))) return this.#finish(done, from, tag)
+        if (done && done.facts.length > 0 && (await this.#wasCommitted(from, tag))) {
+          const finished = await this.#finish(done, from, tag).catch(() => null)
+          if (finished) return finished
+        }
         throw new ParleyError('UNAVAILABLE', 'The database gave no answer', { cause: error, retryAfterMs: 1_000 })
       }
     }
   }
 
   async #finish<T>({ result, facts }: Work<T>, from: number, tag: number): Promise<Written<T>> {
+    // COMMIT did not wait for the disk. Where nothing was changed, it was so already: by what may not be on disk yet either.
+    await this.#flush()
     if (facts.length === 0) return { result, place: null }
     const numbered = await this.#reader.rows(factsByTag, [from, tag])
     const [first] = numbered

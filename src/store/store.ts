@@ -5,6 +5,7 @@ import pLimit from 'p-limit'
 import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { flushOn, sharedFlush } from './flush.ts'
 import { PrismaClient } from './generated/client.ts'
 import { isTransient, openPool } from './postgres.ts'
 import { type Reader, readerOn } from './reader.ts'
@@ -23,8 +24,13 @@ export type Store = {
   /** Connections of the journal alone, so that a busy API never keeps it from appending or following. */
   readonly journalPool: pg.Pool
   /**
+   * Waits until all that this node has read or written so far is on disk, and on the stand-bys that Postgres waits for (B1).
+   * Fails with the driver's error.
+   */
+  flush(): Promise<void>
+  /**
    * Runs `read` in one read-only snapshot on a connection of its own (REPEATABLE READ; ended by the server after 5 s).
-   * Its statements queue on that connection. If one of them fails, the whole snapshot fails, even where `read` caught it.
+   * It is on disk when it is given (B1). Its statements queue on that connection. If one of them fails, the whole snapshot fails, even where `read` caught it.
    * @throws ParleyError UNAVAILABLE when no connection is free within 5 s, or Postgres fails.
    */
   snapshot<T>(read: (reader: Reader) => Promise<T>): Promise<T>
@@ -35,7 +41,7 @@ export type Store = {
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
-  const journalPool = openPool(databaseUrl, 'journal', appendLanes + 3, log)
+  const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
   const prisma = new PrismaClient({
     adapter: new PrismaPg(shared, {
       onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
@@ -47,6 +53,7 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
     prisma,
     reader: readerOn(shared),
     journalPool,
+    flush: sharedFlush(journalPool),
     snapshot: (read) => readSnapshot(snapshots, read),
     async close() {
       await prisma.$disconnect()
@@ -62,7 +69,9 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
   try {
     client = await pool.connect()
     await client.query('begin isolation level repeatable read read only')
-    await client.query("set local statement_timeout = '5s'")
+    // The first look takes the snapshot: what it shows was written before this place of the log.
+    const look = "select set_config('statement_timeout', '5s', true), pg_current_wal_insert_lsn()::text as upto"
+    const { rows } = await client.query<{ upto: string }>(look)
     const inner = readerOn(client)
     const turn = pLimit(1) // the driver takes one statement at a time
     const result = await read({
@@ -79,6 +88,7 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
     isOver = true
     if (failure !== undefined) throw failure
     await client.query('commit')
+    await flushOn(client, rows[0]?.upto ?? null)
     client.release()
     return result
   } catch (error) {

@@ -2,7 +2,7 @@
 // the cluster behind it is another one, as a virtual IP or a DNS name is in production.
 
 import { execFile } from 'node:child_process'
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,6 +11,7 @@ import pg from 'pg'
 import { type EmbeddedPostgres, startPostgres } from '../../src/local/postgres.ts'
 import { openLog } from '../../src/log.ts'
 import { closeAtEnd } from './node.ts'
+import type { SlowDisk } from './slow-disk.ts'
 
 const run = promisify(execFile)
 const password = 'a password for the tests'
@@ -19,19 +20,25 @@ const log = openLog('warn', 'test')
 /** A cluster on a directory: it runs, or it is stopped. */
 export class Cluster {
   readonly directory: string
+  readonly #disk: SlowDisk | null
   #server: EmbeddedPostgres | null = null
 
-  private constructor(directory: string) {
+  private constructor(directory: string, disk: SlowDisk | null = null) {
     this.directory = directory
+    this.#disk = disk
   }
 
-  /** A new, running cluster. */
-  static async create(): Promise<Cluster> {
+  /** A new, running cluster, on a disk as given. */
+  static async create(disk: SlowDisk | null = null): Promise<Cluster> {
     const parent = await mkdtemp(path.join(tmpdir(), 'parley-cluster-'))
     closeAtEnd(() => rm(parent, { recursive: true, force: true }))
-    const cluster = new Cluster(path.join(parent, 'data'))
+    const cluster = new Cluster(path.join(parent, 'data'), disk)
     await cluster.start()
     return cluster
+  }
+
+  get isRunning(): boolean {
+    return this.#server !== null
   }
 
   get url(): string {
@@ -40,7 +47,8 @@ export class Cluster {
   }
 
   async start(): Promise<void> {
-    const server = await startPostgres(this.directory, password, log, ['wal_keep_size=256MB'])
+    const start = () => startPostgres(this.directory, password, log, ['wal_keep_size=256MB'])
+    const server = await (this.#disk ? this.#disk.preloaded(start) : start())
     closeAtEnd(() => server.stop())
     this.#server = server
   }
@@ -48,6 +56,17 @@ export class Cluster {
   async stop(): Promise<void> {
     await this.#server?.stop()
     this.#server = null
+  }
+
+  /** Ends all of its processes at once, as a machine does that loses its power: nothing that waits to be written is written. */
+  async kill(): Promise<void> {
+    const postmaster = Number.parseInt(await readFile(path.join(this.directory, 'postmaster.pid'), 'utf8'), 10)
+    process.kill(postmaster, 'SIGSTOP') // it starts nothing more
+    const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])
+    const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+    const children = processes.flatMap(([pid = 0, parent]) => (parent === postmaster ? [pid] : []))
+    for (const pid of [postmaster, ...children]) process.kill(pid, 'SIGKILL')
+    await this.stop()
   }
 
   /** A stopped cluster that holds what this one held when it was stopped: a cold backup. */
@@ -118,6 +137,10 @@ export class Address {
   }
 
   #pass(inward: Socket): void {
+    if (!this.#target.isRunning) {
+      inward.destroy()
+      return
+    }
     const outward = connect(Number(new URL(this.#target.url).port), '127.0.0.1')
     for (const [socket, other] of [
       [inward, outward],
