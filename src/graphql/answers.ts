@@ -1,7 +1,8 @@
 // The answers of one subscription to `events`, on their way to a WebSocket or an event stream over HTTP.
 
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, type SubscriptionArgs } from 'graphql'
-import type { Consumer, Stream, StreamItem } from '../journal/stream.ts'
+import type { Consumer, StreamItem } from '../journal/item.ts'
+import type { Stream } from '../journal/stream.ts'
 import type { Answer, Asked, Asking, Broadcast } from './broadcast.ts'
 import { eventNameOf } from './event.ts'
 import { findQuestion, type Question } from './question.ts'

@@ -2,7 +2,7 @@
 
 import type { ObjectRef } from '@pothos/core'
 import { type Fact, type FactKind, kindOf } from '../journal/fact.ts'
-import type { StreamItem } from '../journal/stream.ts'
+import type { StreamItem } from '../journal/item.ts'
 import type { MessageRow } from '../journal/tables.ts'
 import { builder } from './builder.ts'
 

@@ -14,7 +14,8 @@ export function gatherAudiences(store: Store): Gatherer<number, readonly Audienc
     const found = new Map<number, AudienceRow[]>(userIds.map((userId) => [userId, []]))
     const distinct = [...found.keys()]
     for (let from = 0; from < distinct.length; from += usersAtOnce) {
-      for (const row of await readAudience(store.reader, distinct.slice(from, from + usersAtOnce))) found.get(row.userId)?.push(row)
+      for (const row of await readAudience(store.reader, distinct.slice(from, from + usersAtOnce)))
+        found.get(row.userId)?.push(row)
     }
     await store.flush() // they are kept for as long as a stream is open, and say what may be heard
     return userIds.map((userId) => found.get(userId) ?? [])

@@ -9,7 +9,7 @@ import { requireViewer } from '../graphql/context.ts'
 import { Event, type EventSource } from '../graphql/event.ts'
 import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
-import type { StreamItem } from '../journal/stream.ts'
+import type { StreamItem } from '../journal/item.ts'
 import type { Viewer } from '../viewer.ts'
 
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>

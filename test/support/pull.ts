@@ -1,6 +1,7 @@
 // A stream of the journal, item by item.
 
-import type { Stream, StreamItem } from '../../src/journal/stream.ts'
+import type { StreamItem } from '../../src/journal/item.ts'
+import type { Stream } from '../../src/journal/stream.ts'
 
 /** Starts a stream. Each call asks for its next item; null when it has ended. */
 export function pulling(stream: Stream): () => Promise<StreamItem | null> {
