@@ -1,6 +1,7 @@
 // One execution for all who ask the same of an event: the answer is made once, as bytes, and handed to every socket and
 // event stream of the node (A13, C1). Where it cannot be shared it is made for each viewer; both ways give the same bytes.
 
+import { createHash } from 'node:crypto'
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, type GraphQLSchema } from 'graphql'
 import type { App } from '../app.ts'
 import { closeCodes } from '../errors.ts'
@@ -31,11 +32,13 @@ export type Asking = Readonly<
 /** A question with its number on this node, which is even: the one after it stands for those who see the whole history. */
 export type Asked = Pick<Question, 'shared'> & { readonly number: number }
 
-/** What was made of one item: the answers by the number of the question, and the look-ups that served them. */
+/** What was made of one item: the answers by the number of the question. */
 type Shown = {
   readonly message: MessageRow | undefined
   readonly event: EventSource
-  readonly scope: object
+  /** What the executions that are under way have looked up; it goes with the last of them. */
+  scope: object
+  underWay: number
   readonly answers: Map<number, MaybePromise<Buffer | typeof forEach>>
 }
 
@@ -51,7 +54,7 @@ const askedMax = 10_000
 export class Broadcast {
   readonly #app: App
   readonly #schema: GraphQLSchema
-  /** What is asked on this node, by its text. */
+  /** What is asked on this node, by the SHA-256 of its text. */
   #asked = new Map<string, Asked>()
   #nextNumber = 0
   #shown = new Map<object, Shown>()
@@ -73,12 +76,13 @@ export class Broadcast {
 
   /** What is asked of each event by all who ask the same. */
   askedBy(question: Question): Asked {
-    const known = this.#asked.get(question.text)
+    const key = createHash('sha256').update(question.text).digest('base64')
+    const known = this.#asked.get(key)
     if (known) return known
     if (this.#asked.size >= askedMax) this.#asked = new Map() // a number is never given twice: those in use stay good
     this.#nextNumber += 2
     const asked = { number: this.#nextNumber, shared: question.shared }
-    this.#asked.set(question.text, asked)
+    this.#asked.set(key, asked)
     return asked
   }
 
@@ -96,7 +100,13 @@ export class Broadcast {
     if (answer === undefined) {
       answer = this.#forAll(asking, shown, seesWholeHistory)
       if (answer instanceof Promise) {
-        answer = answer.then((made) => this.#keep(shown, number, made))
+        answer = answer.then(
+          (made) => this.#keep(shown, number, made),
+          (error: unknown) => {
+            shown.answers.delete(number)
+            throw error
+          },
+        )
         shown.answers.set(number, answer)
       } else this.#keep(shown, number, answer)
     }
@@ -127,7 +137,10 @@ export class Broadcast {
     return made
   }
 
-  /** What was made of an item already: of a fact for as long as it shows the same message; of a tick while it is told. */
+  /**
+   * What was made of an item already: of a fact that the node remembers, for as long as it shows the same message; of a tick
+   * while it is told. What is replayed from Postgres, or told to one stream only, is not kept.
+   */
   #show(item: StreamItem): Shown {
     const key: Fact | StreamItem = item.type === 'fact' ? item.fact : item
     const message = item.type === 'fact' ? item.message : undefined
@@ -135,31 +148,32 @@ export class Broadcast {
     if (known && known.message === message) return known
     const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
     const event = { item, cursor: this.#app.journal.cursor(item.place), occurredAt }
-    const shown: Shown = { message, event, scope: {}, answers: new Map() }
-    if (item.type === 'started' || item.type === 'caughtUp') return shown // told to one stream only
-    this.#keptBytes += shownBytes
+    const shown: Shown = { message, event, scope: {}, underWay: 0, answers: new Map() }
+    if (item.type === 'fact' ? !this.#app.journal.remembers(item.fact) : item.type !== 'tick') return shown
+    this.#keptBytes += shownBytes + 2 * (message?.text.length ?? 0)
     if (this.#keptBytes > keptMax) this.#forget()
     this.#shown.set(key, shown)
     return shown
   }
 
   /** Executes without a viewer. Any error ends the sharing of this event: errors hold what belongs to one request. */
-  #forAll(asking: Asking, { event, scope }: Shown, seesWholeHistory: boolean): MaybePromise<Buffer | typeof forEach> {
+  #forAll(asking: Asking, shown: Shown, seesWholeHistory: boolean): MaybePromise<Buffer | typeof forEach> {
+    const { item } = shown.event
     const context = Object.create(this.#nobody, {
-      scope: { value: scope },
-      wholeHistoryOf: { value: seesWholeHistory && event.item.type === 'fact' ? event.item.fact.conversationId : null },
+      scope: { value: shown.scope },
+      wholeHistoryOf: { value: seesWholeHistory && item.type === 'fact' ? item.fact.conversationId : null },
     }) as Context
     const taken = (result: ExecutionResult) => {
       const isShared = !result.errors
       if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared })
       return isShared ? bytesOf(result) : forEach
     }
-    return andThen(this.#execute(asking, event, context), taken)
+    return andThen(this.#execute(asking, shown, context), taken)
   }
 
-  #forOne(asking: Asking, { event, scope }: Shown): MaybePromise<Answer> {
+  #forOne(asking: Asking, shown: Shown): MaybePromise<Answer> {
     if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared: false })
-    const context: Context = { ...asking.contextValue, scope, reader: this.#reader }
+    const context: Context = { ...asking.contextValue, scope: shown.scope, reader: this.#reader }
     const taken = (result: ExecutionResult): Answer => {
       const told = this.told(result, context)
       // An event that cannot be shown at the moment is not skipped: the client comes again, from the cursor before it.
@@ -169,18 +183,24 @@ export class Broadcast {
       }
       return bytesOf(told)
     }
-    return andThen(this.#execute(asking, event, context), taken)
+    return andThen(this.#execute(asking, shown, context), taken)
   }
 
-  #execute({ document, operationName, variableValues }: Asking, rootValue: EventSource, contextValue: Context) {
-    return execute({
+  #execute({ document, operationName, variableValues }: Asking, shown: Shown, contextValue: Context) {
+    shown.underWay += 1
+    const result = execute({
       schema: this.#schema,
       document,
       operationName: operationName ?? null,
       variableValues,
-      rootValue,
+      rootValue: shown.event,
       contextValue,
     }) as MaybePromise<ExecutionResult>
+    return andThen(result, (done) => {
+      shown.underWay -= 1
+      if (shown.underWay === 0) shown.scope = {}
+      return done
+    })
   }
 }
 

@@ -107,23 +107,23 @@ export function remembered<Row extends object>(
 ): Finder<number, Row> {
   const find = batchedForAll(read)
   const memories = new WeakMap<App, Memory<Row>>()
-  const lookUp = (context: Context, id: number) => {
-    if (context.scope === null) return find(context, id)
-    let memory = memories.get(context.app)
-    if (!memory) {
-      memory = new Memory(context.app, changedBy)
-      memories.set(context.app, memory)
-    }
-    const known = memory.rows.get(id)
-    if (known) return known
-    const { changes } = memory
-    const remember = memory
-    return andThen(find(context, id), (row) => {
-      // A row that was read while something changed may be the one before the change.
-      if (row && remember.changes === changes) remember.rows.set(id, row)
-      return row
-    })
+  const memoryOf = (app: App) => {
+    const memory = memories.get(app) ?? new Memory<Row>(app, changedBy)
+    memories.set(app, memory)
+    return memory
   }
+  const loaderOf = loaders(async ({ app, reader }, ids: readonly number[]) => {
+    const memory = memoryOf(app)
+    const { changes } = memory
+    const rows = await read(reader, ids)
+    // A row that was read while something changed may be the one before the change.
+    if (memory.changes === changes) for (const [id, row] of rows) memory.rows.set(id, row)
+    return rows
+  })
+  const lookUp = (context: Context, id: number) =>
+    context.scope === null
+      ? find(context, id)
+      : (memoryOf(context.app).rows.get(id) ?? loaderOf(context, context.scope, true).load(id))
   return Object.assign(lookUp, { know: find.know, prepare: find.prepare })
 }
 

@@ -40,9 +40,13 @@ export class Listener {
     return !interval.isSinceJoining || !namesMessage(fact) || Number(fact.subjectId) > interval.from
   }
 
-  /** Whether this user sees all messages of a fact's conversation, as decided at the join that lets them hear it. */
+  /**
+   * Whether this user sees all messages of a fact's conversation today: is in it since the join that lets them hear the fact,
+   * with all of its history. Who has left since, or came back, may see less now than then.
+   */
   seesWholeHistory(fact: Fact): boolean {
-    return this.#intervalOf(fact)?.isSinceJoining === false
+    const interval = this.#intervalOf(fact)
+    return interval?.to === null && !interval.isSinceJoining
   }
 
   #intervalOf({ conversationId, position }: Fact): Interval | undefined {

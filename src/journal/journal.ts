@@ -69,6 +69,8 @@ export type Journal = {
   cursor(place: Place): string
   /** The last place that this node has seen. */
   head(): Place
+  /** Whether the node remembers this very fact. */
+  remembers(fact: Fact): boolean
   /** A message that the node remembers, as it is at the head. */
   message(id: number): MessageRow | undefined
   /** The name of a topic of this journal's nodes on the bus, told apart from those of other installations. */
@@ -149,6 +151,7 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
     },
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.window.head,
+    remembers: (fact) => follower.window.at(fact.position) === fact,
     message: (id) => follower.window.message(id),
     topic: (name) => follower.topic(name),
     findHears: (userId, conversationId) => hub.findHears(userId, conversationId),

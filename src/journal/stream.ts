@@ -26,6 +26,8 @@ export type StreamSource = {
 const span = { first: 2_000, longest: 20_000, sparse: 250 } as const
 /** How many facts of a page are shown with one look at their messages. */
 const pageSlice = 100
+/** How many items one stream is given before others get a turn. */
+const turnItems = 64
 /** How many facts are looked through before other work gets a turn. */
 const sliceFacts = 20_000
 
@@ -33,7 +35,15 @@ const sliceFacts = 20_000
 export type StreamLimits = BacklogLimits & { readonly tickIntervalMs: number }
 
 /** What was read ahead from Postgres: facts, how many of them are shown, and for how many the messages are there. */
-type ReadAhead = { facts: readonly Fact[]; shown: number; ready: number; messages: ReadonlyMap<number, MessageRow>; end: Place }
+/** `readAt`: where the journal stood, as far as this node knows, before the messages were read. */
+type ReadAhead = {
+  facts: readonly Fact[]
+  shown: number
+  ready: number
+  messages: ReadonlyMap<number, MessageRow>
+  readAt: number
+  end: Place
+}
 
 /** An open stream. It gives nothing before `start`. */
 export class Stream implements Wakeable, Turnable {
@@ -130,10 +140,7 @@ export class Stream implements Wakeable, Turnable {
     this.#go()
   }
 
-  /**
-   * Whether this stream's user sees the whole history of a fact's conversation, as was decided at the join that lets them
-   * hear the fact. False for a fact of no conversation.
-   */
+  /** Whether this stream's user sees the whole history of a fact's conversation today. False for a fact of no conversation. */
   seesWholeHistory(fact: Fact): boolean {
     return this.#hold.listener.seesWholeHistory(fact)
   }
@@ -147,7 +154,7 @@ export class Stream implements Wakeable, Turnable {
     const sinceMs = now - this.#lastItemAt
     if (this.#isWanted) {
       if (sinceMs >= this.#limits.tickIntervalMs) this.#give(this.#isAtHead ? tick : { type: 'tick', place: this.#told })
-    } else if (this.#consumer && sinceMs > stuckMs && !this.#isAtHead) {
+    } else if (sinceMs > stuckMs && !this.#isAtHead) {
       if (isBacklogTooLarge(this.#source.window(), this.#position, (fact) => this.#isSeen(fact), this.#limits)) {
         this.abandon('the client does not take what it asked for: resume when it can')
       } else if (!this.#isReading) this.#turnBack()
@@ -205,11 +212,15 @@ export class Stream implements Wakeable, Turnable {
     }
   }
 
-  /** Gives what there is for as long as the consumer takes it; at the head it waits for the hub. */
+  /** Gives what there is for as long as the consumer takes it, in turns with others; at the head it waits for the hub. */
   #go(): void {
     if (this.#isGoing) return
     this.#isGoing = true
-    while (this.#isWanted && !this.#isClosed && !this.#isReading) {
+    for (let given = 0; this.#isWanted && !this.#isClosed && !this.#isReading; given += 1) {
+      if (given === turnItems) {
+        this.#source.turns.add(this)
+        break
+      }
       if (this.#isAtHead || !this.#step()) break
     }
     this.#isGoing = false
@@ -263,8 +274,11 @@ export class Stream implements Wakeable, Turnable {
       return this.#read(() => this.#readMessages(ahead))
     } else {
       ahead.shown += 1
-      const message = fact.subjectId === null ? undefined : ahead.messages.get(fact.subjectId)
-      this.#give({ type: 'fact', fact, place: fact, message })
+      // What has changed since the slice was read is known to the window, or is read by who shows it.
+      const id = fact.subjectId
+      const hasChanged = id !== null && this.#source.window().wasNamedAfter(id, ahead.readAt)
+      if (id === null || hasChanged) this.#give(this.#show(fact))
+      else this.#give({ type: 'fact', fact, place: fact, message: ahead.messages.get(id) })
     }
     return true
   }
@@ -298,12 +312,13 @@ export class Stream implements Wakeable, Turnable {
       this.#started = { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place }
       return
     }
-    this.#ahead = { facts: page.facts, shown: 0, ready: 0, messages: new Map(), end: page.end }
+    this.#ahead = { facts: page.facts, shown: 0, ready: 0, messages: new Map(), readAt: window.head.position, end: page.end }
     if (page.facts.length < span.sparse) this.#span = Math.min(this.#span * 2, span.longest)
   }
 
   async #readMessages(ahead: ReadAhead): Promise<void> {
     const slice = ahead.facts.slice(ahead.shown, ahead.shown + pageSlice)
+    ahead.readAt = this.#source.window().head.position
     const messages = await this.#source.messages(slice.filter(namesMessage).map(({ subjectId }) => Number(subjectId)))
     ahead.messages = new Map(messages.map((message) => [message.id, message]))
     ahead.ready = ahead.shown + slice.length

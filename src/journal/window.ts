@@ -19,7 +19,8 @@ export class Window {
   /** The place before the first fact that is remembered. */
   #base: Place
   #bytes = 0
-  readonly #rows = new Map<number, { row: MessageRow; lastNamedAt: number }>()
+  /** Of each message that a remembered fact names: its row, where that came along with the newest of them. */
+  readonly #rows = new Map<number, { row: MessageRow | undefined; lastNamedAt: number }>()
 
   constructor(base: Place, limits: WindowLimits) {
     this.#base = base
@@ -64,10 +65,15 @@ export class Window {
     return this.#rows.get(id)?.row
   }
 
+  /** Whether a fact after this position has named a message; also where that is no longer known. */
+  wasNamedAfter(id: number, position: number): boolean {
+    return position < this.#base.position || (this.#rows.get(id)?.lastNamedAt ?? 0) > position
+  }
+
   /** What a fact takes of the memory, with the message that it names. */
   bytesOf(fact: Fact): number {
     const known = namesMessage(fact) && fact.subjectId !== null ? this.#rows.get(fact.subjectId) : undefined
-    return factBytes + (known ? rowBytes(known.row) : 0)
+    return factBytes + (known?.row ? rowBytes(known.row) : 0)
   }
 
   /**
@@ -90,16 +96,15 @@ export class Window {
 
   #remember(id: number, row: MessageRow | undefined, lastNamedAt: number): void {
     this.#forget(id)
-    if (!row) return
     this.#rows.set(id, { row, lastNamedAt })
-    this.#bytes += rowBytes(row)
+    if (row) this.#bytes += rowBytes(row)
   }
 
   #forget(id: number): void {
     const known = this.#rows.get(id)
     if (!known) return
     this.#rows.delete(id)
-    this.#bytes -= rowBytes(known.row)
+    if (known.row) this.#bytes -= rowBytes(known.row)
   }
 
   #forgetOldest(): void {

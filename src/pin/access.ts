@@ -15,16 +15,17 @@ const pinsByMessages = statement<PinRow>(
      from message m join pin p on p.conversation_id = m.conversation_id and p.message_id = m.id
     where m.id = any($1::bigint[])`,
 )
-const pinnedMessages = statement<MessageRow>(
+const pinnedMessages = statement<MessageRow & { readonly part: number }>(
   'pinned_messages',
-  `select ${messageColumns} from unnest($1::bigint[], $2::int[]) as c(id, visible_from_seq)
+  `select c.n as part, ${messageColumns} from unnest($1::bigint[], $2::int[]) with ordinality as c(id, visible_from_seq, n)
      join pin p on p.conversation_id = c.id join message m on m.id = p.message_id
     where m.seq > c.visible_from_seq order by p.pinned_at desc, m.id desc`,
 )
 const findVisible = batchedForAll(async (reader, keys: readonly `${number}:${number}`[]) => {
   const [ids, seqs] = [0, 1].map((part) => keys.map((key) => Number(key.split(':')[part])))
-  const pinned = grouped(await reader.rows(pinnedMessages, [ids, seqs]), (message) => message.conversationId)
-  return new Map(keys.map((key) => [key, pinned.get(Number(key.split(':')[0])) ?? []]))
+  // Those of one conversation may be asked for by several, of whom each sees another part.
+  const pinned = grouped(await reader.rows(pinnedMessages, [ids, seqs]), ({ part }) => part)
+  return new Map(keys.map((key, i) => [key, pinned.get(i + 1) ?? []]))
 })
 
 /** The pin of a message; null where it is not pinned. The caller has checked that the viewer sees the message. */

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { GraphQLError } from 'graphql'
+import { type GraphQLError, getOperationAST } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
@@ -66,7 +66,14 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   })
 
   server.on('connection', (socket) => {
-    const extra: Extra = { socket, call: nobody, connection: null, starting: new Set(), isLeaving: false }
+    const extra: Extra = {
+      socket,
+      call: nobody,
+      connection: null,
+      starting: new Set(),
+      isLeaving: false,
+      listenAgain: () => undefined,
+    }
     open.add(extra)
     const closed = protocol.opened(adapt(socket, extra, app), extra)
     socket.on('error', (error) => app.log.debug({ err: error }, 'a WebSocket failed'))
@@ -159,13 +166,16 @@ async function prepare(
     const document = enveloped.parse(payload.query)
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))
+    if (!getOperationAST(document, payload.operationName)) {
+      return released(extra, id, refuse(new ParleyError('OPERATION_REFUSED', 'The document has no such operation')))
+    }
     return {
       schema: enveloped.schema,
       operationName: payload.operationName,
       document,
       variableValues: payload.variables,
       contextValue: await enveloped.contextFactory(),
-      rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe, sink: frames(socket, id) } satisfies Prepared,
+      rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe, sink: frames(extra, id) } satisfies Prepared,
     }
   } catch (error) {
     return released(extra, id, refuse(error))

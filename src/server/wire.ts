@@ -28,6 +28,8 @@ export type Extra = {
   readonly starting: Set<string>
   /** The node says goodbye: nothing new is heard from the socket. */
   isLeaving: boolean
+  /** Reads the socket again, where that was stopped because too much was written to it. */
+  listenAgain(): void
 }
 
 /**
@@ -50,6 +52,7 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
   const listenAgain = () => {
     if (socket.isPaused && !isBusy()) socket.resume()
   }
+  extra.listenAgain = listenAgain
   return {
     protocol: socket.protocol,
     send: (text) =>
@@ -85,7 +88,8 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
  * The answers of one operation as frames of graphql-transport-ws (`next`), written as they are: what stands around the answer
  * is made once. A client that does not read has one frame too many in memory, and is given the next when that is out.
  */
-export function frames(socket: WebSocket, id: string): Sink {
+export function frames(extra: Extra, id: string): Sink {
+  const { socket } = extra
   const before = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`)
   return {
     take(answer, more) {
@@ -98,7 +102,10 @@ export function frames(socket: WebSocket, id: string): Sink {
         socket.send(frame, asText)
         return true
       }
-      socket.send(frame, asText, () => more())
+      socket.send(frame, asText, () => {
+        extra.listenAgain()
+        more()
+      })
       return false
     },
   }
