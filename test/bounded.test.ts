@@ -152,3 +152,24 @@ test('D8 a stream that waits for Postgres to replay it ticks, and then brings ev
   expect(inOrder(numbersIn(log.texts))).toEqual(upTo(300))
   expect(live.ended).toBeNull()
 })
+
+test('D7 an event stream whose client goes while it is being opened is closed', async () => {
+  const { node, ben, cursor } = await scene()
+  const client = await connect(node.databaseUrl)
+  await client.query('begin; lock table audience in access exclusive mode')
+  const gone = new AbortController()
+  const asked = fetch(node.url, {
+    method: 'POST',
+    signal: gone.signal,
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization: `Bearer ${ben.accessToken}` },
+    body: JSON.stringify({ query: print(Events), variables: { after: cursor } }),
+  }).catch(() => null)
+  const waits = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%audience%' and pid <> pg_backend_pid()`
+  await until('the stream to be on its way', async () => ((await client.query(waits)).rowCount ?? 0) > 0, 1_500)
+  gone.abort()
+  await asked
+  await client.query('commit')
+  const later = await ben.events().live() // whatever was on its way has come
+  later.stop()
+  await until('no stream to be left', () => node.app.journal.streamCount() === 0)
+})

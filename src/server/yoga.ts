@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Plugin } from '@envelop/core'
+import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
@@ -50,7 +50,7 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
       useSnapshots(app),
       useClientErrors(broadcast),
       useToldRefusals(app),
-      useOpenEventStreams(guard, connections),
+      useOpenEventStreams(app, guard, connections),
     ],
   })
 }
@@ -94,19 +94,34 @@ function useToldRefusals(app: App): YogaPlugin {
   }
 }
 
-/** Registers the event stream of a subscription over HTTP with its session, for as long as the response is open. */
+/**
+ * Registers the event stream of a subscription over HTTP with its session, for as long as the response is open, and ends the
+ * subscription with it: also where the client has gone before the stream was open.
+ */
 function useOpenEventStreams(
+  app: App,
   guard: Guard,
   connections: Connections,
 ): Plugin<Context & Partial<{ res: ServerResponse; req: IncomingMessage }>> {
   return {
     async onSubscribe({ args }) {
       const { res, req, caller, endConnection } = args.contextValue
-      if (!res || !caller.viewer) return
+      if (!res || !caller.viewer) return undefined
       const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
+      const ending = {
+        onSubscribeResult({ result }: { result: unknown }) {
+          if (!isAsyncIterable(result)) return
+          const end = () => {
+            const ended = result[Symbol.asyncIterator]().return?.()
+            ended?.catch((error: unknown) => app.log.error({ err: error }, 'an event stream ended badly'))
+          }
+          if (res.destroyed) end()
+          else res.once('close', end)
+        },
+      }
       if (!admission || res.destroyed) {
         res.destroy() // the session was ended, or the client has gone, since the request began
-        return
+        return ending
       }
       const connection: Connection = {
         sessionId: admission.viewer.sessionId,
@@ -116,6 +131,7 @@ function useOpenEventStreams(
       }
       connections.add(connection)
       res.once('close', () => connections.remove(connection))
+      return ending
     },
   }
 }
