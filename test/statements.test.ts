@@ -12,6 +12,7 @@ import { type Device, signUpAll } from './support/device.ts'
 import { AddMembers, Conversations, Events, History, OneConversation, RemoveMember, SendMessage } from './support/documents.ts'
 import { graphql } from './support/generated/index.ts'
 import { connect, type Node, openNode } from './support/node.ts'
+import { until } from './support/until.ts'
 
 const Overview = graphql(`
   query Overview {
@@ -154,13 +155,24 @@ test('as many for a page of 50 messages with everything as for one of 1, and for
 
 test('none for the delivery of a message, to however many it goes', async () => {
   const logs = await Promise.all([owner, ...others].map((device) => device.events().live()))
+  // Reactions and the pin of a message that is new: there are none, whoever looks.
+  const rich = `subscription { events { __typename
+    ... on MessageSent { message { text reactions { emoji viewerReacted } pinnedAt versions { text } } } } }`
+  const told: string[] = []
+  const next = (answer: unknown) => void told.push(JSON.stringify(answer))
+  const stop = owner.socket().subscribe({ query: rich }, { next, error: next, complete: () => undefined })
+  const tells = (text: string) => told.filter((answer) => answer.includes(text)).length
+  await until('the stream to be live', () => tells('CaughtUp') === 1)
   const deliver = async () => {
+    const before = tells('"reactions":[]')
     const { cursor } = await say(owner, many)
+    await until('the event with its reactions', () => tells('"reactions":[]') > before)
     for (const log of logs) await log.until('the event', ({ seen }) => seen.some((event) => event.cursor === cursor))
   }
   await deliver()
   await count(deliver)
   for (const log of logs) log.stop()
+  stop()
   expect(statements).toEqual(['conversations_by_ids', 'journal_send_batch', 'users_by_ids']) // the sending, and its own answer
 })
 
@@ -184,7 +196,7 @@ test('fewer than one each for many who come back at once', async () => {
   log.stop()
   await say(owner, many)
   const clients = [owner, ...others].map((device) => device.socket())
-  const until = (client: Client, query: string, isLast: (answer: string) => boolean) =>
+  const ask = (client: Client, query: string, isLast: (answer: string) => boolean) =>
     new Promise<void>((resolve, reject) => {
       const next = (answer: unknown) => isLast(JSON.stringify(answer)) && resolve()
       client.subscribe(
@@ -192,8 +204,8 @@ test('fewer than one each for many who come back at once', async () => {
         { next, error: reject, complete: () => undefined },
       )
     })
-  await Promise.all(clients.map((client) => until(client, 'query Warm { viewer { id } }', () => true)))
-  await count(() => Promise.all(clients.map((client) => until(client, print(Events), (answer) => answer.includes('CaughtUp')))))
+  await Promise.all(clients.map((client) => ask(client, 'query Warm { viewer { id } }', () => true)))
+  await count(() => Promise.all(clients.map((client) => ask(client, print(Events), (answer) => answer.includes('CaughtUp')))))
   expect(statements.length).toBeLessThan(2 * clients.length)
   expect(new Set(statements)).toEqual(new Set(['audience_of_users', 'journal_flush']))
 })

@@ -65,15 +65,12 @@ const memberCounts = statement<{ conversationId: number; count: number }>(
   'member_counts',
   'select conversation_id as "conversationId", count(*) as count from member where conversation_id = any($1::bigint[]) group by 1',
 )
-const membersPage = (order: string) => `select a.n as part, ${memberColumns}
-  from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality as a(conversation_id, "after", "before", n)
- cross join lateral (
-   select * from member where conversation_id = a.conversation_id and user_id > a."after" and user_id < a."before"
-    order by ${order} limit $4) m
- order by a.n, ${order}`
-const readMemberParts = batchedParts({
-  START: statement<MemberRow & { part: number }>('members_forward', membersPage('user_id')),
-  END: statement<MemberRow & { part: number }>('members_backward', membersPage('user_id desc')),
+const readMemberParts = batchedParts<MemberRow>({
+  name: 'members',
+  table: 'member',
+  columns: memberColumns,
+  of: 'conversation_id',
+  key: 'user_id',
 })
 
 /** A conversation in the viewer's list, with the position of what happened in it last, and the viewer's membership. */

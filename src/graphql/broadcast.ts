@@ -209,11 +209,11 @@ function bytesOf(result: ExecutionResult): Buffer {
 }
 
 /** Reads what events show: what was visible may not be on disk yet, and is shown when it is (B1). */
-function flushingReader({ reader, flush }: Store): Reader {
+function flushingReader(store: Store): Reader {
   return {
     async rows(statement, values) {
-      const rows = await reader.rows(statement, values)
-      await flush()
+      const rows = await store.reader.rows(statement, values)
+      await store.flush()
       return rows
     },
   }

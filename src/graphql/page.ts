@@ -2,7 +2,7 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
-import type { Statement } from '../store/reader.ts'
+import { statement } from '../store/reader.ts'
 import type { Context } from './context.ts'
 import { batchedForAll, grouped } from './loader.ts'
 
@@ -109,12 +109,30 @@ type Part = {
   readonly limit: number
 }
 
-/**
- * Reads parts of lists: those that are asked for together, of whichever lists, with one statement for each end and limit.
- * @param statements take the arrays of lists, of lower and of upper bounds, and the limit; each row tells in `part` the place of
- * its part in the arrays, from 1 on
- */
-export function batchedParts<Row extends { readonly part: number }>(statements: Readonly<Record<Part['from'], Statement<Row>>>) {
+/** Where lists are stored together. `columns` are those of a row, from the alias `m`; `of` names the list, `key` sorts it. */
+type Lists = {
+  readonly name: string
+  readonly table: string
+  readonly columns: string
+  readonly of: string
+  readonly key: string
+}
+
+/** Takes the arrays of lists, of lower and of upper bounds, and the limit; a row tells in `part` its place in them, from 1 on. */
+function partsStatement<Row>(end: string, order: string, { name, table, columns, of, key }: Lists) {
+  return statement<Row & { readonly part: number }>(
+    `${name}_${end}`,
+    `select a.n as part, ${columns}
+       from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality as a(list, "after", "before", n)
+      cross join lateral (
+        select * from ${table} where ${of} = a.list and ${key} > a."after" and ${key} < a."before" order by ${key} ${order} limit $4) m
+      order by a.n, m.${key} ${order}`,
+  )
+}
+
+/** Reads parts of lists: those that are asked for together, of whichever lists, with one statement for each end and limit. */
+export function batchedParts<Row>(lists: Lists) {
+  const statements = { START: partsStatement<Row>('forward', 'asc', lists), END: partsStatement<Row>('backward', 'desc', lists) }
   const find = batchedForAll(async (reader, keys: readonly string[]) => {
     const found = new Map<string, Row[]>(keys.map((key) => [key, []]))
     const alike = grouped(

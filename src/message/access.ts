@@ -11,15 +11,12 @@ import { type Around, batchedParts, type Page, type PageRequest, readPage, readP
 import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 
-const page = (order: string) => `select a.n as part, ${messageColumns}
-  from unnest($1::bigint[], $2::int[], $3::int[]) with ordinality as a(conversation_id, "after", "before", n)
- cross join lateral (
-   select * from message where conversation_id = a.conversation_id and seq > a."after" and seq < a."before"
-    order by ${order} limit $4) m
- order by a.n, ${order}`
-const readParts = batchedParts({
-  START: statement<MessageRow & { part: number }>('messages_forward', page('seq')),
-  END: statement<MessageRow & { part: number }>('messages_backward', page('seq desc')),
+const readParts = batchedParts<MessageRow>({
+  name: 'messages',
+  table: 'message',
+  columns: messageColumns,
+  of: 'conversation_id',
+  key: 'seq',
 })
 const lastOnes = statement<MessageRow>(
   'last_messages',

@@ -3,12 +3,13 @@
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import { parseId } from '../../src/id.ts'
+import { encodeId, parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import type { StreamItem } from '../../src/journal/item.ts'
 import { readReplay } from '../../src/journal/replay.ts'
 import type { Stream } from '../../src/journal/stream.ts'
+import { DeleteMessage } from '../law/documents.ts'
 import { openNode } from '../support/node.ts'
 import { pulling } from '../support/pull.ts'
 import { eventually, input, row, sendBatch } from './ground.ts'
@@ -130,4 +131,34 @@ test('A9 a window of a replay ends at the head, however far it was asked to go',
     const nothing = await readReplay(node.app.store.reader, scope, position, position + 50_000)
     expect(nothing).toEqual({ facts: [], end: { position, tag }, floor: 0 })
   }
+})
+
+test('D7 a message that is deleted while a slow device has it read ahead is not shown with its text', async () => {
+  const { node, alice, bob, client, conversation, say } = await openTalk({ PARLEY_WINDOW_FACTS_MAX: '100' })
+  const [begin] = await say('begin')
+  const sender = parseId('User', alice.userId, '')
+  await sendBatch(
+    client,
+    Array.from({ length: 150 }, (_, i) => input(conversation, sender, `message ${i}`)),
+  )
+  const last = positionOf(begin) + 150
+  await eventually('the node has seen them', () => node.app.journal.head().position === last)
+  const stream = await node.app.journal.openStream({
+    userId: parseId('User', bob.userId, ''),
+    after: parseCursor(begin ?? '', 'after'),
+    conversationId: null,
+    onAbandoned: () => undefined,
+  })
+  if (!stream) throw new Error('no stream')
+  const next = pulling(stream)
+  await next() // started
+  const first = await next() // the messages of the first page are read with it
+  expect(first).toMatchObject({ type: 'fact', message: { text: 'message 0' } })
+  const messageId = encodeId('Message', positionOf(begin) + 3)
+  await alice.run(DeleteMessage, { input: { messageId } })
+  const [second, third] = [await next(), await next()]
+  stream.close()
+  expect(second).toMatchObject({ message: { text: 'message 1' } })
+  expect(third).toMatchObject({ place: { position: positionOf(begin) + 3 } })
+  expect(third?.type === 'fact' && (third.message?.text ?? '')).toBe('')
 })
