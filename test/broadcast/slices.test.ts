@@ -3,6 +3,7 @@
 import { subscribe as hear, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
+import { parseCursor } from '../../src/journal/cursor.ts'
 import { steps } from '../../src/journal/steps.ts'
 import { input } from '../journal/ground.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -43,4 +44,27 @@ test('D8 a small conversation is told of what comes after a message to very many
   const second = Math.max(...shown)
   expect(shown.indexOf(second)).toBeLessThan(200)
   expect(shown.filter((position) => position === second - 1)).toHaveLength(2_000)
+})
+
+test('D8 a device that is far behind is brought what it missed in turns with the others', async () => {
+  const node = await openNode()
+  const [ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]
+  const id = await ann.direct(ben)
+  const { cursor } = await ann.send(id, 'first')
+  const [conversationId, sender] = [parseId('Conversation', id, ''), parseId('User', ann.userId, '')]
+  await Promise.all(Array.from({ length: 300 }, (_, i) => node.app.journal.send(input(conversationId, sender, `${i}`))))
+  const after = parseCursor(cursor, 'after')
+  const request = { userId: parseId('User', ben.userId, ''), after, conversationId: null, onAbandoned: () => undefined }
+  const stream = await node.app.journal.openStream(request)
+  let given = 0
+  stream?.start({
+    take() {
+      given += 1
+      return true
+    },
+    ended: () => undefined,
+  })
+  expect(given).toBeGreaterThan(0)
+  expect(given).toBeLessThan(100) // in this turn
+  await until('the rest', () => given === 302) // with SyncStarted and CaughtUp
 })
