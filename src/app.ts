@@ -7,6 +7,7 @@ import { openRedisBus } from './bus/redis.ts'
 import type { Config } from './config.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { Log } from './log.ts'
+import { type NodeBoard, openNodeBoard } from './signal/node-board.ts'
 import { openTypingBoard, type TypingBoard } from './signal/typing-board.ts'
 import { migrate } from './store/migrate.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -21,6 +22,7 @@ export type App = {
   readonly bus: Bus
   readonly journal: Journal
   readonly typing: TypingBoard
+  readonly nodes: NodeBoard
   close(): Promise<void>
 }
 
@@ -43,8 +45,10 @@ export async function openApp(config: Config, databaseUrl: string, tokenSecret: 
     closers.push(() => journal.close())
     const typing = openTypingBoard(bus, journal)
     closers.push(() => typing.close())
+    const nodes = openNodeBoard(bus, journal)
+    closers.push(() => nodes.close())
     const tokens = createTokens(tokenSecret, config.tokens.accessTtlS, config.identityProvider)
-    return { config, log, tokens, store, bus, journal, typing, close }
+    return { config, log, tokens, store, bus, journal, typing, nodes, close }
   } catch (error) {
     await close()
     throw error

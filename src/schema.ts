@@ -17,6 +17,7 @@ import './typing/schema.ts'
 import './people/schema.ts'
 import './search/schema.ts'
 import './limits/schema.ts'
+import './gateway/schema.ts'
 import './sync/schema.ts'
 import { builder } from './graphql/builder.ts'
 

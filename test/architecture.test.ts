@@ -26,7 +26,7 @@ const floors: readonly (readonly string[])[] = [
   ['pin', 'reaction', 'reading', 'typing'],
   ['people'],
   ['search'],
-  ['limits'],
+  ['limits', 'gateway'],
   ['sync'],
   ['schema', 'local'],
   ['server'],
