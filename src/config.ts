@@ -47,6 +47,7 @@ const variables = z.object({
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
   PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
   PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
+  PARLEY_PRESENCE_TTL_S: wholeNumber(5, 600).default(30),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(1_024, 16_777_216).default(65_536),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
 })
@@ -86,6 +87,8 @@ export type Config = {
     backlogFactsMax: number
     backlogBytesMax: number
   }
+  /** How long a device is there after its last sign of life. */
+  presence: { ttlMs: number }
   socket: { messageBytesMax: number; subscriptionsMax: number }
 }
 
@@ -168,6 +171,7 @@ function group(v: z.infer<typeof variables>): Config {
       backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
       backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,
     },
+    presence: { ttlMs: v.PARLEY_PRESENCE_TTL_S * 1_000 },
     socket: { messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX, subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX },
   }
 }

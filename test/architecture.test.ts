@@ -23,7 +23,7 @@ const floors: readonly (readonly string[])[] = [
   ['group', 'membership'],
   ['invite'],
   ['message'],
-  ['pin', 'reaction', 'reading', 'typing'],
+  ['pin', 'reaction', 'reading', 'typing', 'presence'],
   ['people'],
   ['search'],
   ['limits', 'gateway'],

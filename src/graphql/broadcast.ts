@@ -243,5 +243,6 @@ function nobodyOf(app: App, reader: Reader): Context {
     wholeHistoryOf: null,
     endConnection: refuse,
     renewConnection: null,
+    visit: refuse,
   }
 }

@@ -6,6 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { z } from 'zod'
 import type { Bus } from '../bus/bus.ts'
 import type { Journal } from '../journal/journal.ts'
+import { openTopics } from './topics.ts'
 
 const reportMs = 1_000
 /** How long a node counts as there after its last report, in milliseconds. */
@@ -50,13 +51,13 @@ export type NodeBoard = {
 /** Opens the board of a node: it hears the others, and is silent until `announce`. */
 export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
   const id = randomUUID()
-  const topic = journal.topic('nodes')
+  const topics = openTopics(bus, journal)
   const heard = new Map<string, { report: NodeReport; lapsesAt: number }>()
   const listeners: ((report: NodeReport) => void)[] = []
   const delay = monitorEventLoopDelay({ resolution: sampleMs })
   let face: NodeFace | null = null
   let isDraining = false
-  const unsubscribe = bus.subscribe(topic, (message) => {
+  const others = topics.hear('nodes', (message) => {
     const { data } = reportForm.safeParse(message)
     if (!data || data.id === id) return
     const isNew = !heard.has(data.id)
@@ -87,7 +88,7 @@ export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
       isFollowing: journal.isFollowing(),
     }
     take(report)
-    bus.publish(topic, report)
+    topics.publish('nodes', report)
   }
   const telling = setInterval(tell, reportMs)
 
@@ -109,7 +110,7 @@ export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
     async close() {
       clearInterval(telling)
       delay.disable()
-      await (await unsubscribe)()
+      others.end()
     },
   }
 }

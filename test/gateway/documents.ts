@@ -6,7 +6,7 @@ export const Gateway = graphql(`
   query Gateway($region: String) {
     gateway(region: $region) {
       node { url region version connections capacity eventLoopLagMs isDraining }
-      fallbacks { url region }
+      fallbacks { url region connections }
     }
   }
 `)
