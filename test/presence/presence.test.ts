@@ -138,7 +138,8 @@ test.concurrent('P1 presence is for contacts and for people who share a conversa
 })
 
 test.concurrent('P1 who leaves the only conversation, or blocks, is no longer seen, and sees no more', async () => {
-  const [bob, carol] = (await signUpAll(here, `Bob${(count += 1)}`, `Carol${count}`)) as [Device, Device]
+  count += 1
+  const [bob, carol] = (await signUpAll(here, `Bob${count}`, `Carol${count}`)) as [Device, Device]
   const group = await alice.group('Presence', bob, carol)
   await connectDevice(bob)
   await connectDevice(carol)
