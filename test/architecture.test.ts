@@ -36,7 +36,7 @@ const floors: readonly (readonly string[])[] = [
 /** Packages that only some places may use. */
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
-    /^(graphql|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
+    /^(graphql|graphql-jit|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
     /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],

@@ -9,7 +9,7 @@ import type { App } from '../app.ts'
 import type { Broadcast } from '../graphql/broadcast.ts'
 import type { Context } from '../graphql/context.ts'
 import { clientError } from '../graphql/errors.ts'
-import { useClientErrors, usePlainIntrospection, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
+import { useClientErrors, useOurEngine, usePlainIntrospection, useSnapshots } from '../graphql/execution.ts'
 import { schema } from '../schema.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -45,7 +45,7 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
     maskedErrors: { maskError: (error) => clientError(error, randomUUID(), app.log) },
     context: (door) => createContext(door, app, guard),
     plugins: [
-      useReferenceEngine(broadcast),
+      useOurEngine(broadcast),
       useSigns(app, guard),
       usePlainIntrospection(),
       useJsonOnly(),
