@@ -39,7 +39,10 @@ export async function serve(app: App): Promise<Server> {
   const guard = await openGuard(app)
   const indexer = openIndexer(app)
   const connections = openConnections()
-  guard.onRevoked((sessionId) => connections.revoke(sessionId))
+  guard.onRevoked((sessionId) => {
+    connections.revoke(sessionId)
+    app.visits.end(sessionId)
+  })
   const broadcast = new Broadcast(app, schema)
   const yoga = createGraphqlHandler(app, guard, connections, broadcast)
   const sockets = openSockets(app, guard, connections, yoga, broadcast)
