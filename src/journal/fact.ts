@@ -19,6 +19,8 @@ export const factKinds = {
   MembershipUpdated: 12,
   InvitesChanged: 13,
   PinsChanged: 14,
+  PushSettingsChanged: 16,
+  PushSubscriptionChanged: 17,
   UserUpdated: 20,
   ContactChanged: 21,
   BlockChanged: 22,

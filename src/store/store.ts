@@ -13,7 +13,7 @@ import { type Reader, readerOn } from './reader.ts'
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-const poolSizes = { shared: 10, snapshots: 4 } as const
+const poolSizes = { shared: 10, snapshots: 4, jobs: 6 } as const
 
 /** The open database of one node. */
 export type Store = {
@@ -21,6 +21,8 @@ export type Store = {
   readonly prisma: PrismaClient
   /** Reads outside any transaction; two reads promise no common snapshot. */
   readonly reader: Reader
+  /** Where jobs are kept, made and worked on. Connections of their own: however many there are, the API keeps its own. */
+  readonly jobs: Jobs
   /** Connections of the journal alone, so that a busy API never keeps it from appending or following. */
   readonly journalPool: pg.Pool
   /**
@@ -37,11 +39,20 @@ export type Store = {
   close(): Promise<void>
 }
 
+/** The part of the database that work in the background has for itself. It connects when it is first used. */
+export type Jobs = {
+  readonly pool: pg.Pool
+  readonly reader: Reader
+  /** Runs statements in one READ COMMITTED transaction; what `work` throws takes it back. Fails with the driver's error. */
+  transaction<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+}
+
 /** Opens the pools; connects lazily. `appendLanes` sizes the journal's pool. */
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
   const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
+  const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log)
   const prisma = new PrismaClient({
     adapter: new PrismaPg(shared, {
       onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
@@ -52,13 +63,28 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
   return {
     prisma,
     reader: readerOn(shared),
+    jobs: { pool: jobs, reader: readerOn(jobs), transaction: (work) => transact(jobs, work) },
     journalPool,
     flush: sharedFlush(journalPool),
     snapshot: (read) => readSnapshot(snapshots, read),
     async close() {
       await prisma.$disconnect()
-      await Promise.all([shared, snapshots, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
+      await Promise.all([shared, snapshots, jobs, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
     },
+  }
+}
+
+async function transact<T>(pool: pg.Pool, work: (reader: Reader) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    const result = await work(readerOn(client))
+    await client.query('commit')
+    client.release()
+    return result
+  } catch (error) {
+    client.release(true) // whatever it was in the middle of ends with the connection
+    throw error
   }
 }
 

@@ -9,6 +9,8 @@ import type { Device } from '../support/device.ts'
 import type {
   KeptConversationFragment,
   KeptMessageFragment,
+  KeptPushSettingsFragment,
+  KeptSessionFragment,
   KeptSettingsFragment,
   KeptSubscription,
   KeptUserFragment,
@@ -26,11 +28,18 @@ type Conversation = {
   markers: Map<string, number>
 }
 /** What a device keeps, as plain data that can be compared. */
-export type State = { conversations: Record<string, unknown>; sessions: string[]; people: unknown[]; messagePolicy: string }
+export type State = {
+  conversations: Record<string, unknown>
+  sessions: unknown[]
+  people: unknown[]
+  messagePolicy: string
+  pushSettings: unknown
+}
 
 const present = <T>(values: readonly (T | null)[] | null | undefined): T[] =>
   (values ?? []).filter((v): v is T & {} => v !== null)
 
+const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
 const isPresent = (user: KeptUserFragment) => !user.isDeleted
 const usersIn = (whole: WholeQuery) => present(whole.nodes).filter((node): node is KeptUserFragment => 'username' in node)
 
@@ -102,9 +111,10 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   })
   return {
     conversations: Object.fromEntries(conversations),
-    sessions: whole.sessions.map(({ id }) => id).sort(),
+    sessions: whole.sessions.toSorted(byId),
     people: usersIn(whole),
     messagePolicy: whole.messagePolicy,
+    pushSettings: whole.pushSettings,
   }
 }
 
@@ -128,7 +138,8 @@ export class Replica {
   #users: KeptUserFragment[] = []
   #policy = ''
   readonly #conversations = new Map<string, Conversation>()
-  #sessions = new Set<string>()
+  #pushSettings: KeptPushSettingsFragment | null = null
+  #sessions = new Map<string, KeptSessionFragment>()
   #cursor = ''
   #client: Client | null = null
   errors: unknown[] = []
@@ -152,9 +163,10 @@ export class Replica {
     const conversations = [...this.#conversations].map(([id, c]) => [id, plain(c, this.device.userId)] as const)
     return {
       conversations: Object.fromEntries(conversations),
-      sessions: [...this.#sessions].sort(),
+      sessions: [...this.#sessions.values()].sort(byId),
       people: this.#users,
       messagePolicy: this.#policy,
+      pushSettings: this.#pushSettings,
     }
   }
 
@@ -175,7 +187,8 @@ export class Replica {
     this.#users = usersIn(whole)
     this.#policy = whole.messagePolicy
     for (const kept of present(whole.conversations.nodes)) this.#conversations.set(kept.id, conversationOf(kept))
-    this.#sessions = new Set(whole.sessions.map(({ id }) => id))
+    this.#sessions = new Map(whole.sessions.map((session) => [session.id, session]))
+    this.#pushSettings = whole.pushSettings
   }
 
   #follow(): void {
@@ -248,6 +261,13 @@ export class Replica {
         this.#in(event.conversation.id, (c) => {
           c.isClosed = event.conversation.isClosed
         })
+        break
+      case 'PushSettingsChanged':
+        this.#pushSettings = event.pushSettings
+        break
+      case 'PushSubscriptionChanged':
+        // Of a session that began later nothing was told, and nothing is kept.
+        if (this.#sessions.has(event.session.id)) this.#sessions.set(event.session.id, event.session)
         break
       case 'SessionRevoked':
         this.#sessions.delete(event.session.id)
