@@ -12,6 +12,7 @@ import { clearPayload, messagePayload, testPayload, topicOf } from './payload.ts
 import type { Notification, Provider, Registration } from './provider.ts'
 import type { Services } from './services.ts'
 import { type Case, readBadges, readCases } from './situation.ts'
+import { pushSteps } from './steps.ts'
 
 /** Requests of one job at once. */
 const sendsAtOnce = 8
@@ -113,7 +114,9 @@ async function attemptOne(
   if (!provider) return { due, type: 'REFUSED', error: 'this server does not offer it any more' }
   if (!maySend() || services.isPaused(service)) return { due, type: 'UNTRIED' }
   const startedAt = Date.now()
+  pushSteps.sending.publish({ deliveryId: due.id })
   const result = await provider.send(registration, notification)
+  pushSteps.sent.publish({ deliveryId: due.id })
   services.learn(service, result, Date.now() - startedAt)
   if (result.type !== 'SENT') {
     const { type } = result
@@ -126,7 +129,8 @@ async function attemptOne(
 async function recordSurely({ app }: Deliverer, outcomes: readonly Outcome[]): Promise<void> {
   for (const deadline = Date.now() + recordMs; ; await delay(recordPauseMs)) {
     try {
-      return await record(app, outcomes)
+      await record(app, outcomes)
+      return pushSteps.recorded.publish({ deliveries: outcomes.length })
     } catch (error) {
       if (!isTransient(error) || Date.now() > deadline) throw error
     }

@@ -8,6 +8,7 @@ import { decide } from './decide.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 import { isOffered, type Registration, serviceOf } from './provider.ts'
 import { readCases } from './situation.ts'
+import { pushSteps } from './steps.ts'
 
 /** The columns of a registration with the names of `Registration`, from a table or alias `r`. */
 export const registrationColumns = `r.id, r.user_id as "userId", r.session_id as "sessionId", r.provider, r.platform, r.endpoint,
@@ -71,4 +72,5 @@ export async function notify(app: App, messageId: number, now: Date): Promise<vo
     )
     await addJobs(tx, deliverJobs(due, now))
   })
+  pushSteps.decided.publish({ messageId })
 }

@@ -13,6 +13,7 @@ import { isTransient } from '../store/postgres.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs } from './decide.ts'
 import { addJobs, type Job } from './jobs.ts'
+import { pushSteps } from './steps.ts'
 
 const factsAtOnce = 500
 /** How long facts gather before a turn. */
@@ -88,19 +89,24 @@ async function hasWork({ store, journal }: App): Promise<boolean> {
 }
 
 /** Makes the jobs of the next facts. @returns whether there may be more to do for this node. */
-function takeTurn({ store, config, log }: App): Promise<boolean> {
-  return store.jobs.transaction(async (tx) => {
+async function takeTurn({ store, config, log }: App): Promise<boolean> {
+  let jobs: readonly Job[] = []
+  const isMoved = await store.jobs.transaction(async (tx) => {
     const [was] = await tx.rows(take, [])
     if (!was) return false
     const from = await confirm(tx, was)
     if (from !== was) log.warn({ position: was.position }, 'notifications had followed another journal: they go on from here')
     const facts = await readFactsAfter(tx, from.position, factsAtOnce)
-    await addJobs(tx, [...(await notifyJobs(tx, facts, config.push.delayMs)), ...(await clearJobs(tx, facts))])
+    jobs = [...(await notifyJobs(tx, facts, config.push.delayMs)), ...(await clearJobs(tx, facts))]
+    await addJobs(tx, jobs)
+    if (jobs.length > 0) pushSteps.reading.publish({ jobs: jobs.length })
     const now = facts.at(-1) ?? from
     if (now === was) return false
     await tx.rows(move, [now.position, now.tag])
     return true
   })
+  if (jobs.length > 0) pushSteps.read.publish({ jobs: jobs.length })
+  return isMoved
 }
 
 /**

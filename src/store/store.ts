@@ -13,7 +13,7 @@ import { type Reader, readerOn } from './reader.ts'
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-const poolSizes = { shared: 10, snapshots: 4, jobs: 6 } as const
+const poolSizes = { shared: 10, snapshots: 4, jobs: 8 } as const
 
 /** The open database of one node. */
 export type Store = {

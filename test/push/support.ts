@@ -27,16 +27,19 @@ export async function decisionsOf(device: Device): Promise<Decision[]> {
   return (await device.run(PushDecisions, { first: 100 })).pushDecisions.edges.map(({ node }) => node)
 }
 
-/** Waits until the newest decisions are these, as `OUTCOME` or `OUTCOME REASON`, and none is under way. */
-export async function decided(device: Device, ...expected: readonly string[]): Promise<Decision[]> {
+/** Waits until the decisions about a message are these, as `OUTCOME` or `OUTCOME REASON`, in any order. */
+export async function decided(device: Device, messageId: string | null, ...expected: readonly string[]): Promise<Decision[]> {
   let seen: Decision[] = []
-  const shown = ({ outcome, reason }: Decision) => (reason ? `${outcome} ${reason}` : outcome)
-  const what = () => `decisions ${expected.join(', ')}; there are ${seen.map(shown).join(', ') || 'none'}`
-  await until('decisions', async () => {
-    seen = await decisionsOf(device)
-    return expected.every((one, i) => seen[i] !== undefined && shown(seen[i]) === one)
-  }).catch((error: unknown) => {
-    throw new Error(`${(error as Error).message}: ${what()}`)
+  const shown = () => seen.map(({ outcome, reason }) => (reason ? `${outcome} ${reason}` : outcome)).sort()
+  await until(
+    'decisions',
+    async () => {
+      seen = (await decisionsOf(device)).filter(({ message }) => (message?.id ?? null) === messageId)
+      return JSON.stringify(shown()) === JSON.stringify([...expected].sort())
+    },
+    15_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${(error as Error).message} ${expected.join(', ')}; there are ${shown().join(', ') || 'none'}`)
   })
   return seen
 }
