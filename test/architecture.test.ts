@@ -31,7 +31,7 @@ const floors: readonly (readonly string[])[] = [
   ['sync'],
   ['schema', 'local'],
   ['server'],
-  ['main', 'new-epoch'],
+  ['main', 'new-epoch', 'push-failures'],
 ]
 
 /** Packages that only some places may use. */

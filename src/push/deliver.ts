@@ -9,7 +9,7 @@ import { isTransient } from '../store/postgres.ts'
 import { decide, lifetimeMs } from './decide.ts'
 import { type Due, findDue, type Outcome, record } from './deliveries.ts'
 import { clearPayload, messagePayload, testPayload, topicOf } from './payload.ts'
-import type { Notification, Provider, Registration } from './provider.ts'
+import { type Notification, type Provider, type Registration, serviceOf } from './provider.ts'
 import type { Services } from './services.ts'
 import { type Case, readBadges, readCases } from './situation.ts'
 import { pushSteps } from './steps.ts'
@@ -37,9 +37,15 @@ export async function deliver(deliverer: Deliverer, service: string, deliveryIds
   const { app, services } = deliverer
   const due = await findDue(app.store.jobs.reader, deliveryIds)
   if (due.length === 0) return
-  if (!services.enter(service)) return postpone(deliverer, due)
+  // A device may have registered elsewhere meanwhile: then the next job is for that service.
+  const isOfService = ({ registration }: Due) => registration === null || serviceOf(app.config, registration) === service
+  const strays = due.filter((one) => !isOfService(one))
+  if (strays.length > 0) await postpone(deliverer, strays)
+  if (strays.length === due.length) return
+  const here = due.filter(isOfService)
+  if (!services.enter(service)) return postpone(deliverer, here)
   try {
-    const outcomes = await attemptAll(deliverer, service, due)
+    const outcomes = await attemptAll(deliverer, service, here)
     await recordSurely(deliverer, outcomes)
   } finally {
     services.leave(service)
