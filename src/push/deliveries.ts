@@ -104,7 +104,7 @@ const readMeanwhile = statement<{ userId: number; conversationId: number }>(
 const attemptsMax = 10
 const backOffMs = { least: 5_000, most: 900_000 } as const
 /** How soon that is tried whose turn it was not: at random, so that all does not come back at once. */
-const untriedMs = { least: 500, spread: 1_500 } as const
+const untriedMs = { least: 200, spread: 800 } as const
 
 /** What an outcome means for its row: done, or to be tried again. */
 type Row =
@@ -168,7 +168,7 @@ export async function record(app: App, outcomes: readonly Outcome[]): Promise<vo
   const waiting = rows.filter((row) => !row.isDone)
   const registrationsOf = (type: Outcome['type']) =>
     rows.flatMap(({ given }) => (given.type === type && given.due.registration ? [given.due.registration.id] : []))
-  await app.store.jobs.transaction(async (tx) => {
+  await app.store.jobs.lasting(async (tx) => {
     const retryAts = waiting.map(({ retryAt }) => retryAt)
     const ids = waiting.map(({ id }) => id)
     if (done.length > 0) {

@@ -2,8 +2,8 @@
 // marker that moved, to clear what was shown elsewhere. Each node has one; the lock on the row of progress lets one of them work
 // at a time. The jobs and the place that it has come to are one transaction: a node that is killed loses none and doubles none.
 //
-// No flush is waited for (B1): this transaction commits after the facts that it has seen, so whatever brings it to disk has
-// brought them there too, and nobody sees a job before that.
+// No flush is waited for (B1): this transaction commits after the facts that it has seen. A Postgres that crashes before they are
+// on disk takes back the jobs and the place with them, and what a job shows outside passes a flush first (deliver.ts).
 
 import type { App } from '../app.ts'
 import { type Fact, factKinds, type Place } from '../journal/fact.ts'

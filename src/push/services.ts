@@ -25,10 +25,14 @@ export class Services {
   readonly #states = new LRUCache<string, State>({ max: servicesKept })
   readonly #active = new Map<string, State>()
 
-  /** Begins a job for a service. @returns whether it may run now; then it ends by `leave` */
+  /**
+   * Begins a job for a service. One that is quick may for a moment have more than its part, when several workers took its jobs
+   * at once: to put them off would cost more.
+   * @returns whether it may run now; then it ends by `leave`
+   */
   enter(service: string): boolean {
     const state = this.#stateOf(service)
-    if (isFull(state) || this.isPaused(service)) return false
+    if (this.isPaused(service) || (isFull(state) && !isQuick(state))) return false
     if (!state.isProven && this.#unproven() >= unprovenMax) return false
     state.active += 1
     this.#active.set(service, state)
@@ -83,7 +87,9 @@ export class Services {
   }
 }
 
-function isFull({ active, failures, averageMs, isProven }: State): boolean {
-  const most = failures >= failuresMax ? perService.failing : averageMs > slowMs || !isProven ? perService.slow : perService.quick
-  return active >= most
+const isQuick = ({ failures, averageMs, isProven }: State) => failures < failuresMax && averageMs <= slowMs && isProven
+
+function isFull(state: State): boolean {
+  const most = state.failures >= failuresMax ? perService.failing : isQuick(state) ? perService.quick : perService.slow
+  return state.active >= most
 }

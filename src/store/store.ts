@@ -39,12 +39,18 @@ export type Store = {
   close(): Promise<void>
 }
 
-/** The part of the database that work in the background has for itself. It connects when it is first used. */
+/**
+ * The part of the database that work in the background has for itself. It connects when it is first used. Its commits do not wait
+ * for the disk, so that jobs do not keep sends from it: whoever shows something outside flushes first, and what must be on disk when
+ * it is over says so by `lasting`.
+ */
 export type Jobs = {
   readonly pool: pg.Pool
   readonly reader: Reader
   /** Runs statements in one READ COMMITTED transaction; what `work` throws takes it back. Fails with the driver's error. */
   transaction<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+  /** The same, and on disk when it is over. */
+  lasting<T>(work: (reader: Reader) => Promise<T>): Promise<T>
 }
 
 /** Opens the pools; connects lazily. `appendLanes` sizes the journal's pool. */
@@ -52,7 +58,7 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
   const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
-  const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log)
+  const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log, 'set synchronous_commit = off')
   const prisma = new PrismaClient({
     adapter: new PrismaPg(shared, {
       onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
@@ -63,7 +69,12 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
   return {
     prisma,
     reader: readerOn(shared),
-    jobs: { pool: jobs, reader: readerOn(jobs), transaction: (work) => transact(jobs, work) },
+    jobs: {
+      pool: jobs,
+      reader: readerOn(jobs),
+      transaction: (work) => transact(jobs, 'begin', work),
+      lasting: (work) => transact(jobs, 'begin; set local synchronous_commit to default', work),
+    },
     journalPool,
     flush: sharedFlush(journalPool),
     snapshot: (read) => readSnapshot(snapshots, read),
@@ -74,10 +85,10 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
   }
 }
 
-async function transact<T>(pool: pg.Pool, work: (reader: Reader) => Promise<T>): Promise<T> {
+async function transact<T>(pool: pg.Pool, begin: string, work: (reader: Reader) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   try {
-    await client.query('begin')
+    await client.query(begin)
     const result = await work(readerOn(client))
     await client.query('commit')
     client.release()
