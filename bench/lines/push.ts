@@ -158,7 +158,7 @@ export const push: Line = {
     })
     const middle = (name: 'on' | 'off', share: number) => median(latencies[name].map((one) => quantile(one, share)))
     const spread = Math.max(...latencies.off.map((one) => median(one))) / Math.min(...latencies.off.map((one) => median(one)))
-    const ratio = middle('on', 0.5) / middle('off', 0.5)
+    const ratio = median(latencies.on.map((one, round) => median(one) / median(latencies.off[round] ?? [])))
     const rates = bursts.burst.map(({ rate }) => rate)
     return {
       columns: ['What', 'p50', 'p99'],
