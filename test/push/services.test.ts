@@ -9,6 +9,7 @@ import { findFreePort } from '../../src/local/postgres.ts'
 import { retryMs } from '../../src/push/deliveries.ts'
 import { parseRetryAfter } from '../../src/push/post.ts'
 import { Services } from '../../src/push/services.ts'
+import { MarkRead } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { closeAtEnd, connect, type Node, openNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
@@ -75,6 +76,26 @@ test.each<[what: string, behaviour: Behaviour, leastMs: number]>([
   expect(second - first).toBeGreaterThan(leastMs)
   expect(his.shown.toSorted()).toEqual([`Alice${round}|again`, `Alice${round}|meanwhile`])
   expect((await pushOf(bob))?.failingSince).toBeNull()
+})
+
+test('N2 N8 what is read while it waits to be sent again is not sent any more', async () => {
+  const his = await service.subscribe(bob)
+  his.next.push({ status: 503 })
+  const messageId = await say('read meanwhile')
+  await until('the first attempt', () => his.attempts.length === 1)
+  await bob.run(MarkRead, { input: { conversationId: await bob.direct(alice), seq: 1 } })
+  await decided(bob, messageId, 'SKIPPED READ')
+  expect([his.attempts.length, his.pushes.length]).toEqual([1, 0])
+})
+
+test('N8 what is read while it is being sent is cleared', async () => {
+  const his = await service.subscribe(bob)
+  his.next.push({ status: 201, delayMs: 2_500 })
+  await say('read meanwhile')
+  await until('the request', () => his.attempts.length === 1)
+  await bob.run(MarkRead, { input: { conversationId: await bob.direct(alice), seq: 1 } })
+  await his.came(2)
+  expect(his.shown).toEqual([`Alice${round}|read meanwhile`, 'clear'])
 })
 
 test('N10 a service that never answers is given up after 10 s and tried again; meanwhile others are as quick as ever', async () => {
