@@ -1,6 +1,7 @@
 // The environment, read in this one file. Two steps: single variables by their form, then cross-checks; every fault is
 // told at once, and nothing is opened before all is well.
 
+import { createECDH } from 'node:crypto'
 import process from 'node:process'
 import { z } from 'zod'
 
@@ -156,8 +157,23 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   if (!parsed.success) {
     for (const issue of parsed.error.issues) faults.push(`${String(issue.path[0])}: ${issue.message}`)
   }
+  const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = parsed.data ?? {}
+  if (publicKey && privateKey && !isPair(publicKey, privateKey)) {
+    faults.push('PARLEY_VAPID_PRIVATE_KEY is not the private key of PARLEY_VAPID_PUBLIC_KEY')
+  }
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   return group(parsed.data)
+}
+
+/** Whether two keys of P-256, in base64url, are the two of one pair. */
+function isPair(publicKey: string, privateKey: string): boolean {
+  const ecdh = createECDH('prime256v1')
+  try {
+    ecdh.setPrivateKey(privateKey, 'base64url')
+  } catch {
+    return false
+  }
+  return ecdh.getPublicKey('base64url') === publicKey
 }
 
 function group(v: z.infer<typeof variables>): Config {

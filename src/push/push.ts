@@ -94,6 +94,7 @@ function openTrimmer({ store, log }: App): Push {
       })
   }
   const looking = setInterval(look, trimMs)
+  look()
   return {
     async close() {
       clearInterval(looking)

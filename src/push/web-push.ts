@@ -12,7 +12,7 @@ const tokenS = 12 * 3_600
 const tokenKeptMs = 3_600_000
 const servicesKept = 1_000
 
-/** Opens the provider. @throws Error where the keys are none */
+/** Opens the provider. */
 export function openWebPush(keys: VapidKeys, subject: string, allowsPrivate: boolean): Provider {
   const poster = openPoster(!allowsPrivate)
   const tokens = new LRUCache<string, string>({ max: servicesKept, ttl: tokenKeptMs })
@@ -24,7 +24,6 @@ export function openWebPush(keys: VapidKeys, subject: string, allowsPrivate: boo
     tokens.set(origin, made)
     return made
   }
-  tokenFor('https://push.example') // keys that are none are noticed now
   return {
     send({ endpoint, p256dh, auth }, { payload, topic, ttlS, urgency }) {
       const url = new URL(endpoint)

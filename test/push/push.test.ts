@@ -5,8 +5,8 @@ import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
 import { MuteConversation } from '../groups/documents.ts'
 import { DeleteMessage, MarkRead } from '../law/documents.ts'
-import { BlockUser } from '../people/documents.ts'
-import { type Device, signUpAll } from '../support/device.ts'
+import { BlockUser, DeleteAccount } from '../people/documents.ts'
+import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { connect, type Node, openNode } from '../support/node.ts'
 import {
@@ -269,6 +269,40 @@ test('N1 a server says its public key to everybody, and one without keys refuses
   await eve.send(await eve.direct(dan), 'hello')
   const sql = await connect(without.databaseUrl)
   expect((await sql.query('select 1 from graphile_worker.jobs')).rowCount).toBe(0)
+})
+
+test('N1 with an account go its devices, its wishes and what was decided', async () => {
+  await service.subscribe(bob)
+  await bob.run(SetPushSettings, { input: { level: 'ALL', showsText: false } })
+  await decided(bob, (await send(alice, await alice.direct(bob), 'goodbye')).id, 'SENT')
+  await bob.run(DeleteAccount, { input: { password } })
+  const sql = await connect(node.databaseUrl)
+  for (const table of ['push_registration', 'push_settings', 'push_delivery'])
+    expect(
+      (await sql.query(`select 1 from ${table} where user_id = $1`, [parseId('User', bob.userId, '')])).rowCount,
+      table,
+    ).toBe(0)
+})
+
+test('N2 decisions are kept for seven days, and registrations as long as their sessions', async () => {
+  await service.subscribe(bob)
+  const [kept, old] = [await service.subscribe(await bob.another()), await bob.another()]
+  await service.subscribe(old)
+  const conversationId = await alice.direct(bob)
+  for (const text of ['old', 'new']) await decided(bob, (await send(alice, conversationId, text)).id, 'SENT', 'SENT', 'SENT')
+  await old.run(documents.LogOut, {})
+  const sql = await connect(node.databaseUrl)
+  const user = parseId('User', bob.userId, '')
+  await sql.query(`update push_delivery set decided_at = now() - interval '7 days 1 minute' where user_id = $1 and seq = 1`, [
+    user,
+  ])
+  const count = async (table: string) => (await sql.query(`select 1 from ${table} where user_id = $1`, [user])).rowCount
+  expect([await count('push_delivery'), await count('push_registration')]).toEqual([6, 3])
+  await openNode({ ...pushing, DATABASE_URL: node.databaseUrl })
+  await expect.poll(() => count('push_delivery'), { timeout: 5_000 }).toBe(3)
+  await expect.poll(() => count('push_registration'), { timeout: 5_000 }).toBe(2)
+  expect(new Set((await decisionsOf(bob)).map(({ message }) => message?.text))).toEqual(new Set(['new']))
+  expect(kept.pushes).toHaveLength(2)
 })
 
 test('N1 an address and its keys stand in no decision, no job and no log', async () => {
