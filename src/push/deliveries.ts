@@ -75,12 +75,13 @@ const finish = statement(
   `update push_delivery d set outcome = o.outcome::push_outcome, reason = o.reason, error = o.error, retry_at = null,
      attempts = d.attempts + o.tried, sent_at = case when o.outcome = 'SENT' then clock_timestamp() end
      from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::int[]) as o(id, outcome, reason, error, tried)
-    where d.id = o.id`,
+    where d.id = o.id and (d.outcome = 'QUEUED' or o.outcome = 'SENT')`,
 )
 const wait = statement(
   'push_wait',
   `update push_delivery d set retry_at = o.retry_at, error = coalesce(o.error, d.error), attempts = d.attempts + o.tried
-     from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[]) as o(id, retry_at, error, tried) where d.id = o.id`,
+     from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[]) as o(id, retry_at, error, tried)
+    where d.id = o.id and d.outcome = 'QUEUED'`,
 )
 const succeeded = statement(
   'push_registration_succeeded',

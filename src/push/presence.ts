@@ -1,4 +1,5 @@
-// Where people are, as far as notifications go. Until there is presence nobody is known to be anywhere: all devices are offline.
+// Where people are, as far as notifications go: the one place of push that asks presence. Until there is presence nobody is known
+// to be anywhere, and all devices are offline.
 
 import type { App } from '../app.ts'
 import type { Situation } from './decide.ts'
