@@ -14,9 +14,10 @@ import { ingest } from './lines/ingest.ts'
 import { latency } from './lines/latency.ts'
 import { memory } from './lines/memory.ts'
 import { pages } from './lines/pages.ts'
+import { push } from './lines/push.ts'
 import { stormLine } from './lines/storm.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth, push]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

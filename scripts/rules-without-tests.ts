@@ -1,4 +1,4 @@
-// The rules of docs/protocol.md (D, P, A, B and C in its tables) that no test has in its title. Ends with 1 where there is
+// The rules of docs/protocol.md (D, P, A, B, C and N in its tables) that no test has in its title. Ends with 1 where there is
 // one. A rule that begins its last column with "not yet" is exempt for as long as it says so; "in part" is not: what holds of
 // it has a test. `npm run rules`; .ci/run runs it.
 
@@ -11,7 +11,7 @@ const protocol = await readFile(path.join(root, 'docs/protocol.md'), 'utf8')
 
 const stated = new Map<string, string>()
 const repeated: string[] = []
-for (const [, id = '', status = ''] of protocol.matchAll(/^\| ([DPABC]\d+) \|.*\| (.*) \|$/gm)) {
+for (const [, id = '', status = ''] of protocol.matchAll(/^\| ([DPABCN]\d+) \|.*\| (.*) \|$/gm)) {
   if (stated.has(id)) repeated.push(id)
   stated.set(id, status)
 }
@@ -23,7 +23,7 @@ for (const file of await readdir(path.join(root, 'test'), { recursive: true })) 
   const text = await readFile(path.join(root, 'test', file), 'utf8')
   // The ids stand at the beginning of a title.
   for (const [, , words = ''] of text.matchAll(title))
-    for (const id of /^(?:[DPABC]\d+ )*/.exec(words)?.[0].split(' ') ?? []) titled.add(id)
+    for (const id of /^(?:[DPABCN]\d+ )*/.exec(words)?.[0].split(' ') ?? []) titled.add(id)
 }
 
 const missing = [...stated].filter(([id, status]) => !titled.has(id) && !/^\**not yet/.test(status)).map(([id]) => id)

@@ -1,6 +1,7 @@
 // The environment, read in this one file. Two steps: single variables by their form, then cross-checks; every fault is
 // told at once, and nothing is opened before all is well.
 
+import { createECDH } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { z } from 'zod'
@@ -34,8 +35,22 @@ const variables = z.object({
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   PARLEY_ACCESS_TOKEN_TTL_S: wholeNumber(1, 86_400).default(900),
   PARLEY_REFRESH_TOKEN_TTL_S: wholeNumber(60, 31_536_000).default(2_592_000),
-  PARLEY_VAPID_PUBLIC_KEY: z.string().min(1).optional(),
-  PARLEY_VAPID_PRIVATE_KEY: z.string().min(1).optional(),
+  PARLEY_VAPID_PUBLIC_KEY: z
+    .string()
+    .regex(/^[\w-]{87}$/, 'must be a P-256 public key in base64url: 87 characters')
+    .optional(),
+  PARLEY_VAPID_PRIVATE_KEY: z
+    .string()
+    .regex(/^[\w-]{43}$/, 'must be a P-256 private key in base64url: 43 characters')
+    .optional(),
+  PARLEY_VAPID_SUBJECT: z.url({ protocol: /^(https|mailto)$/ }).optional(),
+  PARLEY_PUSH_DELAY_MS: wholeNumber(0, 600_000).default(5_000),
+  PARLEY_PUSH_ALLOW_PRIVATE: flag.default(false),
+  PARLEY_PUSH_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PARLEY_PUSH_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be 24 bytes or more in base64, with or without whsec_ before it')
+    .optional(),
   PARLEY_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
   PARLEY_JWKS_ISSUER: z.string().min(1).optional(),
   PARLEY_JWKS_AUDIENCE: z.string().min(1).optional(),
@@ -59,6 +74,9 @@ export const variableNames: readonly string[] = Object.keys(variables.shape)
 /** An identity provider whose tokens are accepted. */
 export type IdentityProvider = { jwksUrl: URL; issuer: string; audience: string }
 
+/** What identifies this installation to push services (RFC 8292), in base64url. */
+export type VapidKeys = { publicKey: string; privateKey: string }
+
 /** Settings grouped by who uses them. What is not set and has no default is null. */
 export type Config = {
   isProduction: boolean
@@ -76,7 +94,15 @@ export type Config = {
   redisUrl: string | null
   identityProvider: IdentityProvider | null
   /** null where the environment gives none: they are then made once and kept in the data directory. */
-  secrets: { token: string | null; vapid: { publicKey: string; privateKey: string } | null }
+  secrets: { token: string | null; vapid: VapidKeys | null }
+  push: {
+    /** How to reach whoever runs this server, for push services: an https: or mailto: URL. */
+    subject: string
+    delayMs: number
+    /** Whether push services may be at private addresses, and, outside of production, speak plain HTTP. */
+    allowsPrivate: boolean
+    webhook: { url: URL; secret: Buffer } | null
+  }
   tokens: { accessTtlS: number; refreshTtlS: number }
   limits: { messageTextMax: number; groupMembersMax: number }
   journal: {
@@ -108,6 +134,7 @@ export class ConfigError extends Error {
 const together: readonly (readonly (keyof z.infer<typeof variables>)[])[] = [
   ['PARLEY_JWKS_URL', 'PARLEY_JWKS_ISSUER', 'PARLEY_JWKS_AUDIENCE'],
   ['PARLEY_VAPID_PUBLIC_KEY', 'PARLEY_VAPID_PRIVATE_KEY'],
+  ['PARLEY_PUSH_WEBHOOK_URL', 'PARLEY_PUSH_WEBHOOK_SECRET'],
 ]
 
 /**
@@ -132,14 +159,35 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       if (given[name] === undefined) faults.push(`${name} must be set in production, to the same value on every node`)
     }
   }
+  if (
+    given.NODE_ENV === 'production' &&
+    given.PARLEY_VAPID_PUBLIC_KEY !== undefined &&
+    given.PARLEY_VAPID_SUBJECT === undefined
+  ) {
+    faults.push('PARLEY_VAPID_SUBJECT must be set too in production: push services want to know whom to write to')
+  }
   const parsed = variables.safeParse(given)
   if (!parsed.success) {
     for (const issue of parsed.error.issues) faults.push(`${String(issue.path[0])}: ${issue.message}`)
+  }
+  const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = parsed.data ?? {}
+  if (publicKey && privateKey && !isPair(publicKey, privateKey)) {
+    faults.push('PARLEY_VAPID_PRIVATE_KEY is not the private key of PARLEY_VAPID_PUBLIC_KEY')
   }
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   return group(parsed.data)
 }
 
+/** Whether two keys of P-256, in base64url, are the two of one pair. */
+function isPair(publicKey: string, privateKey: string): boolean {
+  const ecdh = createECDH('prime256v1')
+  try {
+    ecdh.setPrivateKey(privateKey, 'base64url')
+  } catch {
+    return false
+  }
+  return ecdh.getPublicKey('base64url') === publicKey
+}
 const { version } = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
@@ -147,6 +195,7 @@ const { version } = z
 function group(v: z.infer<typeof variables>): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
+  const { PARLEY_PUSH_WEBHOOK_URL: webhookUrl, PARLEY_PUSH_WEBHOOK_SECRET: webhookSecret } = v
   return {
     isProduction: v.NODE_ENV === 'production',
     dataDirectory: v.PARLEY_DATA_DIR,
@@ -160,6 +209,15 @@ function group(v: z.infer<typeof variables>): Config {
     secrets: {
       token: v.PARLEY_TOKEN_SECRET ?? null,
       vapid: publicKey && privateKey ? { publicKey, privateKey } : null,
+    },
+    push: {
+      subject: v.PARLEY_VAPID_SUBJECT ?? 'mailto:nobody@localhost.invalid',
+      delayMs: v.PARLEY_PUSH_DELAY_MS,
+      allowsPrivate: v.PARLEY_PUSH_ALLOW_PRIVATE,
+      webhook:
+        webhookUrl && webhookSecret
+          ? { url: new URL(webhookUrl), secret: Buffer.from(webhookSecret.replace(/^whsec_/, ''), 'base64') }
+          : null,
     },
     tokens: { accessTtlS: v.PARLEY_ACCESS_TOKEN_TTL_S, refreshTtlS: v.PARLEY_REFRESH_TOKEN_TTL_S },
     limits: { messageTextMax: v.PARLEY_MESSAGE_TEXT_MAX, groupMembersMax: v.PARLEY_GROUP_MEMBERS_MAX },

@@ -11,7 +11,7 @@ export const errorCodes = {
     'The session was ended by logOut, by revokeSession, by changePassword, with its account, or by the reuse of a refresh token: log in again.',
   INVALID_CREDENTIALS: 'There is no such account, or the password is wrong; the two are not told apart.',
   FORBIDDEN:
-    'You are a member, but your role does not allow this, or the conversation is closed; or somebody whom you name does not let you reach them, or is blocked by you.',
+    'You are a member, but your role does not allow this, or the conversation is closed; or somebody whom you name does not let you reach them, or is blocked by you; or this server does not offer it.',
   NOT_FOUND: 'It does not exist, or you may not see it; the two are not told apart.',
   BAD_INPUT: 'An argument is not of the form its description asks for; `argument` names it.',
   USERNAME_TAKEN: 'Another account has this username or one that looks like it, or it is reserved.',

@@ -39,6 +39,7 @@ async function start(): Promise<void> {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was left alone and failed: a bug'))
   const installation = await openInstallation(config, log)
   closers.push(installation.close)
+  config.secrets.vapid = installation.vapid
   const app = await openApp(config, installation.databaseUrl, installation.tokenSecret, log)
   closers.push(app.close)
   if (config.isSeeded) await seed(app)

@@ -27,10 +27,11 @@ const floors: readonly (readonly string[])[] = [
   ['people'],
   ['search'],
   ['limits', 'gateway'],
+  ['push'],
   ['sync'],
   ['schema', 'local'],
   ['server'],
-  ['main', 'new-epoch'],
+  ['main', 'new-epoch', 'push-failures'],
 ]
 
 /** Packages that only some places may use. */
@@ -41,7 +42,8 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
-  [/^web-push$/, /^local\/secrets\.ts$/],
+  [/^web-push$/, /^local\/secrets\.ts$|^push\/web-push\.ts$/],
+  [/^graphile-worker$/, /^push\/workers\.ts$|^store\/migrate\.ts$/],
   [/^@node-rs\/argon2$/, /^account\/password\.ts$/],
   [/^jose$/, /^tokens\.ts$/],
   [/^pg$|^@prisma\/.*$/, /^(store|local)\/|^journal\/append\.ts$/],

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { Kind } from 'graphql'
 import { expect, test } from 'vitest'
+import { parseId } from '../src/id.ts'
 import { schema } from '../src/schema.ts'
 import * as groups from './groups/documents.ts'
 import * as messages from './law/documents.ts'
@@ -11,12 +12,16 @@ import { expectLaw, Replica } from './law/replica.ts'
 import * as people from './people/documents.ts'
 import * as presence from './presence/documents.ts'
 import { watchPresence } from './presence/watch.ts'
+import * as push from './push/documents.ts'
+import { PushService } from './push/push-service.ts'
+import { pushing } from './push/support.ts'
 import { MessagesAround, SearchMessages } from './search/documents.ts'
 import { indexed } from './search/support.ts'
 import { type Device, password, request, signUpAll } from './support/device.ts'
 import * as documents from './support/documents.ts'
-import { openNode, openPair } from './support/node.ts'
+import { type Node, openNode, openPair } from './support/node.ts'
 import { watchTyping } from './support/typing.ts'
+import { until } from './support/until.ts'
 
 test('D3 two people talk, one is away for a while, and nothing is missed or doubled', async () => {
   const node = await openNode()
@@ -59,8 +64,19 @@ async function send(device: Device, conversationId: string, text: string, more: 
   return (await does(device, documents.SendMessage, { input })).sendMessage.message.id
 }
 
+/** Waits until nobody is at any of the devices of these people. */
+async function untilIdle({ app }: Node, ...people: readonly Device[]): Promise<void> {
+  const ids = people.map(({ userId }) => parseId('User', userId, ''))
+  const devices = async () => [...(await app.presence.devices(ids)).values()].flat()
+  await until('their devices to be put down', async () => (await devices()).every(({ state }) => state === 'IDLE'))
+}
+
 test('D3 D4 D5 four people with eight devices on two nodes do everything there is, and each device keeps what is true', async () => {
-  const [here, there] = await openPair()
+  const webhook = {
+    PARLEY_PUSH_WEBHOOK_URL: 'http://127.0.0.1:9/',
+    PARLEY_PUSH_WEBHOOK_SECRET: 'c2VjcmV0LW9mLXRoZS10ZXN0cy1mb3ItdGhlaXItd2ViaG9vaw==',
+  }
+  const [here, there] = await openPair({ ...pushing, ...webhook })
   const [alice, bob, carol, dan, eve] = (await signUpAll(here, 'Alice', 'Bob', 'Carol', 'Dan', 'Eve')) as [
     Device,
     Device,
@@ -70,6 +86,7 @@ test('D3 D4 D5 four people with eight devices on two nodes do everything there i
   ]
   const laptops = await Promise.all([alice, bob, carol, dan].map((phone) => phone.another(there, 'Laptop')))
   const devices = [alice, bob, carol, dan, ...laptops]
+  for (const device of devices) device.isIdle = true
   const everybody = [alice, bob, carol, dan, eve].map(({ userId }) => userId)
   const replicas = await Promise.all(devices.map((device) => Replica.open(device, everybody)))
   const [onAlice, , , , onAlicesLaptop, onBobsLaptop] = replicas as [Replica, Replica, Replica, Replica, Replica, Replica]
@@ -119,6 +136,28 @@ test('D3 D4 D5 four people with eight devices on two nodes do everything there i
   await does(carol, messages.MarkRead, { input: { conversationId, seq: 2 } })
   await does(alice, messages.MarkRead, { input: { conversationId, seq: 3 } })
   await does(dan, groups.MuteConversation, { input: { conversationId, until: '2999-01-01T00:00:00.000Z' } })
+
+  // Notifications: Bob's phone has them, and so has Carol's, who wants only what is meant for her.
+  const services = await PushService.open()
+  const [onBobsPhone, onCarolsPhone] = [services.subscription(), services.subscription()]
+  await does(bob, push.RegisterPushSubscription, { input: onBobsPhone.input })
+  await does(carol, push.RegisterPushSubscription, { input: onCarolsPhone.input })
+  await does(carol, push.SetPushSettings, { input: { level: 'MENTIONS' } })
+  await does(eve, push.RegisterPushToken, { input: { platform: 'fcm', token: 'of Eve' } })
+  await does(eve, push.UnregisterPush, {})
+  await does(carol, push.SendTestNotification, {})
+  await does(alice, push.SetConversationPushLevel, { input: { conversationId, level: 'NONE' } })
+  for (const device of [bob, carol]) await does(device, presence.Heartbeat, { input: { idle: true } })
+  await untilIdle(here, bob, carol)
+  await send(eve, conversationId, 'Carol, a towel?', { mentionedUserIds: [carol.userId] })
+  await send(eve, conversationId, 'Or two')
+  await onBobsPhone.came(2)
+  await onCarolsPhone.came(2)
+  expect(onBobsPhone.shown).toEqual(
+    expect.arrayContaining(['Trip to the sea|Eve: Carol, a towel?', 'Trip to the sea|Eve: Or two']),
+  )
+  expect(onCarolsPhone.shown).toContain('Trip to the sea|Eve: Carol, a towel?')
+  expect(onCarolsPhone.shown).not.toContain('Trip to the sea|Eve: Or two')
 
   // Typing is a signal: seen at once on the other node, and never stored.
   const typing = watchTyping(alicesLaptop, conversationId)

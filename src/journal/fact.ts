@@ -20,6 +20,8 @@ export const factKinds = {
   InvitesChanged: 13,
   PinsChanged: 14,
   PresenceSettingsChanged: 15,
+  PushSettingsChanged: 16,
+  PushSubscriptionChanged: 17,
   UserUpdated: 20,
   ContactChanged: 21,
   BlockChanged: 22,

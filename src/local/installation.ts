@@ -1,9 +1,9 @@
-// What a node stands on before it opens: a database and a token secret, given by the environment or kept in the data
-// directory. On a laptop this brings Postgres along; in production it starts nothing.
+// What a node stands on before it opens: a database, a token secret and VAPID keys, given by the environment or kept in the
+// data directory. On a laptop this brings Postgres along; in production it starts nothing.
 
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Config } from '../config.ts'
+import type { Config, VapidKeys } from '../config.ts'
 import { StartError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { takeDirectory } from './owner.ts'
@@ -11,7 +11,13 @@ import { startPostgres } from './postgres.ts'
 import { keepSecrets } from './secrets.ts'
 
 /** The ground of a node. */
-export type Installation = { readonly databaseUrl: string; readonly tokenSecret: string; close(): Promise<void> }
+export type Installation = {
+  readonly databaseUrl: string
+  readonly tokenSecret: string
+  /** null where neither the environment nor a data directory has any: there is no Web Push then. */
+  readonly vapid: VapidKeys | null
+  close(): Promise<void>
+}
 
 /**
  * Prepares the ground that the configuration asks for.
@@ -20,7 +26,7 @@ export type Installation = { readonly databaseUrl: string; readonly tokenSecret:
 export async function openInstallation(config: Config, log: Log): Promise<Installation> {
   const { databaseUrl, secrets: given } = config
   if (databaseUrl !== null && given.token !== null) {
-    return { databaseUrl, tokenSecret: given.token, close: async () => undefined }
+    return { databaseUrl, tokenSecret: given.token, vapid: given.vapid, close: async () => undefined }
   }
   const directory = path.resolve(config.dataDirectory)
   return openDirectory(directory, config, log).catch((error: NodeJS.ErrnoException) => {
@@ -35,7 +41,8 @@ async function openDirectory(directory: string, { databaseUrl, secrets: given }:
   await mkdir(directory, { recursive: true })
   if (databaseUrl !== null) {
     // Several nodes may share the directory for its secrets; it is not theirs alone.
-    return { databaseUrl, tokenSecret: (await keepSecrets(directory)).token, close: async () => undefined }
+    const secrets = await keepSecrets(directory)
+    return { databaseUrl, tokenSecret: secrets.token, vapid: given.vapid ?? secrets.vapid, close: async () => undefined }
   }
   const release = await takeDirectory(directory)
   try {
@@ -45,7 +52,7 @@ async function openDirectory(directory: string, { databaseUrl, secrets: given }:
       await postgres.stop()
       await release()
     }
-    return { databaseUrl: postgres.url, tokenSecret: given.token ?? secrets.token, close }
+    return { databaseUrl: postgres.url, tokenSecret: given.token ?? secrets.token, vapid: given.vapid ?? secrets.vapid, close }
   } catch (error) {
     await release()
     throw error

@@ -118,6 +118,9 @@ async function removePerson(tx: Transaction, userId: number, hearers: readonly n
     delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
   const sessionIds = await endSessions(tx, userId, null)
   await tx.acknowledgement.deleteMany({ where: { session: { userId } } })
+  await tx.pushRegistration.deleteMany({ where: { userId } })
+  await tx.pushSettings.deleteMany({ where: { userId } })
+  await tx.pushDelivery.deleteMany({ where: { userId } })
   // The rows stay until they would have expired: a node that starts reads from them which tokens to refuse.
   await tx.session.updateMany({ where: { userId }, data: { deviceName: '', externalKey: null } })
   await tx.user.update({

@@ -173,7 +173,7 @@ builder.mutationField('heartbeat', (t) =>
     },
     resolve: (_root, { input }, context) => {
       const viewer = requireViewer(context)
-      const visit = context.visit() ?? context.app.visits.overHttp(viewer)
+      const visit = context.visit() ?? context.app.visits.overHttp(viewer, true)
       if (input?.idle) visit.rest()
       else visit.act()
       return visit

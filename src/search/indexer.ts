@@ -80,7 +80,7 @@ async function hasWork({ store, journal }: App): Promise<boolean> {
  */
 function takeTurn(app: App): Promise<boolean> {
   const { reader } = app.store
-  return app.store.transaction(async (tx) => {
+  return app.store.jobs.transaction(async (tx) => {
     const was = await tables.takeTurn(tx)
     if (!was) return false
     const from = await confirm(was, app)

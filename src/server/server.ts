@@ -9,6 +9,7 @@ import { openGuard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { StartError } from '../errors.ts'
 import { Broadcast } from '../graphql/broadcast.ts'
+import { openPush } from '../push/push.ts'
 import { schema } from '../schema.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
@@ -38,6 +39,7 @@ export type Server = {
 export async function serve(app: App): Promise<Server> {
   const guard = await openGuard(app)
   const indexer = openIndexer(app)
+  const push = openPush(app)
   const connections = openConnections()
   guard.onRevoked((sessionId) => {
     connections.revoke(sessionId)
@@ -87,6 +89,7 @@ export async function serve(app: App): Promise<Server> {
     clearTimeout(limit)
     clearInterval(idle)
     stalls.close()
+    await push.close()
     await indexer.close()
     await guard.close()
   }

@@ -10,7 +10,13 @@ import type { Context } from '../graphql/context.ts'
 type Sign = 'ACT' | 'THERE' | 'HEARTBEAT'
 
 /** Mutations that apps send by themselves. */
-const automatic: ReadonlySet<string> = new Set(['acknowledge', 'renewConnection', 'heartbeat'])
+const automatic: ReadonlySet<string> = new Set([
+  'acknowledge',
+  'heartbeat',
+  'registerPushSubscription',
+  'registerPushToken',
+  'renewConnection',
+])
 const signs = new WeakMap<DocumentNode, Map<string | null | undefined, Sign>>()
 
 function signOf(document: DocumentNode, operationName: string | null | undefined): Sign {
@@ -36,7 +42,7 @@ export function useSigns(app: App, guard: Guard): Plugin<Context> {
     const sign = signOf(document, operationName)
     if (sign === 'HEARTBEAT') return
     guard.noteUse(viewer.sessionId, sign === 'ACT')
-    const visit = context.visit() ?? app.visits.overHttp(viewer)
+    const visit = context.visit() ?? app.visits.overHttp(viewer, false)
     if (sign === 'ACT') visit.act()
     else visit.sign()
   }

@@ -133,7 +133,7 @@ function useOpenEventStreams(
         leave: () => res.destroy(),
       }
       connections.add(connection)
-      app.visits.overHttp(admission.viewer).act()
+      app.visits.overHttp(admission.viewer, true).act()
       res.once('close', () => connections.remove(connection))
       return ending
     },

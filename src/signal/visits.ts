@@ -99,9 +99,15 @@ export class Visits {
     return this.#visitOf(viewer, (device) => device.visits.add(noted) && noted)
   }
 
-  /** What a device says over HTTP. It keeps the device there; only its `act` and `rest` bring it there. */
-  overHttp(viewer: Viewer): Visit {
-    return this.#visitOf(viewer, ({ others }) => others)
+  /**
+   * What a device says over HTTP. It keeps a device there that is.
+   * @param mayBegin whether it also brings one there that is not
+   */
+  overHttp(viewer: Viewer, mayBegin: boolean): Visit {
+    return this.#visitOf(viewer, ({ others }) => {
+      others.mayBegin ||= mayBegin
+      return others
+    })
   }
 
   /** A session is over: its device is gone at once, and what still comes over its connections brings it back no more. */
@@ -148,12 +154,10 @@ export class Visits {
         note((noted, now) => {
           noted.activeAt = now
           noted.isResting = false
-          noted.mayBegin = true
         }),
       rest: () =>
         note((noted) => {
           noted.isResting = true
-          noted.mayBegin = true
         }),
       leave: () => {
         const device = this.#devices.get(viewer.sessionId)

@@ -5,10 +5,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Logger, runMigrations } from 'graphile-worker'
 import pg from 'pg'
 import { StartError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { connectionSettings } from './postgres.ts'
+import { connectionSettings, openPool } from './postgres.ts'
 
 const directory = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
@@ -49,6 +50,7 @@ export async function migrate(databaseUrl: string, log: Log): Promise<void> {
     })
     await client.query(history)
     await applyMissing(client, log)
+    await migrateJobs(databaseUrl, log)
     await applyRoleSettings(client)
   } finally {
     await client.end().catch(() => undefined)
@@ -125,6 +127,19 @@ async function applyOne(client: pg.Client, name: string, sql: string, checksum: 
   } catch (error) {
     await client.query('rollback')
     throw new StartError(`The migration ${name} failed: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The job library keeps a schema of its own, `graphile_worker`, in this database: it brings it up to date itself. */
+async function migrateJobs(databaseUrl: string, log: Log): Promise<void> {
+  const pool = openPool(databaseUrl, 'migrate', 2, log)
+  try {
+    const logger = new Logger(() => (_level, message) => log.debug({ from: 'graphile-worker' }, message))
+    await runMigrations({ pgPool: pool, logger })
+  } catch (error) {
+    throw new StartError(`The schema graphile_worker could not be made: ${(error as Error).message}`, { cause: error })
+  } finally {
+    await pool.end()
   }
 }
 

@@ -36,9 +36,13 @@ export function connectionSettings(databaseUrl: string, applicationName: string)
   }
 }
 
-/** Opens a pool that logs what happens to its idle connections, and never waits for a slot for longer than 5 s. */
-export function openPool(databaseUrl: string, purpose: string, max: number, log: Log): pg.Pool {
-  const pool = new pg.Pool({ ...connectionSettings(databaseUrl, `parley ${purpose}`), max, idleTimeoutMillis: 60_000 })
+/**
+ * Opens a pool that logs what happens to its idle connections, and never waits for a slot for longer than 5 s. `opening` is what
+ * each connection begins with.
+ */
+export function openPool(databaseUrl: string, purpose: string, max: number, log: Log, opening?: string): pg.Pool {
+  const settings = { ...connectionSettings(databaseUrl, `parley ${purpose}`), max, idleTimeoutMillis: 60_000 }
+  const pool = new pg.Pool(opening === undefined ? settings : { ...settings, onConnect: (client) => client.query(opening) })
   pool.on('error', (error) => log.warn({ err: error, pool: purpose }, 'a Postgres connection was lost'))
   // A connection that dies while it is checked out and idle tells its own listeners only; without one the process would end.
   pool.on('connect', (client) =>

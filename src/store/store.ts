@@ -13,7 +13,7 @@ import { type Reader, readerOn } from './reader.ts'
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-const poolSizes = { shared: 10, snapshots: 4 } as const
+const poolSizes = { shared: 10, snapshots: 4, jobs: 8 } as const
 
 /** The open database of one node. */
 export type Store = {
@@ -21,6 +21,8 @@ export type Store = {
   readonly prisma: PrismaClient
   /** Reads outside any transaction; two reads promise no common snapshot. */
   readonly reader: Reader
+  /** Where jobs are kept, made and worked on. Connections of their own: however many there are, the API keeps its own. */
+  readonly jobs: Jobs
   /** Connections of the journal alone, so that a busy API never keeps it from appending or following. */
   readonly journalPool: pg.Pool
   /**
@@ -28,12 +30,6 @@ export type Store = {
    * Fails with the driver's error.
    */
   flush(): Promise<void>
-  /**
-   * Runs `work` in one transaction (READ COMMITTED) by named statements: for what writes to S tables all the time, as the
-   * search index does, at a tenth of what Prisma's own transactions cost. Its statements queue on one connection.
-   * Fails with the driver's error, or with what `work` fails with; nothing is written then.
-   */
-  transaction<T>(work: (tx: Reader) => Promise<T>): Promise<T>
   /**
    * Runs `read` in one read-only snapshot on a connection of its own (REPEATABLE READ; ended by the server after 5 s).
    * It is on disk when it is given (B1). Its statements queue on that connection. If one of them fails, the whole snapshot fails, even where `read` caught it.
@@ -43,11 +39,26 @@ export type Store = {
   close(): Promise<void>
 }
 
+/**
+ * The part of the database that work in the background has for itself, as the search index and the jobs are. It connects when it is first used. Its commits do not wait
+ * for the disk, so that jobs do not keep sends from it: whoever shows something outside flushes first, and what must be on disk when
+ * it is over says so by `lasting`.
+ */
+export type Jobs = {
+  readonly pool: pg.Pool
+  readonly reader: Reader
+  /** Runs statements in one READ COMMITTED transaction; what `work` throws takes it back. Fails with the driver's error. */
+  transaction<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+  /** The same, and on disk when it is over. */
+  lasting<T>(work: (reader: Reader) => Promise<T>): Promise<T>
+}
+
 /** Opens the pools; connects lazily. `appendLanes` sizes the journal's pool. */
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
   const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
+  const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log, 'set synchronous_commit = off')
   const prisma = new PrismaClient({
     adapter: new PrismaPg(shared, {
       onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
@@ -58,27 +69,32 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
   return {
     prisma,
     reader: readerOn(shared),
+    jobs: {
+      pool: jobs,
+      reader: readerOn(jobs),
+      transaction: (work) => transact(jobs, 'begin', work),
+      lasting: (work) => transact(jobs, 'begin; set local synchronous_commit to default', work),
+    },
     journalPool,
     flush: sharedFlush(journalPool),
-    transaction: (work) => runTransaction(shared, work),
     snapshot: (read) => readSnapshot(snapshots, read),
     async close() {
       await prisma.$disconnect()
-      await Promise.all([shared, snapshots, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
+      await Promise.all([shared, snapshots, jobs, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
     },
   }
 }
 
-async function runTransaction<T>(pool: pg.Pool, work: (tx: Reader) => Promise<T>): Promise<T> {
+async function transact<T>(pool: pg.Pool, begin: string, work: (reader: Reader) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   try {
-    await client.query('begin')
+    await client.query(begin)
     const result = await work(readerOn(client))
     await client.query('commit')
     client.release()
     return result
   } catch (error) {
-    client.release(true) // the connection ends, and the transaction with it
+    client.release(true) // whatever it was in the middle of ends with the connection
     throw error
   }
 }

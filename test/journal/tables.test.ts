@@ -26,6 +26,11 @@ const sTables = [
   'member',
   'message_search',
   'message_search_progress',
+  'push_delivery',
+  'push_progress',
+  'push_registration',
+  'push_settings',
+  'push_worker',
   'session',
   'user',
 ]

@@ -24,7 +24,7 @@ export const KeptSettings = graphql(`
     title
     description
     historyVisibility
-    viewerMembership { role mutedUntil archivedAt }
+    viewerMembership { role mutedUntil archivedAt pushLevel }
     viewerCanAddMembers
     viewerCanDeleteOthersMessages
     viewerCanHandOver
@@ -55,13 +55,30 @@ export const KeptUser = graphql(`
     viewerHasBlocked
   }
 `)
+export const KeptPushSettings = graphql(`
+  fragment KeptPushSettings on PushSettings {
+    level
+    showsText
+    timeZone
+    quietHours { days from until }
+    quietExceptDirect
+    quietExceptMentions
+  }
+`)
+export const KeptSession = graphql(`
+  fragment KeptSession on Session {
+    id
+    push { provider platform registeredAt }
+  }
+`)
 export const Whole = graphql(`
   query Whole($people: [ID!]!) {
     syncCursor
     messagePolicy presenceMode lastActiveVisibility
     nodes(ids: $people) { ...KeptUser }
     conversations(first: 4, archived: null) { nodes { ...KeptConversation unreadCount mentionCount } }
-    sessions { id }
+    sessions { ...KeptSession }
+    pushSettings { ...KeptPushSettings }
   }
 `)
 export const Kept = graphql(`
@@ -84,6 +101,8 @@ export const Kept = graphql(`
       ... on PinsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on SessionRevoked { session { id } }
+      ... on PushSettingsChanged { pushSettings { ...KeptPushSettings } }
+      ... on PushSubscriptionChanged { session { ...KeptSession } }
       ... on UserUpdated { user { ...KeptUser } }
       ... on ContactChanged { user { ...KeptUser } }
       ... on BlockChanged { user { ...KeptUser } }

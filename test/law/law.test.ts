@@ -7,6 +7,9 @@ import { schema } from '../../src/schema.ts'
 import * as groups from '../groups/documents.ts'
 import * as people from '../people/documents.ts'
 import * as presence from '../presence/documents.ts'
+import * as push from '../push/documents.ts'
+import { Subscription } from '../push/push-service.ts'
+import { pushing } from '../push/support.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import {
   AddMembers,
@@ -33,7 +36,7 @@ let there: Node
 let round = 0
 
 beforeAll(async () => {
-  ;[here, there] = await openPair()
+  ;[here, there] = await openPair({ ...pushing, ...webhook })
 })
 
 beforeEach(async () => {
@@ -141,6 +144,13 @@ const acts: Record<string, () => Promise<unknown>> = {
 }
 
 const toward = (other: Device) => ({ input: { userId: other.userId } })
+/** Where nobody listens: what is sent there fails, and is no business of the law. */
+const webhook = {
+  PARLEY_PUSH_WEBHOOK_URL: 'http://127.0.0.1:9/',
+  PARLEY_PUSH_WEBHOOK_SECRET: 'c2VjcmV0LW9mLXRoZS10ZXN0cy1mb3ItdGhlaXItd2ViaG9vaw==',
+}
+const register = (device: Device) =>
+  device.run(push.RegisterPushSubscription, { input: new Subscription(`http://127.0.0.1:9/${device.sessionId}`).input })
 /** Ends what a device keeps: it is not looked at any more. */
 const drop = (...gone: Device[]) => {
   replicas = replicas.filter(({ device }) => !gone.some(({ userId }) => device.userId === userId))
@@ -175,6 +185,27 @@ Object.assign(acts, {
     await bob.run(people.UnblockUser, toward(alice))
     await alice.send(await alice.direct(bob), 'again')
   },
+  registerPushSubscription: async () => {
+    const input = { input: new Subscription('http://127.0.0.1:9/shared').input }
+    for (const device of [bob, alice, alice]) await device.run(push.RegisterPushSubscription, input)
+  },
+  registerPushToken: async () => {
+    await register(bob)
+    await bob.run(push.RegisterPushToken, { input: { platform: 'fcm', token: 'of the phone' } })
+  },
+  unregisterPush: async () => {
+    await register(bob)
+    await bob.run(push.UnregisterPush, {})
+  },
+  sendTestNotification: async () => {
+    await register(bob)
+    await bob.run(push.SendTestNotification, {})
+  },
+  setPushSettings: () => {
+    const quietHours = [{ days: ['MONDAY', 'SUNDAY'] as const, from: '22:00', until: '07:00' }]
+    return bob.run(push.SetPushSettings, { input: { level: 'MENTIONS', showsText: false, timeZone: 'Asia/Seoul', quietHours } })
+  },
+  setConversationPushLevel: () => bob.run(push.SetConversationPushLevel, { input: { conversationId: group, level: 'MENTIONS' } }),
   changePassword: async () => {
     await bob.run(people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
     replicas = replicas.filter(({ device }) => device.userId !== bob.userId || device === bob)

@@ -8,6 +8,9 @@ import { schema } from '../../src/schema.ts'
 import * as groups from '../groups/documents.ts'
 import * as people from '../people/documents.ts'
 import * as presence from '../presence/documents.ts'
+import * as push from '../push/documents.ts'
+import { Subscription } from '../push/push-service.ts'
+import { pushing } from '../push/support.ts'
 import { type Device, logIn, request, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
@@ -29,7 +32,11 @@ type Expected = Record<Standing, string>
 type Act = { readonly expected: Expected; try(scene: Scene, as: Standing): Promise<string> }
 
 beforeAll(async () => {
-  node = await openNode()
+  node = await openNode({
+    ...pushing,
+    PARLEY_PUSH_WEBHOOK_URL: 'http://127.0.0.1:9/',
+    PARLEY_PUSH_WEBHOOK_SECRET: 'c2VjcmV0LW9mLXRoZS10ZXN0cy1mb3ItdGhlaXItd2ViaG9vaw==',
+  })
   const names = ['Owner', 'Deputy', 'Member', 'Removed', 'Blocked', 'Stranger', 'Other', 'Newcomer', 'Bystander']
   const [owner, admin, member, removed, blocked, stranger, other, newcomer, bystander] = (await signUpAll(node, ...names)) as [
     Device,
@@ -140,6 +147,20 @@ const acts: Record<string, Act> = {
     ...members,
     blocked: 'done',
   }),
+  setConversationPushLevel: act(
+    push.SetConversationPushLevel,
+    ({ conversationId }) => ({ input: { conversationId, level: 'NONE' as const } }),
+    { ...members, blocked: 'done' },
+  ),
+  setPushSettings: act(push.SetPushSettings, () => ({ input: { level: 'ALL' as const } }), everybody),
+  registerPushSubscription: act(
+    push.RegisterPushSubscription,
+    (_at, as) => ({ input: new Subscription(`http://127.0.0.1:9/${as}`).input }),
+    everybody,
+  ),
+  registerPushToken: act(push.RegisterPushToken, (_at, as) => ({ input: { platform: 'fcm', token: as } }), everybody),
+  'sendTestNotification, by each for themselves': act(push.SendTestNotification, () => ({}), everybody),
+  'unregisterPush, by each for themselves': act(push.UnregisterPush, () => ({}), everybody),
   addMembers: act(
     documents.AddMembers,
     ({ conversationId }) => ({ input: { conversationId, userIds: [cast.newcomer.userId] } }),

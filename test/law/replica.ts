@@ -9,6 +9,7 @@ import type { Device } from '../support/device.ts'
 import type {
   KeptConversationFragment,
   KeptMessageFragment,
+  KeptSessionFragment,
   KeptSettingsFragment,
   KeptSubscription,
   KeptUserFragment,
@@ -26,11 +27,17 @@ type Conversation = {
   markers: Map<string, number>
 }
 /** What a device keeps, as plain data that can be compared. */
-export type State = { conversations: Record<string, unknown>; sessions: string[]; people: unknown[]; choices: object }
+export type State = {
+  conversations: Record<string, unknown>
+  sessions: unknown[]
+  people: unknown[]
+  choices: object
+}
 
 const present = <T>(values: readonly (T | null)[] | null | undefined): T[] =>
   (values ?? []).filter((v): v is T & {} => v !== null)
 
+const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
 const isPresent = (user: KeptUserFragment) => !user.isDeleted
 const usersIn = (whole: WholeQuery) => present(whole.nodes).filter((node): node is KeptUserFragment => 'username' in node)
 
@@ -102,17 +109,18 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   })
   return {
     conversations: Object.fromEntries(conversations),
-    sessions: whole.sessions.map(({ id }) => id).sort(),
+    sessions: whole.sessions.toSorted(byId),
     people: usersIn(whole),
     choices: choicesOf(whole),
   }
 }
 
 /** What one chose for oneself. */
-const choicesOf = ({ messagePolicy, presenceMode, lastActiveVisibility }: WholeQuery) => ({
+const choicesOf = ({ messagePolicy, presenceMode, lastActiveVisibility, pushSettings }: WholeQuery) => ({
   messagePolicy,
   presenceMode,
   lastActiveVisibility,
+  pushSettings,
 })
 
 /** Waits until what each device keeps equals a fresh snapshot of that device. Fails with the difference, after 5 s each. */
@@ -135,7 +143,7 @@ export class Replica {
   #users: KeptUserFragment[] = []
   #choices: object = {}
   readonly #conversations = new Map<string, Conversation>()
-  #sessions = new Set<string>()
+  #sessions = new Map<string, KeptSessionFragment>()
   #cursor = ''
   #client: Client | null = null
   errors: unknown[] = []
@@ -159,7 +167,7 @@ export class Replica {
     const conversations = [...this.#conversations].map(([id, c]) => [id, plain(c, this.device.userId)] as const)
     return {
       conversations: Object.fromEntries(conversations),
-      sessions: [...this.#sessions].sort(),
+      sessions: [...this.#sessions.values()].sort(byId),
       people: this.#users,
       choices: this.#choices,
     }
@@ -182,7 +190,7 @@ export class Replica {
     this.#users = usersIn(whole)
     this.#choices = choicesOf(whole)
     for (const kept of present(whole.conversations.nodes)) this.#conversations.set(kept.id, conversationOf(kept))
-    this.#sessions = new Set(whole.sessions.map(({ id }) => id))
+    this.#sessions = new Map(whole.sessions.map((session) => [session.id, session]))
   }
 
   #follow(): void {
@@ -262,6 +270,13 @@ export class Replica {
         this.#in(event.conversation.id, (c) => {
           c.isClosed = event.conversation.isClosed
         })
+        break
+      case 'PushSettingsChanged':
+        this.#choices = { ...this.#choices, pushSettings: event.pushSettings }
+        break
+      case 'PushSubscriptionChanged':
+        // Of a session that began later nothing was told, and nothing is kept.
+        if (this.#sessions.has(event.session.id)) this.#sessions.set(event.session.id, event.session)
         break
       case 'SessionRevoked':
         this.#sessions.delete(event.session.id)

@@ -99,7 +99,8 @@ test.concurrent('P1 any of the devices can be ended, and is gone at once', async
 
 test.concurrent('P1 over HTTP alone a heartbeat brings a device there, and any operation keeps it there', async () => {
   const bob = await near('bob')
-  await bob.run(DeviceStates, {})
+  await bob.send(await bob.direct(alice), 'from the background')
+  await delay(1_000)
   expect((await look(alice, bob))[0]?.state).toBe('OFFLINE')
   const { heartbeat } = await bob.run(Heartbeat, { input: null })
   expect(heartbeat.state).toBe('ONLINE')

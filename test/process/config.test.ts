@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { variableNames } from '../../src/config.ts'
+import { vapid } from '../push/support.ts'
 import { dataDirectory, endings, exists, Parley } from './parley.ts'
 
 test('all faults of a configuration are told in one output, and nothing is started', async () => {
@@ -39,6 +40,26 @@ test('production without a database and a token secret is refused, and both are 
     '  - PARLEY_TOKEN_SECRET must be set in production, to the same value on every node',
   ])
   expect(await exists(directory)).toBe(false)
+})
+
+test('keys for Web Push that are no pair, and a server that push services could not write to, are refused', async () => {
+  const directory = await dataDirectory()
+  const parley = new Parley({
+    NODE_ENV: 'production',
+    PARLEY_DATA_DIR: directory,
+    DATABASE_URL: 'postgres://127.0.0.1:9/none',
+    PARLEY_TOKEN_SECRET: 'a secret that nobody will ever guess',
+    PARLEY_VAPID_PUBLIC_KEY: vapid.PARLEY_VAPID_PUBLIC_KEY,
+    PARLEY_VAPID_PRIVATE_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    PARLEY_PUSH_WEBHOOK_URL: 'https://example.com/',
+  })
+  expect(await parley.ended()).toEqual(endings.failed)
+  expect(parley.stderr.trimEnd().split('\n').toSorted()).toEqual([
+    '  - PARLEY_PUSH_WEBHOOK_SECRET must be set too, beside PARLEY_PUSH_WEBHOOK_URL',
+    '  - PARLEY_VAPID_PRIVATE_KEY is not the private key of PARLEY_VAPID_PUBLIC_KEY',
+    '  - PARLEY_VAPID_SUBJECT must be set too in production: push services want to know whom to write to',
+    'The configuration has 3 faults:',
+  ])
 })
 
 test('.env.example has every variable that Parley reads, once, and no other', async () => {

@@ -30,16 +30,17 @@ export class Parley {
   /**
    * Starts one. Beside `environment` it gets only the path to programs. It leads a process group, as in a terminal.
    * @param atEnd takes what ends it: when the test ends, or with `closeAtEnd` the file
-   * @param program what is run: a node, or one of the processes beside it
+   * @param program what is run: a node, or one of the processes beside it, with its arguments
    */
   constructor(
     environment: Environment,
     atEnd: (close: () => Promise<void>) => void = onTestFinished,
-    program: 'main' | 'new-epoch' = 'main',
+    program: 'main' | 'new-epoch' | 'push-failures' = 'main',
+    programArguments: readonly string[] = [],
   ) {
     // biome-ignore lint/style/noProcessEnv: without the path there is no shell either
     const env = { PATH: process.env.PATH ?? '', ...environment }
-    this.#child = spawn(process.execPath, ['--import', 'tsx', `src/${program}.ts`], {
+    this.#child = spawn(process.execPath, ['--import', 'tsx', `src/${program}.ts`, ...programArguments], {
       cwd: root,
       env,
       detached: true,

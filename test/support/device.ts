@@ -50,6 +50,8 @@ export class Device {
   accessToken: string
   refreshToken: string
   readonly sessionId: string
+  /** Whether it connects with nobody at it. */
+  isIdle = false
 
   constructor(
     node: Node,
@@ -105,7 +107,7 @@ export class Device {
     const client = createClient({
       url: this.node.socketUrl,
       webSocketImpl: WebSocket,
-      connectionParams: () => ({ accessToken: this.accessToken }),
+      connectionParams: () => ({ accessToken: this.accessToken, idle: this.isIdle }),
       retryAttempts: 0,
       on: {
         closed: (event) => {

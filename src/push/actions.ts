@@ -1,0 +1,160 @@
+// What one does with notifications: say where they go, and what one wants of them.
+
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { App } from '../app.ts'
+import type { Done } from '../conversation/actions.ts'
+import { badInput, notFound, ParleyError } from '../errors.ts'
+import type { Place } from '../journal/fact.ts'
+import { membershipUpdated } from '../membership/events.ts'
+import { statement } from '../store/reader.ts'
+import type { Prisma } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import { hostOf, isPublic } from './addresses.ts'
+import { defaultWishes, type PushLevel, type Wishes } from './decide.ts'
+import { pushSettingsChanged, pushSubscriptionChanged } from './events.ts'
+import { addJobs, deliverJobs } from './jobs.ts'
+import { openRegistrations, registrationColumns } from './notify.ts'
+import { isOffered, type Registration, serviceOf } from './provider.ts'
+
+/** Where a device's notifications shall go. The door has checked the form. */
+export type Address = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>
+
+const lookupMs = 3_000
+/** How long after a test notification the next one may be sent. */
+const testPauseMs = 5_000
+
+/**
+ * Registers the viewer's own device, in place of what it had registered before. Another session that has the same address loses
+ * it: it is the same browser, with somebody else logged in.
+ * @throws ParleyError FORBIDDEN where this server does not offer it, BAD_INPUT for an address that may not be sent to
+ */
+export async function register(by: Viewer, address: Address, app: App): Promise<Place | null> {
+  const { userId, sessionId } = by
+  const { provider, platform, endpoint } = address
+  if (!isOffered(app.config, provider)) throw new ParleyError('FORBIDDEN', 'This server does not offer such notifications')
+  if (provider === 'WEB_PUSH') await requireService(endpoint, app)
+  const { place } = await app.journal.writing(async (tx) => {
+    // Whoever registers the same address at the same moment waits here.
+    await tx.$executeRaw`select pg_advisory_xact_lock(7022, hashtext(${endpoint}))`
+    const known = await tx.pushRegistration.findUnique({ where: { sessionId } })
+    const isSame = known !== null && (Object.keys(address) as (keyof Address)[]).every((key) => known[key] === address[key])
+    if (isSame) return { result: undefined, facts: [] }
+    const others = await tx.$queryRaw<{ user_id: bigint; session_id: bigint }[]>`
+      delete from push_registration
+       where provider = ${provider}::push_provider and platform = ${platform} and endpoint = ${endpoint} and session_id <> ${sessionId}
+      returning user_id, session_id`
+    const fresh = { ...address, registeredAt: new Date(), sentAt: null, failingSince: null, failures: 0, retryAt: null }
+    await tx.pushRegistration.upsert({ where: { sessionId }, create: { userId, sessionId, ...address }, update: fresh })
+    const facts = others.map((other) => pushSubscriptionChanged(Number(other.user_id), Number(other.session_id)))
+    return { result: undefined, facts: [...facts, pushSubscriptionChanged(userId, sessionId)] }
+  })
+  return place
+}
+
+/** Ends the notifications of the viewer's own device. */
+export async function unregister({ userId, sessionId }: Viewer, app: App): Promise<Place | null> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const { count } = await tx.pushRegistration.deleteMany({ where: { sessionId } })
+    return { result: undefined, facts: count === 0 ? [] : [pushSubscriptionChanged(userId, sessionId)] }
+  })
+  return place
+}
+
+/**
+ * Refuses a push service that a device may not name. It is looked at again at each connection.
+ * @throws ParleyError BAD_INPUT
+ */
+async function requireService(endpoint: string, { config }: App): Promise<void> {
+  const argument = 'input.endpoint'
+  const url = new URL(endpoint)
+  const { allowsPrivate } = config.push
+  const isPlain = url.protocol === 'http:' && allowsPrivate && !config.isProduction
+  if (url.protocol !== 'https:' && !isPlain) throw badInput(argument, 'must begin with https:')
+  if (url.username !== '' || url.password !== '') throw badInput(argument, 'must not hold a password')
+  if (allowsPrivate) return
+  const host = hostOf(url)
+  const addresses = isIP(host) === 0 ? await resolve(host) : [host]
+  if (addresses.length === 0) throw badInput(argument, 'its host is not known')
+  if (!addresses.every(isPublic)) throw badInput(argument, 'its host is at a private address')
+}
+
+/** The addresses of a host; none where they cannot be had in time. */
+async function resolve(host: string): Promise<string[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<[]>((done) => {
+    timer = setTimeout(() => done([]), lookupMs)
+  })
+  const found = lookup(host, { all: true }).catch(() => [])
+  const addresses = await Promise.race([found, late])
+  clearTimeout(timer)
+  return addresses.map(({ address }) => address)
+}
+
+/** Changes what the viewer wants of notifications; what is left out stays. @throws ParleyError BAD_INPUT, NOT_FOUND */
+export async function changeSettings({ userId }: Viewer, changes: Partial<Wishes>, app: App): Promise<Place | null> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const present = await tx.$queryRaw<
+      unknown[]
+    >`select 1 from "user" where id = ${userId} and deleted_at is null for no key update`
+    if (present.length === 0) throw notFound('User')
+    const row = await tx.pushSettings.findUnique({ where: { userId } })
+    const known = row ? wishesOf(row) : defaultWishes
+    const wishes = { ...known, ...changes }
+    if (wishes.quietHours.length > 0 && wishes.timeZone === null)
+      throw badInput('input.timeZone', 'must be set where there are quiet hours')
+    if (JSON.stringify(wishes) === JSON.stringify(known)) return { result: undefined, facts: [] }
+    const data = { ...wishes, quietHours: wishes.quietHours as Prisma.InputJsonValue }
+    await tx.pushSettings.upsert({ where: { userId }, create: { userId, ...data }, update: data })
+    return { result: undefined, facts: [pushSettingsChanged(userId)] }
+  })
+  return place
+}
+
+type SettingsRow = Omit<Wishes, 'quietHours'> & { readonly quietHours: unknown }
+
+function wishesOf(row: SettingsRow): Wishes {
+  const { level, showsText, timeZone, quietExceptDirect, quietExceptMentions } = row
+  const quietHours = row.quietHours as Wishes['quietHours']
+  return { level, showsText, timeZone, quietHours, quietExceptDirect, quietExceptMentions }
+}
+
+/** Says what the viewer wants to be notified of in one conversation; null: what they want of all. @throws ParleyError NOT_FOUND */
+export async function setLevel({ userId }: Viewer, conversationId: number, level: PushLevel | null, app: App): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    await tx.$executeRaw`select 1 from member where conversation_id = ${conversationId} and user_id = ${userId} for no key update`
+    const where = { conversationId_userId: { conversationId, userId } }
+    const member = await tx.member.findUnique({ where })
+    if (!member) throw notFound('Conversation')
+    if (member.pushLevel === level) return { result: undefined, facts: [] }
+    await tx.member.update({ where, data: { pushLevel: level } })
+    return { result: undefined, facts: [membershipUpdated(conversationId, userId)] }
+  })
+  return { conversationId, place }
+}
+
+const own = statement<Registration>(
+  'push_own_registration',
+  `select ${registrationColumns} from ${openRegistrations} where r.session_id = $1 for update of r`,
+)
+const lastTest = statement<{ at: Date }>(
+  'push_last_test',
+  `select decided_at as at from push_delivery where user_id = $1 and session_id = $2 and kind = 'TEST' order by id desc limit 1`,
+)
+const insertTest = statement<{ id: number }>(
+  'push_insert_test',
+  `insert into push_delivery(kind, user_id, registration_id, session_id, outcome) values ('TEST', $1, $2, $3, 'QUEUED') returning id`,
+)
+
+/** Sends a notification to the viewer's own device. @throws ParleyError NOT_FOUND where it has none registered; RATE_LIMITED */
+export async function sendTest({ userId, sessionId }: Viewer, app: App): Promise<void> {
+  await app.store.jobs.transaction(async (tx) => {
+    const [registration] = await tx.rows(own, [sessionId])
+    if (!registration) throw notFound('Push registration')
+    const [last] = await tx.rows(lastTest, [userId, sessionId])
+    const waitMs = last ? last.at.getTime() + testPauseMs - Date.now() : 0
+    if (waitMs > 0) throw new ParleyError('RATE_LIMITED', 'A test notification was sent just now', { retryAfterMs: waitMs })
+    const [row] = await tx.rows(insertTest, [userId, registration.id, sessionId])
+    if (row) await addJobs(tx, deliverJobs([{ id: row.id, service: serviceOf(app.config, registration) }], new Date()))
+  })
+}

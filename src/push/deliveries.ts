@@ -1,0 +1,213 @@
+// The rows of deliveries: which are due, and what becomes of them. All that follows from an attempt (the outcome, the rest that
+// its device is given, the next try) is one transaction.
+
+import type { App } from '../app.ts'
+import type { Config } from '../config.ts'
+import { grouped } from '../graphql/loader.ts'
+import { type Reader, statement } from '../store/reader.ts'
+import { lifetimeMs, type SkipReason } from './decide.ts'
+import { pushSubscriptionChanged } from './events.ts'
+import { addJobs, deliverJobs, type Job } from './jobs.ts'
+import { openRegistrations, registrationColumns } from './notify.ts'
+import { type Registration, type Result, serviceOf } from './provider.ts'
+import { clearJob } from './reader.ts'
+
+/** A delivery that is due. */
+export type Due = {
+  readonly id: number
+  readonly kind: 'MESSAGE' | 'CLEAR' | 'TEST'
+  readonly userId: number
+  readonly conversationId: number | null
+  readonly messageId: number | null
+  readonly attempts: number
+  readonly decidedAt: Date
+  /** Of a CLEAR: something newer of the conversation is on its way to the device, or shown. */
+  readonly isSuperseded: boolean
+  /** Where it goes; null where the device is not registered any more. */
+  readonly registration: Registration | null
+  /** Until when its service wants nothing for this device. */
+  readonly restsUntil: Date | null
+  /** How often in a row something for this device failed. */
+  readonly failures: number
+}
+
+/** What became of a delivery. UNTRIED: it was not its turn; it is tried `until` then, or soon. */
+export type Outcome = { readonly due: Due } & (
+  | Result
+  | { readonly type: 'SKIPPED'; readonly reason: SkipReason }
+  | { readonly type: 'UNTRIED'; readonly until?: Date }
+)
+
+/** Why a delivery failed, each with what it means; the schema's enum has these beside the reasons to skip. */
+export const failReasons = {
+  GONE: 'The device is not registered any more.',
+  REFUSED: 'The push service refused it.',
+  EXHAUSTED: 'The push service did not take it, however often it was tried.',
+} as const
+
+type DueRow = Omit<Due, 'registration'> & { readonly registrationId: number | null }
+
+const due = statement<DueRow>(
+  'push_due',
+  `select d.id, d.kind, d.user_id as "userId", d.conversation_id as "conversationId", d.message_id as "messageId", d.attempts,
+     d.decided_at as "decidedAt", d.registration_id as "registrationId", r.retry_at as "restsUntil", coalesce(r.failures, 0) as failures,
+     d.kind = 'CLEAR' and exists (
+       select 1 from push_delivery n where n.user_id = d.user_id and n.conversation_id = d.conversation_id and n.kind = 'MESSAGE'
+          and n.outcome in ('QUEUED', 'SENT') and n.cleared_at is null and n.seq > d.seq) as "isSuperseded"
+   from push_delivery d left join push_registration r on r.id = d.registration_id
+  where d.id = any($1::bigint[]) and d.outcome = 'QUEUED' and (d.retry_at is null or d.retry_at <= clock_timestamp())`,
+)
+const registrations = statement<Registration>(
+  'push_registrations',
+  `select ${registrationColumns} from ${openRegistrations} where r.id = any($1::bigint[])`,
+)
+
+/** Of these deliveries, those that are due: neither done, nor waiting for another job. */
+export async function findDue(reader: Reader, ids: readonly number[]): Promise<Due[]> {
+  const rows = await reader.rows(due, [ids])
+  const found = await reader.rows(registrations, [rows.map(({ registrationId }) => registrationId)])
+  const byId = new Map(found.map((registration) => [registration.id, registration]))
+  return rows.map(({ registrationId, ...row }) => ({ ...row, registration: byId.get(registrationId ?? 0) ?? null }))
+}
+
+const finish = statement(
+  'push_finish',
+  `update push_delivery d set outcome = o.outcome::push_outcome, reason = o.reason, error = o.error, retry_at = null,
+     attempts = d.attempts + o.tried, sent_at = case when o.outcome = 'SENT' then clock_timestamp() end
+     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::int[]) as o(id, outcome, reason, error, tried)
+    where d.id = o.id and (d.outcome = 'QUEUED' or o.outcome = 'SENT')`,
+)
+const wait = statement(
+  'push_wait',
+  `update push_delivery d set retry_at = o.retry_at, error = coalesce(o.error, d.error), attempts = d.attempts + o.tried
+     from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[]) as o(id, retry_at, error, tried)
+    where d.id = o.id and d.outcome = 'QUEUED'`,
+)
+const succeeded = statement(
+  'push_registration_succeeded',
+  `update push_registration set sent_at = clock_timestamp(), failing_since = null, failures = 0, retry_at = null
+    where id = any($1::bigint[])`,
+)
+const failed = statement(
+  'push_registration_failed',
+  `update push_registration r set failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp()),
+     retry_at = o.retry_at
+     from unnest($1::bigint[], $2::timestamptz[]) as o(id, retry_at) where r.id = o.id`,
+)
+/** Of these deliveries, what was read while it was sent. */
+const readMeanwhile = statement<{ userId: number; conversationId: number }>(
+  'push_read_meanwhile',
+  `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
+     join read_marker r on r.conversation_id = d.conversation_id and r.user_id = d.user_id and r.seq >= d.seq
+    where d.id = any($1::bigint[]) and d.kind = 'MESSAGE'`,
+)
+
+const attemptsMax = 10
+const backOffMs = { least: 5_000, most: 900_000 } as const
+/** How soon that is tried whose turn it was not: at random, so that all does not come back at once. */
+const untriedMs = { least: 200, spread: 800 } as const
+
+/** What an outcome means for its row: done, or to be tried again. */
+type Row =
+  | {
+      readonly isDone: true
+      readonly id: number
+      readonly outcome: string
+      readonly reason: string | null
+      readonly error: string | null
+    }
+  | { readonly isDone: false; readonly id: number; readonly retryAt: Date; readonly error: string | null }
+
+function rowOf(outcome: Outcome, now: number, soon: number): Row {
+  const { id, attempts, failures, decidedAt } = outcome.due
+  const lastAt = decidedAt.getTime() + lifetimeMs
+  const done = (name: string, reason: string | null, error: string | null): Row => ({
+    isDone: true,
+    id,
+    outcome: name,
+    reason,
+    error,
+  })
+  switch (outcome.type) {
+    case 'SENT':
+      return done('SENT', null, null)
+    case 'SKIPPED':
+      return done('SKIPPED', outcome.reason, null)
+    case 'GONE':
+      return done('FAILED', 'GONE', null)
+    case 'REFUSED':
+      return done('FAILED', 'REFUSED', outcome.error)
+    case 'UNTRIED': {
+      const retryAt = new Date(Math.max(soon, outcome.until?.getTime() ?? 0))
+      return retryAt.getTime() > lastAt
+        ? done('FAILED', 'EXHAUSTED', 'its service was left alone')
+        : { isDone: false, id, retryAt, error: null }
+    }
+    case 'LATER': {
+      const retryAt = new Date(now + retryMs(failures, outcome.afterMs))
+      const isOver = attempts + 1 >= attemptsMax || retryAt.getTime() > lastAt
+      return isOver ? done('FAILED', 'EXHAUSTED', outcome.error) : { isDone: false, id, retryAt, error: outcome.error }
+    }
+  }
+}
+
+/** Twice as long after each failure, at random in the upper half; never less than what the service asks for. */
+export function retryMs(failures: number, afterMs: number | null): number {
+  const backOff = Math.min(backOffMs.most, backOffMs.least * 2 ** Math.min(failures, 20))
+  return Math.max(backOff * (0.5 + Math.random() / 2), (afterMs ?? 0) * (1 + Math.random() / 10))
+}
+
+const isTried = ({ type }: Outcome) => type === 'SENT' || type === 'GONE' || type === 'REFUSED' || type === 'LATER'
+
+/** Writes outcomes down, with the jobs that follow from them. May be repeated. */
+export async function record(app: App, outcomes: readonly Outcome[]): Promise<void> {
+  await forgetGone(app, outcomes)
+  const now = Date.now()
+  const soon = now + untriedMs.least + Math.random() * untriedMs.spread
+  const rows = outcomes.map((outcome) => ({ ...rowOf(outcome, now, soon), tried: isTried(outcome) ? 1 : 0, given: outcome }))
+  const done = rows.filter((row) => row.isDone)
+  const waiting = rows.filter((row) => !row.isDone)
+  const registrationsOf = (type: Outcome['type']) =>
+    rows.flatMap(({ given }) => (given.type === type && given.due.registration ? [given.due.registration.id] : []))
+  await app.store.jobs.lasting(async (tx) => {
+    const retryAts = waiting.map(({ retryAt }) => retryAt)
+    const ids = waiting.map(({ id }) => id)
+    if (done.length > 0) {
+      const columns = (['id', 'outcome', 'reason', 'error', 'tried'] as const).map((key) => done.map((row) => row[key]))
+      await tx.rows(finish, columns)
+    }
+    const errors = waiting.map(({ error }) => error)
+    if (waiting.length > 0) await tx.rows(wait, [ids, retryAts, errors, waiting.map(({ tried }) => tried)])
+    const sent = registrationsOf('SENT')
+    if (sent.length > 0) await tx.rows(succeeded, [[...new Set(sent)].sort((a, b) => a - b)])
+    const later = waiting.filter(({ given }) => given.type === 'LATER')
+    if (later.length > 0)
+      await tx.rows(failed, [later.map(({ given }) => given.due.registration?.id), later.map(({ retryAt }) => retryAt)])
+    const sentIds = rows.flatMap(({ given }) => (given.type === 'SENT' ? [given.due.id] : []))
+    const read = sentIds.length > 0 ? await tx.rows(readMeanwhile, [sentIds]) : []
+    await addJobs(tx, [...read.map(clearJob), ...retryJobs(app.config, waiting)])
+  })
+}
+
+type Waiting = { readonly given: Outcome; readonly retryAt: Date; readonly id: number }
+
+/** The jobs of the next tries: those of one time together. */
+function retryJobs(config: Config, waiting: readonly Waiting[]): Job[] {
+  const due = waiting.map(({ given: { due }, retryAt, id }) => {
+    return { id, at: retryAt.getTime(), service: due.registration === null ? 'none' : serviceOf(config, due.registration) }
+  })
+  return [...grouped(due, ({ at }) => at)].flatMap(([at, ones]) => deliverJobs(ones, new Date(at)))
+}
+
+/** Forgets devices that their services do not know any more, unless they have registered anew meanwhile. */
+async function forgetGone({ journal }: App, outcomes: readonly Outcome[]): Promise<void> {
+  for (const { type, due } of outcomes) {
+    const { registration } = due
+    if (type !== 'GONE' || registration === null) continue
+    const { id, endpoint, userId, sessionId } = registration
+    await journal.writing(async (tx) => {
+      const { count } = await tx.pushRegistration.deleteMany({ where: { id, endpoint } })
+      return { result: undefined, facts: count === 0 ? [] : [pushSubscriptionChanged(userId, sessionId)] }
+    })
+  }
+}

@@ -1,0 +1,59 @@
+// What was given up: the dead letters of notifications, for operators. A device that its service does not know any more is none:
+// nothing can be done about it.
+
+import { type Reader, statement } from '../store/reader.ts'
+import { addJobs, deliverJobs } from './jobs.ts'
+
+/** Something that was given up: a delivery, or a job that failed too often. */
+export type Failure = {
+  readonly what: string
+  readonly id: number
+  readonly at: Date
+  readonly attempts: number
+  readonly reason: string | null
+  readonly error: string | null
+}
+
+const listMax = 1_000
+const jobsOfOurs = "task_identifier like 'push\\_%' and attempts >= max_attempts and locked_at is null"
+
+const list = statement<Failure>(
+  'push_failures',
+  `(select 'delivery ' || lower(kind::text) as what, id, decided_at as at, attempts, reason, error from push_failure)
+   union all
+   (select 'job ' || task_identifier, id, created_at, attempts, null, last_error from graphile_worker.jobs where ${jobsOfOurs})
+   order by at desc limit ${listMax}`,
+)
+const requeue = statement<{ id: number }>(
+  'push_requeue',
+  `update push_delivery set outcome = 'QUEUED', reason = null, attempts = 0, retry_at = null
+    where id = any(array(select id from push_failure order by id limit ${listMax})) returning id`,
+)
+const reschedule = statement<{ id: number }>(
+  'push_reschedule',
+  `select id from graphile_worker.reschedule_jobs(
+     array(select id from graphile_worker.jobs where ${jobsOfOurs} limit ${listMax}), run_at := now(), attempts := 0)`,
+)
+
+/** What was given up and is still known, the newest first, at most 1,000. */
+export function listFailures(reader: Reader): Promise<Failure[]> {
+  return reader.rows(list, [])
+}
+
+/**
+ * Has what was given up tried again, at most 1,000 at once, in the transaction of `reader`. What nobody is to be notified of any
+ * more (it was read, or is too old) is skipped then.
+ * @returns how many
+ */
+export async function retryFailures(reader: Reader): Promise<number> {
+  const deliveries = await reader.rows(requeue, [])
+  // Which service each goes to is seen when it is its turn.
+  await addJobs(
+    reader,
+    deliverJobs(
+      deliveries.map(({ id }) => ({ id, service: 'retried' })),
+      new Date(),
+    ),
+  )
+  return deliveries.length + (await reader.rows(reschedule, [])).length
+}

@@ -1,0 +1,76 @@
+// The job of a message: when the delay after it is over, decides for each of those who hear it and have a device registered.
+// The decisions, and the jobs that deliver what is to be sent, are one transaction; met a second time it changes nothing.
+
+import type { App } from '../app.ts'
+import { readMessages } from '../journal/tables.ts'
+import { statement } from '../store/reader.ts'
+import { decide } from './decide.ts'
+import { addJobs, deliverJobs } from './jobs.ts'
+import { isOffered, type Registration, serviceOf } from './provider.ts'
+import { readCases } from './situation.ts'
+import { pushSteps } from './steps.ts'
+
+/** The columns of a registration with the names of `Registration`, from a table or alias `r`. */
+export const registrationColumns = `r.id, r.user_id as "userId", r.session_id as "sessionId", r.provider, r.platform, r.endpoint,
+  r.p256dh, r.auth`
+/** Of sessions that are open. */
+export const openRegistrations = `push_registration r
+  join session o on o.id = r.session_id and o.revoked_at is null and o.expires_at > now()`
+
+/** The devices of those who heard a conversation at a message's position, but for its sender. */
+const hearers = statement<Registration>(
+  'push_hearers',
+  `select ${registrationColumns} from audience a
+     join (${openRegistrations}) on r.user_id = a.user_id
+    where a.conversation_id = $1 and a.user_id <> $3 and a.from_position < $2 and (a.to_position is null or a.to_position > $2)`,
+)
+const insert = statement<{ id: number; registrationId: number | null }>(
+  'push_insert_deliveries',
+  `insert into push_delivery(kind, user_id, conversation_id, message_id, seq, registration_id, session_id, outcome, reason)
+   select 'MESSAGE', d.user_id, $1, $2, $3, d.registration_id, d.session_id, d.outcome::push_outcome, d.reason
+     from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+       as d(user_id, registration_id, session_id, outcome, reason)
+   on conflict do nothing returning id, registration_id as "registrationId"`,
+)
+
+type Decision = {
+  readonly userId: number
+  readonly registrationId: number | null
+  readonly sessionId: number | null
+  readonly outcome: 'QUEUED' | 'SKIPPED'
+  readonly reason: string | null
+}
+
+/** Decides about a message, at `now`. */
+export async function notify(app: App, messageId: number, now: Date): Promise<void> {
+  const { reader } = app.store.jobs
+  const [message] = await readMessages(reader, [messageId])
+  if (!message) return
+  const { conversationId, senderId, seq } = message
+  const found = await reader.rows(hearers, [conversationId, messageId, senderId])
+  const devices = found.filter(({ provider }) => isOffered(app.config, provider))
+  const userIds = [...new Set(devices.map(({ userId }) => userId))]
+  const cases = await readCases(
+    app,
+    userIds.map((userId) => ({ userId, messageId })),
+  )
+  const decisions = cases.flatMap(({ userId, situation }): Decision[] => {
+    const reason = decide(situation, now)
+    if (reason !== null) return [{ userId, registrationId: null, sessionId: null, outcome: 'SKIPPED', reason }]
+    return devices
+      .filter((device) => device.userId === userId)
+      .map(({ id, sessionId }) => ({ userId, registrationId: id, sessionId, outcome: 'QUEUED', reason: null }))
+  })
+  const services = new Map(devices.map((device) => [device.id, serviceOf(app.config, device)]))
+  await app.store.jobs.transaction(async (tx) => {
+    const columns = (['userId', 'registrationId', 'sessionId', 'outcome', 'reason'] as const).map((key) =>
+      decisions.map((decision) => decision[key]),
+    )
+    const rows = await tx.rows(insert, [conversationId, messageId, seq, ...columns])
+    const due = rows.flatMap(({ id, registrationId }) =>
+      registrationId === null ? [] : [{ id, service: services.get(registrationId) ?? 'none' }],
+    )
+    await addJobs(tx, deliverJobs(due, now))
+  })
+  pushSteps.decided.publish({ messageId })
+}

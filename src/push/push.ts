@@ -1,0 +1,104 @@
+// Notifications of a node: opens the providers that it is configured for, the reader of the journal that makes jobs, the workers
+// that do them, and what trims. Without a provider nothing of it runs.
+
+import type { App } from '../app.ts'
+import type { Config } from '../config.ts'
+import { isTransient } from '../store/postgres.ts'
+import { statement } from '../store/reader.ts'
+import { clear } from './clear.ts'
+import { type Deliverer, deliver, type Providers } from './deliver.ts'
+import { jobForms } from './jobs.ts'
+import { notify } from './notify.ts'
+import { openReader } from './reader.ts'
+import { Services } from './services.ts'
+import { openWebPush } from './web-push.ts'
+import { openWebhook } from './webhook.ts'
+import { openWorkers, type Workers } from './workers.ts'
+
+/** What of notifications is open on a node. */
+export type Push = { close(): Promise<void> }
+
+const trimMs = 600_000
+const trimRows = 10_000
+/** How long decisions are kept. */
+export const decisionDays = 7
+const trim = statement(
+  'push_trim',
+  `delete from push_delivery where id = any(array(
+     select id from push_delivery where decided_at < now() - interval '${decisionDays} days' order by decided_at limit ${trimRows}))`,
+)
+/** Devices whose session has ended. Nothing was sent to them any more. */
+const trimRegistrations = statement(
+  'push_trim_registrations',
+  `delete from push_registration r using session s
+    where s.id = r.session_id and (s.revoked_at is not null or s.expires_at < now())`,
+)
+/** The library draws a number for each job that it adds, from the sequence of its few task names: an integer, which ends. */
+const restart = statement(
+  'push_restart_sequence',
+  `select setval(pg_get_serial_sequence('graphile_worker._private_tasks', 'id'), max(id)) from graphile_worker._private_tasks`,
+)
+
+/** Opens the notifications of a node. */
+export function openPush(app: App): Push {
+  const { secrets, push } = app.config
+  const providers = openProviders(secrets.vapid, push)
+  if (Object.keys(providers).length === 0) return { close: async () => undefined }
+  const services = new Services()
+  const deliverer: Deliverer = { app, providers, services, maySend: () => workers.isHeld() }
+  const { push_notify, push_deliver, push_clear } = jobForms
+  const tasks = {
+    push_notify: async (payload: unknown) => notify(app, push_notify.parse(payload).messageId, new Date()),
+    push_deliver: async (payload: unknown) => {
+      const { service, deliveryIds } = push_deliver.parse(payload)
+      await deliver(deliverer, service, deliveryIds)
+    },
+    push_clear: async (payload: unknown) => {
+      const { userId, conversationId } = push_clear.parse(payload)
+      await clear(app, userId, conversationId)
+    },
+  }
+  const workers: Workers = openWorkers(app, tasks, () => services.busy())
+  const reader = openReader(app)
+  const trimmer = openTrimmer(app)
+  return {
+    async close() {
+      await reader.close()
+      await workers.close()
+      await trimmer.close()
+      for (const provider of Object.values(providers)) provider.close()
+    },
+  }
+}
+
+function openProviders(vapid: Config['secrets']['vapid'], { subject, allowsPrivate, webhook }: Config['push']): Providers {
+  return {
+    ...(vapid ? { WEB_PUSH: openWebPush(vapid, subject, allowsPrivate) } : {}),
+    ...(webhook ? { WEBHOOK: openWebhook(webhook) } : {}),
+  }
+}
+
+function openTrimmer({ store, log }: App): Push {
+  let working: Promise<void> | undefined
+  const work = async () => {
+    for (const statement of [trim, trimRegistrations, restart]) await store.jobs.reader.rows(statement, [])
+  }
+  const look = () => {
+    working ??= work()
+      .catch((error: unknown) => {
+        if (isTransient(error)) log.warn({ err: error }, 'old notifications could not be trimmed for now')
+        else log.error({ err: error }, 'old notifications could not be trimmed')
+      })
+      .finally(() => {
+        working = undefined
+      })
+  }
+  const looking = setInterval(look, trimMs)
+  look()
+  return {
+    async close() {
+      clearInterval(looking)
+      await working
+    },
+  }
+}

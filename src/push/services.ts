@@ -1,0 +1,95 @@
+// How push services fare, as this node sees them, so that a slow one or one that is away does not keep another waiting. A
+// service that takes long, or has taken nothing yet, gets few of the workers; one that fails again and again is left alone for a
+// while, longer each time. Nothing here is kept: each node learns it by itself.
+
+import { LRUCache } from 'lru-cache'
+import type { Result } from './provider.ts'
+
+/** How many jobs a node works on at once. */
+export const workers = 8
+/** Of those, how many are for one service: all but two, or where it is slow or unknown, two. */
+const perService = { quick: workers - 2, slow: 2, failing: 1 } as const
+/** How many jobs of services that have taken nothing yet are worked on at once, all together. */
+const unprovenMax = workers / 2
+/** An answer that takes longer is slow. */
+const slowMs = 1_000
+/** After so many failures in a row a service is left alone. */
+const failuresMax = 5
+const pauseMs = { least: 1_000, most: 60_000 } as const
+const servicesKept = 1_000
+
+type State = { active: number; failures: number; pausedUntil: number; averageMs: number; isProven: boolean }
+
+/** The services that a node sends to. */
+export class Services {
+  readonly #states = new LRUCache<string, State>({ max: servicesKept })
+  readonly #active = new Map<string, State>()
+
+  /**
+   * Begins a job for a service. One that is quick may for a moment have more than its part, when several workers took its jobs
+   * at once: to put them off would cost more.
+   * @returns whether it may run now; then it ends by `leave`
+   */
+  enter(service: string): boolean {
+    const state = this.#stateOf(service)
+    if (this.isPaused(service) || (isFull(state) && !isQuick(state))) return false
+    if (!state.isProven && this.#unproven() >= unprovenMax) return false
+    state.active += 1
+    this.#active.set(service, state)
+    return true
+  }
+
+  leave(service: string): void {
+    const state = this.#active.get(service)
+    if (!state) return
+    state.active -= 1
+    if (state.active === 0) this.#active.delete(service)
+  }
+
+  /** Services of which no further job may run now. */
+  busy(): string[] {
+    const paused = [...this.#states.entries()].filter(([service]) => this.isPaused(service)).map(([service]) => service)
+    const full = [...this.#active].filter(([, state]) => isFull(state)).map(([service]) => service)
+    return [...new Set([...paused, ...full])]
+  }
+
+  /** Whether a service is left alone for now. */
+  isPaused(service: string): boolean {
+    return this.#stateOf(service).pausedUntil > Date.now()
+  }
+
+  /** Learns from an attempt that took so long. */
+  learn(service: string, result: Result, ms: number): void {
+    const state = this.#stateOf(service)
+    state.averageMs = state.averageMs * 0.8 + ms * 0.2
+    if (result.type !== 'LATER') state.isProven = true
+    if (result.type !== 'LATER' || !result.isOfService) {
+      state.failures = 0
+      state.pausedUntil = 0
+      return
+    }
+    state.failures += 1
+    if (state.failures < failuresMax || state.pausedUntil > Date.now()) return
+    const backOffMs = Math.min(pauseMs.most, pauseMs.least * 2 ** (state.failures - failuresMax))
+    state.pausedUntil = Date.now() + Math.max(backOffMs * (0.5 + Math.random() / 2), Math.min(result.afterMs ?? 0, pauseMs.most))
+  }
+
+  #stateOf(service: string): State {
+    const known = this.#states.get(service) ?? this.#active.get(service)
+    if (known) return known
+    const made = { active: 0, failures: 0, pausedUntil: 0, averageMs: 0, isProven: false }
+    this.#states.set(service, made)
+    return made
+  }
+
+  #unproven(): number {
+    return [...this.#active.values()].filter(({ isProven }) => !isProven).reduce((sum, { active }) => sum + active, 0)
+  }
+}
+
+const isQuick = ({ failures, averageMs, isProven }: State) => failures < failuresMax && averageMs <= slowMs && isProven
+
+function isFull(state: State): boolean {
+  const most = state.failures >= failuresMax ? perService.failing : isQuick(state) ? perService.quick : perService.slow
+  return state.active >= most
+}

@@ -1,0 +1,117 @@
+// What decisions rest on, read for many at once: one statement for what Postgres knows, one question to presence.
+
+import type { App } from '../app.ts'
+import { type Reader, statement } from '../store/reader.ts'
+import { defaultWishes, type PushLevel, type Situation, type Wishes } from './decide.ts'
+import type { Shown } from './payload.ts'
+import { readWhereabouts } from './presence.ts'
+
+/** A message, and somebody who may be notified of it. */
+export type Pair = { readonly messageId: number; readonly userId: number }
+/** What the decision about a pair rests on, and what a notification would show. */
+export type Case = Pair & { readonly situation: Situation; readonly shown: Shown }
+
+type Row = Pair &
+  Omit<Shown, 'messageId'> & { [Wish in keyof Wishes as `wish_${Wish}`]: Wishes[Wish] | null } & {
+    readonly seq: number
+    readonly createdAt: Date
+    readonly isDeleted: boolean
+    readonly isMentioned: boolean
+    readonly hears: boolean
+    readonly isBlocked: boolean
+    readonly readSeq: number
+    readonly mutedUntil: Date | null
+    readonly level: PushLevel | null
+  }
+
+/** More than a notification shows, and little of the longest text. */
+const textMax = 300
+
+const cases = statement<Row>(
+  'push_cases',
+  `select p.user_id as "userId", m.id as "messageId", m.conversation_id as "conversationId", m.seq, m.created_at as "createdAt",
+     m.deleted_at is not null as "isDeleted", left(m.text, ${textMax}) as text, c.kind = 'DIRECT' as "isDirect",
+     c.title as "conversationTitle", s.display_name as "senderName", p.user_id = any(m.mentioned_user_ids) as "isMentioned",
+     coalesce(r.seq, 0) as "readSeq", b.muted_until as "mutedUntil", b.push_level as level,
+     b.user_id is not null and exists (
+       select 1 from audience a where a.conversation_id = m.conversation_id and a.user_id = p.user_id
+          and a.to_position is null and a.visible_from_seq < m.seq) as hears,
+     exists (select 1 from block k
+              where (k.blocker_id, k.blocked_id) in ((p.user_id, m.sender_id), (m.sender_id, p.user_id))) as "isBlocked",
+     w.level as "wish_level", w.shows_text as "wish_showsText", w.time_zone as "wish_timeZone", w.quiet_hours as "wish_quietHours",
+     w.quiet_except_direct as "wish_quietExceptDirect", w.quiet_except_mentions as "wish_quietExceptMentions"
+   from unnest($1::bigint[], $2::bigint[]) as p(message_id, user_id)
+   join message m on m.id = p.message_id
+   join conversation c on c.id = m.conversation_id
+   join "user" s on s.id = m.sender_id
+   left join member b on b.conversation_id = m.conversation_id and b.user_id = p.user_id
+   left join read_marker r on r.conversation_id = m.conversation_id and r.user_id = p.user_id
+   left join push_settings w on w.user_id = p.user_id`,
+)
+
+/** What decisions about these pairs rest on, as it is now; a pair without a message is left out. */
+export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[]> {
+  if (pairs.length === 0) return []
+  const columns = [pairs.map(({ messageId }) => messageId), pairs.map(({ userId }) => userId)]
+  const [rows, whereabouts] = await Promise.all([
+    app.store.jobs.reader.rows(cases, columns),
+    readWhereabouts(app, [...new Set(pairs.map(({ userId }) => userId))]),
+  ])
+  return rows.map((row) => {
+    const { userId, messageId } = row
+    const { devices = [], isDoNotDisturb = false } = whereabouts.get(userId) ?? {}
+    return { userId, messageId, shown: row, situation: situationOf(row, { devices, isDoNotDisturb }) }
+  })
+}
+
+function situationOf(row: Row, where: Pick<Situation, 'devices' | 'isDoNotDisturb'>): Situation {
+  const { seq, createdAt, isDeleted, isDirect, isMentioned, hears, isBlocked, readSeq, mutedUntil, level } = row
+  const wishes: Wishes = {
+    level: row.wish_level ?? defaultWishes.level,
+    showsText: row.wish_showsText ?? defaultWishes.showsText,
+    timeZone: row.wish_timeZone,
+    quietHours: row.wish_quietHours ?? defaultWishes.quietHours,
+    quietExceptDirect: row.wish_quietExceptDirect ?? defaultWishes.quietExceptDirect,
+    quietExceptMentions: row.wish_quietExceptMentions ?? defaultWishes.quietExceptMentions,
+  }
+  return {
+    message: { seq, createdAt, isDeleted },
+    isDirect,
+    isMentioned,
+    hears,
+    isBlocked,
+    readSeq,
+    mutedUntil,
+    level,
+    wishes,
+    ...where,
+  }
+}
+
+/** What a badge counts, of those of whose rows some are unread: see docs/push.md. */
+const badges = statement<{ userId: number; badge: number }>(
+  'push_badges',
+  `select u.id as "userId", coalesce(sum(n.unread), 0)::int as badge
+     from unnest($1::bigint[]) as u(id)
+     left join push_settings w on w.user_id = u.id
+     join member b on b.user_id = u.id and (b.muted_until is null or b.muted_until <= now())
+     join conversation c on c.id = b.conversation_id
+     join audience a on a.user_id = u.id and a.conversation_id = b.conversation_id and a.to_position is null
+     join conversation_head h on h.conversation_id = b.conversation_id
+     left join read_marker r on r.conversation_id = b.conversation_id and r.user_id = u.id
+    cross join lateral (select case coalesce(b.push_level,
+        case when w.level = 'MENTIONS' and c.kind = 'DIRECT' then 'ALL' else coalesce(w.level, 'ALL') end)
+      when 'ALL' then (select count(*) from message m where m.conversation_id = b.conversation_id
+                          and m.seq > coalesce(r.seq, 0) and m.sender_id <> u.id and m.deleted_at is null)
+      when 'MENTIONS' then (select count(*) from mention x where x.user_id = u.id and x.conversation_id = b.conversation_id
+                               and x.seq > coalesce(r.seq, 0))
+      else 0 end as unread) n
+    where h.last_seq > coalesce(r.seq, 0)
+    group by u.id`,
+)
+
+/** How many unread messages each of these people has that they want to be notified of; who is left out has none. */
+export async function readBadges(reader: Reader, userIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const rows = await reader.rows(badges, [[...new Set(userIds)]])
+  return new Map(rows.map(({ userId, badge }) => [userId, badge]))
+}

@@ -1,0 +1,88 @@
+// The decision, case by case: each reason alone, and which of two comes first.
+
+import { expect, test } from 'vitest'
+import { decide, defaultWishes, lifetimeMs, type Situation, type SkipReason, type Wishes } from '../../src/push/decide.ts'
+import { weekdays } from '../../src/push/quiet-hours.ts'
+
+const now = new Date('2026-11-21T12:00:00Z')
+const always = { timeZone: 'UTC', quietHours: [{ days: [...weekdays], from: '00:00', until: '00:00' }] }
+const plain: Situation = {
+  message: { seq: 7, createdAt: new Date(now.getTime() - 5_000), isDeleted: false },
+  isDirect: false,
+  isMentioned: false,
+  hears: true,
+  isBlocked: false,
+  readSeq: 6,
+  mutedUntil: null,
+  level: null,
+  wishes: defaultWishes,
+  isDoNotDisturb: false,
+  devices: [],
+}
+const wishing = (wishes: Partial<Wishes>): Partial<Situation> => ({ wishes: { ...defaultWishes, ...wishes } })
+const sentAgo = (ms: number) => ({ message: { ...plain.message, createdAt: new Date(now.getTime() - ms) } })
+const online = { devices: [{ sessionId: 1, state: 'ONLINE' as const }] }
+
+test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | null]>([
+  ['a message', {}, null],
+  ['one who left', { hears: false }, 'LEFT'],
+  ['a block', { isBlocked: true }, 'BLOCKED'],
+  ['a deleted message', { message: { ...plain.message, isDeleted: true } }, 'DELETED'],
+  ['one that was read', { readSeq: 7 }, 'READ'],
+  ['one from before what was read', { readSeq: 9 }, 'READ'],
+  ['one of nearly a day ago', sentAgo(lifetimeMs), null],
+  ['one of more than a day ago', sentAgo(lifetimeMs + 1), 'EXPIRED'],
+  ['a muted conversation', { mutedUntil: new Date(now.getTime() + 1) }, 'MUTED'],
+  ['a conversation that was muted', { mutedUntil: now }, null],
+  ['level NONE', wishing({ level: 'NONE' }), 'LEVEL'],
+  ['level MENTIONS, no mention', wishing({ level: 'MENTIONS' }), 'LEVEL'],
+  ['level MENTIONS, a mention', { ...wishing({ level: 'MENTIONS' }), isMentioned: true }, null],
+  ['level MENTIONS, a direct message', { ...wishing({ level: 'MENTIONS' }), isDirect: true }, null],
+  ['level NONE, a mention', { ...wishing({ level: 'NONE' }), isMentioned: true }, 'LEVEL'],
+  ['ALL here, NONE elsewhere', { ...wishing({ level: 'NONE' }), level: 'ALL' }, null],
+  ['NONE here, ALL elsewhere', { level: 'NONE' }, 'LEVEL'],
+  ['MENTIONS here, no mention', { level: 'MENTIONS' }, 'LEVEL'],
+  ['MENTIONS here, a mention', { level: 'MENTIONS', isMentioned: true }, null],
+  ['MENTIONS here, in a direct conversation', { level: 'MENTIONS', isDirect: true }, 'LEVEL'],
+  ['quiet hours', wishing(always), 'QUIET_HOURS'],
+  ['quiet hours without a time zone', wishing({ ...always, timeZone: null }), null],
+  ['quiet hours, a mention', { ...wishing(always), isMentioned: true }, 'QUIET_HOURS'],
+  [
+    'quiet hours, a mention that is let through',
+    { ...wishing({ ...always, quietExceptMentions: true }), isMentioned: true },
+    null,
+  ],
+  ['quiet hours, no mention, though those are let through', wishing({ ...always, quietExceptMentions: true }), 'QUIET_HOURS'],
+  [
+    'quiet hours, a direct message that is let through',
+    { ...wishing({ ...always, quietExceptDirect: true }), isDirect: true },
+    null,
+  ],
+  [
+    'quiet hours, a mention, though direct ones are let through',
+    { ...wishing({ ...always, quietExceptDirect: true }), isMentioned: true },
+    'QUIET_HOURS',
+  ],
+  ['do not disturb', { isDoNotDisturb: true }, 'DO_NOT_DISTURB'],
+  [
+    'do not disturb, a mention that is let through',
+    { ...wishing({ quietExceptMentions: true }), isDoNotDisturb: true, isMentioned: true },
+    null,
+  ],
+  ['a device that is online', online, 'ONLINE'],
+  ['a device that is idle', { devices: [{ sessionId: 1, state: 'IDLE' }] }, null],
+  [
+    'one idle, one online',
+    {
+      devices: [
+        { sessionId: 1, state: 'IDLE' },
+        { sessionId: 2, state: 'ONLINE' },
+      ],
+    },
+    'ONLINE',
+  ],
+  ['read, muted and online', { ...online, readSeq: 7, mutedUntil: new Date('2999-01-01') }, 'READ'],
+  ['left and read', { hears: false, readSeq: 7 }, 'LEFT'],
+])('N2 %s', (_what, changed, expected) => {
+  expect(decide({ ...plain, ...changed }, now)).toBe(expected)
+})

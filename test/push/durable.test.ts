@@ -1,0 +1,163 @@
+// Notifications are a durable reader of the journal: whatever ends, stops or goes away between a commit and its push loses none,
+// and doubles none but what a service had taken in the very moment.
+
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { at, endings, logIn, Parley, until as untilOf } from '../process/parley.ts'
+import { Address, Cluster } from '../support/cluster.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import { closeAtEnd, connect, createDatabase, openNode, openPair } from '../support/node.ts'
+import { until } from '../support/until.ts'
+import { openWire } from '../support/wire.ts'
+import { PushService, type Subscription } from './push-service.ts'
+import { decisionsOf, pushing } from './support.ts'
+
+const leftAlone: unknown[] = []
+process.on('unhandledRejection', (error) => leftAlone.push(error))
+afterAll(() => expect(leftAlone).toEqual([]))
+
+const quiet = { ...pushing, PARLEY_LOG_LEVEL: 'silent' }
+const killAt = fileURLToPath(new URL('../chaos/kill-at.ts', import.meta.url))
+const ids = ({ pushes }: Subscription) => pushes.map(({ payload }) => payload.id)
+const texts = ({ pushes }: Subscription) => pushes.map(({ payload }) => payload.body ?? payload.kind)
+const outcomes = async (databaseUrl: string) => {
+  const sql = await connect(databaseUrl)
+  return (await sql.query<{ outcome: string }>('select outcome from push_delivery order by id')).rows.map(
+    ({ outcome }) => outcome,
+  )
+}
+
+/** A node alone on a database is killed at a step between the commit of a message to Bob and its push. */
+async function killed(step: string, service: PushService) {
+  const databaseUrl = await createDatabase()
+  const environment = { ...pushing, PORT: '0', DATABASE_URL: databaseUrl, PARLEY_DATA_DIR: '/dev/null/none', PARLEY_SEED: 'true' }
+  const secret = { PARLEY_TOKEN_SECRET: 'the token secret of all of the processes' }
+  const options = { NODE_OPTIONS: `--import tsx --import ${killAt}`, CHAOS_KILL_AT: `parley:push.${step}` }
+  const doomed = new Parley({ ...environment, ...secret, ...options }, closeAtEnd)
+  const door = await doomed.ready()
+  const [alice, bob] = [await logIn(door, 'alice'), await logIn(door, 'bob')]
+  const subscription = await service.subscribe(Object.assign(bob, { node: at(door) }))
+  const conversationId = await alice.direct(bob)
+  doomed.kill('SIGUSR2')
+  await untilOf('the node to be armed', () => doomed.stdout.includes('armed'))
+  await alice.send(conversationId, 'the one').catch(() => undefined) // it may die before it answers
+  expect(await doomed.ended()).toEqual(endings.killed)
+  return { step, databaseUrl, subscription, before: subscription.pushes.length }
+}
+
+test('N11 a node that is killed at any step between a commit and its push loses nothing, and doubles only what was taken just then', async () => {
+  const service = await PushService.open()
+  const scenes: Awaited<ReturnType<typeof killed>>[] = []
+  for (const step of ['reading', 'read', 'decided', 'sending', 'sent', 'recorded']) scenes.push(await killed(step, service))
+  for (const { databaseUrl } of scenes) await openNode({ ...quiet, DATABASE_URL: databaseUrl })
+  const expected = { reading: [0, 1], read: [0, 1], decided: [0, 1], sending: [0, 1], sent: [1, 2], recorded: [1, 1] }
+  for (const { step, databaseUrl, subscription, before } of scenes) {
+    const [atDeath, inTheEnd] = expected[step as keyof typeof expected]
+    expect([step, before]).toEqual([step, atDeath])
+    await subscription.came(inTheEnd ?? 0, 60_000)
+    await until(`${step} to be written down`, async () => (await outcomes(databaseUrl)).join() === 'SENT')
+    const sql = await connect(databaseUrl)
+    await until('no job to be left', async () => (await sql.query('select 1 from graphile_worker.jobs')).rowCount === 0, 60_000)
+    expect([step, texts(subscription)]).toEqual([step, Array.from({ length: inTheEnd ?? 0 }, () => 'the one')])
+    expect(new Set(ids(subscription)).size).toBe(1)
+  }
+  expect(service.faults).toEqual([])
+}, 150_000)
+
+test('N11 two nodes share the work, and each notification comes once, also when one of them goes', async () => {
+  const [here, there] = await openPair(pushing)
+  const service = await PushService.open()
+  const people = await signUpAll(there, ...Array.from({ length: 6 }, (_, i) => `Person${i}`))
+  const [alice, ...others] = people as [Device, ...Device[]]
+  const subscriptions: Subscription[] = []
+  for (const device of others) subscriptions.push(await service.subscribe(device))
+  const conversationId = await alice.group('Shared', ...others)
+  const send = (from: number, to: number) =>
+    Promise.all(Array.from({ length: to - from }, (_, i) => alice.send(conversationId, `message ${from + i}`)))
+  await send(0, 20)
+  const closing = here.close()
+  await send(20, 40)
+  await closing
+  await send(40, 50)
+  for (const subscription of subscriptions) await subscription.came(50)
+  const sql = await connect(there.databaseUrl)
+  await until('no job to be left', async () => (await sql.query('select 1 from graphile_worker.jobs')).rowCount === 0)
+  for (const subscription of subscriptions) {
+    expect(new Set(texts(subscription)).size).toBe(50)
+    expect(ids(subscription)).toHaveLength(50)
+  }
+  expect(service.faults).toEqual([])
+})
+
+test('N11 a Postgres that cannot be reached for a while loses nothing, and doubles nothing that a service took meanwhile', async () => {
+  const wire = await openWire(await createDatabase())
+  const node = await openNode({ ...quiet, DATABASE_URL: wire.url })
+  const service = await PushService.open()
+  const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
+  const his = await service.subscribe(bob)
+  const conversationId = await alice.direct(bob)
+  for (const [what, round] of [
+    ['cut', 1],
+    ['freeze', 2],
+  ] as const) {
+    his.behaviour = { status: 201, delayMs: 1_500 }
+    await alice.send(conversationId, `taken while it is away: ${what}`)
+    await until('the request', () => his.attempts.length === round * 2 - 1)
+    wire[what]()
+    await his.came(round * 2 - 1)
+    await until('another second to pass', () => Date.now() - (his.pushes.at(-1)?.at ?? 0) > 3_000)
+    wire.mend()
+    his.behaviour = { status: 201 }
+    await until('sends to work', () =>
+      alice.send(conversationId, `after ${what}`, `00000000-0000-4000-8000-00000000000${round}`).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await his.came(round * 2, 20_000)
+    await until('all to be written down', async () => (await decisionsOf(bob)).every(({ outcome }) => outcome === 'SENT'), 15_000)
+  }
+  expect(texts(his)).toEqual(['taken while it is away: cut', 'after cut', 'taken while it is away: freeze', 'after freeze'])
+}, 60_000)
+
+test('N11 a Postgres that loses its power brings all that was answered, after it is back', async () => {
+  const cluster = await Cluster.create()
+  const address = await Address.open(cluster)
+  const node = await openNode({ ...quiet, DATABASE_URL: address.url, PARLEY_PUSH_DELAY_MS: '1000' })
+  const service = await PushService.open()
+  const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
+  const his = await service.subscribe(bob)
+  const conversationId = await alice.direct(bob)
+  const answered: string[] = []
+  for (let i = 0; i < 20; i += 1) {
+    await alice.send(conversationId, `message ${i}`)
+    answered.push(`message ${i}`)
+  }
+  await cluster.kill()
+  await cluster.start()
+  address.lead(cluster)
+  await until('all that was answered', () => answered.every((text) => texts(his).includes(text)), 30_000)
+  const once = new Set(ids(his))
+  expect(new Set(texts(his)).size).toBe(once.size)
+}, 60_000)
+
+test('N11 a reader that had followed another journal goes on from here, and pushes nothing again', async () => {
+  const node = await openNode(pushing)
+  const service = await PushService.open()
+  const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
+  const his = await service.subscribe(bob)
+  const conversationId = await alice.direct(bob)
+  await alice.send(conversationId, 'one')
+  await his.came(1)
+  await node.close()
+  const sql = await connect(node.databaseUrl)
+  await sql.query('update push_progress set position = position - 1, tag = 12345')
+  const again = await openNode({ ...quiet, DATABASE_URL: node.databaseUrl })
+  alice.node = again
+  const head = async () =>
+    (await sql.query('select p.tag = f.tag as is from push_progress p join fact f using (position)')).rows[0]?.is
+  await until('the reader to be at the head', head)
+  await alice.send(conversationId, 'two')
+  await his.came(2)
+  expect(texts(his)).toEqual(['one', 'two'])
+})
