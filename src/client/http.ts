@@ -14,7 +14,8 @@ export class Http {
   readonly #fetch: Fetch
   readonly #nodes: Nodes
   readonly #limitMs: number
-  readonly #closed = new AbortController()
+  readonly #asking = new Set<AbortController>()
+  #isClosed = false
 
   constructor(fetch: Fetch, nodes: Nodes, limitMs: number) {
     this.#fetch = fetch
@@ -24,7 +25,8 @@ export class Http {
 
   /** Gives up what is under way; nothing is asked any more. */
   close(): void {
-    this.#closed.abort()
+    this.#isClosed = true
+    for (const asking of this.#asking) asking.abort()
   }
 
   /**
@@ -64,21 +66,18 @@ export class Http {
     const url = this.#nodes.http
     const headers = new Headers(sent?.headers)
     if (token !== null) headers.set('authorization', `Bearer ${token}`)
-    const given = sent?.signal
-    const abort = new AbortController()
-    const stop = () => abort.abort()
-    const signals = [this.#closed.signal, ...(given ? [given] : [])]
-    for (const signal of signals) {
-      if (signal.aborted) stop()
-      signal.addEventListener('abort', stop)
-    }
+    const asking = new AbortController()
+    const stop = () => asking.abort()
+    if (this.#isClosed || sent?.signal?.aborted) stop()
+    sent?.signal?.addEventListener('abort', stop)
+    this.#asking.add(asking)
     try {
-      return await this.#fetch(url, { ...sent, headers, signal: abort.signal })
+      return await this.#fetch(url, { ...sent, headers, signal: asking.signal })
     } catch (error) {
-      if (!this.#closed.signal.aborted) this.#nodes.unanswered(url)
+      if (!this.#isClosed) this.#nodes.unanswered(url)
       throw noAnswer(`There was no answer from ${url}`, error)
     } finally {
-      this.#closed.signal.removeEventListener('abort', stop)
+      this.#asking.delete(asking)
     }
   }
 }

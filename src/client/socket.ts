@@ -44,7 +44,7 @@ export class Socket {
       this.#over = resolve
     })
     const patience = setTimeout(() => this.terminate('it did not open in time'), openMs)
-    let welcome = () => undefined as void
+    let welcome: () => void = () => undefined
     this.opened = new Promise((resolve) => {
       welcome = resolve
     })
@@ -87,7 +87,9 @@ export class Socket {
     )
     return () => {
       isStopped = true
-      unsubscribe()
+      // Later than what has come together with what we are called from: graphql-ws counts an operation down twice that is
+      // stopped while its `complete` is already here, and then takes the socket for one that nobody uses.
+      queueMicrotask(unsubscribe)
     }
   }
 

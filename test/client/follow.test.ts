@@ -1,11 +1,11 @@
 // The client library follows: through lost sockets, killed nodes, RESET, silence, and apps that fail or are slow.
 
-import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { type Device, signUpAll } from '../support/device.ts'
-import { connect, type Node, openNode, openPair } from '../support/node.ts'
+import { LogOut, Snapshot } from '../support/documents.ts'
+import { type Node, openNode, openPair } from '../support/node.ts'
 import { openWire } from '../support/wire.ts'
-import { App, quick } from './app.ts'
+import { App } from './app.ts'
 
 let node: Node
 beforeAll(async () => {
@@ -149,7 +149,7 @@ test('D3 an event that the app could not deal with comes again, and those after 
 
 test('D7 an app that is slow is brought everything once, and holds no more than a bounded number of events', async () => {
   const { alice, bob, id } = await pair(node)
-  let open = () => undefined as void
+  let open: () => void = () => undefined
   const gate = new Promise<void>((resolve) => {
     open = resolve
   })
@@ -173,11 +173,11 @@ test('what cannot be mended ends it: a document that is not valid, a session tha
   const wrong = app.client.follow('subscription { events { cursor nothing } }', {
     after: null,
     onEvent: () => undefined,
-    snapshot: async () => (await bob.run(await import('../support/documents.ts').then((d) => d.Snapshot), {})).syncCursor,
+    snapshot: async () => (await bob.run(Snapshot, {})).syncCursor,
   })
   expect(await wrong.ended).toMatchObject({ code: 'OPERATION_REFUSED', isRetryable: false })
   await app.follow().live()
-  await bob.run((await import('../support/documents.ts')).LogOut, {})
+  await bob.run(LogOut, {})
   expect(await app.following?.ended).toMatchObject({ code: 'SESSION_REVOKED' })
   expect(app.client.state).toEqual({ status: 'SIGNED_OUT', code: 'SESSION_REVOKED' })
 })
