@@ -12,6 +12,7 @@ import { Broadcast } from '../graphql/broadcast.ts'
 import { schema } from '../schema.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
+import { openPage } from './page.ts'
 import { openSockets } from './socket.ts'
 import { openStallWatch } from './stalls.ts'
 import { createGraphqlHandler } from './yoga.ts'
@@ -39,6 +40,7 @@ export async function serve(app: App): Promise<Server> {
   const guard = await openGuard(app)
   const indexer = openIndexer(app)
   const connections = openConnections()
+  const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const broadcast = new Broadcast(app, schema)
   const yoga = createGraphqlHandler(app, guard, connections, broadcast)
@@ -49,7 +51,9 @@ export async function serve(app: App): Promise<Server> {
   const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
     response.setHeader('x-request-id', randomUUID())
     if (isLeaving) response.setHeader('connection', 'close')
-    if (!answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving)) {
+    const isAnswered =
+      answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving) || answerPage(request, response)
+    if (!isAnswered) {
       Promise.resolve(yoga(request, response)).catch((error: unknown) => {
         app.log.error({ err: error }, 'an HTTP request failed')
         response.destroy()
