@@ -18,7 +18,7 @@ export function showDoor(root: HTMLElement, entered: (login: Login) => void): vo
     el('label', {}, label, el('input', { name, required: true, ...more }))
   const form = el(
     'form',
-    {},
+    { className: 'entry' },
     field('username', 'Username', { autocomplete: 'username', autocapitalize: 'none', autofocus: true }),
     field('password', 'Password', { type: 'password', autocomplete: 'current-password' }),
     el('button', { className: 'main', value: 'logIn' }, 'Log in'),
