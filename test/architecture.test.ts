@@ -60,9 +60,8 @@ async function imports(): Promise<{ file: string; target: string; isOurs: boolea
   const found = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(path.join(src, file), 'utf8')
-      const targets = [...text.matchAll(/^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm)].map(
-        (m) => m[1] ?? m[2] ?? '',
-      )
+      const form = /^(?:import|export)\b[^'"()=]*?\bfrom ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm
+      const targets = [...text.matchAll(form)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
       return targets.map((target) =>
         target.startsWith('.')
           ? { file, target: path.join(path.dirname(file), target), isOurs: true }

@@ -19,6 +19,9 @@ export function subscriptionLink(client: ParleyClient): ApolloLink {
   )
 }
 
+/** What an InMemoryCache has to know: the reactions that an event shows take the place of those that were there. */
+export const typePolicies = { Message: { fields: { reactions: { merge: false } } } } as const
+
 type Message = {
   readonly __typename?: string
   readonly id: string
