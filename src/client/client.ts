@@ -127,6 +127,8 @@ export function createParleyClient(options: ParleyClientOptions): ParleyClient {
   return new Client(options)
 }
 
+const signedOut = (code: string) => new ParleyFailure(code, 'The session is over', false)
+
 class Client implements ParleyClient {
   readonly outbox: Outbox
   readonly fetch: typeof globalThis.fetch
@@ -209,6 +211,7 @@ class Client implements ParleyClient {
       changed: () => this.#changed(),
     })
     this.#followers.add(follower)
+    if (this.#endedWith !== null) follower.stop(signedOut(this.#endedWith))
     void follower.ended.then(() => {
       this.#followers.delete(follower)
       this.#changed()
@@ -222,6 +225,7 @@ class Client implements ParleyClient {
     sink: SubscriptionSink<Data>,
   ): () => void {
     const query = textOf(document, this.#print)
+    if (this.#endedWith !== null) sink.failed?.(signedOut(this.#endedWith))
     const running = this.#connection.run({
       ask: () => ({ query, variables }),
       next: ({ data, errors }) => {
@@ -275,8 +279,7 @@ class Client implements ParleyClient {
 
   #ended(code: string): void {
     this.#endedWith = code
-    const failure = new ParleyFailure(code, 'The session is over', false)
-    for (const follower of this.#followers) follower.stop(failure)
+    for (const follower of this.#followers) follower.stop(signedOut(code))
     this.#connection.close().catch(() => undefined)
     this.#changed()
   }

@@ -20,7 +20,8 @@ export type FollowOptions<Event extends AnyEvent> = {
   onEvent(event: Event): void | Promise<void>
   /**
    * Throws away what the app holds, reads a snapshot, and gives its `syncCursor`. Called where there is no cursor, and on
-   * RESET, with the server's reason. Where it fails it is called again after a pause.
+   * RESET, with the server's reason; also where an event cannot be shown, with the code of its error. Where it fails it is
+   * called again after a pause.
    */
   snapshot(reason: string | null): Promise<string>
   /** Told what went wrong, before it is tried again. */
@@ -46,6 +47,8 @@ export type FollowHost = {
   changed(): void
 }
 
+/** An event that the server fails to show so often, for a cause that does not pass, is passed over by a snapshot. */
+const faultsMax = 3
 /** So many events wait for the app at most; then the stream is left, and taken up again when they are dealt with. */
 const pendingMax = 1_000
 
@@ -121,6 +124,7 @@ export class Follower<Event extends AnyEvent> implements Following {
       let isWorking = false
       let isOver = false
       let isFull = false
+      let faults = 0
       let silence: ReturnType<typeof setTimeout> | undefined
       const finish = (outcome: Outcome) => {
         if (isOver) return
@@ -162,8 +166,11 @@ export class Follower<Event extends AnyEvent> implements Following {
           if (event instanceof ParleyFailure) {
             // It was not brought. Whoever goes on would have a hole.
             this.#options.onTrouble?.(event)
-            return event.code === 'BAD_DOCUMENT' ? finish({ kind: 'over', failure: event }) : running.again(event)
+            if (event.code === 'BAD_DOCUMENT') return finish({ kind: 'over', failure: event })
+            faults += event.isRetryable ? 0 : 1
+            return faults < faultsMax ? running.again(event) : finish({ kind: 'reset', reason: event.code })
           }
+          faults = event.__typename === 'SyncStarted' ? faults : 0
           arrived = event.cursor
           pending.push(event)
           if (pending.length >= pendingMax) {

@@ -38,7 +38,11 @@ export class Http {
     const headers = { 'content-type': 'application/json', accept: 'application/json' }
     const body = JSON.stringify({ query, variables })
     const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), limitMs)
+    const url = this.#nodes.http
+    const timer = setTimeout(() => {
+      this.#nodes.unanswered(url)
+      limit.abort()
+    }, limitMs)
     try {
       const response = await this.fetch({ method: 'POST', headers, body, signal: limit.signal }, session)
       return await resultOf(response)
@@ -51,7 +55,7 @@ export class Http {
 
   /**
    * A `fetch` that always goes to Parley, with a good token.
-   * @throws ParleyFailure where there was no answer, or there is no token
+   * @throws ParleyFailure where there was no answer, or there is no token; as `fetch` does where it was given up by its signal
    */
   async fetch(sent: Sent, session: Session | null): Promise<Response> {
     const token = (await session?.token()) ?? null
@@ -74,6 +78,8 @@ export class Http {
     try {
       return await this.#fetch(url, { ...sent, headers, signal: asking.signal })
     } catch (error) {
+      // Whoever gave it up knows why, and the node is not to blame.
+      if (sent?.signal?.aborted) throw error
       if (!this.#isClosed) this.#nodes.unanswered(url)
       throw noAnswer(`There was no answer from ${url}`, error)
     } finally {

@@ -1,6 +1,7 @@
 // The client library follows: through lost sockets, killed nodes, RESET, silence, and apps that fail or are slow.
 
 import { beforeAll, expect, test } from 'vitest'
+import WebSocket from 'ws'
 import { type Device, signUpAll } from '../support/device.ts'
 import { LogOut, Snapshot } from '../support/documents.ts'
 import { type Node, openNode, openPair } from '../support/node.ts'
@@ -147,6 +148,50 @@ test('D3 an event that the app could not deal with comes again, and those after 
   expect(app.troubles).toEqual(['NO_ANSWER the disk is full', 'NO_ANSWER the disk is full'])
 })
 
+/** A socket over which events whose text is `poison` come as an error, for as long as `isIll` says so. */
+function illSocket(isIll: () => boolean) {
+  const errors = [{ message: 'A fault', extensions: { code: 'INTERNAL', retryable: false } }]
+  return class extends WebSocket {
+    constructor(url: string, protocols: string) {
+      super(url, protocols)
+      let give: (event: { data: string }) => void = () => undefined
+      this.addEventListener('message', ({ data }) => {
+        const text = String(data)
+        const message = JSON.parse(text) as { id: string; type: string }
+        const isPoison = isIll() && text.includes('"text":"poison"')
+        give({ data: isPoison ? JSON.stringify({ ...message, payload: { data: null, errors } }) : text })
+      })
+      Object.defineProperty(this, 'onmessage', {
+        set: (listener) => {
+          give = listener ?? (() => undefined)
+        },
+      })
+    }
+  }
+}
+
+test('D3 an event that comes as an error was not brought: it is asked for again, and passed over by a snapshot if it stays so', async () => {
+  const { alice, bob, id } = await pair(node)
+  const app = await new App({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => true) }).follow().live()
+  for (const text of ['before', 'poison', 'after']) await alice.send(id, text)
+  await app.until('a snapshot', () => app.resets.length === 2)
+  expect(app.resets).toEqual([null, 'INTERNAL'])
+  expect(app.troubles).toEqual(Array(3).fill('INTERNAL A fault'))
+  await app.live()
+  await alice.send(id, 'well again')
+  await app.text('well again')
+  expect(app.texts).toEqual(['before', 'well again'])
+
+  let isIll = true
+  const passing = await new App({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => isIll) }).follow().live()
+  for (const text of ['before', 'poison', 'after']) await alice.send(id, text)
+  await passing.until('the fault', () => passing.troubles.length > 0)
+  isIll = false
+  await passing.text('after')
+  expect(passing.texts).toEqual(['before', 'poison', 'after'])
+  expect(passing.resets).toEqual([null])
+})
+
 test('D7 an app that is slow is brought everything once, and holds no more than a bounded number of events', async () => {
   const { alice, bob, id } = await pair(node)
   let open: () => void = () => undefined
@@ -180,6 +225,7 @@ test('what cannot be mended ends it: a document that is not valid, a session tha
   await bob.run(LogOut, {})
   expect(await app.following?.ended).toMatchObject({ code: 'SESSION_REVOKED' })
   expect(app.client.state).toEqual({ status: 'SIGNED_OUT', code: 'SESSION_REVOKED' })
+  expect(await app.follow().following?.ended).toMatchObject({ code: 'SESSION_REVOKED' })
 })
 
 test('after close() nothing is left: no socket at the node, no timer, no request', async () => {
