@@ -16,7 +16,7 @@ import { Events, LogIn, SignUp, Snapshot } from '../support/documents.ts'
 import type { EventSeen } from '../support/event-log.ts'
 import { closeAtEnd } from '../support/node.ts'
 
-const patienceMs = 4_000
+const patienceMs = 20_000
 
 /** A store that all clients share which are made with it: what a browser keeps for its tabs. */
 export function sharedStore(credentials: Credentials | null) {
