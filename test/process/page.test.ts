@@ -30,6 +30,8 @@ beforeAll(async () => {
     REDIS_URL: inject('redisUrl'),
     PARLEY_TOKEN_SECRET: 'the token secret of a node with a page',
     PARLEY_SEED: 'true',
+    // Tokens end all the time, in every tab.
+    PARLEY_ACCESS_TOKEN_TTL_S: '4',
   }
   node = new Parley(environment, closeAtEnd)
   door = await node.ready()
@@ -114,7 +116,7 @@ test('D2 D3 D9 alice and bob chat in two tabs; what is written while the node is
   expect([...alice.hosts]).toEqual([new URL(home()).host])
 }, 90_000)
 
-test('two tabs of one person share a login and an outbox; logging out in one ends both', async () => {
+test('two tabs of one person share a login, which they refresh in turn, and an outbox; logging out in one ends both', async () => {
   const { page } = await open()
   await enter(page, 'erin', 'Sign up')
   const second = await page.context().newPage()
@@ -131,6 +133,10 @@ test('two tabs of one person share a login and an outbox; logging out in one end
     await sent(tab, 'from the other').waitFor({ timeout: 20_000 })
     await expect.poll(() => tab.locator('main li').count()).toBe(2)
   }
+  const tokens = new Set<string>()
+  const token = () => page.evaluate(() => localStorage.getItem('parley.login') ?? '')
+  await expect.poll(async () => tokens.add(await token()).size, { timeout: 20_000 }).toBeGreaterThan(3)
+  for (const tab of [page, second]) await live(tab)
   await page.getByRole('button', { name: 'Log out' }).click()
   for (const tab of [page, second]) await tab.getByRole('button', { name: 'Sign up' }).waitFor()
 }, 60_000)
