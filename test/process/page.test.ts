@@ -2,6 +2,7 @@
 // is back, once.
 
 import { execFile } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -11,6 +12,8 @@ import { closeAtEnd, createDatabase } from '../support/node.ts'
 import { type Door, Parley } from './parley.ts'
 
 const run = promisify(execFile)
+/** How long the slow network takes, for a request. */
+const slowMs = 500
 const executablePath = '/usr/bin/chromium'
 const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
 const offline = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost'
@@ -30,8 +33,6 @@ beforeAll(async () => {
     REDIS_URL: inject('redisUrl'),
     PARLEY_TOKEN_SECRET: 'the token secret of a node with a page',
     PARLEY_SEED: 'true',
-    // Tokens end all the time, in every tab.
-    PARLEY_ACCESS_TOKEN_TTL_S: '4',
   }
   node = new Parley(environment, closeAtEnd)
   door = await node.ready()
@@ -40,7 +41,7 @@ beforeAll(async () => {
 const home = () => new URL('/', door.url).href
 
 /** Opens the page in a browser of somebody's own; whatever it complains of is kept. */
-async function open(): Promise<{ page: Page; complaints: string[]; hosts: Set<string> }> {
+async function open(at = home()): Promise<{ page: Page; complaints: string[]; hosts: Set<string> }> {
   const context = await browser.newContext({ viewport: { width: 1000, height: 700 } })
   onTestFinished(() => context.close())
   const page = await context.newPage()
@@ -54,7 +55,7 @@ async function open(): Promise<{ page: Page; complaints: string[]; hosts: Set<st
     const { origin } = new URL(request.url())
     if (origin !== 'null') hosts.add(new URL(origin).host)
   })
-  await page.goto(home())
+  await page.goto(at)
   return { page, complaints, hosts }
 }
 
@@ -117,10 +118,11 @@ test('D2 D3 D9 alice and bob chat in two tabs; what is written while the node is
 }, 90_000)
 
 test('two tabs of one person share a login, which they refresh in turn, and an outbox; logging out in one ends both', async () => {
-  const { page } = await open()
+  const { url } = await new Parley({ ...environment, PORT: '0', PARLEY_ACCESS_TOKEN_TTL_S: '4' }).ready()
+  const { page } = await open(new URL('/', url).href)
   await enter(page, 'erin', 'Sign up')
   const second = await page.context().newPage()
-  await second.goto(home())
+  await second.goto(page.url())
   await live(second)
   await start(second, 'carol')
   await page.getByRole('button', { name: 'Carol' }).click()
@@ -140,6 +142,32 @@ test('two tabs of one person share a login, which they refresh in turn, and an o
   await page.getByRole('button', { name: 'Log out' }).click()
   for (const tab of [page, second]) await tab.getByRole('button', { name: 'Sign up' }).waitFor()
 }, 60_000)
+
+test('a token that has ended is refreshed by one of two tabs that are opened at once over a slow network, and the login goes on', async () => {
+  const { page } = await open()
+  await enter(page, 'frank', 'Sign up')
+  await page.goto('about:blank')
+  const second = await page.context().newPage()
+  let refreshes = 0
+  await page.context().route('**/graphql', async (route) => {
+    if (route.request().postData()?.includes('RefreshSession')) {
+      refreshes += 1
+      await delay(slowMs)
+    }
+    await route.continue()
+  })
+  await second.goto(new URL('/health/live', home()).href)
+  await second.evaluate(() => {
+    const { userId, credentials } = JSON.parse(localStorage.getItem('parley.login') ?? '')
+    localStorage.setItem(
+      'parley.login',
+      JSON.stringify({ userId, credentials: { ...credentials, expiresAt: new Date(0).toISOString() } }),
+    )
+  })
+  await Promise.all([page.goto(home()), second.goto(home())])
+  await Promise.all([live(page), live(second)])
+  expect(refreshes).toBe(1)
+})
 
 test('the page works on a phone, and says what is wrong with a login', async () => {
   const { page } = await open()
