@@ -9,7 +9,6 @@ import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
 import { logOut, refreshSession } from './operations.ts'
 import { Outbox } from './outbox.ts'
-import type { Bounds } from './pause.ts'
 import { type AccessTokens, type Credentials, type CredentialsStore, Session } from './session.ts'
 import type { WebSocketClass } from './socket.ts'
 import { type MessageInput, memoryOutbox, type OutboxStorage } from './storage.ts'
@@ -138,18 +137,16 @@ class Client implements ParleyClient {
   readonly #followers = new Set<Follower<never>>()
   readonly #listeners = new Set<(state: ClientState) => void>()
   readonly #limits: Limits
-  readonly #backOff: Bounds
   readonly #print: Print | undefined
   #state: ClientState = { status: 'OFF' }
   #endedWith: string | null = null
   #isClosed = false
   #idle = { isIdle: false, saidAt: 0 }
 
-  constructor({ url, session = undefined, outbox, region, webSocketImpl, fetch, print, limits }: ParleyClientOptions) {
+  constructor({ url, session, outbox, region, webSocketImpl, fetch, print, limits }: ParleyClientOptions) {
     const socketClass = webSocketImpl ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
     if (!socketClass) throw new TypeError('There is no WebSocket here: give the client webSocketImpl, from the package ws')
     this.#limits = { ...defaults, ...limits }
-    this.#backOff = this.#limits
     this.#print = print
     const nodes = new Nodes(url, region ?? null)
     this.#http = new Http(fetch ?? ((...args) => globalThis.fetch(...args)), nodes, this.#limits.requestMs)
@@ -163,7 +160,7 @@ class Client implements ParleyClient {
       webSocketImpl: socketClass,
       connectMs: this.#limits.connectMs,
       requestMs: this.#limits.requestMs,
-      backOff: this.#backOff,
+      backOff: this.#limits,
       token: (refused) => this.#session.token(refused),
       goodForMs: () => this.#session.goodForMs,
       ended: (code) => this.#session.end(code),
@@ -173,7 +170,7 @@ class Client implements ParleyClient {
       changed: () => this.#changed(),
     })
     this.outbox = new Outbox(outbox ?? memoryOutbox(), {
-      backOff: this.#backOff,
+      backOff: this.#limits,
       execute: (query, variables) => this.#http.execute(query, variables, this.#session),
       isOver: () => this.#endedWith !== null || session === undefined,
     })
@@ -206,7 +203,7 @@ class Client implements ParleyClient {
     const follower = new Follower<Event>(textOf(document, this.#print), variables ?? {}, options, {
       connection: this.#connection,
       silenceMs: this.#limits.silenceMs,
-      backOff: this.#backOff,
+      backOff: this.#limits,
       heard: (event) => this.#heard(event),
       changed: () => this.#changed(),
     })

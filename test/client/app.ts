@@ -11,10 +11,10 @@ import {
   type ParleyClient,
   type ParleyClientOptions,
 } from '../../src/client/client.ts'
-import { password, request } from '../support/device.ts'
+import { type Device, password, request, signUpAll } from '../support/device.ts'
 import { Events, LogIn, SignUp, Snapshot } from '../support/documents.ts'
 import type { EventSeen } from '../support/event-log.ts'
-import { closeAtEnd } from '../support/node.ts'
+import { closeAtEnd, type Node } from '../support/node.ts'
 
 const patienceMs = 20_000
 
@@ -46,6 +46,17 @@ export async function logIn(url: string, username: string) {
   if (!data) throw new Error(`logIn: ${errors[0]?.message}`)
   return data.logIn
 }
+
+let round = 0
+/** Two people with a direct conversation. */
+export async function pair(at: Node): Promise<{ alice: Device; bob: Device; id: string }> {
+  round += 1
+  const [alice, bob] = (await signUpAll(at, `alice-${round}`, `bob-${round}`)) as [Device, Device]
+  return { alice, bob, id: await alice.direct(bob) }
+}
+
+/** The session of a device: its token, for as long as that is good. */
+export const sessionOf = (device: Device) => () => device.accessToken
 
 /** Quick pauses, so that the tests do not wait for what only has to be long in the world. */
 export const quick = { firstMs: 50, maxMs: 500, connectMs: 3_000, requestMs: 3_000 } as const
