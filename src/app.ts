@@ -3,11 +3,16 @@
 
 import type { Bus } from './bus/bus.ts'
 import { openMemoryBus } from './bus/memory.ts'
+import { openMemoryLeases } from './bus/memory-leases.ts'
 import { openRedisBus } from './bus/redis.ts'
+import { openRedisLeases } from './bus/redis-leases.ts'
 import type { Config } from './config.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { Log } from './log.ts'
+import { type NodeBoard, openNodeBoard } from './signal/node-board.ts'
+import { PresenceBoard, presenceTopic } from './signal/presence-board.ts'
 import { openTypingBoard, type TypingBoard } from './signal/typing-board.ts'
+import { Visits } from './signal/visits.ts'
 import { migrate } from './store/migrate.ts'
 import { openStore, type Store } from './store/store.ts'
 import { createTokens, type Tokens } from './tokens.ts'
@@ -21,6 +26,9 @@ export type App = {
   readonly bus: Bus
   readonly journal: Journal
   readonly typing: TypingBoard
+  readonly nodes: NodeBoard
+  readonly visits: Visits
+  readonly presence: PresenceBoard
   close(): Promise<void>
 }
 
@@ -43,8 +51,20 @@ export async function openApp(config: Config, databaseUrl: string, tokenSecret: 
     closers.push(() => journal.close())
     const typing = openTypingBoard(bus, journal)
     closers.push(() => typing.close())
+    const nodes = openNodeBoard(bus, journal)
+    closers.push(() => nodes.close())
+    const prefix = () => journal.topic('presence')
+    const leases =
+      config.redisUrl === null
+        ? openMemoryLeases(bus, (userId) => journal.topic(presenceTopic(userId)))
+        : openRedisLeases(config.redisUrl, prefix, log)
+    closers.push(() => leases.close())
+    const presence = new PresenceBoard(leases, bus, journal, store.reader, log)
+    closers.push(() => presence.close())
+    const visits = new Visits(leases, config.presence.ttlMs, journal, store, log)
+    closers.push(() => visits.close())
     const tokens = createTokens(tokenSecret, config.tokens.accessTtlS, config.identityProvider)
-    return { config, log, tokens, store, bus, journal, typing, close }
+    return { config, log, tokens, store, bus, journal, typing, nodes, visits, presence, close }
   } catch (error) {
     await close()
     throw error

@@ -1,6 +1,7 @@
 // The environment, read in this one file. Two steps: single variables by their form, then cross-checks; every fault is
 // told at once, and nothing is opened before all is well.
 
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { z } from 'zod'
 
@@ -22,6 +23,12 @@ const variables = z.object({
     .default('')
     .transform((text) => text.split(',').filter((origin) => origin.trim() !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
+  PARLEY_PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
+  PARLEY_REGION: z
+    .string()
+    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be small letters and digits, with hyphens between parts')
+    .default('local'),
+  PARLEY_CAPACITY: wholeNumber(1, 1_000_000).default(10_000),
   PARLEY_DRAIN_MS: wholeNumber(0, 600_000).default(0),
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   PARLEY_ACCESS_TOKEN_TTL_S: wholeNumber(1, 86_400).default(900),
@@ -40,6 +47,7 @@ const variables = z.object({
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
   PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
   PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
+  PARLEY_PRESENCE_TTL_S: wholeNumber(5, 600).default(30),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(1_024, 16_777_216).default(65_536),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
 })
@@ -59,6 +67,8 @@ export type Config = {
   isSeeded: boolean
   logLevel: string
   http: { host: string; port: number; allowedOrigins: readonly string[]; drainMs: number }
+  /** How clients find this node: where its WebSocket is (null: not told), where it stands, how many connections it is meant for. */
+  node: { publicUrl: string | null; region: string; capacity: number; version: string }
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
   /** null: this is the only node, topics stay in memory. */
@@ -77,6 +87,8 @@ export type Config = {
     backlogFactsMax: number
     backlogBytesMax: number
   }
+  /** How long a device is there after its last sign of life. */
+  presence: { ttlMs: number }
   socket: { messageBytesMax: number; subscriptionsMax: number }
 }
 
@@ -127,6 +139,10 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   return group(parsed.data)
 }
 
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
+
 function group(v: z.infer<typeof variables>): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
@@ -136,6 +152,7 @@ function group(v: z.infer<typeof variables>): Config {
     isSeeded: v.PARLEY_SEED ?? v.DATABASE_URL === undefined,
     logLevel: v.PARLEY_LOG_LEVEL,
     http: { host: v.HOST, port: v.PORT, allowedOrigins: v.PARLEY_ALLOWED_ORIGINS, drainMs: v.PARLEY_DRAIN_MS },
+    node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
     identityProvider: jwksUrl && issuer && audience ? { jwksUrl: new URL(jwksUrl), issuer, audience } : null,
@@ -154,6 +171,7 @@ function group(v: z.infer<typeof variables>): Config {
       backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
       backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,
     },
+    presence: { ttlMs: v.PARLEY_PRESENCE_TTL_S * 1_000 },
     socket: { messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX, subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX },
   }
 }

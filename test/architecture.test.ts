@@ -23,10 +23,10 @@ const floors: readonly (readonly string[])[] = [
   ['group', 'membership'],
   ['invite'],
   ['message'],
-  ['pin', 'reaction', 'reading', 'typing'],
+  ['pin', 'reaction', 'reading', 'typing', 'presence'],
   ['people'],
   ['search'],
-  ['limits'],
+  ['limits', 'gateway'],
   ['sync'],
   ['schema', 'local'],
   ['server'],
@@ -38,7 +38,7 @@ const floors: readonly (readonly string[])[] = [
 /** Packages that only some places may use. */
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
-    /^(graphql|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
+    /^(graphql|graphql-jit|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
     /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],

@@ -49,7 +49,7 @@ const { query } = pg.Client.prototype as unknown as { query: Query }
 let statements: string[] = []
 /** What the node asks by itself, whatever is done, and what frames a transaction. */
 const background =
-  /^(journal_head|journal_trim|search_progress)$|message_search_progress|^UPDATE "public"."session"|^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)/
+  /^(journal_head|journal_trim|search_(progress|take_turn|remove_rows|remove_range|add_rows|write_progress))$|^\s*update session|^UPDATE "public"."session"|^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)/
 
 let node: Node
 let owner: Device

@@ -9,6 +9,8 @@ import * as groups from './groups/documents.ts'
 import * as messages from './law/documents.ts'
 import { expectLaw, Replica } from './law/replica.ts'
 import * as people from './people/documents.ts'
+import * as presence from './presence/documents.ts'
+import { watchPresence } from './presence/watch.ts'
 import { MessagesAround, SearchMessages } from './search/documents.ts'
 import { indexed } from './search/support.ts'
 import { type Device, password, request, signUpAll } from './support/device.ts'
@@ -153,6 +155,14 @@ test('D3 D4 D5 four people with eight devices on two nodes do everything there i
   await does(carol, people.UpdateProfile, { input: { displayName: 'Caroline', bio: 'By the sea' } })
   await does(carol, people.ChangeUsername, { input: { username: 'caroline' } })
   await does(dan, people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } })
+
+  // Who is there is seen by those who know each other, as far as each wants it.
+  await does(bob, presence.Heartbeat, { input: { idle: false } })
+  const bobs = watchPresence(carol, bob)
+  await bobs.shows(bob, 'ONLINE')
+  await does(bob, presence.SetPresenceMode, { input: { presenceMode: 'DO_NOT_DISTURB' } })
+  await bobs.shows(bob, 'DO_NOT_DISTURB')
+  await does(bob, presence.SetLastActiveVisibility, { input: { lastActiveVisibility: 'NOBODY' } })
   await does(alice, groups.SetMemberRole, { input: { conversationId, userId: bob.userId, role: 'OWNER' } })
   await does(bob, documents.RemoveMember, { input: { conversationId, userId: dan.userId } })
   await does(bob, documents.AddMembers, { input: { conversationId, userIds: [dan.userId] } })

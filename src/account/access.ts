@@ -21,11 +21,15 @@ export type UserRow = {
   readonly isDeleted: boolean
 }
 
+/** What kind of device a session is on, as it says itself. */
+export type DeviceKind = 'WEB' | 'DESKTOP' | 'PHONE' | 'TABLET' | 'OTHER'
+
 /** One login on one device. */
 export type SessionRow = {
   readonly id: number
   readonly userId: number
   readonly deviceName: string
+  readonly deviceKind: DeviceKind
   readonly createdAt: Date
   readonly lastUsedAt: Date
   readonly expiresAt: Date
@@ -38,7 +42,8 @@ export type SessionRow = {
 /** The columns of a user with the names of `UserRow`, from a table or alias `u`. */
 export const userColumns = `u.id, u.username, u.display_name as "displayName", u.bio, u.created_at as "createdAt",
   u.deleted_at is not null as "isDeleted"`
-const sessionColumns = `id, user_id as "userId", device_name as "deviceName", created_at as "createdAt",
+const sessionColumns = `id, user_id as "userId", device_name as "deviceName", device_kind as "deviceKind",
+  created_at as "createdAt",
   last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt",
   position as "syncedPosition", occurred_at as "syncedUntil"`
 const sessions = 'session left join acknowledgement on session_id = id'

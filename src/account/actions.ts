@@ -6,14 +6,15 @@ import type { Place } from '../journal/fact.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
+import type { DeviceKind } from './access.ts'
 import { sessionRevoked } from './events.ts'
 import { hashPassword, verifyPassword } from './password.ts'
 import { foldText, isReserved, usernameForm } from './username.ts'
 
 /** An account with its first device. The door has checked the form. */
-export type SignUp = { username: string; password: string; displayName: string; deviceName: string }
+export type SignUp = { username: string; password: string; displayName: string; deviceName: string; deviceKind: DeviceKind }
 /** A login on a device. */
-export type LogIn = { username: string; password: string; deviceName: string }
+export type LogIn = { username: string; password: string; deviceName: string; deviceKind: DeviceKind }
 
 type Transaction = Prisma.TransactionClient
 
@@ -21,10 +22,13 @@ type Transaction = Prisma.TransactionClient
 export type Credentials = Viewer & { accessToken: string; refreshToken: string; expiresAt: Date }
 
 /** Creates an account and logs in. @throws ParleyError USERNAME_TAKEN */
-export async function signUp({ username, password, displayName, deviceName }: SignUp, app: App): Promise<Credentials> {
+export async function signUp(
+  { username, password, displayName, deviceName, deviceKind }: SignUp,
+  app: App,
+): Promise<Credentials> {
   requireUsernameFree(username)
   const passwordHash = await hashPassword(password)
-  const session = { deviceName, expiresAt: refreshExpiry(app) }
+  const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
   const user = await app.store.prisma.user
     .create({
       data: { username, displayName, searchName: foldText(displayName), passwordHash, sessions: { create: session } },
@@ -35,7 +39,7 @@ export async function signUp({ username, password, displayName, deviceName }: Si
 }
 
 /** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not there is such an account. */
-export async function logIn({ username, password, deviceName }: LogIn, app: App): Promise<Credentials> {
+export async function logIn({ username, password, deviceName, deviceKind }: LogIn, app: App): Promise<Credentials> {
   const user = usernameForm.test(username) ? await app.store.prisma.user.findUnique({ where: { username } }) : null
   if (!(await verifyPassword(user?.passwordHash ?? null, password)) || !user) throw wrongPassword()
   const expiresAt = refreshExpiry(app)
@@ -44,7 +48,7 @@ export async function logIn({ username, password, deviceName }: LogIn, app: App)
     const same = await tx.$queryRaw<unknown[]>`
       select 1 from "user" where id = ${user.id} and password_hash = ${user.passwordHash} for key share`
     if (same.length === 0) throw wrongPassword()
-    return tx.session.create({ data: { userId: user.id, deviceName, expiresAt } })
+    return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
   return credentials(app, Number(user.id), Number(session.id), 1, expiresAt)
 }

@@ -9,19 +9,30 @@ import { encodeId, parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
 import { type Credentials, changePassword, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
-import { Session, User } from './schema.ts'
+import { DeviceKind, Session, User } from './schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
 const deviceNameMax = 100
+const deviceKind = z
+  .enum(['WEB', 'DESKTOP', 'PHONE', 'TABLET', 'OTHER'])
+  .nullish()
+  .transform((kind) => kind ?? 'OTHER')
 const password = z.string().min(8, 'must have at least 8 characters').max(256, 'must have at most 256 characters')
 const username = z.string().transform(normaliseUsername).pipe(z.string().regex(usernameForm, usernameRule))
 const changePasswordForm = z.object({ currentPassword: z.string().max(1_000), newPassword: password })
-const signUpForm = z.object({ username, password, displayName: line(displayNameMax), deviceName: line(deviceNameMax) })
+const signUpForm = z.object({
+  username,
+  password,
+  displayName: line(displayNameMax),
+  deviceName: line(deviceNameMax),
+  deviceKind,
+})
 // Whoever logs in is told nothing about which names could exist: a name of the wrong form is an unknown one.
 const logInForm = z.object({
   username: z.string().max(1_000).transform(normaliseUsername),
   password: z.string().max(1_000),
   deviceName: line(deviceNameMax),
+  deviceKind,
 })
 
 async function requireSession(context: Context, { userId, sessionId }: Credentials): Promise<SessionRow> {
@@ -74,6 +85,11 @@ const SignUpInput = builder.inputType('SignUpInput', {
     password: t.string({ description: '8 to 256 characters.' }),
     displayName: t.string({ description: `What people read: 1 to ${displayNameMax} characters.` }),
     deviceName: t.string({ description: deviceNameDescription }),
+    deviceKind: t.field({
+      type: DeviceKind,
+      required: false,
+      description: 'What kind of device it is; OTHER where it is not said.',
+    }),
   }),
 })
 const LogInInput = builder.inputType('LogInInput', {
@@ -82,6 +98,11 @@ const LogInInput = builder.inputType('LogInInput', {
     username: t.string({ description: 'The username, in any case.' }),
     password: t.string({ description: 'The password.' }),
     deviceName: t.string({ description: deviceNameDescription }),
+    deviceKind: t.field({
+      type: DeviceKind,
+      required: false,
+      description: 'What kind of device it is; OTHER where it is not said.',
+    }),
   }),
 })
 const RefreshSessionInput = builder.inputType('RefreshSessionInput', {

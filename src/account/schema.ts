@@ -43,6 +43,17 @@ builder.node(User, {
   }),
 })
 
+export const DeviceKind = builder.enumType('DeviceKind', {
+  description: 'What kind of device it is, as it says itself.',
+  values: {
+    WEB: { description: 'A browser.' },
+    DESKTOP: { description: 'An app on a computer.' },
+    PHONE: { description: 'An app on a phone.' },
+    TABLET: { description: 'An app on a tablet.' },
+    OTHER: { description: 'Something else, or it did not say.' },
+  } as const,
+})
+
 export const Session = builder.objectRef<SessionRow>('Session')
 builder.node(Session, {
   description: 'One login on one device. Only its own user sees it.',
@@ -53,6 +64,7 @@ builder.node(Session, {
   },
   fields: (t) => ({
     deviceName: t.exposeString('deviceName', { description: 'The name that the device gave itself.' }),
+    deviceKind: t.expose('deviceKind', { type: DeviceKind, description: 'What kind of device it is.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the device logged in.' }),
     lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', description: 'When the session was last used, to about a minute.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends by itself unless it is refreshed.' }),

@@ -165,7 +165,7 @@ class Client implements ParleyClient {
       goodForMs: () => this.#session.goodForMs,
       ended: (code) => this.#session.end(code),
       choose: () => nodes.choose((query, variables) => this.#http.execute(query, variables, this.#session, gatewayMs)),
-      opened: () => nodes.opened(),
+      opened: (node) => nodes.opened(node),
       failed: (node) => nodes.failed(node),
       changed: () => this.#changed(),
     })

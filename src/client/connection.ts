@@ -49,7 +49,7 @@ export type ConnectionHost = {
   ended(code: string): Promise<void>
   /** Where to open a socket. */
   choose(): Promise<string>
-  opened(): void
+  opened(url: string): void
   failed(url: string): void
   changed(): void
 }
@@ -125,7 +125,7 @@ export class Connection {
   /** Tells whether the person is away from this device: now, and with each socket that is opened. */
   setIdle(isIdle: boolean): void {
     this.#isIdle = isIdle
-    this.#open?.once(heartbeat, { idle: isIdle }, this.#host.requestMs).catch(() => undefined)
+    this.#open?.once(heartbeat, { input: { idle: isIdle } }, this.#host.requestMs).catch(() => undefined)
   }
 
   /** Ends everything. */
@@ -219,7 +219,7 @@ export class Connection {
     const params = { ...(token === null ? {} : { accessToken: token }), idle: this.#isIdle }
     const socket = new Socket(url, { webSocketImpl: this.#host.webSocketImpl, params, openMs: this.#host.connectMs })
     this.#socket = socket
-    void socket.opened.then(() => this.#welcome(socket, token))
+    void socket.opened.then(() => this.#welcome(socket, url, token))
     const { code, reason, wasOpen } = await socket.ended
     this.#socket = null
     this.#open = null
@@ -235,10 +235,10 @@ export class Connection {
     return new ParleyFailure(ending, reason, false)
   }
 
-  #welcome(socket: Socket, token: string | null): void {
+  #welcome(socket: Socket, url: string, token: string | null): void {
     if (socket.isOver) return
     this.#open = socket
-    this.#host.opened()
+    this.#host.opened(url)
     this.#tell({ status: 'OPEN' })
     for (const entry of this.#entries) this.#ask(entry)
     void this.#renew(socket, token)

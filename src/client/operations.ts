@@ -13,4 +13,4 @@ export const sendMessage = `mutation SendMessage($input: SendMessageInput!) {
 export const gateway = `query Gateway($region: String) {
   gateway(region: $region) { node { url } fallbacks { url } }
 }`
-export const heartbeat = `mutation Heartbeat($idle: Boolean) { heartbeat(idle: $idle) { __typename } }`
+export const heartbeat = `mutation Heartbeat($input: HeartbeatInput) { heartbeat(input: $input) { __typename } }`

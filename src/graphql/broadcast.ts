@@ -2,7 +2,7 @@
 // event stream of the node (A13, C1). Where it cannot be shared it is made for each viewer; both ways give the same bytes.
 
 import { createHash } from 'node:crypto'
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, type GraphQLSchema } from 'graphql'
+import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import type { App } from '../app.ts'
 import { closeCodes } from '../errors.ts'
 import { type Fact, factKinds } from '../journal/fact.ts'
@@ -12,6 +12,7 @@ import type { MessageRow } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { execute } from './engine.ts'
 import { clientError } from './errors.ts'
 import type { EventSource } from './event.ts'
 import { andThen, type MaybePromise } from './loader.ts'
@@ -195,7 +196,7 @@ export class Broadcast {
       variableValues,
       rootValue: shown.event,
       contextValue,
-    }) as MaybePromise<ExecutionResult>
+    })
     return andThen(result, (done) => {
       shown.underWay -= 1
       if (shown.underWay === 0) shown.scope = {}
@@ -243,5 +244,6 @@ function nobodyOf(app: App, reader: Reader): Context {
     wholeHistoryOf: null,
     endConnection: refuse,
     renewConnection: null,
+    visit: refuse,
   }
 }

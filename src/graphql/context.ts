@@ -3,6 +3,7 @@
 import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
+import type { Visit } from '../signal/visits.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 
@@ -29,6 +30,8 @@ export type Context = {
    * `caller`: asking for one throws.
    */
   readonly wholeHistoryOf: number | null
+  /** The visit of the device whose WebSocket this came over; null over HTTP, and for nobody. */
+  visit(): Visit | null
   /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
   endConnection(code: number, reason: string): void
   /**

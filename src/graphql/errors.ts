@@ -12,13 +12,13 @@ function originOf(error: unknown): unknown {
   return origin
 }
 
-/** Finds or makes the expected failure that an error stands for; null for a bug. */
-function expected(origin: unknown): ParleyError | null {
+/** Finds or makes the expected failure that an error with this origin and message stands for; null for a bug. */
+function expected(origin: unknown, message: string): ParleyError | null {
   if (origin instanceof ParleyError) return origin
   if (origin instanceof GraphQLError) {
-    // What graphql-js itself says of a document or its variables.
-    const code = /^(Variable|Argument|Expected value)/.test(origin.message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
-    return new ParleyError(code, origin.message)
+    // What the engine itself says of a document or its variables.
+    const code = /^(Variable|Argument|Expected value)/.test(message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
+    return new ParleyError(code, message)
   }
   if (isTransient(origin))
     return new ParleyError('UNAVAILABLE', 'The database gave no answer', { cause: origin, retryAfterMs: 1_000 })
@@ -29,7 +29,7 @@ function expected(origin: unknown): ParleyError | null {
 export function clientError(error: unknown, requestId: string, log: Log): GraphQLError {
   if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // told before
   const origin = originOf(error)
-  const failure = expected(origin)
+  const failure = expected(origin, error instanceof Error ? error.message : '')
   if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)
   const told = error instanceof GraphQLError ? error : null

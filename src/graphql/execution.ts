@@ -7,7 +7,6 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
-  execute,
   GraphQLError,
   getOperationAST,
   OperationTypeNode,
@@ -22,16 +21,16 @@ import { readHead } from '../journal/tables.ts'
 import { Answers, openEvents } from './answers.ts'
 import type { Broadcast } from './broadcast.ts'
 import type { Context } from './context.ts'
+import { execute } from './engine.ts'
 import { clientError } from './errors.ts'
 
 /** The largest document, in tokens. Deep nesting overflows the stack of a parser; no honest operation comes near. */
 const tokensMax = 2_000
 
 /**
- * The engine of graphql-js itself, with a limit on the size of documents. Subscriptions to `events` are executed for all who
- * ask the same.
+ * Our engine, with a limit on the size of documents. Subscriptions to `events` are executed for all who ask the same.
  */
-export function useReferenceEngine(broadcast: Broadcast): Plugin {
+export function useOurEngine(broadcast: Broadcast): Plugin {
   const parseLimited: typeof parse = (source, options) => parse(source, { ...options, maxTokens: tokensMax })
   const subscribe = async (args: SubscriptionArgs) => {
     const opened = await openEvents(args, broadcast)

@@ -19,6 +19,7 @@ export const factKinds = {
   MembershipUpdated: 12,
   InvitesChanged: 13,
   PinsChanged: 14,
+  PresenceSettingsChanged: 15,
   UserUpdated: 20,
   ContactChanged: 21,
   BlockChanged: 22,

@@ -18,7 +18,7 @@ export async function seed(app: App): Promise<void> {
   const known = await app.store.prisma.user.count({ where: { username: { in: people.map(({ username }) => username) } } })
   if (known === people.length) return
   for (const person of people) {
-    await signUp({ ...person, password, deviceName: 'Seed' }, app).catch((error: unknown) => {
+    await signUp({ ...person, password, deviceName: 'Seed', deviceKind: 'OTHER' }, app).catch((error: unknown) => {
       if (!(error instanceof ParleyError && error.code === 'USERNAME_TAKEN')) throw error
     })
   }

@@ -12,8 +12,10 @@ import { isTransient } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import * as tables from './tables.ts'
 
-/** How much one turn takes on. Its texts are read by this process, at some 0.4 µs a character, and block it meanwhile. */
+/** How much one turn takes on. */
 const turnMax = { facts: 500, messages: 500, characters: 100_000 } as const
+/** How many characters are read at once: at some 0.4 µs each they block the process for 2 ms. Then others have their turn. */
+const breathCharacters = 5_000
 /** How long facts gather before a turn. */
 const gatherMs = 500
 /** How often it is looked whether there is something to do that nobody told of. */
@@ -77,27 +79,24 @@ async function hasWork({ store, journal }: App): Promise<boolean> {
  * @returns whether there may be more to do for this node.
  */
 function takeTurn(app: App): Promise<boolean> {
-  const { reader, prisma } = app.store
-  return prisma.$transaction(
-    async (tx) => {
-      const was = await tables.takeTurn(tx)
-      if (!was) return false
-      const from = await confirm(was, app)
-      const followed = await follow(reader, from)
-      const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
-      if (from !== was) await tables.removeRange(tx, { after: from.position, upTo: Number.MAX_SAFE_INTEGER })
-      if (walk) await tables.removeRange(tx, walk.range)
-      const rows: Rows = new Map([...(walk?.rows ?? []), ...followed.rows])
-      await tables.removeRows(tx, [...rows.keys()])
-      const found = [...rows.values()].filter((row) => row !== null)
-      await tables.addRows(tx, found)
-      const now = { ...followed.place, walked: walk && walk.range.upTo < from.position ? walk.range.upTo : null }
-      const isMoved = from !== was || now.position !== was.position || now.walked !== was.walked
-      if (isMoved) await tables.writeProgress(tx, now)
-      return isMoved
-    },
-    { isolationLevel: 'ReadCommitted' },
-  )
+  const { reader } = app.store
+  return app.store.transaction(async (tx) => {
+    const was = await tables.takeTurn(tx)
+    if (!was) return false
+    const from = await confirm(was, app)
+    const followed = await follow(reader, from)
+    const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
+    if (from !== was) await tables.removeRange(tx, { after: from.position, upTo: Number.MAX_SAFE_INTEGER })
+    if (walk) await tables.removeRange(tx, walk.range)
+    const rows: Rows = new Map([...(walk?.rows ?? []), ...followed.rows])
+    await tables.removeRows(tx, [...rows.keys()])
+    const found = [...rows.values()].filter((row) => row !== null)
+    await tables.addRows(tx, found)
+    const now = { ...followed.place, walked: walk && walk.range.upTo < from.position ? walk.range.upTo : null }
+    const isMoved = from !== was || now.position !== was.position || now.walked !== was.walked
+    if (isMoved) await tables.writeProgress(tx, now)
+    return isMoved
+  })
 }
 
 /** Messages by id, as the index keeps them; null for one that is gone, or has nothing in it to find. */
@@ -126,10 +125,15 @@ async function readRows(reader: Reader, ids: readonly number[]): Promise<Rows> {
   const messages = new Map((await readMessages(reader, ids)).map((message) => [message.id, message]))
   const rows: Rows = new Map()
   let characters = 0
+  let breathAt: number = breathCharacters
   for (const id of ids) {
     const message = messages.get(id)
     characters += message?.text.length ?? 0
     if (characters > turnMax.characters && rows.size > 0) break
+    if (characters >= breathAt) {
+      await new Promise(setImmediate)
+      breathAt = characters + breathCharacters
+    }
     rows.set(id, message ? tables.indexRow(message) : null)
   }
   return rows

@@ -2,7 +2,6 @@
 
 import type { MessageRow } from '../journal/tables.ts'
 import { type Reader, statement } from '../store/reader.ts'
-import type { Prisma } from '../store/store.ts'
 import { indexText } from './terms.ts'
 
 /** How far the index is. It holds what the facts up to this place say. */
@@ -45,41 +44,57 @@ export function indexRow(message: MessageRow): IndexRow | null {
   return { id, conversationId, seq, senderId, createdAt, ...indexed }
 }
 
+const turn = statement<Progress>(
+  'search_take_turn',
+  'select position, tag, walked from message_search_progress for update skip locked',
+)
+const rowsRemoved = statement<never>('search_remove_rows', 'delete from message_search where message_id = any($1::bigint[])')
+const rangeRemoved = statement<never>(
+  'search_remove_range',
+  'delete from message_search where message_id > $1 and message_id <= $2',
+)
+const rowsAdded = statement<never>(
+  'search_add_rows',
+  `insert into message_search(message_id, conversation_id, seq, sender_id, created_at, body, terms)
+   select id, conversation_id, seq, sender_id, to_timestamp(created_at / 1000.0), body, terms::tsvector
+     from unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+          as r(id, conversation_id, seq, sender_id, created_at, body, terms)`,
+)
+const progressWritten = statement<never>(
+  'search_write_progress',
+  'update message_search_progress set position = $1, tag = $2, walked = $3',
+)
+
 /** Takes the turn to write the index, until the transaction ends; null where somebody else has it. */
-export async function takeTurn(tx: Prisma.TransactionClient): Promise<Progress | null> {
-  const [row] = await tx.$queryRaw<{ position: bigint; tag: number; walked: bigint | null }[]>`
-    select position, tag, walked from message_search_progress for update skip locked`
-  return row ? { position: Number(row.position), tag: row.tag, walked: row.walked === null ? null : Number(row.walked) } : null
+export async function takeTurn(tx: Reader): Promise<Progress | null> {
+  const [row] = await tx.rows(turn, [])
+  return row ?? null
 }
 
 /** A range of ids: the first one is not in it, the last one is. */
 export type IdRange = { readonly after: number; readonly upTo: number }
 
 /** Removes what the index holds of these messages. */
-export async function removeRows(tx: Prisma.TransactionClient, ids: readonly number[]): Promise<void> {
-  if (ids.length > 0) await tx.$executeRaw`delete from message_search where message_id = any(${[...ids]}::bigint[])`
+export async function removeRows(tx: Reader, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) await tx.rows(rowsRemoved, [ids])
 }
 
 /** Removes what the index holds of all ids in a range. */
-export async function removeRange(tx: Prisma.TransactionClient, { after, upTo }: IdRange): Promise<void> {
-  await tx.$executeRaw`delete from message_search where message_id > ${after}::bigint and message_id <= ${upTo}::bigint`
+export async function removeRange(tx: Reader, { after, upTo }: IdRange): Promise<void> {
+  await tx.rows(rangeRemoved, [after, upTo])
 }
 
 /** Adds messages to the index that are not in it. */
-export async function addRows(tx: Prisma.TransactionClient, rows: readonly IndexRow[]): Promise<void> {
+export async function addRows(tx: Reader, rows: readonly IndexRow[]): Promise<void> {
   if (rows.length === 0) return
-  await tx.$executeRaw`
-    insert into message_search(message_id, conversation_id, seq, sender_id, created_at, body, terms)
-    select id, conversation_id, seq, sender_id, to_timestamp(created_at / 1000.0), body, terms::tsvector
-      from unnest(${rows.map((row) => row.id)}::bigint[], ${rows.map((row) => row.conversationId)}::bigint[],
-                  ${rows.map((row) => row.seq)}::int[], ${rows.map((row) => row.senderId)}::bigint[],
-                  ${rows.map((row) => row.createdAt)}::bigint[], ${rows.map((row) => row.body)}::text[],
-                  ${rows.map((row) => row.terms)}::text[])
-           as r(id, conversation_id, seq, sender_id, created_at, body, terms)`
+  const columns = ['id', 'conversationId', 'seq', 'senderId', 'createdAt', 'body', 'terms'] as const
+  await tx.rows(
+    rowsAdded,
+    columns.map((column) => rows.map((row) => row[column])),
+  )
 }
 
 /** Says how far the index is now. */
-export async function writeProgress(tx: Prisma.TransactionClient, { position, tag, walked }: Progress): Promise<void> {
-  await tx.$executeRaw`
-    update message_search_progress set position = ${position}::bigint, tag = ${tag}::int, walked = ${walked}::bigint`
+export async function writeProgress(tx: Reader, { position, tag, walked }: Progress): Promise<void> {
+  await tx.rows(progressWritten, [position, tag, walked])
 }

@@ -3,34 +3,33 @@
 import type { Context as ProtocolContext, SubscribePayload } from 'graphql-ws'
 import type { Guard } from '../account/guard.ts'
 import { closeCodes, ParleyError } from '../errors.ts'
+import type { Visits } from '../signal/visits.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connections } from './connections.ts'
 import { type Extra, endSocket, farewell } from './wire.ts'
+
+/** What those who come through the door are known to. */
+export type Gate = { readonly guard: Guard; readonly connections: Connections; readonly visits: Visits }
 
 /**
  * Who asks for an operation: the caller of its socket. On a socket that came without a token, the one whose token comes with
  * the operation in `extensions.headers` (GraphiQL does it so); the socket is that session's from then on.
  */
-export async function callOf(
-  extra: Extra,
-  { extensions }: SubscribePayload,
-  guard: Guard,
-  connections: Connections,
-): Promise<Call> {
+export async function callOf(extra: Extra, { extensions }: SubscribePayload, gate: Gate): Promise<Call> {
   const headers = extensions?.headers
   if (extra.call.admission || typeof headers !== 'object' || headers === null) return extra.call
-  const call = await identify(guard, tokenIn(headers as Record<string, unknown>))
+  const call = await identify(gate.guard, tokenIn(headers as Record<string, unknown>))
   const [mine, theirs] = [sessionOf(call), sessionOf(extra.call)]
   if (mine === undefined) return call
-  if (theirs === undefined) admit(extra, call, connections)
+  if (theirs === undefined) admit(extra, call, gate, false)
   else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This socket belongs to another session')
   return extra.call
 }
 
 const sessionOf = ({ admission }: Call) => admission?.viewer.sessionId
 
-/** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open. */
-function admit(extra: Extra, call: Call, connections: Connections): void {
+/** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open: the device is there. */
+function admit(extra: Extra, call: Call, { guard, connections, visits }: Gate, isResting: boolean): void {
   const { socket } = extra
   extra.call = call
   const { admission } = call
@@ -43,16 +42,17 @@ function admit(extra: Extra, call: Call, connections: Connections): void {
     leave: () => void farewell(extra),
   }
   connections.add(extra.connection)
+  extra.visit = visits.enter(viewer, isResting)
+  guard.noteUse(viewer.sessionId)
 }
 
 /** Checks the token of a connection that is being opened. A refused one closes the socket with a code that says why. */
 export async function connect(
   { extra, connectionParams }: ProtocolContext<Record<string, unknown>, Extra>,
-  guard: Guard,
-  connections: Connections,
+  gate: Gate,
 ): Promise<boolean> {
   const { socket } = extra
-  const call = await identify(guard, tokenIn(connectionParams))
+  const call = await identify(gate.guard, tokenIn(connectionParams))
   const { caller } = call
   if (!caller.viewer && caller.refusal) {
     const code = {
@@ -63,7 +63,7 @@ export async function connect(
     endSocket(socket, code[caller.refusal.code as keyof typeof code] ?? closeCodes.TOKEN_REFUSED, caller.refusal.message)
     return false
   }
-  admit(extra, call, connections)
+  admit(extra, call, gate, connectionParams?.idle === true)
   return true
 }
 

@@ -21,7 +21,6 @@ export async function identify(guard: Guard, token: string | null | undefined): 
     if (token === undefined)
       throw new ParleyError('UNAUTHENTICATED', 'The header Authorization must be of the form: Bearer <token>')
     const admission = await guard.admit(token)
-    guard.noteUse(admission.viewer.sessionId)
     return { caller: { viewer: admission.viewer }, admission }
   } catch (error) {
     const outage =

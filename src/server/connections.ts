@@ -21,6 +21,8 @@ export type Connections = {
   remove(connection: Connection): void
   /** Ends what belongs to a session that was revoked. */
   revoke(sessionId: number): void
+  /** How many are open. */
+  count(): number
   /** Says goodbye to those that are open now, evenly over a time, so that their clients do not come elsewhere all at once. */
   leave(overMs: number): Promise<void>
   /** Says goodbye to all that are left. */
@@ -62,6 +64,7 @@ export function openConnections(): Connections {
         }
       }, revocationMs)
     },
+    count: () => [...bySession.values()].reduce((sum, { size }) => sum + size, 0),
     async leave(overMs) {
       const [leaving, begunAt] = [all(), Date.now()]
       for (const [i, connection] of leaving.entries()) {

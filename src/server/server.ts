@@ -73,6 +73,7 @@ export async function serve(app: App): Promise<Server> {
 
   const close = async () => {
     isLeaving = true
+    app.nodes.drain()
     const halfMs = http.listening ? app.config.http.drainMs / 2 : 0
     await delay(halfMs)
     sockets.refuse()
@@ -103,7 +104,22 @@ export async function serve(app: App): Promise<Server> {
       code === 'EADDRINUSE' ? 'is in use: set PORT to another one, or stop what listens there' : `cannot be had (${code})`
     throw new StartError(`PORT: ${port} on ${host} ${because}`, { cause: error })
   }
-  return { port: (http.address() as AddressInfo).port, host, close }
+  const { port: boundPort } = http.address() as AddressInfo
+  const { publicUrl, region, capacity, version } = app.config.node
+  app.nodes.announce({
+    url: publicUrl ?? ownUrl(host, boundPort),
+    region,
+    capacity,
+    version,
+    connections: () => connections.count(),
+  })
+  return { port: boundPort, host, close }
+}
+
+/** Where a node is that was told to listen on one address; null where it listens on all, and cannot know its name. */
+function ownUrl(host: string, port: number): string | null {
+  if (host === '0.0.0.0' || host === '::') return null
+  return `ws://${host.includes(':') ? `[${host}]` : host}:${port}/graphql`
 }
 
 /** Answers the questions of a load balancer: is the process alive, and shall it be sent traffic. */

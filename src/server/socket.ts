@@ -13,12 +13,13 @@ import { ParleyError } from '../errors.ts'
 import { Answers, openEvents, type Sink } from '../graphql/answers.ts'
 import type { Broadcast } from '../graphql/broadcast.ts'
 import { clientError } from '../graphql/errors.ts'
-import { callOf, connect, renew } from './admission.ts'
+import { callOf, connect, type Gate, renew } from './admission.ts'
 import type { Connections } from './connections.ts'
 import { adapt, type Extra, endSocket, farewell, frames } from './wire.ts'
 import type { Yoga } from './yoga.ts'
 
 const initMs = 5_000
+/** How often a socket is asked for a pong; more often where a sign of life does not last for two of them. */
 const pingMs = 12_000
 const shutdownMs = 4_000
 const operationIdMax = 64
@@ -35,6 +36,7 @@ export type Sockets = {
 
 /** Opens the WebSocket side of a node. */
 export function openSockets(app: App, guard: Guard, connections: Connections, yoga: Yoga, broadcast: Broadcast): Sockets {
+  const gate: Gate = { guard, connections, visits: app.visits }
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
@@ -42,13 +44,12 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   let isRefusing = false
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: initMs,
-    onConnect: (context) => connect(context, guard, connections),
+    onConnect: (context) => connect(context, gate),
     onSubscribe: ({ extra, subscriptions }, id, payload) =>
       prepare(extra, new Set([...Object.keys(subscriptions), ...extra.starting]).size, id, payload, {
         app,
-        guard,
+        gate,
         yoga,
-        connections,
       }),
     onOperation(context, id) {
       context.extra.starting.delete(id)
@@ -70,6 +71,7 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
       socket,
       call: nobody,
       connection: null,
+      visit: null,
       starting: new Set(),
       isLeaving: false,
       listenAgain: () => undefined,
@@ -77,22 +79,17 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
     open.add(extra)
     const closed = protocol.opened(adapt(socket, extra, app), extra)
     socket.on('error', (error) => app.log.debug({ err: error }, 'a WebSocket failed'))
-    socket.on('pong', () => unanswered.delete(socket))
+    socket.on('pong', () => {
+      unanswered.delete(socket)
+      extra.visit?.sign()
+    })
     socket.once('close', (code, reason) => {
       open.delete(extra)
       closed(code, String(reason)).catch((error: unknown) => app.log.error({ err: error }, 'a WebSocket closed badly'))
     })
   })
 
-  const ping = setInterval(() => {
-    for (const socket of server.clients) {
-      if (unanswered.has(socket)) socket.terminate()
-      else {
-        unanswered.add(socket)
-        socket.ping()
-      }
-    }
-  }, pingMs)
+  const ping = keepPinging(server, unanswered, Math.min(pingMs, app.config.presence.ttlMs * 0.4))
 
   return {
     upgrade(request, socket, head) {
@@ -123,25 +120,32 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   }
 }
 
+/** Asks every socket for a pong again and again, and cuts those that gave none. */
+function keepPinging(server: WebSocketServer, unanswered: WeakSet<WebSocket>, everyMs: number): NodeJS.Timeout {
+  return setInterval(() => {
+    for (const socket of server.clients) {
+      if (unanswered.has(socket)) socket.terminate()
+      else {
+        unanswered.add(socket)
+        socket.ping()
+      }
+    }
+  }, everyMs)
+}
+
 /** How an operation is executed, and where its events go. */
 type Prepared = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'> & { readonly sink: Sink }
 
 const nobody: Extra['call'] = { caller: { viewer: null, refusal: null }, admission: null }
 
-type Pipeline = { readonly app: App; readonly guard: Guard; readonly yoga: Yoga; readonly connections: Connections }
+type Pipeline = { readonly app: App; readonly gate: Gate; readonly yoga: Yoga }
 
 /**
  * Prepares an operation: parses and validates it in Yoga's pipeline and makes its context.
  * @param active how many operations the socket has, this one included
  * @returns what to execute, or the errors to answer with. The socket stays open, also for a document that does not parse.
  */
-async function prepare(
-  extra: Extra,
-  active: number,
-  id: string,
-  payload: SubscribePayload,
-  { app, guard, yoga, connections }: Pipeline,
-) {
+async function prepare(extra: Extra, active: number, id: string, payload: SubscribePayload, { app, gate, yoga }: Pipeline) {
   const requestId = randomUUID()
   const refuse = (...errors: unknown[]) => errors.map((error) => clientError(error, requestId, app.log))
   if (extra.starting.has(id)) {
@@ -157,12 +161,12 @@ async function prepare(
   }
   extra.starting.add(id)
   try {
-    const call = await callOf(extra, payload, guard, connections)
+    const call = await callOf(extra, payload, gate)
     const { socket } = extra
-    if (call.admission) guard.noteUse(call.admission.viewer.sessionId)
+    const visit = () => extra.visit
     const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
-    const renewConnection = (token: string) => renew(extra, token, guard)
-    const enveloped = yoga.getEnveloped({ call, endConnection, renewConnection } as Parameters<Yoga['getEnveloped']>[0])
+    const renewConnection = (token: string) => renew(extra, token, gate.guard)
+    const enveloped = yoga.getEnveloped({ call, visit, endConnection, renewConnection } as Parameters<Yoga['getEnveloped']>[0])
     const document = enveloped.parse(payload.query)
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))

@@ -5,6 +5,7 @@ import { CloseCode, type WebSocket as ProtocolSocket } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { App } from '../app.ts'
 import type { Sink } from '../graphql/answers.ts'
+import type { Visit } from '../signal/visits.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
 
@@ -24,6 +25,8 @@ export type Extra = {
   readonly socket: WebSocket
   call: Call
   connection: Connection | null
+  /** What is said of the device behind it; null while it is nobody's. */
+  visit: Visit | null
   /** Operations that have been asked for and do not run yet: an id of these used again would leak the first. */
   readonly starting: Set<string>
   /** The node says goodbye: nothing new is heard from the socket. */

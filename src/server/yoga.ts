@@ -9,18 +9,19 @@ import type { App } from '../app.ts'
 import type { Broadcast } from '../graphql/broadcast.ts'
 import type { Context } from '../graphql/context.ts'
 import { clientError } from '../graphql/errors.ts'
-import { useClientErrors, usePlainIntrospection, useReferenceEngine, useSnapshots } from '../graphql/execution.ts'
+import { useClientErrors, useOurEngine, usePlainIntrospection, useSnapshots } from '../graphql/execution.ts'
 import { schema } from '../schema.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
+import { useSigns } from './signs.ts'
 
 const bodyBytesMax = 262_144
 
 /** What the transport knows of a request before GraphQL begins: over HTTP the request itself, over a WebSocket its call. */
 export type Door =
   | { readonly req: IncomingMessage; readonly res: ServerResponse }
-  | ({ readonly call: Call } & Pick<Context, 'endConnection' | 'renewConnection'>)
+  | ({ readonly call: Call } & Pick<Context, 'visit' | 'endConnection' | 'renewConnection'>)
 
 export type Yoga = YogaServerInstance<Door, Context>
 
@@ -44,7 +45,8 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
     maskedErrors: { maskError: (error) => clientError(error, randomUUID(), app.log) },
     context: (door) => createContext(door, app, guard),
     plugins: [
-      useReferenceEngine(broadcast),
+      useOurEngine(broadcast),
+      useSigns(app, guard),
       usePlainIntrospection(),
       useJsonOnly(),
       useSnapshots(app),
@@ -58,12 +60,13 @@ export function createGraphqlHandler(app: App, guard: Guard, connections: Connec
 async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
   const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null }
   if ('call' in door) {
-    const { call, endConnection, renewConnection } = door
-    return { ...shared, caller: call.caller, requestId: randomUUID(), endConnection, renewConnection }
+    const { call, ...connection } = door
+    return { ...shared, ...connection, caller: call.caller, requestId: randomUUID() }
   }
   const { caller } = await identify(guard, bearerToken(door.req.headers.authorization))
   const requestId = String(door.res.getHeader('x-request-id'))
-  return { ...shared, caller, requestId, endConnection: () => door.res.destroy(), renewConnection: null }
+  const endConnection = () => void door.res.destroy()
+  return { ...shared, caller, requestId, visit: () => null, endConnection, renewConnection: null }
 }
 
 /** Bodies are JSON, or are refused: browsers send forms across sites without asking. */
@@ -130,6 +133,7 @@ function useOpenEventStreams(
         leave: () => res.destroy(),
       }
       connections.add(connection)
+      app.visits.enter(admission.viewer, false)
       res.once('close', () => connections.remove(connection))
       return ending
     },

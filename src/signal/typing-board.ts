@@ -1,9 +1,10 @@
 // Who is typing: a signal. Nothing is stored and nothing is promised. Each node keeps what it heard of the conversations that
 // somebody on it watches; a sign of typing lapses by itself, so whoever vanishes stops typing.
 
-import type { Bus, Unsubscribe } from '../bus/bus.ts'
+import type { Bus } from '../bus/bus.ts'
 import { type Fact, factKinds } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
+import { type Heard, openTopics } from './topics.ts'
 
 /** How long a sign of typing lasts, in milliseconds. Clients that go on typing repeat it before it lapses. */
 export const typingLapsesMs = 6_000
@@ -25,7 +26,7 @@ type Watch = {
   /** Each typist's end, in milliseconds since 1970. */
   readonly until: Map<number, number>
   readonly watchers: Set<Watcher>
-  readonly unsubscribe: Promise<Unsubscribe>
+  readonly heard: Heard
 }
 
 /** The signs of typing that a node hears. */
@@ -44,7 +45,8 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
   const watches = new Map<number, Watch>()
   /** Where the users of this node were last said to type. */
   const signalled = new Map<number, Set<number>>()
-  const topicOf = (conversationId: number) => journal.topic(`typing:${conversationId}`)
+  const topics = openTopics(bus, journal)
+  const topicOf = (conversationId: number) => `typing:${conversationId}`
   journal.onFact(hearFact)
   const sweep = setInterval(() => {
     const now = Date.now()
@@ -72,7 +74,7 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
     watch.watchers.delete(watcher)
     if (watch.watchers.size > 0 || watches.get(conversationId) !== watch) return
     watches.delete(conversationId)
-    void watch.unsubscribe.then((unsubscribe) => unsubscribe())
+    watch.heard.end()
   }
 
   function hearFact({ kind, conversationId, actorId, subjectId, audienceChange }: Fact): void {
@@ -94,7 +96,7 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
       const [userId, isTyping] = Array.isArray(message) ? message : []
       if (Number.isSafeInteger(userId) && typeof isTyping === 'boolean') change(watch, userId as number, isTyping)
     }
-    const watch: Watch = { until: new Map(), watchers: new Set(), unsubscribe: bus.subscribe(topicOf(conversationId), hear) }
+    const watch: Watch = { until: new Map(), watchers: new Set(), heard: topics.hear(topicOf(conversationId), hear) }
     watches.set(conversationId, watch)
     return watch
   }
@@ -104,18 +106,18 @@ export function openTypingBoard(bus: Bus, journal: Journal): TypingBoard {
       const places = signalled.get(userId) ?? new Set()
       if (isTyping) signalled.set(userId, places.add(conversationId))
       else if (places.delete(conversationId) && places.size === 0) signalled.delete(userId)
-      bus.publish(topicOf(conversationId), [userId, isTyping])
+      topics.publish(topicOf(conversationId), [userId, isTyping])
       return isTyping ? new Date(Date.now() + typingLapsesMs) : null
     },
     gone(userId) {
-      for (const conversationId of signalled.get(userId) ?? []) bus.publish(topicOf(conversationId), [userId, false])
+      for (const conversationId of signalled.get(userId) ?? []) topics.publish(topicOf(conversationId), [userId, false])
       signalled.delete(userId)
     },
     watch(conversationId, watcher) {
       const watch = watches.get(conversationId) ?? open(conversationId)
       watch.watchers.add(watcher)
       // The first set is shown when changes are heard: none falls between the two.
-      void watch.unsubscribe.then(() => watch.watchers.has(watcher) && watcher.show([...watch.until.keys()]))
+      void watch.heard.ready.then(() => watch.watchers.has(watcher) && watcher.show([...watch.until.keys()]))
       return () => leave(conversationId, watch, watcher)
     },
     async close() {

@@ -8,9 +8,9 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { encodeId, parseId } from '../id.ts'
+import { latestOf } from '../signal/latest.ts'
 import type { Typists } from '../signal/typing-board.ts'
 import { statement } from '../store/reader.ts'
-import { latestOf } from './latest.ts'
 
 type State = { readonly conversationId: number; readonly typists: Typists }
 
@@ -95,8 +95,10 @@ builder.subscriptionField('typing', (t) =>
       const { userId } = requireViewer(context)
       const conversationId = parseId('Conversation', args.conversationId, 'conversationId')
       if (!(await isListening(context, conversationId))) throw await refusalOf(userId, { conversationId }, context.app)
-      return latestOf<State>((show, end) =>
-        context.app.typing.watch(conversationId, { userId, show: (typists) => show({ conversationId, typists }), end }),
+      return latestOf<State>(
+        () => conversationId,
+        (show, end) =>
+          context.app.typing.watch(conversationId, { userId, show: (typists) => show({ conversationId, typists }), end }),
       )
     },
     resolve: (state) => state,

@@ -170,7 +170,7 @@ describe('one execution', () => {
         const viewer = { userId: parseId('User', userId, ''), sessionId: parseId('Session', sessionId, '') }
         const { app } = node
         const context = { app, caller: { viewer }, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null }
-        const whole = { ...context, requestId: '', endConnection: () => undefined, renewConnection: null }
+        const whole = { ...context, requestId: '', endConnection: () => undefined, renewConnection: null, visit: () => null }
         return { context: whole, membership: await findMembership(whole, id) }
       }),
     )

@@ -4,6 +4,20 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Random } from '../journal/random.ts'
 import type { Door } from './door.ts'
 
+/**
+ * A network in which the gateway names the wires before the nodes, and not the nodes.
+ * @param ports of each node, and of the wire before it
+ */
+export function namingWires(ports: ReadonlyMap<number, number>): typeof fetch {
+  return async (to, init) => {
+    const response = await fetch(to, init)
+    if (!/\bgateway\b/.test(String(init?.body))) return response
+    const text = await response.text()
+    const named = text.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${ports.get(Number(port)) ?? port}`)
+    return new Response(named, response)
+  }
+}
+
 /** A balancer that looks at nothing. */
 export class Balancer {
   /** The GraphQL endpoint behind it. */

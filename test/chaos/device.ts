@@ -41,6 +41,7 @@ export class Device {
     accessToken: string,
     doors: readonly [Door, ...Door[]],
     url: string,
+    fetch: typeof globalThis.fetch,
     random: Random,
     record: Record,
   ) {
@@ -50,7 +51,14 @@ export class Device {
     this.#doors = doors
     this.#random = random
     this.#record = record
-    this.#client = createParleyClient({ url, session: () => accessToken, webSocketImpl: WebSocket as never, print, limits })
+    this.#client = createParleyClient({
+      url,
+      session: () => accessToken,
+      webSocketImpl: WebSocket as never,
+      print,
+      limits,
+      fetch,
+    })
   }
 
   /** The position up to which it was told everything. */

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { Random } from '../journal/random.ts'
 import { SignUp, StartDirectConversation } from '../support/documents.ts'
 import { visibilities } from './acts.ts'
-import { Balancer } from './balancer.ts'
+import { Balancer, namingWires } from './balancer.ts'
 import { Device } from './device.ts'
 import { Found } from './documents.ts'
 import { ask, type Door, type Outcome } from './door.ts'
@@ -69,10 +69,12 @@ async function perform(
   url: string,
 ): Promise<Report> {
   const world = await populate(options, random, record, doors, url)
+  const fetch = namingWires(new Map(programs.nodes.map(({ port }, i) => [port, wires[i]?.port ?? port])))
   const devices = world.people.flatMap((person, i) =>
     Array.from(
       { length: random.whole(1, 3) },
-      (_, d) => new Device(`device ${i + 1}.${d + 1}`, person.userId, person.accessToken, doors, url, random.fork(), record),
+      (_, d) =>
+        new Device(`device ${i + 1}.${d + 1}`, person.userId, person.accessToken, doors, url, fetch, random.fork(), record),
     ),
   )
   record.count('people', world.people.length)

@@ -61,6 +61,12 @@ export const sessionOf = (device: Device) => () => device.accessToken
 /** Quick pauses, so that the tests do not wait for what only has to be long in the world. */
 export const quick = { firstMs: 50, maxMs: 500, connectMs: 3_000, requestMs: 3_000 } as const
 
+/** A network by which nodes are where they are asked: a wire before a node is not gone round. */
+export const withoutGateway: typeof fetch = async (url, init) =>
+  /\bgateway\b/.test(String(init?.body))
+    ? Response.json({ errors: [{ message: 'No gateway', extensions: { code: 'UNAVAILABLE', retryable: true } }] })
+    : fetch(url, init)
+
 /** One app of one person. */
 export class App {
   readonly client: ParleyClient
@@ -75,6 +81,7 @@ export class App {
     this.client = createParleyClient({
       webSocketImpl: WebSocket as never,
       print,
+      fetch: withoutGateway,
       ...options,
       limits: { ...quick, ...options.limits },
     })

@@ -5,7 +5,7 @@ import WebSocket from 'ws'
 import { LogOut, Snapshot } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { openWire } from '../support/wire.ts'
-import { App, pair, sessionOf } from './app.ts'
+import { App, pair, sessionOf, withoutGateway } from './app.ts'
 
 let node: Node
 beforeAll(async () => {
@@ -177,7 +177,7 @@ test('after close() nothing is left: no socket at the node, no timer, no request
     url: wire.url,
     session: sessionOf(bob),
     fetch: (url, init) =>
-      fetch(url, {
+      withoutGateway(url, {
         ...init,
         keepalive: false,
         headers: { ...Object.fromEntries(new Headers(init?.headers)), connection: 'close' },

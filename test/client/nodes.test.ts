@@ -106,6 +106,6 @@ test('P1 it says whether somebody is there: with each socket, at every change, a
   await app.follow().live()
   for (const isIdle of [true, false, false, false, true, true, false]) app.client.setIdle(isIdle)
   await app.until('all to be said', () => said.length >= 4)
-  expect(said).toEqual([true, { idle: false }, { idle: true }, { idle: false }])
+  expect(said).toEqual([true, ...[false, true, false].map((idle) => ({ input: { idle } }))])
   expect(app.client.state.status).toBe('LIVE')
 })

@@ -58,7 +58,7 @@ export const KeptUser = graphql(`
 export const Whole = graphql(`
   query Whole($people: [ID!]!) {
     syncCursor
-    messagePolicy
+    messagePolicy presenceMode lastActiveVisibility
     nodes(ids: $people) { ...KeptUser }
     conversations(first: 4, archived: null) { nodes { ...KeptConversation unreadCount mentionCount } }
     sessions { id }
@@ -88,6 +88,7 @@ export const Kept = graphql(`
       ... on ContactChanged { user { ...KeptUser } }
       ... on BlockChanged { user { ...KeptUser } }
       ... on MessagePolicyChanged { messagePolicy }
+      ... on PresenceSettingsChanged { presenceMode lastActiveVisibility }
       ... on ConversationClosed { conversation { id isClosed } }
       ... on ConversationReopened { conversation { id isClosed } }
     }

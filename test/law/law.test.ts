@@ -6,6 +6,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
 import * as groups from '../groups/documents.ts'
 import * as people from '../people/documents.ts'
+import * as presence from '../presence/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import {
   AddMembers,
@@ -149,6 +150,8 @@ Object.assign(acts, {
   updateProfile: () => bob.run(people.UpdateProfile, { input: { displayName: 'Robert', bio: 'Here' } }),
   changeUsername: () => bob.run(people.ChangeUsername, { input: { username: `robert-${round}` } }),
   setMessagePolicy: () => bob.run(people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } }),
+  setPresenceMode: () => bob.run(presence.SetPresenceMode, { input: { presenceMode: 'INVISIBLE' } }),
+  setLastActiveVisibility: () => bob.run(presence.SetLastActiveVisibility, { input: { lastActiveVisibility: 'NOBODY' } }),
   requestContact: () => alice.run(people.RequestContact, toward(bob)),
   acceptContact: async () => {
     await alice.run(people.RequestContact, toward(bob))
@@ -191,7 +194,7 @@ Object.assign(acts, {
  * Mutations that change nothing that a device keeps: they make or renew what proves a session, send a signal, or say what the
  * device has (a fact about it would itself have to be acknowledged).
  */
-const outside = ['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'acknowledge']
+const outside = ['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'acknowledge']
 
 test('D5 every mutation of the schema has its law', () => {
   const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {})

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
 import * as groups from '../groups/documents.ts'
 import * as people from '../people/documents.ts'
+import * as presence from '../presence/documents.ts'
 import { type Device, logIn, request, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
@@ -187,6 +188,13 @@ const acts: Record<string, Act> = {
   acknowledge: act(documents.Acknowledge, (_at, _as, { cursor }) => ({ input: { cursor } }), everybody),
   updateProfile: act(people.UpdateProfile, () => ({ input: { bio: 'Here' } }), everybody),
   setMessagePolicy: act(people.SetMessagePolicy, () => ({ input: { messagePolicy: 'ANYONE' as const } }), everybody),
+  heartbeat: act(presence.Heartbeat, () => ({ input: { idle: false } }), everybody),
+  setPresenceMode: act(presence.SetPresenceMode, () => ({ input: { presenceMode: 'AUTOMATIC' as const } }), everybody),
+  setLastActiveVisibility: act(
+    presence.SetLastActiveVisibility,
+    () => ({ input: { lastActiveVisibility: 'EVERYONE' as const } }),
+    everybody,
+  ),
   'revokeSession of somebody': act(documents.RevokeSession, () => ({ input: { sessionId: cast.other.sessionId } }), {
     ...refusedToAll('NOT_FOUND'),
   }),

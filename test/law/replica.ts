@@ -26,7 +26,7 @@ type Conversation = {
   markers: Map<string, number>
 }
 /** What a device keeps, as plain data that can be compared. */
-export type State = { conversations: Record<string, unknown>; sessions: string[]; people: unknown[]; messagePolicy: string }
+export type State = { conversations: Record<string, unknown>; sessions: string[]; people: unknown[]; choices: object }
 
 const present = <T>(values: readonly (T | null)[] | null | undefined): T[] =>
   (values ?? []).filter((v): v is T & {} => v !== null)
@@ -104,9 +104,16 @@ export async function fresh({ device, people }: Replica): Promise<State> {
     conversations: Object.fromEntries(conversations),
     sessions: whole.sessions.map(({ id }) => id).sort(),
     people: usersIn(whole),
-    messagePolicy: whole.messagePolicy,
+    choices: choicesOf(whole),
   }
 }
+
+/** What one chose for oneself. */
+const choicesOf = ({ messagePolicy, presenceMode, lastActiveVisibility }: WholeQuery) => ({
+  messagePolicy,
+  presenceMode,
+  lastActiveVisibility,
+})
 
 /** Waits until what each device keeps equals a fresh snapshot of that device. Fails with the difference, after 5 s each. */
 export async function expectLaw(replicas: readonly Replica[]): Promise<void> {
@@ -126,7 +133,7 @@ export class Replica {
   /** The ids of the people whom the device keeps: those of whom it hears. */
   readonly people: readonly string[]
   #users: KeptUserFragment[] = []
-  #policy = ''
+  #choices: object = {}
   readonly #conversations = new Map<string, Conversation>()
   #sessions = new Set<string>()
   #cursor = ''
@@ -154,7 +161,7 @@ export class Replica {
       conversations: Object.fromEntries(conversations),
       sessions: [...this.#sessions].sort(),
       people: this.#users,
-      messagePolicy: this.#policy,
+      choices: this.#choices,
     }
   }
 
@@ -173,7 +180,7 @@ export class Replica {
   #begin(whole: WholeQuery): void {
     this.#cursor = whole.syncCursor
     this.#users = usersIn(whole)
-    this.#policy = whole.messagePolicy
+    this.#choices = choicesOf(whole)
     for (const kept of present(whole.conversations.nodes)) this.#conversations.set(kept.id, conversationOf(kept))
     this.#sessions = new Set(whole.sessions.map(({ id }) => id))
   }
@@ -241,7 +248,14 @@ export class Replica {
         if (event.user.isDeleted) this.#forget(event.user.id)
         break
       case 'MessagePolicyChanged':
-        this.#policy = event.messagePolicy
+        this.#choices = { ...this.#choices, messagePolicy: event.messagePolicy }
+        break
+      case 'PresenceSettingsChanged':
+        this.#choices = {
+          ...this.#choices,
+          presenceMode: event.presenceMode,
+          lastActiveVisibility: event.lastActiveVisibility,
+        }
         break
       case 'ConversationClosed':
       case 'ConversationReopened':

@@ -151,6 +151,7 @@ export const Events = graphql(`
       ... on ContactChanged { user { username viewerContact { state } } }
       ... on BlockChanged { user { username viewerHasBlocked } }
       ... on MessagePolicyChanged { messagePolicy }
+      ... on PresenceSettingsChanged { presenceMode lastActiveVisibility }
       ... on ConversationClosed { conversation { id isClosed } }
       ... on ConversationReopened { conversation { id isClosed } }
     }

@@ -1,0 +1,72 @@
+// The leases of an installation that is a single process.
+
+import type { Bus } from './bus.ts'
+import { type DeviceState, deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
+
+type Held = { readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number; readonly until: number }
+type User = { readonly devices: Map<number, Held>; told: DeviceState }
+
+/** Leases within this process. `topicOf` names the topic of a user. */
+export function openMemoryLeases(bus: Bus, topicOf: (userId: number) => string): Leases {
+  const users = new Map<number, User>()
+
+  function settle(userId: number, now: number, isFinal = false): LapsedDevice[] {
+    const user = users.get(userId)
+    if (!user) return []
+    const lapsed: LapsedDevice[] = []
+    let [best, activeAt] = [0, 0]
+    for (const [deviceId, held] of user.devices) {
+      activeAt = Math.max(activeAt, held.activeAt)
+      if (held.until <= now) {
+        user.devices.delete(deviceId)
+        lapsed.push({ userId, deviceId, activeAt: held.activeAt })
+      } else best = Math.max(best, deviceStates.indexOf(held.state))
+    }
+    const state = deviceStates[best] ?? 'OFFLINE'
+    if (state !== user.told) bus.publish(topicOf(userId), [userId, best, activeAt, Number(isFinal)])
+    user.told = state
+    if (user.devices.size === 0) users.delete(userId)
+    return lapsed
+  }
+
+  return {
+    async renew(leases) {
+      const now = Date.now()
+      for (const { userId, deviceId, state, activeAgoMs, lastsMs, mayBegin } of leases) {
+        const user = users.get(userId) ?? { devices: new Map<number, Held>(), told: 'OFFLINE' }
+        const isThere = user.devices.has(deviceId)
+        if (!isThere && (!mayBegin || user.devices.size >= leasesMax)) continue
+        users.set(userId, user)
+        user.devices.set(deviceId, { state, activeAt: now - activeAgoMs, until: now + lastsMs })
+      }
+      for (const userId of new Set(leases.map((lease) => lease.userId))) settle(userId, now)
+    },
+    async end(userId, deviceId) {
+      const held = users.get(userId)?.devices.get(deviceId)
+      if (!held) return
+      users.get(userId)?.devices.set(deviceId, { ...held, until: 0 })
+      settle(userId, Date.now(), true)
+    },
+    async lapse() {
+      const now = Date.now()
+      return [...users].flatMap(([userId, { devices }]) =>
+        [...devices.values()].some(({ until }) => until <= now) ? settle(userId, now) : [],
+      )
+    },
+    async read(userIds) {
+      const now = Date.now()
+      const found = new Map<number, PresentDevice[]>()
+      for (const userId of userIds) {
+        const devices = [...(users.get(userId)?.devices ?? [])].flatMap(([deviceId, { state, activeAt, until }]) =>
+          until > now ? [{ deviceId, state, activeAt }] : [],
+        )
+        if (devices.length > 0) found.set(userId, devices)
+      }
+      return found
+    },
+    onRestored() {},
+    async close() {
+      users.clear()
+    },
+  }
+}

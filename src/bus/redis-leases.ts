@@ -1,0 +1,177 @@
+// The leases over Redis (or Valkey), on a connection of their own. For each user a hash of leases, and one sorted set of when
+// to look at whom next. Scripts change them, so that a lease, what follows from it and the message about it are one step.
+// Times are those of Redis. The keys are named inside the scripts: a Redis Cluster is not supported.
+
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import type { Log } from '../log.ts'
+import { answerMs, keepAsking } from './heartbeat.ts'
+import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
+
+const lapseMax = 200
+/** Leases that nobody looks after (all nodes are gone) are dropped by Redis itself after this time. */
+const keepMs = 120_000
+
+// A field of the hash is `device@node`, its value `until state activeAt`. The field `told` holds the state that was told last.
+const common = `
+local prefix = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due = prefix .. ':due'
+local lapsed = {}
+local function keyOf(user) return prefix .. ':devices:' .. user end
+local function number(value) return string.format('%.0f', value) end
+local function settle(user, final)
+  local key = keyOf(user)
+  local fields = redis.call('HGETALL', key)
+  local best, told, latest, nextAt = 0, 0, 0, nil
+  for i = 1, #fields, 2 do
+    if fields[i] == 'told' then
+      told = tonumber(fields[i + 1])
+    else
+      local ends, state, active = string.match(fields[i + 1], '^(%d+) (%d) (%d+)$')
+      ends, state, active = tonumber(ends), tonumber(state), tonumber(active)
+      latest = math.max(latest, active)
+      if ends <= now then
+        redis.call('HDEL', key, fields[i])
+        lapsed[#lapsed + 1] = user
+        lapsed[#lapsed + 1] = string.match(fields[i], '^%d+')
+        lapsed[#lapsed + 1] = number(active)
+      else
+        best = math.max(best, state)
+        nextAt = math.min(nextAt or ends, ends)
+      end
+    end
+  end
+  if best ~= told then
+    redis.call('HSET', key, 'told', best)
+    redis.call('PUBLISH', prefix .. ':' .. user, '[' .. user .. ',' .. best .. ',' .. number(latest) .. ',' .. final .. ']')
+  end
+  if nextAt then
+    redis.call('ZADD', due, number(nextAt), user)
+    redis.call('PEXPIRE', key, ${keepMs})
+  else
+    redis.call('ZREM', due, user)
+    redis.call('DEL', key)
+  end
+end
+`
+const renewScript = `${common}
+local node, seen, users = ARGV[1], {}, {}
+for i = 2, #ARGV, 6 do
+  local user, device = ARGV[i], ARGV[i + 1]
+  local key, field = keyOf(user), device .. '@' .. node
+  local there = redis.call('HEXISTS', key, field) == 1
+  local may = ARGV[i + 5] == '1'
+  if not there and not may then
+    for _, other in ipairs(redis.call('HKEYS', key)) do
+      may = may or string.match(other, '^%d+') == device
+    end
+  end
+  if there or (may and redis.call('HLEN', key) < ${leasesMax}) then
+    redis.call('HSET', key, field, number(now + ARGV[i + 4]) .. ' ' .. ARGV[i + 2] .. ' ' .. number(now - ARGV[i + 3]))
+    if not seen[user] then
+      seen[user] = true
+      users[#users + 1] = user
+    end
+  end
+end
+for _, user in ipairs(users) do settle(user, 0) end
+`
+const endScript = `${common}
+local user, device, found = ARGV[1], ARGV[2], false
+local fields = redis.call('HGETALL', keyOf(user))
+for i = 1, #fields, 2 do
+  if string.match(fields[i], '^%d+') == device then
+    redis.call('HSET', keyOf(user), fields[i], (string.gsub(fields[i + 1], '^%d+', '0')))
+    found = true
+  end
+end
+if found then settle(user, 1) end
+`
+const lapseScript = `${common}
+for _, user in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', number(now), 'LIMIT', 0, ${lapseMax})) do settle(user, 0) end
+return lapsed
+`
+const readScript = `${common}
+local found = {}
+for i = 1, #ARGV do found[i] = redis.call('HGETALL', keyOf(ARGV[i])) end
+return { number(now), found }
+`
+
+type Scripts = {
+  renewLeases(prefix: string, ...rest: (string | number)[]): Promise<unknown>
+  endLease(prefix: string, userId: number, deviceId: number): Promise<unknown>
+  lapseLeases(prefix: string): Promise<string[]>
+  readLeases(prefix: string, ...userIds: number[]): Promise<[now: string, found: string[][]]>
+}
+
+/** Opens the connection; does not wait for it. `prefix` begins every key and topic: the topic of a user is `<prefix>:<user>`. */
+export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log): Leases {
+  const node = randomUUID()
+  const connection = new Redis(redisUrl, {
+    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 2_000),
+    connectTimeout: 2_000,
+    socketTimeout: answerMs,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 1_000,
+    scripts: {
+      renewLeases: { lua: renewScript, numberOfKeys: 1 },
+      endLease: { lua: endScript, numberOfKeys: 1 },
+      lapseLeases: { lua: lapseScript, numberOfKeys: 1 },
+      readLeases: { lua: readScript, numberOfKeys: 1 },
+    },
+  }) as Redis & Scripts
+  connection.on('error', (error) => log.warn({ err: error, role: 'leases' }, 'Redis'))
+  const silence = keepAsking(connection)
+
+  return {
+    async renew(leases) {
+      if (leases.length === 0) return
+      const given = leases.flatMap(({ userId, deviceId, state, activeAgoMs, lastsMs, mayBegin }) => {
+        const ages = [Math.round(activeAgoMs), Math.round(lastsMs)]
+        return [userId, deviceId, deviceStates.indexOf(state), ...ages, Number(mayBegin)]
+      })
+      await connection.renewLeases(prefix(), node, ...given)
+    },
+    async end(userId, deviceId) {
+      await connection.endLease(prefix(), userId, deviceId)
+    },
+    async lapse() {
+      const flat = (await connection.lapseLeases(prefix())).map(Number)
+      const lapsed: LapsedDevice[] = []
+      for (let i = 0; i < flat.length; i += 3) {
+        const [userId = 0, deviceId = 0, activeAt = 0] = flat.slice(i, i + 3)
+        lapsed.push({ userId, deviceId, activeAt })
+      }
+      return lapsed
+    },
+    async read(userIds) {
+      if (userIds.length === 0) return new Map()
+      const [now, found] = await connection.readLeases(prefix(), ...userIds)
+      const devices = userIds.map((userId, i) => [userId, devicesOf(found[i] ?? [], Number(now))] as const)
+      return new Map(devices.filter(([, present]) => present.length > 0))
+    },
+    onRestored: (listener) => connection.on('ready', listener),
+    async close() {
+      silence()
+      connection.disconnect()
+    },
+  }
+}
+
+/** The devices of a user from the fields of the hash: each the best of its leases. */
+function devicesOf(fields: readonly string[], now: number): PresentDevice[] {
+  const devices = new Map<number, PresentDevice>()
+  for (let i = 0; i < fields.length; i += 2) {
+    const [, deviceId] = /^(\d+)@/.exec(fields[i] ?? '') ?? []
+    const [until = 0, rank = 0, activeAt = 0] = (fields[i + 1] ?? '').split(' ').map(Number)
+    if (deviceId === undefined || until <= now) continue
+    const id = Number(deviceId)
+    const known = devices.get(id)
+    const state = rank === 2 || known?.state === 'ONLINE' ? 'ONLINE' : 'IDLE'
+    devices.set(id, { deviceId: id, state, activeAt: Math.max(activeAt, known?.activeAt ?? 0) })
+  }
+  return [...devices.values()]
+}

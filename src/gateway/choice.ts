@@ -1,0 +1,66 @@
+// Which node a client should open its socket to. Pure but for the draw among equals.
+//
+// Reports are up to a second old, and a thousand clients may ask within it. So each recommendation counts as a connection of
+// its node until reports tell of it: the clients that one node answers are dealt out evenly.
+
+import type { NodeReport } from '../signal/node-board.ts'
+
+/** Beyond this lag, in milliseconds, a node is as good as full: it has more to do than it can. */
+const lagMax = 500
+const fallbacksMax = 5
+
+/** How near two regions are: how many parts their names begin with in common, `eu-west-1` and `eu-west-2` two. */
+export function nearness(one: string, other: string): number {
+  const [parts, others] = [one.split('-'), other.split('-')]
+  const differsAt = parts.findIndex((part, i) => part !== others[i])
+  return differsAt < 0 ? parts.length : differsAt
+}
+
+/** A choice of nodes: the recommended one, and where to go when it does not answer, best first. */
+export type Choice = { readonly node: NodeReport; readonly fallbacks: readonly NodeReport[] }
+
+/** Chooses nodes for clients; remembers whom it has sent where lately. */
+export class Chooser {
+  /** Recommendations by node: those since its last report, and those of the time before that. */
+  readonly #given = new Map<string, { now: number; before: number }>()
+
+  /** A node has told how it is: what it was given before its last report, it counts itself by now. */
+  heard({ id }: NodeReport): void {
+    const given = this.#given.get(id)
+    if (!given) return
+    if (given.now === 0) this.#given.delete(id)
+    else this.#given.set(id, { now: 0, before: given.now })
+  }
+
+  /**
+   * Chooses among nodes: the least loaded one of the nearest region that has a healthy one with room; where none has, the
+   * least loaded of all that can be had. Null where there is none.
+   */
+  choose(nodes: readonly NodeReport[], region: string): Choice | null {
+    const loads = new Map(nodes.map((node) => [node, this.#load(node)]))
+    const load = (node: NodeReport) => loads.get(node) ?? 1
+    const isFull = (node: NodeReport) => load(node) >= 1 || node.eventLoopLagMs > lagMax
+    const draws = new Map(nodes.map((node) => [node, Math.random()]))
+    const ranked = nodes
+      .filter((node) => !node.isDraining && node.isFollowing)
+      .sort(
+        (a, b) =>
+          Number(isFull(a)) - Number(isFull(b)) ||
+          nearness(b.region, region) - nearness(a.region, region) ||
+          load(a) - load(b) ||
+          (draws.get(a) ?? 0) - (draws.get(b) ?? 0),
+      )
+    const [node, ...others] = ranked
+    if (!node) return null
+    const given = this.#given.get(node.id) ?? { now: 0, before: 0 }
+    this.#given.set(node.id, { ...given, now: given.now + 1 })
+    // Nodes behind one balancer share an address: it is listed once.
+    const isFirst = (other: NodeReport) => ranked.findIndex(({ url }) => url === other.url) === ranked.indexOf(other)
+    return { node, fallbacks: others.filter(isFirst).slice(0, fallbacksMax) }
+  }
+
+  #load({ id, connections, capacity }: NodeReport): number {
+    const { now, before } = this.#given.get(id) ?? { now: 0, before: 0 }
+    return (connections + now + before) / capacity
+  }
+}

@@ -1,0 +1,74 @@
+// Where a client should open its socket, in the schema.
+
+import type { App } from '../app.ts'
+import { ParleyError } from '../errors.ts'
+import { builder } from '../graphql/builder.ts'
+import { requireViewer } from '../graphql/context.ts'
+import type { NodeReport } from '../signal/node-board.ts'
+import { type Choice, Chooser } from './choice.ts'
+
+const retryAfterMs = 1_000
+
+const GatewayNode = builder.objectRef<NodeReport>('GatewayNode').implement({
+  description: 'A node of this installation, as it told of itself within the last seconds.',
+  fields: (t) => ({
+    url: t.exposeString('url', {
+      nullable: true,
+      description:
+        'Where its WebSocket is: `wss://…/graphql`. null where the node was not told its address: then it is where you ask now.',
+    }),
+    region: t.exposeString('region', { description: 'Where it stands.' }),
+    version: t.exposeString('version', { description: 'Which version of Parley it runs.' }),
+    connections: t.exposeInt('connections', { description: 'How many WebSockets and event streams are open on it.' }),
+    capacity: t.exposeInt('capacity', { description: 'How many of them it is meant for.' }),
+    eventLoopLagMs: t.exposeInt('eventLoopLagMs', {
+      description: 'The longest that anything had to wait for its turn on it, within a second, in milliseconds.',
+    }),
+    isDraining: t.exposeBoolean('isDraining', { description: 'Whether it is going down. Such a node is not recommended.' }),
+  }),
+})
+
+const Gateway = builder.objectRef<Choice>('Gateway').implement({
+  description: 'Where to open a socket. Any node serves any request: this only spreads the clients.',
+  fields: (t) => ({
+    node: t.expose('node', { type: GatewayNode, description: 'The least loaded healthy node of the nearest region.' }),
+    fallbacks: t.expose('fallbacks', {
+      type: [GatewayNode],
+      description: 'Where to go when it does not answer, the best first; wait a random time before each.',
+    }),
+  }),
+})
+
+const choosers = new WeakMap<App, Chooser>()
+
+function chooserOf(app: App): Chooser {
+  let chooser = choosers.get(app)
+  if (!chooser) {
+    chooser = new Chooser()
+    choosers.set(app, chooser)
+    app.nodes.onReport((report) => chooser?.heard(report))
+  }
+  return chooser
+}
+
+builder.queryField('gateway', (t) =>
+  t.field({
+    type: Gateway,
+    description:
+      'Where you should open your socket. Ask again after a connection was lost, and wait a random time first, so that not all clients of a lost node come at once. Errors: UNAVAILABLE.',
+    args: {
+      region: t.arg.string({
+        required: false,
+        description:
+          'Where you are. The more parts two names begin with in common, the nearer they are: eu-west-1 is nearer to eu-west-2 than to eu-north-1, and to that nearer than to us-east-1. Without it: near the node that you ask.',
+      }),
+    },
+    resolve: (_root, { region }, context) => {
+      requireViewer(context)
+      const { app } = context
+      const choice = chooserOf(app).choose(app.nodes.nodes(), region ?? app.config.node.region)
+      if (!choice) throw new ParleyError('UNAVAILABLE', 'No node can take you at the moment', { retryAfterMs })
+      return choice
+    },
+  }),
+)

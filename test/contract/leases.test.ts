@@ -1,0 +1,147 @@
+// One contract for both kinds of leases (src/bus/leases.ts).
+
+import { randomUUID } from 'node:crypto'
+import { describe, expect, inject, test } from 'vitest'
+import type { Bus } from '../../src/bus/bus.ts'
+import { changeOf, type Lease, type Leases, leasesMax, type StateChange } from '../../src/bus/leases.ts'
+import { openMemoryBus } from '../../src/bus/memory.ts'
+import { openMemoryLeases } from '../../src/bus/memory-leases.ts'
+import { openRedisBus } from '../../src/bus/redis.ts'
+import { openRedisLeases } from '../../src/bus/redis-leases.ts'
+import { openLog } from '../../src/log.ts'
+import { closeAtEnd } from '../support/node.ts'
+import { until } from '../support/until.ts'
+
+const log = openLog('silent', 'test')
+const [user, phone, laptop] = [7, 70, 71]
+
+type Ground = { readonly leases: Leases; readonly bus: Bus; topicOf(userId: number): string }
+
+const kinds: [string, () => Ground][] = [
+  [
+    'memory',
+    () => {
+      const bus = openMemoryBus(log)
+      const topicOf = (userId: number) => `presence:${userId}`
+      return { bus, topicOf, leases: openMemoryLeases(bus, topicOf) }
+    },
+  ],
+  [
+    'Redis',
+    () => {
+      const prefix = `test:${randomUUID()}`
+      const leases = openRedisLeases(inject('redisUrl'), () => prefix, log)
+      return { bus: openRedisBus(inject('redisUrl'), log), leases, topicOf: (userId) => `${prefix}:${userId}` }
+    },
+  ],
+]
+
+async function open(create: () => Ground) {
+  const ground = create()
+  closeAtEnd(async () => {
+    await ground.leases.close()
+    await ground.bus.close()
+  })
+  const told: (StateChange | null)[] = []
+  await ground.bus.subscribe(ground.topicOf(user), (message) => told.push(changeOf(message)))
+  const isReady = () =>
+    ground.leases.read([user]).then(
+      () => true,
+      () => false,
+    )
+  await until('the leases to answer', isReady)
+  const states = () => told.map((change) => `${change?.state}${change?.isFinal ? ' for good' : ''}`)
+  return { ...ground, told, states }
+}
+
+const lease = (more: Partial<Lease> = {}): Lease => ({
+  userId: user,
+  deviceId: phone,
+  state: 'ONLINE',
+  activeAgoMs: 0,
+  lastsMs: 60_000,
+  mayBegin: true,
+  ...more,
+})
+const present = async (leases: Leases) => (await leases.read([user])).get(user)?.map(({ deviceId, state }) => [deviceId, state])
+
+describe.each(kinds)('leases in %s', (_kind, create) => {
+  test('P1 a user is the best of their devices, and each change of that is told once', async () => {
+    const { leases, states } = await open(create)
+    await leases.renew([lease({ state: 'IDLE' })])
+    await leases.renew([lease({ deviceId: laptop })])
+    await leases.renew([lease({ deviceId: laptop }), lease()])
+    expect((await present(leases))?.sort()).toEqual([
+      [phone, 'ONLINE'],
+      [laptop, 'ONLINE'],
+    ])
+    await leases.renew([lease({ state: 'IDLE' })])
+    await leases.renew([lease({ deviceId: laptop, state: 'IDLE' })])
+    await until('three changes', () => states().length === 3)
+    expect(states()).toEqual(['IDLE', 'ONLINE', 'IDLE'])
+  })
+
+  test('P1 what is not renewed lapses, is told, and is handed over once with when its person was active', async () => {
+    const { leases, states, told } = await open(create)
+    const before = Date.now()
+    await leases.renew([lease({ lastsMs: 50, activeAgoMs: 5_000 })])
+    await until('it to be gone', async () => (await present(leases)) === undefined)
+    const handed = (await Promise.all([leases.lapse(), leases.lapse(), leases.lapse()])).flat()
+    expect(handed).toEqual([{ userId: user, deviceId: phone, activeAt: expect.any(Number) }])
+    expect(Math.abs((handed[0]?.activeAt ?? 0) - (before - 5_000))).toBeLessThan(1_000)
+    await until('two changes', () => states().length === 2)
+    expect(states()).toEqual(['ONLINE', 'OFFLINE'])
+    expect(told[1]?.activeAt).toBe(handed[0]?.activeAt)
+    await leases.renew([lease()])
+    await until('to be back', () => states().at(-1) === 'ONLINE')
+  })
+
+  test('P1 a session that ends takes its device away at once, and for good', async () => {
+    const { leases, states } = await open(create)
+    await leases.renew([lease(), lease({ deviceId: laptop, state: 'IDLE' })])
+    await leases.end(user, phone)
+    await leases.end(user, laptop)
+    await leases.end(user, laptop)
+    await until('three changes', () => states().length === 3)
+    expect(states()).toEqual(['ONLINE', 'IDLE for good', 'OFFLINE for good'])
+    expect(await present(leases)).toBeUndefined()
+  })
+
+  test('a sign of life that may not begin a lease only renews one', async () => {
+    const { leases, states } = await open(create)
+    await leases.renew([lease({ mayBegin: false })])
+    expect(await present(leases)).toBeUndefined()
+    await leases.renew([lease({ lastsMs: 1_000 })])
+    await leases.renew([lease({ mayBegin: false, state: 'IDLE' })])
+    await until('two changes', () => states().length === 2)
+    expect(states()).toEqual(['ONLINE', 'IDLE'])
+  })
+
+  test('D7 one user has at most so many leases, and all users are read at once', async () => {
+    const { leases } = await open(create)
+    await leases.renew(Array.from({ length: leasesMax + 50 }, (_, i) => lease({ deviceId: i + 1 })))
+    expect((await present(leases))?.length).toBeLessThanOrEqual(leasesMax)
+    await leases.renew([lease({ userId: 8 })])
+    expect([...(await leases.read([8, 9, user])).keys()].sort()).toEqual([user, 8])
+  })
+})
+
+test('a device on two nodes is the best of both, and stays while one of them holds it', async () => {
+  const prefix = `test:${randomUUID()}`
+  const [here, there] = [0, 1].map(() => openRedisLeases(inject('redisUrl'), () => prefix, log)) as [Leases, Leases]
+  closeAtEnd(() => Promise.all([here.close(), there.close()]))
+  for (const leases of [here, there]) {
+    await until('an answer', () =>
+      leases.read([user]).then(
+        () => true,
+        () => false,
+      ),
+    )
+  }
+  await here.renew([lease({ lastsMs: 300 })])
+  await there.renew([lease({ state: 'IDLE', mayBegin: false })])
+  expect(await present(there)).toEqual([[phone, 'ONLINE']])
+  await until('the other node to be the only one', async () => (await present(here))?.[0]?.[1] === 'IDLE')
+  await there.end(user, phone)
+  expect(await present(here)).toBeUndefined()
+})
