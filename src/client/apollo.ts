@@ -3,7 +3,7 @@
 import { type ApolloCache, ApolloLink, type DocumentNode, Observable, type Reference } from '@apollo/client'
 import { print } from '@apollo/client/utilities'
 import type { ParleyClient } from './client.ts'
-import { isNewest, type TellingEvent } from './patch.ts'
+import { placeIn, type TellingEvent } from './patch.ts'
 
 /** A link for subscriptions: typing and presence over the socket of a client. `events` are for `client.follow`. */
 export function subscriptionLink(client: ParleyClient): ApolloLink {
@@ -69,7 +69,8 @@ function add(cache: ApolloCache, conversationId: string, message: Message, refer
         const own = page.nodes.findIndex(isOwn)
         if (own >= 0) return { ...page, nodes: page.nodes.with(own, reference) }
         const seqs = page.nodes.map((node) => ({ seq: seqOf(node) }))
-        return isNewest({ ...page, nodes: seqs as never }, message) ? { ...page, nodes: [...page.nodes, reference] } : existing
+        const place = placeIn({ ...page, nodes: seqs as never }, message)
+        return place === null ? existing : { ...page, nodes: page.nodes.toSpliced(place, 0, reference) }
       },
       lastMessage(existing, { readField }) {
         const last = existing as Reference | null

@@ -16,7 +16,7 @@ import { type MessageInput, memoryOutbox, type OutboxStorage } from './storage.t
 export type { Document, Variables } from './document.ts'
 export { ParleyFailure, type Result, type ServerError } from './failure.ts'
 export type { AnyEvent, Following, FollowOptions } from './follow.ts'
-export { indexedDbOutbox } from './indexed-db.ts'
+export { indexedDbCredentials, indexedDbOutbox } from './indexed-db.ts'
 export type { Outbox, OutboxMessage, Sent } from './outbox.ts'
 export { applyEvent, type TellingEvent } from './patch.ts'
 export { backOffMs } from './pause.ts'

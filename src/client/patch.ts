@@ -67,15 +67,25 @@ export function withMessage(page: Page, message: Message): Page {
     if (page.nodes[own]?.id === message.id) return page
     return { ...page, nodes: page.nodes.with(own, message) }
   }
-  return isNewest(page, message) ? { ...page, nodes: [...page.nodes, message] } : page
+  const place = placeIn(page, message)
+  return place === null ? page : { ...page, nodes: page.nodes.toSpliced(place, 0, message) }
 }
 
 /** One message, or the copy that an app showed before it had an id. */
 const isSame = (node: Message | null, { id, clientMessageId }: Message) =>
   node?.id === id || (clientMessageId != null && node?.clientMessageId === clientMessageId)
 
-/** Whether a message is the next one after this page. */
-export function isNewest({ nodes, pageInfo }: Page, { seq }: Message): boolean {
+/**
+ * Where in a page a message belongs that is not in it; null where it belongs to another page. Messages may come out of order: an
+ * own one by its answer, before the event of one that is older.
+ */
+export function placeIn({ nodes, pageInfo }: Page, { seq }: Message): number | null {
+  const next = seq === undefined ? -1 : nodes.findIndex((node) => node?.seq !== undefined && node.seq > seq)
+  if (next >= 0) return next > 0 ? next : null
+  return isNext({ nodes, pageInfo: pageInfo ?? null }, seq) ? nodes.length : null
+}
+
+function isNext({ nodes, pageInfo }: Page, seq: number | undefined): boolean {
   if (pageInfo?.hasNextPage !== undefined) return !pageInfo.hasNextPage
   const last = nodes.at(-1)
   return last?.seq === undefined || seq === undefined || last.seq + 1 === seq

@@ -4,14 +4,14 @@ import { type Credentials, createParleyClient, ParleyFailure } from '../client/c
 import { LogIn, SignUp } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
 
-/** A login as it is kept between visits. */
+/** Who has come in. */
 export type Login = { readonly userId: string; readonly credentials: Credentials }
 
 const endpoint = new URL('/graphql', location.href).href
 const deviceName = 'Web page'
 
 /** Shows the door until somebody has come in. */
-export function showDoor(root: HTMLElement, entered: (login: Login) => void): void {
+export function showDoor(root: HTMLElement, entered: (login: Login) => Promise<void>): void {
   const client = createParleyClient({ url: endpoint })
   const problem = el('p', { className: 'bad', role: 'alert' })
   const field = (name: string, label: string, more: { readonly [name: string]: string | boolean }) =>
@@ -32,7 +32,7 @@ export function showDoor(root: HTMLElement, entered: (login: Login) => void): vo
         : (await client.request(LogIn, { input: { username, password, deviceName } })).logIn
     const { accessToken, refreshToken, expiresAt, viewer } = login
     await client.close()
-    entered({ userId: viewer.id, credentials: { accessToken, refreshToken, expiresAt } })
+    await entered({ userId: viewer.id, credentials: { accessToken, refreshToken, expiresAt } })
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault()

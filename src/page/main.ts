@@ -1,37 +1,38 @@
 // The page that Parley shows at `/`: log in or sign up, and chat. It is small on purpose, and stands on the client library.
 
-import { createParleyClient, indexedDbOutbox } from '../client/client.ts'
+import { createParleyClient, indexedDbCredentials, indexedDbOutbox } from '../client/client.ts'
 import { showChat } from './chat.ts'
-import { type Login, showDoor } from './login.ts'
+import { showDoor } from './login.ts'
 
-const key = 'parley.login'
+/** Who is logged in here. The credentials are kept apart, in IndexedDB. */
+const key = 'parley.user'
 /** Nothing was touched for so long: the person is elsewhere. */
 const awayMs = 5 * 60_000
 
 const root = document.getElementById('app') as HTMLElement
 
-function kept(): Login | null {
-  return JSON.parse(localStorage.getItem(key) ?? 'null') as Login | null
-}
+const credentialsOf = (userId: string) => indexedDbCredentials(`parley-login-${userId}`)
 
-function show(login: Login | null): void {
-  if (login) chat(login)
+function show(userId: string | null): void {
+  if (userId !== null) chat(userId)
   else
-    showDoor(root, (entered) => {
-      localStorage.setItem(key, JSON.stringify(entered))
-      chat(entered)
+    showDoor(root, async (login) => {
+      await credentialsOf(login.userId).save(login.credentials)
+      localStorage.setItem(key, login.userId)
+      chat(login.userId)
     })
 }
 
-function chat({ userId }: Login): void {
+function chat(userId: string): void {
+  const credentials = credentialsOf(userId)
   const client = createParleyClient({
     url: new URL('/graphql', location.href).href,
     session: {
-      load: () => kept()?.credentials ?? null,
-      save(credentials) {
-        if (credentials) localStorage.setItem(key, JSON.stringify({ userId, credentials } satisfies Login))
+      load: credentials.load,
+      async save(given) {
+        await credentials.save(given)
         // Another person may have logged in by another tab.
-        else if (kept()?.userId === userId) localStorage.removeItem(key)
+        if (given === null && localStorage.getItem(key) === userId) localStorage.removeItem(key)
       },
     },
     outbox: indexedDbOutbox(`parley-outbox-${userId}`),
@@ -62,4 +63,4 @@ function watchPresence(tell: (isAway: boolean) => void): () => void {
   }
 }
 
-show(kept())
+show(localStorage.getItem(key))

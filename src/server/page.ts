@@ -37,8 +37,8 @@ function headersOf(html: string): Record<string, string> {
     `script-src ${only('script')}`,
     `style-src ${only('style')}`,
     `img-src data:`,
-    // The socket may go to another node, where a gateway says so.
-    `connect-src 'self' ws: wss:`,
+    // To other nodes, where the gateway names them.
+    `connect-src 'self' http: https: ws: wss:`,
     `base-uri 'none'`,
     `form-action 'none'`,
     `frame-ancestors 'none'`,

@@ -36,6 +36,9 @@ test('a new message stands at the end of the newest page, once, and nowhere else
   expect(after.lastMessage.seq).toBe(3)
   expect(applyEvent(after, sent(3))).toBe(after)
   expect(applyEvent(data, sent(7)).messages).toBe(data.messages)
+  const gap = { id: 'cnv_1', messages: { ...page(1, 3), pageInfo: { hasNextPage: false } } }
+  expect(seqs(applyEvent(gap, sent(2)))).toEqual([1, 2, 3])
+  expect(applyEvent({ ...gap, messages: page(5, 6) }, sent(2)).messages.nodes).toHaveLength(2)
   const old = { id: 'cnv_1', messages: { ...page(1, 2), pageInfo: { hasNextPage: true } } }
   expect(applyEvent(old, sent(3))).toBe(old)
   const other = { id: 'cnv_2', messages: page(1, 2) }

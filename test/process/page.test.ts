@@ -28,7 +28,7 @@ beforeAll(async () => {
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet, offline] })
   closeAtEnd(() => browser.close())
   environment = {
-    PORT: String(await findFreePort()),
+    ...(await address()),
     DATABASE_URL: await createDatabase(),
     REDIS_URL: inject('redisUrl'),
     PARLEY_TOKEN_SECRET: 'the token secret of a node with a page',
@@ -37,6 +37,12 @@ beforeAll(async () => {
   node = new Parley(environment, closeAtEnd)
   door = await node.ready()
 }, 120_000)
+
+/** A free port, and the address that the gateway tells of it: that of the page, so that the browser may go there. */
+async function address() {
+  const port = await findFreePort()
+  return { PORT: String(port), PARLEY_PUBLIC_URL: `ws://localhost:${port}/graphql` }
+}
 
 const home = () => new URL('/', door.url).href
 
@@ -73,6 +79,26 @@ const write = async (page: Page, text: string) => {
 }
 const sent = (page: Page, text: string) => page.locator('main li:not(.pending)', { hasText: text })
 const pending = (page: Page, text: string) => page.locator('main li.pending', { hasText: text })
+
+/** The access token that a page keeps. `isEnded` has it believe that the token has ended. */
+function token(page: Page, isEnded = false): Promise<string> {
+  return page.evaluate(
+    ([ended]) =>
+      new Promise<string>((resolve) => {
+        const opening = indexedDB.open(`parley-login-${localStorage.getItem('parley.user')}`)
+        opening.onsuccess = () => {
+          const kept = opening.result.transaction('kept', 'readwrite').objectStore('kept')
+          const asked = kept.get(1)
+          asked.onsuccess = () => {
+            if (ended) kept.put({ ...asked.result, expiresAt: new Date(0).toISOString() }, 1)
+            opening.result.close()
+            resolve(asked.result.accessToken)
+          }
+        }
+      }),
+    [isEnded] as const,
+  )
+}
 
 async function start(page: Page, username: string): Promise<void> {
   await page.getByLabel('Start a conversation with').fill(username)
@@ -118,7 +144,7 @@ test('D2 D3 D9 alice and bob chat in two tabs; what is written while the node is
 }, 90_000)
 
 test('two tabs of one person share a login, which they refresh in turn, and an outbox; logging out in one ends both', async () => {
-  const { url } = await new Parley({ ...environment, PORT: '0', PARLEY_ACCESS_TOKEN_TTL_S: '4' }).ready()
+  const { url } = await new Parley({ ...environment, ...(await address()), PARLEY_ACCESS_TOKEN_TTL_S: '4' }).ready()
   const { page } = await open(new URL('/', url).href)
   await enter(page, 'erin', 'Sign up')
   const second = await page.context().newPage()
@@ -136,8 +162,7 @@ test('two tabs of one person share a login, which they refresh in turn, and an o
     await expect.poll(() => tab.locator('main li').count()).toBe(2)
   }
   const tokens = new Set<string>()
-  const token = () => page.evaluate(() => localStorage.getItem('parley.login') ?? '')
-  await expect.poll(async () => tokens.add(await token()).size, { timeout: 20_000 }).toBeGreaterThan(3)
+  await expect.poll(async () => tokens.add(await token(page)).size, { timeout: 20_000 }).toBeGreaterThan(3)
   for (const tab of [page, second]) await live(tab)
   await page.getByRole('button', { name: 'Log out' }).click()
   for (const tab of [page, second]) await tab.getByRole('button', { name: 'Sign up' }).waitFor()
@@ -157,13 +182,7 @@ test('a token that has ended is refreshed by one of two tabs that are opened at 
     await route.continue()
   })
   await second.goto(new URL('/health/live', home()).href)
-  await second.evaluate(() => {
-    const { userId, credentials } = JSON.parse(localStorage.getItem('parley.login') ?? '')
-    localStorage.setItem(
-      'parley.login',
-      JSON.stringify({ userId, credentials: { ...credentials, expiresAt: new Date(0).toISOString() } }),
-    )
-  })
+  await token(second, true)
   await Promise.all([page.goto(home()), second.goto(home())])
   await Promise.all([live(page), live(second)])
   expect(refreshes).toBe(1)
