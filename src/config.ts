@@ -8,6 +8,10 @@ import { z } from 'zod'
 const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
+/** The form of a region's name, and what it is in words. */
+export const regionName = /^(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*$/
+export const regionRule = 'must be up to 64 small letters and digits, with hyphens between parts'
+
 /** Each variable, with its form, its default and its meaning. `.env.example` is checked against this list. */
 const variables = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
@@ -24,10 +28,7 @@ const variables = z.object({
     .transform((text) => text.split(',').filter((origin) => origin.trim() !== ''))
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
   PARLEY_PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
-  PARLEY_REGION: z
-    .string()
-    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be small letters and digits, with hyphens between parts')
-    .default('local'),
+  PARLEY_REGION: z.string().regex(regionName, regionRule).default('local'),
   PARLEY_CAPACITY: wholeNumber(1, 1_000_000).default(10_000),
   PARLEY_DRAIN_MS: wholeNumber(0, 600_000).default(0),
   PARLEY_TOKEN_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),

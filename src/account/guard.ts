@@ -19,8 +19,11 @@ export type Guard = {
    * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, or UNAVAILABLE where the token can't be checked now
    */
   admit(token: string): Promise<Admission>
-  /** Notes that a session is in use: written to Postgres at most once a minute for each session. */
-  noteUse(sessionId: number): void
+  /**
+   * Notes that a session is in use, and whether by an act of its person: each is written to Postgres at most once a minute for
+   * each session.
+   */
+  noteUse(sessionId: number, isAct: boolean): void
   /** Calls `listener` for each session that is ended, on whichever node. */
   onRevoked(listener: (sessionId: number) => void): void
   close(): Promise<void>
@@ -41,7 +44,8 @@ export async function openGuard(app: App): Promise<Guard> {
   const admitted = new LRUCache<string, Admission>({ max: remembered.tokens, ttl: remembered.tokensMs })
   const used = new LRUCache<number, true>({ max: remembered.uses, ttl: useEveryMs })
   const listeners: ((sessionId: number) => void)[] = []
-  let unwritten = new Set<number>()
+  /** Sessions that were used, and whether by an act. */
+  let unwritten = new Map<number, boolean>()
   let isClosed = false
 
   function revoke(sessionId: number): void {
@@ -70,11 +74,13 @@ export async function openGuard(app: App): Promise<Guard> {
 
   async function flush(): Promise<void> {
     if (unwritten.size === 0) return
-    const ids = [...unwritten]
-    unwritten = new Set()
-    await app.store.prisma.session
-      .updateMany({ where: { id: { in: ids } }, data: { lastUsedAt: new Date() } })
-      .catch((error: unknown) => app.log.warn({ err: error }, 'the last use of sessions could not be noted'))
+    const [ids, acts] = [[...unwritten.keys()], [...unwritten.values()]]
+    unwritten = new Map()
+    await app.store.prisma.$executeRaw`
+      update session s set last_used_at = now(), last_active_at = case when u.is_act then now() else s.last_active_at end
+        from unnest(${ids}::bigint[], ${acts}::boolean[]) as u(id, is_act) where s.id = u.id`.catch((error: unknown) =>
+      app.log.warn({ err: error }, 'the last use of sessions could not be noted'),
+    )
   }
   const flushing = setInterval(() => void flush(), flushMs)
 
@@ -101,10 +107,11 @@ export async function openGuard(app: App): Promise<Guard> {
       admitted.set(token, admission)
       return admission
     },
-    noteUse(sessionId) {
-      if (used.has(sessionId)) return
-      used.set(sessionId, true)
-      unwritten.add(sessionId)
+    noteUse(sessionId, isAct) {
+      const key = isAct ? -sessionId : sessionId
+      if (used.has(key)) return
+      used.set(key, true)
+      unwritten.set(sessionId, isAct || unwritten.get(sessionId) === true)
     },
     onRevoked: (listener) => listeners.push(listener),
     async close() {

@@ -13,8 +13,11 @@ export type Lease = {
   /** The session. */
   readonly deviceId: number
   readonly state: 'ONLINE' | 'IDLE'
-  /** How long ago its person last did something, in milliseconds. Ages, not times: the clocks of nodes may differ. */
-  readonly activeAgoMs: number
+  /**
+   * How long ago its person last did something, in milliseconds; null where they have done nothing that this node knows of.
+   * Ages, not times: the clocks of nodes may differ.
+   */
+  readonly activeAgoMs: number | null
   /** How long it lasts from now, in milliseconds. */
   readonly lastsMs: number
   /** false: only if some node holds a lease of this device; it does not begin one. */
@@ -24,7 +27,7 @@ export type Lease = {
 /** A device that is there. */
 export type PresentDevice = { readonly deviceId: number; readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number }
 
-/** A device whose lease has lapsed, and when its person was last active, in milliseconds since 1970. */
+/** A device of which a lease has ended, and when its person was last active, in milliseconds since 1970; 0 for never. */
 export type LapsedDevice = { readonly userId: number; readonly deviceId: number; readonly activeAt: number }
 
 /** A user's state has changed. `isFinal`: by the end of a session, not by silence. */
@@ -35,7 +38,7 @@ export type StateChange = {
   readonly isFinal: boolean
 }
 
-/** How many leases one user may have at once; more are not taken. */
+/** How many leases one user may have at once, over all devices and nodes; more are not taken. */
 export const leasesMax = 100
 
 /**
@@ -46,15 +49,15 @@ export const leasesMax = 100
  * may be lost, as on any topic. Each call rejects where the carrier does not answer within a second; nothing is queued for it.
  */
 export type Leases = {
-  /** Takes or renews leases for this node. */
-  renew(leases: readonly Lease[]): Promise<void>
-  /** Ends all leases of a device at once. */
-  end(userId: number, deviceId: number): Promise<void>
-  /** Lets go of leases that have run out, some hundred users at most. Each is given to one caller only. */
+  /** Takes or renews leases for this node. Gives those that were found to have run out, like `lapse`. */
+  renew(leases: readonly Lease[]): Promise<readonly LapsedDevice[]>
+  /** Ends all leases of a device at once, and gives them. */
+  end(userId: number, deviceId: number): Promise<readonly LapsedDevice[]>
+  /** Lets go of leases that have run out: all of them. Each is given to one caller only, over all nodes. */
   lapse(): Promise<readonly LapsedDevice[]>
   /** The devices that are there, for each of these users. Users without one are left out. */
   read(userIds: readonly number[]): Promise<ReadonlyMap<number, readonly PresentDevice[]>>
-  /** Calls `listener` when the carrier is back: it may have lost every lease. */
+  /** Calls `listener` when the carrier is back after it was lost: it may have lost every lease. */
   onRestored(listener: () => void): void
   close(): Promise<void>
 }

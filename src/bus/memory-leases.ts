@@ -34,18 +34,19 @@ export function openMemoryLeases(bus: Bus, topicOf: (userId: number) => string):
       const now = Date.now()
       for (const { userId, deviceId, state, activeAgoMs, lastsMs, mayBegin } of leases) {
         const user = users.get(userId) ?? { devices: new Map<number, Held>(), told: 'OFFLINE' }
-        const isThere = user.devices.has(deviceId)
-        if (!isThere && (!mayBegin || user.devices.size >= leasesMax)) continue
+        const held = user.devices.get(deviceId)
+        if (!held && (!mayBegin || user.devices.size >= leasesMax)) continue
+        const activeAt = Math.max(activeAgoMs === null ? 0 : now - activeAgoMs, held?.activeAt ?? 0)
         users.set(userId, user)
-        user.devices.set(deviceId, { state, activeAt: now - activeAgoMs, until: now + lastsMs })
+        user.devices.set(deviceId, { state, activeAt, until: now + lastsMs })
       }
-      for (const userId of new Set(leases.map((lease) => lease.userId))) settle(userId, now)
+      return [...new Set(leases.map((lease) => lease.userId))].flatMap((userId) => settle(userId, now))
     },
     async end(userId, deviceId) {
       const held = users.get(userId)?.devices.get(deviceId)
-      if (!held) return
+      if (!held) return []
       users.get(userId)?.devices.set(deviceId, { ...held, until: 0 })
-      settle(userId, Date.now(), true)
+      return settle(userId, Date.now(), true)
     },
     async lapse() {
       const now = Date.now()

@@ -8,9 +8,11 @@ import type { Log } from '../log.ts'
 import { answerMs, keepAsking } from './heartbeat.ts'
 import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
 
+/** How many users one call looks at: Redis does nothing else meanwhile. */
 const lapseMax = 200
-/** Leases that nobody looks after (all nodes are gone) are dropped by Redis itself after this time. */
+/** Leases that nobody looks after (all nodes are gone) are dropped by Redis itself so long after the last of them has ended. */
 const keepMs = 120_000
+const keepDueMs = 86_400_000
 
 // A field of the hash is `device@node`, its value `until state activeAt`. The field `told` holds the state that was told last.
 const common = `
@@ -21,16 +23,21 @@ local due = prefix .. ':due'
 local lapsed = {}
 local function keyOf(user) return prefix .. ':devices:' .. user end
 local function number(value) return string.format('%.0f', value) end
+local function parts(value)
+  local ends, state, active = string.match(value or '', '^(%d+) (%d) (%d+)$')
+  return tonumber(ends), tonumber(state), tonumber(active)
+end
 local function settle(user, final)
   local key = keyOf(user)
   local fields = redis.call('HGETALL', key)
-  local best, told, latest, nextAt = 0, 0, 0, nil
+  local best, told, latest, nextAt, lastAt = 0, 0, 0, nil, 0
   for i = 1, #fields, 2 do
+    local ends, state, active = parts(fields[i + 1])
     if fields[i] == 'told' then
       told = tonumber(fields[i + 1])
+    elseif not ends then
+      redis.call('HDEL', key, fields[i])
     else
-      local ends, state, active = string.match(fields[i + 1], '^(%d+) (%d) (%d+)$')
-      ends, state, active = tonumber(ends), tonumber(state), tonumber(active)
       latest = math.max(latest, active)
       if ends <= now then
         redis.call('HDEL', key, fields[i])
@@ -40,6 +47,7 @@ local function settle(user, final)
       else
         best = math.max(best, state)
         nextAt = math.min(nextAt or ends, ends)
+        lastAt = math.max(lastAt, ends)
       end
     end
   end
@@ -49,7 +57,8 @@ local function settle(user, final)
   end
   if nextAt then
     redis.call('ZADD', due, number(nextAt), user)
-    redis.call('PEXPIRE', key, ${keepMs})
+    redis.call('PEXPIRE', due, ${keepDueMs})
+    redis.call('PEXPIRE', key, number(lastAt - now + ${keepMs}))
   else
     redis.call('ZREM', due, user)
     redis.call('DEL', key)
@@ -59,17 +68,19 @@ end
 const renewScript = `${common}
 local node, seen, users = ARGV[1], {}, {}
 for i = 2, #ARGV, 6 do
-  local user, device = ARGV[i], ARGV[i + 1]
+  local user, device, age = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 3])
   local key, field = keyOf(user), device .. '@' .. node
-  local there = redis.call('HEXISTS', key, field) == 1
-  local may = ARGV[i + 5] == '1'
-  if not there and not may then
+  local _, _, active = parts(redis.call('HGET', key, field) or '')
+  local may = active or ARGV[i + 5] == '1'
+  if not may then
     for _, other in ipairs(redis.call('HKEYS', key)) do
       may = may or string.match(other, '^%d+') == device
     end
   end
-  if there or (may and redis.call('HLEN', key) < ${leasesMax}) then
-    redis.call('HSET', key, field, number(now + ARGV[i + 4]) .. ' ' .. ARGV[i + 2] .. ' ' .. number(now - ARGV[i + 3]))
+  local room = active or redis.call('HLEN', key) - redis.call('HEXISTS', key, 'told') < ${leasesMax}
+  if may and room then
+    active = math.max(active or 0, age >= 0 and now - age or 0)
+    redis.call('HSET', key, field, number(now + ARGV[i + 4]) .. ' ' .. ARGV[i + 2] .. ' ' .. number(active))
     if not seen[user] then
       seen[user] = true
       users[#users + 1] = user
@@ -77,6 +88,7 @@ for i = 2, #ARGV, 6 do
   end
 end
 for _, user in ipairs(users) do settle(user, 0) end
+return lapsed
 `
 const endScript = `${common}
 local user, device, found = ARGV[1], ARGV[2], false
@@ -88,10 +100,12 @@ for i = 1, #fields, 2 do
   end
 end
 if found then settle(user, 1) end
+return lapsed
 `
 const lapseScript = `${common}
-for _, user in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', number(now), 'LIMIT', 0, ${lapseMax})) do settle(user, 0) end
-return lapsed
+local users = redis.call('ZRANGEBYSCORE', due, '-inf', number(now), 'LIMIT', 0, ${lapseMax})
+for _, user in ipairs(users) do settle(user, 0) end
+return { #users, lapsed }
 `
 const readScript = `${common}
 local found = {}
@@ -100,9 +114,9 @@ return { number(now), found }
 `
 
 type Scripts = {
-  renewLeases(prefix: string, ...rest: (string | number)[]): Promise<unknown>
-  endLease(prefix: string, userId: number, deviceId: number): Promise<unknown>
-  lapseLeases(prefix: string): Promise<string[]>
+  renewLeases(prefix: string, ...rest: (string | number)[]): Promise<string[]>
+  endLease(prefix: string, userId: number, deviceId: number): Promise<string[]>
+  lapseLeases(prefix: string): Promise<[users: number, lapsed: string[]]>
   readLeases(prefix: string, ...userIds: number[]): Promise<[now: string, found: string[][]]>
 }
 
@@ -125,27 +139,31 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
   }) as Redis & Scripts
   connection.on('error', (error) => log.warn({ err: error, role: 'leases' }, 'Redis'))
   const silence = keepAsking(connection)
+  let wasReady = false
+  connection.once('ready', () =>
+    setImmediate(() => {
+      wasReady = true
+    }),
+  )
 
   return {
     async renew(leases) {
-      if (leases.length === 0) return
+      if (leases.length === 0) return []
       const given = leases.flatMap(({ userId, deviceId, state, activeAgoMs, lastsMs, mayBegin }) => {
-        const ages = [Math.round(activeAgoMs), Math.round(lastsMs)]
-        return [userId, deviceId, deviceStates.indexOf(state), ...ages, Number(mayBegin)]
+        const age = activeAgoMs === null ? -1 : Math.max(0, Math.round(activeAgoMs))
+        return [userId, deviceId, deviceStates.indexOf(state), age, Math.round(lastsMs), Number(mayBegin)]
       })
-      await connection.renewLeases(prefix(), node, ...given)
+      return lapsedOf(await connection.renewLeases(prefix(), node, ...given))
     },
-    async end(userId, deviceId) {
-      await connection.endLease(prefix(), userId, deviceId)
-    },
+    end: async (userId, deviceId) => lapsedOf(await connection.endLease(prefix(), userId, deviceId)),
     async lapse() {
-      const flat = (await connection.lapseLeases(prefix())).map(Number)
-      const lapsed: LapsedDevice[] = []
-      for (let i = 0; i < flat.length; i += 3) {
-        const [userId = 0, deviceId = 0, activeAt = 0] = flat.slice(i, i + 3)
-        lapsed.push({ userId, deviceId, activeAt })
+      const all: LapsedDevice[] = []
+      for (let users = lapseMax; users === lapseMax; ) {
+        const [looked, lapsed] = await connection.lapseLeases(prefix())
+        all.push(...lapsedOf(lapsed))
+        users = looked
       }
-      return lapsed
+      return all
     },
     async read(userIds) {
       if (userIds.length === 0) return new Map()
@@ -153,12 +171,26 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
       const devices = userIds.map((userId, i) => [userId, devicesOf(found[i] ?? [], Number(now))] as const)
       return new Map(devices.filter(([, present]) => present.length > 0))
     },
-    onRestored: (listener) => connection.on('ready', listener),
+    onRestored(listener) {
+      connection.on('ready', () => {
+        if (wasReady) listener()
+      })
+    },
     async close() {
       silence()
       connection.disconnect()
     },
   }
+}
+
+/** Leases that have ended, from a flat list of users, devices and times. */
+function lapsedOf(flat: readonly string[]): LapsedDevice[] {
+  const lapsed: LapsedDevice[] = []
+  for (let i = 0; i < flat.length; i += 3) {
+    const [userId = 0, deviceId = 0, activeAt = 0] = flat.slice(i, i + 3).map(Number)
+    lapsed.push({ userId, deviceId, activeAt })
+  }
+  return lapsed
 }
 
 /** The devices of a user from the fields of the hash: each the best of its leases. */

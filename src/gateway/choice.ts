@@ -37,16 +37,20 @@ export class Chooser {
    * least loaded of all that can be had. Null where there is none.
    */
   choose(nodes: readonly NodeReport[], region: string): Choice | null {
+    const ids = new Set(nodes.map(({ id }) => id))
+    for (const id of this.#given.keys()) if (!ids.has(id)) this.#given.delete(id)
     const loads = new Map(nodes.map((node) => [node, this.#load(node)]))
     const load = (node: NodeReport) => loads.get(node) ?? 1
     const isFull = (node: NodeReport) => load(node) >= 1 || node.eventLoopLagMs > lagMax
     const draws = new Map(nodes.map((node) => [node, Math.random()]))
+    const distances = new Map(nodes.map((node) => [node, -nearness(node.region, region)]))
+    const distance = (node: NodeReport) => distances.get(node) ?? 0
     const ranked = nodes
       .filter((node) => !node.isDraining && node.isFollowing)
       .sort(
         (a, b) =>
           Number(isFull(a)) - Number(isFull(b)) ||
-          nearness(b.region, region) - nearness(a.region, region) ||
+          distance(a) - distance(b) ||
           load(a) - load(b) ||
           (draws.get(a) ?? 0) - (draws.get(b) ?? 0),
       )

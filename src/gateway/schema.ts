@@ -1,13 +1,17 @@
 // Where a client should open its socket, in the schema.
 
+import { z } from 'zod'
 import type { App } from '../app.ts'
+import { regionName, regionRule } from '../config.ts'
 import { ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
+import { parseArguments } from '../graphql/input.ts'
 import type { NodeReport } from '../signal/node-board.ts'
 import { type Choice, Chooser } from './choice.ts'
 
 const retryAfterMs = 1_000
+const argumentsForm = z.object({ region: z.string().regex(regionName, regionRule).nullish() })
 
 const GatewayNode = builder.objectRef<NodeReport>('GatewayNode').implement({
   description: 'A node of this installation, as it told of itself within the last seconds.',
@@ -54,8 +58,9 @@ function chooserOf(app: App): Chooser {
 builder.queryField('gateway', (t) =>
   t.field({
     type: Gateway,
+    complexity: 500,
     description:
-      'Where you should open your socket. Ask again after a connection was lost, and wait a random time first, so that not all clients of a lost node come at once. Errors: UNAVAILABLE.',
+      'Where you should open your socket. Ask again after a connection was lost, and wait a random time first, so that not all clients of a lost node come at once. Errors: BAD_INPUT, UNAVAILABLE.',
     args: {
       region: t.arg.string({
         required: false,
@@ -63,10 +68,11 @@ builder.queryField('gateway', (t) =>
           'Where you are. The more parts two names begin with in common, the nearer they are: eu-west-1 is nearer to eu-west-2 than to eu-north-1, and to that nearer than to us-east-1. Without it: near the node that you ask.',
       }),
     },
-    resolve: (_root, { region }, context) => {
+    resolve: (_root, args, context) => {
       requireViewer(context)
       const { app } = context
-      const choice = chooserOf(app).choose(app.nodes.nodes(), region ?? app.config.node.region)
+      const region = parseArguments(argumentsForm, args).region ?? app.config.node.region
+      const choice = chooserOf(app).choose(app.nodes.nodes(), region)
       if (!choice) throw new ParleyError('UNAVAILABLE', 'No node can take you at the moment', { retryAfterMs })
       return choice
     },

@@ -28,7 +28,10 @@ export async function requireRelations(context: Context, userIds: readonly numbe
   if (distinct.length > watchedMax) {
     throw new ParleyError('LIMIT_EXCEEDED', `At most ${watchedMax} users can be followed at once`, { argument: 'userIds' })
   }
-  const relations = await readRelations(context.reader, userId, distinct)
+  const relations = await readRelations(
+    context.reader,
+    distinct.map((id) => [userId, id] as const),
+  )
   if (relations.length < distinct.length) throw notFound('User')
   return relations
 }

@@ -1,6 +1,6 @@
 // Presence in the schema: a signal, and what people chose to show of it.
 
-import { requireUser } from '../account/access.ts'
+import { findUser, requireUser } from '../account/access.ts'
 import { Session, User } from '../account/schema.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -54,10 +54,17 @@ const LastActiveVisibility = builder.enumType('LastActiveVisibility', {
   } as const,
 })
 
-const Presence = builder.objectRef<Seen>('Presence').implement({
+/** What is seen, and for changes that are followed a scope in which users are remembered. */
+type Shown = Seen & { readonly scope?: object }
+
+const Presence = builder.objectRef<Shown>('Presence').implement({
   description: 'Whether somebody is there.',
   fields: (t) => ({
-    user: t.field({ type: User, description: 'Who.', resolve: ({ userId }, _args, context) => requireUser(context, userId) }),
+    user: t.field({
+      type: User,
+      description: 'Who.',
+      resolve: ({ userId, scope }, _args, context) => requireUser(scope ? { ...context, scope } : context, userId),
+    }),
     state: t.expose('state', { type: PresenceState, description: 'What is shown of them.' }),
     lastActiveAt: t.field({
       type: 'DateTime',
@@ -106,7 +113,7 @@ builder.queryFields((t) => ({
 builder.subscriptionField('presence', (t) =>
   t.field({
     type: Presence,
-    description: `Whether people are there: first each as they are now, then every change, at most one in ${coalesceS} seconds of each. A signal: it is never stored. Who stops to be yours to see turns OFFLINE, and nothing more is told of them. Errors: BAD_INPUT, NOT_FOUND where one of them is not yours to see, LIMIT_EXCEEDED.`,
+    description: `Whether people are there: first each as they are, then every change, at most one in ${coalesceS} seconds of each. A signal: it is never stored. Who stops to be yours to see turns OFFLINE, and stays so until you may see them again. Errors: BAD_INPUT, NOT_FOUND where one of them is not yours to see, LIMIT_EXCEEDED.`,
     args: {
       userIds: t.arg.idList({
         description: `Whom: contacts, people in a conversation with you, yourself. At most ${watchedMax}; of larger groups read \`presence\` of the members when you enter, and follow those that you show.`,
@@ -117,12 +124,15 @@ builder.subscriptionField('presence', (t) =>
       const userIds = args.userIds.map((id) => parseId('User', id, 'userIds'))
       if (userIds.length === 0) throw badInput('userIds', 'names nobody')
       const relations = await requireRelations(context, userIds)
+      // Read with one statement, and remembered until somebody changes.
+      const shared = { ...context, scope: {} }
+      await Promise.all(userIds.map((id) => findUser(shared, id)))
       return latestOf<Seen>(
         (seen) => seen.userId,
         (show) => context.app.presence.watch(userId, relations, show),
       )
     },
-    resolve: (seen) => seen,
+    resolve: (seen): Shown => ({ ...seen, scope: {} }),
   }),
 )
 

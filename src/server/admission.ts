@@ -43,7 +43,7 @@ function admit(extra: Extra, call: Call, { guard, connections, visits }: Gate, i
   }
   connections.add(extra.connection)
   extra.visit = visits.enter(viewer, isResting)
-  guard.noteUse(viewer.sessionId)
+  guard.noteUse(viewer.sessionId, !isResting)
 }
 
 /** Checks the token of a connection that is being opened. A refused one closes the socket with a code that says why. */

@@ -41,7 +41,10 @@ export async function serve(app: App): Promise<Server> {
   const indexer = openIndexer(app)
   const connections = openConnections()
   const answerPage = await openPage(app.log)
-  guard.onRevoked((sessionId) => connections.revoke(sessionId))
+  guard.onRevoked((sessionId) => {
+    connections.revoke(sessionId)
+    app.visits.end(sessionId)
+  })
   const broadcast = new Broadcast(app, schema)
   const yoga = createGraphqlHandler(app, guard, connections, broadcast)
   const sockets = openSockets(app, guard, connections, yoga, broadcast)

@@ -35,7 +35,7 @@ export function useSigns(app: App, guard: Guard): Plugin<Context> {
     if (!viewer) return
     const sign = signOf(document, operationName)
     if (sign === 'HEARTBEAT') return
-    guard.noteUse(viewer.sessionId)
+    guard.noteUse(viewer.sessionId, sign === 'ACT')
     const visit = context.visit() ?? app.visits.overHttp(viewer)
     if (sign === 'ACT') visit.act()
     else visit.sign()

@@ -56,6 +56,7 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
     },
     onClose({ extra }) {
       if (extra.connection) connections.remove(extra.connection)
+      extra.visit?.leave()
       if (extra.call.caller.viewer) app.typing.gone(extra.call.caller.viewer.userId)
     },
     execute: (args) => (args.rootValue as Prepared).execute(args),

@@ -133,7 +133,7 @@ function useOpenEventStreams(
         leave: () => res.destroy(),
       }
       connections.add(connection)
-      app.visits.enter(admission.viewer, false)
+      app.visits.overHttp(admission.viewer).act()
       res.once('close', () => connections.remove(connection))
       return ending
     },

@@ -57,12 +57,13 @@ export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
   const delay = monitorEventLoopDelay({ resolution: sampleMs })
   let face: NodeFace | null = null
   let isDraining = false
+  let last: NodeReport | null = null
   const others = topics.hear('nodes', (message) => {
     const { data } = reportForm.safeParse(message)
     if (!data || data.id === id) return
     const isNew = !heard.has(data.id)
     take(data)
-    if (isNew) tell() // a node that has just come knows nobody
+    if (isNew && last) topics.publish('nodes', last) // a node that has just come knows nobody
   })
 
   function take(report: NodeReport): void {
@@ -87,6 +88,7 @@ export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
       isDraining,
       isFollowing: journal.isFollowing(),
     }
+    last = report
     take(report)
     topics.publish('nodes', report)
   }

@@ -19,9 +19,10 @@ export const presenceTopic = (userId: number) => `presence:${userId}`
 const lookMs = 250
 const readAgainMs = 15_000
 /** After Redis was away, every node tells of its devices anew: until then what is known is better than what is read. */
-const restoreMs = 3_000
+const restoreMs = 4_000
 const retryMs = 1_000
 const readMax = 500
+const pairsMax = 2_000
 
 type Watched = {
   readonly heard: Heard
@@ -41,9 +42,10 @@ type Watched = {
 type Watcher = {
   readonly viewerId: number
   readonly relations: Map<number, Relation | null>
+  /** Users of whom the viewer may be something else by now. */
+  readonly doubted: Set<number>
   readonly shown: Map<number, string>
   readonly show: (seen: Seen) => void
-  isStale: boolean
 }
 
 /** The presence that a node reads and watches. */
@@ -55,9 +57,12 @@ export class PresenceBoard {
   readonly #watched = new Map<number, Watched>()
   readonly #byViewer = new Map<number, Set<Watcher>>()
   readonly #clock: NodeJS.Timeout
-  #readAgainAt = Date.now() + readAgainMs
+  #readAgainAt = performance.now() + readAgainMs
+  /** Redis was away: what it says before this is less than what is known. */
+  #readNotBefore = 0
   #waitUntil = 0
   #isBusy = false
+  #isClosed = false
   #working: Promise<void> = Promise.resolve()
 
   constructor(leases: Leases, bus: Bus, journal: Journal, reader: Reader, log: Log) {
@@ -66,13 +71,17 @@ export class PresenceBoard {
     this.#topics = openTopics(bus, journal)
     this.#log = log
     const readSoon = () => {
-      this.#readAgainAt = Math.min(this.#readAgainAt, Date.now() + restoreMs)
+      this.#readAgainAt = Math.min(this.#readAgainAt, performance.now() + restoreMs)
+    }
+    const readLater = () => {
+      this.#readNotBefore = performance.now() + restoreMs
+      readSoon()
     }
     bus.onInterruption(readSoon)
-    leases.onRestored(readSoon)
+    leases.onRestored(readLater)
     journal.onFact((fact) => this.#hear(fact))
     journal.onRestart(() => {
-      readSoon()
+      readLater()
       for (const watchers of this.#byViewer.values()) doubt(watchers)
       for (const entry of this.#watched.values()) entry.isStandingStale = true
     })
@@ -81,7 +90,10 @@ export class PresenceBoard {
 
   /** What a viewer sees of users; who is not theirs to see is left out. Rejects where Redis does not answer. */
   async read(viewerId: number, userIds: readonly number[]): Promise<ReadonlyMap<number, Seen>> {
-    const relations = await readRelations(this.#reader, viewerId, userIds)
+    const relations = await readRelations(
+      this.#reader,
+      userIds.map((userId) => [viewerId, userId] as const),
+    )
     const nearIds = relations.map(({ userId }) => userId)
     if (nearIds.length === 0) return new Map()
     const [present, standings] = await Promise.all([this.#leases.read(nearIds), readStandings(this.#reader, nearIds)])
@@ -101,7 +113,8 @@ export class PresenceBoard {
   /** Shows a viewer users whom they may see: each as soon as it is known, then on every change. @returns ends it */
   watch(viewerId: number, relations: readonly Relation[], show: (seen: Seen) => void): () => void {
     const known = new Map<number, Relation | null>(relations.map((relation) => [relation.userId, relation]))
-    const watcher: Watcher = { viewerId, relations: known, shown: new Map(), show, isStale: false }
+    // Something may have changed since the relations were read, and before this watcher was there to hear of it.
+    const watcher: Watcher = { viewerId, relations: known, doubted: new Set(known.keys()), shown: new Map(), show }
     const own = this.#byViewer.get(viewerId) ?? new Set()
     this.#byViewer.set(viewerId, own.add(watcher))
     for (const userId of known.keys()) {
@@ -122,8 +135,10 @@ export class PresenceBoard {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     clearInterval(this.#clock)
     this.#watched.clear()
+    this.#byViewer.clear()
     await this.#working
   }
 
@@ -134,11 +149,11 @@ export class PresenceBoard {
       const entry = this.#watched.get(subjectId)
       if (entry) entry.isStandingStale = true
     } else if (kind === factKinds.ContactChanged || kind === factKinds.BlockChanged) {
-      doubt(this.#byViewer.get(subjectId))
-      doubt(this.#byViewer.get(userId ?? 0))
+      doubt(this.#byViewer.get(subjectId), userId)
+      doubt(this.#byViewer.get(userId ?? 0), subjectId)
     } else if (audienceChange !== 0) {
       doubt(this.#byViewer.get(subjectId))
-      doubt(this.#watched.get(subjectId)?.watchers)
+      doubt(this.#watched.get(subjectId)?.watchers, subjectId)
     }
   }
 
@@ -157,7 +172,7 @@ export class PresenceBoard {
       actual: null,
       standing: null,
       told: null,
-      toldAt: 0,
+      toldAt: Number.NEGATIVE_INFINITY,
       isDue: false,
       isStale: true,
       isStandingStale: true,
@@ -167,7 +182,7 @@ export class PresenceBoard {
   }
 
   #look(): void {
-    const now = Date.now()
+    const now = performance.now()
     this.#watched.forEach((entry) => {
       if (entry.isDue) tell(entry, false)
       if (now >= this.#readAgainAt) entry.isStale = true
@@ -175,10 +190,13 @@ export class PresenceBoard {
     if (now >= this.#readAgainAt) this.#readAgainAt = now + readAgainMs
     if (this.#isBusy || now < this.#waitUntil) return
     this.#isBusy = true
-    this.#working = this.#readRelations()
-      .then(() => this.#readStale())
+    // The one waits for Postgres, the other for Redis as well.
+    this.#working = Promise.allSettled([this.#readRelations(), this.#readStale(now)])
+      .then((results) => {
+        for (const result of results) if (result.status === 'rejected') throw result.reason
+      })
       .catch((error: unknown) => {
-        this.#waitUntil = Date.now() + retryMs
+        this.#waitUntil = performance.now() + retryMs
         this.#log.debug({ err: error }, 'presence could not be read: trying again')
       })
       .finally(() => {
@@ -186,7 +204,8 @@ export class PresenceBoard {
       })
   }
 
-  async #readStale(): Promise<void> {
+  async #readStale(now: number): Promise<void> {
+    if (now < this.#readNotBefore) return
     const stale: [number, Watched][] = []
     this.#watched.forEach((entry, userId) => {
       if (entry.isStale || entry.isStandingStale) stale.push([userId, entry])
@@ -219,17 +238,21 @@ export class PresenceBoard {
   }
 
   async #readRelations(): Promise<void> {
-    const stale = [...this.#byViewer.values()].flatMap((watchers) => [...watchers].filter(({ isStale }) => isStale))
-    for (const watcher of stale) {
-      watcher.isStale = false
-      const userIds = [...watcher.relations.keys()]
-      const found = await readRelations(this.#reader, watcher.viewerId, userIds).catch((error: unknown) => {
-        watcher.isStale = true
+    const doubted: [Watcher, number][] = []
+    for (const watchers of this.#byViewer.values()) {
+      for (const watcher of watchers) for (const userId of watcher.doubted) doubted.push([watcher, userId])
+    }
+    for (let first = 0; first < doubted.length && !this.#isClosed; first += pairsMax) {
+      const some = doubted.slice(first, first + pairsMax)
+      for (const [watcher, userId] of some) watcher.doubted.delete(userId)
+      const pairs = some.map(([{ viewerId }, userId]) => [viewerId, userId] as const)
+      const found = await readRelations(this.#reader, pairs).catch((error: unknown) => {
+        for (const [watcher, userId] of some) watcher.doubted.add(userId)
         throw error
       })
-      const relationOf = new Map(found.map((relation) => [relation.userId, relation]))
-      for (const userId of userIds) {
-        watcher.relations.set(userId, relationOf.get(userId) ?? null)
+      const relationOf = new Map(found.map((relation) => [`${relation.viewerId} ${relation.userId}`, relation]))
+      for (const [watcher, userId] of some) {
+        watcher.relations.set(userId, relationOf.get(`${watcher.viewerId} ${userId}`) ?? null)
         const entry = this.#watched.get(userId)
         if (entry?.watchers.has(watcher)) showTo(watcher, userId, entry)
       }
@@ -237,20 +260,26 @@ export class PresenceBoard {
   }
 }
 
-function doubt(watchers: Iterable<Watcher> = []): void {
-  for (const watcher of watchers) watcher.isStale = true
+/** What watchers are to a user, or to all whom they watch, is to be read anew. */
+function doubt(watchers: Iterable<Watcher> = [], userId: number | null = null): void {
+  for (const { relations, doubted } of watchers) {
+    if (userId === null) for (const each of relations.keys()) doubted.add(each)
+    else if (relations.has(userId)) doubted.add(userId)
+  }
 }
 
 /** Shows the watchers what is known now, or later where they were shown something just before. */
 function tell(entry: Watched, isFinal: boolean): void {
   const { actual, standing } = entry
   if (!actual || !standing) return
-  entry.isDue = !isFinal && Date.now() - entry.toldAt < coalesceMs
+  // The end of a session is no flapping, unless they are shown as gone already.
+  const mayWait = !isFinal || entry.told?.actual.state === 'OFFLINE'
+  entry.isDue = mayWait && performance.now() - entry.toldAt < coalesceMs
   if (entry.isDue) return
   const isFirst = entry.told === null
   entry.told = { actual, standing }
   const shown = [...entry.watchers].filter((watcher) => showTo(watcher, standing.userId, entry))
-  if (shown.length > 0 && !isFirst) entry.toldAt = Date.now()
+  if (shown.length > 0 && !isFirst) entry.toldAt = performance.now()
 }
 
 /** @returns whether there was something new to show */

@@ -15,7 +15,7 @@ export type Standing = {
   readonly mode: PresenceMode
   readonly modeSince: number
   readonly visibility: LastActiveVisibility
-  readonly lastUsedAt: number | null
+  readonly lastActiveAt: number | null
 }
 
 /** What a viewer is to another user: `isBlocked` in either direction. */
@@ -26,20 +26,21 @@ const standings = statement<Standing>(
   'presence_standings',
   `select u.id as "userId", u.presence_mode as mode, ${milliseconds('u.presence_mode_at')} as "modeSince",
           u.last_active_visibility as visibility,
-          (select ${milliseconds('max(s.last_used_at)')} from session s where s.user_id = u.id) as "lastUsedAt"
+          (select ${milliseconds('max(s.last_active_at)')} from session s where s.user_id = u.id) as "lastActiveAt"
      from "user" u where u.id = any($1::bigint[])`,
 )
-const relations = statement<Relation>(
+const relations = statement<Relation & { viewerId: number }>(
   'presence_relations',
   `select * from (
-     select u.id as "userId",
-            exists (select 1 from contact c where c.low_id = least(u.id, $1) and c.high_id = greatest(u.id, $1)
+     select p.viewer_id as "viewerId", u.id as "userId",
+            exists (select 1 from contact c where c.low_id = least(u.id, p.viewer_id) and c.high_id = greatest(u.id, p.viewer_id)
                        and c.accepted_at is not null) as "isContact",
-            exists (select 1 from block b where (b.blocker_id = $1 and b.blocked_id = u.id)
-                        or (b.blocker_id = u.id and b.blocked_id = $1)) as "isBlocked",
-            u.id = $1 or exists (select 1 from member mine join member theirs using (conversation_id)
-                                  where mine.user_id = $1 and theirs.user_id = u.id) as "isNear"
-       from unnest($2::bigint[]) as asked(id) join "user" u on u.id = asked.id
+            exists (select 1 from block b where (b.blocker_id = p.viewer_id and b.blocked_id = u.id)
+                        or (b.blocker_id = u.id and b.blocked_id = p.viewer_id)) as "isBlocked",
+            u.id = p.viewer_id or exists (
+              select 1 from member mine join member theirs using (conversation_id)
+               where mine.user_id = p.viewer_id and theirs.user_id = u.id) as "isNear"
+       from unnest($1::bigint[], $2::bigint[]) as p(viewer_id, user_id) join "user" u on u.id = p.user_id
       where u.deleted_at is null) r
     where "isNear" or "isContact"`,
 )
@@ -49,7 +50,10 @@ export function readStandings(reader: Reader, userIds: readonly number[]): Promi
   return reader.rows(standings, [userIds])
 }
 
-/** What a viewer is to these users. Left out is who is neither a contact nor in a conversation with them: not theirs to see. */
-export function readRelations(reader: Reader, viewerId: number, userIds: readonly number[]): Promise<Relation[]> {
-  return reader.rows(relations, [viewerId, userIds])
+/** A viewer and a user. */
+export type Pair = readonly [viewerId: number, userId: number]
+
+/** What viewers are to users. Left out is who is neither a contact nor in a conversation with them: not theirs to see. */
+export function readRelations(reader: Reader, pairs: readonly Pair[]): Promise<(Relation & { readonly viewerId: number })[]> {
+  return reader.rows(relations, [pairs.map(([viewerId]) => viewerId), pairs.map(([, userId]) => userId)])
 }

@@ -22,8 +22,7 @@ export function seenOf(standing: Standing, relation: Relation | null, viewerId: 
   const isInvisible = mode === 'INVISIBLE'
   const isThere = actual.state !== 'OFFLINE' && !isInvisible
   const mayKnow = viewerId === userId || visibility === 'EVERYONE' || (visibility === 'CONTACTS' && relation.isContact)
-  const activeAt = Math.max(actual.activeAt, standing.lastUsedAt ?? 0)
-  const shownAt = isInvisible ? Math.min(activeAt, modeSince) : activeAt
+  const shownAt = isInvisible ? modeSince : Math.max(actual.activeAt, standing.lastActiveAt ?? 0)
   return {
     userId,
     state: !isThere ? 'OFFLINE' : mode === 'DO_NOT_DISTURB' ? 'DO_NOT_DISTURB' : actual.state,

@@ -1,6 +1,7 @@
 // One contract for both kinds of leases (src/bus/leases.ts).
 
 import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
 import { describe, expect, inject, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
 import { changeOf, type Lease, type Leases, leasesMax, type StateChange } from '../../src/bus/leases.ts'
@@ -107,6 +108,36 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
     expect(await present(leases)).toBeUndefined()
   })
 
+  test('P1 a node whose clock is ahead, and one that knows of no act, spoil nothing', async () => {
+    const { leases, states, told } = await open(create)
+    await leases.renew([lease({ activeAgoMs: Date.now() + 50 })])
+    await leases.renew([lease({ state: 'IDLE', activeAgoMs: 1_000 })])
+    const before = Date.now()
+    await leases.renew([lease({ activeAgoMs: null })])
+    await until('three changes', () => states().length === 3)
+    expect(states()).toEqual(['ONLINE', 'IDLE', 'ONLINE'])
+    expect(Math.abs((told[2]?.activeAt ?? 0) - (before - 1_000))).toBeLessThan(1_000)
+    await leases.end(user, phone)
+    await until('the end', () => states().length === 4)
+  })
+
+  test('P1 what is found to have run out while something else is done is handed over too', async () => {
+    const { leases } = await open(create)
+    await leases.renew([lease({ lastsMs: 50 })])
+    await until('it to be gone', async () => (await present(leases)) === undefined)
+    expect((await leases.renew([lease({ deviceId: laptop })])).map(({ deviceId }) => deviceId)).toEqual([phone])
+    expect((await leases.end(user, laptop)).map(({ deviceId }) => deviceId)).toEqual([laptop])
+    expect(await leases.lapse()).toEqual([])
+  })
+
+  test('P1 however many are lost at once, one look lets go of all', async () => {
+    const { leases } = await open(create)
+    const lost = Array.from({ length: 1_000 }, (_, i) => lease({ userId: 1_000 + i, deviceId: i, lastsMs: 1 }))
+    await leases.renew(lost)
+    await until('them to be gone', async () => (await leases.read([1_999])).size === 0)
+    expect(await leases.lapse()).toHaveLength(lost.length)
+  })
+
   test('a sign of life that may not begin a lease only renews one', async () => {
     const { leases, states } = await open(create)
     await leases.renew([lease({ mayBegin: false })])
@@ -120,10 +151,28 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   test('D7 one user has at most so many leases, and all users are read at once', async () => {
     const { leases } = await open(create)
     await leases.renew(Array.from({ length: leasesMax + 50 }, (_, i) => lease({ deviceId: i + 1 })))
-    expect((await present(leases))?.length).toBeLessThanOrEqual(leasesMax)
+    expect((await present(leases))?.length).toBe(leasesMax)
     await leases.renew([lease({ userId: 8 })])
     expect([...(await leases.read([8, 9, user])).keys()].sort()).toEqual([user, 8])
   })
+})
+
+test('a lease is kept as long as it lasts, and is dropped at last where no node is left', async () => {
+  const prefix = `test:${randomUUID()}`
+  const leases = openRedisLeases(inject('redisUrl'), () => prefix, log)
+  closeAtEnd(() => leases.close())
+  await until('a lease', () =>
+    leases.renew([lease({ lastsMs: 600_000 })]).then(
+      () => true,
+      () => false,
+    ),
+  )
+  const redis = new Redis(inject('redisUrl'))
+  closeAtEnd(async () => redis.disconnect())
+  const left = await redis.pttl(`${prefix}:devices:${user}`)
+  expect(left).toBeGreaterThan(600_000)
+  expect(left).toBeLessThan(800_000)
+  expect(await redis.pttl(`${prefix}:due`)).toBeGreaterThan(0)
 })
 
 test('a device on two nodes is the best of both, and stays while one of them holds it', async () => {

@@ -92,6 +92,13 @@ test('the less loaded node is recommended, by share of its capacity; a full one 
   await small.close()
 })
 
+test('D7 a region is a short name', async () => {
+  for (const region of ['-'.repeat(1_000), 'x'.repeat(65), 'EU', '']) {
+    const { extensions } = await alice.refused(Gateway, { region })
+    expect(extensions).toMatchObject({ code: 'BAD_INPUT', argument: 'region' })
+  }
+})
+
 test('those who ask within one second are dealt out evenly', async () => {
   const twin = await openNode(environmentOf('eu-west-1'))
   await until('two nodes', async () => (await urls()).length === 2)

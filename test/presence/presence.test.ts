@@ -171,10 +171,13 @@ test.concurrent('P1 one may want not to be disturbed, or be seen; and say who ma
   const invisibleAt = Date.now()
   await bob.run(SetPresenceMode, { input: { presenceMode: 'INVISIBLE' } })
   await watch.shows(bob, 'OFFLINE')
+  const [left] = await look(alice, bob)
+  expect(left?.state).toBe('OFFLINE')
+  expect(Math.abs(Date.parse(left?.lastActiveAt ?? '') - invisibleAt)).toBeLessThan(1_000)
   await bob.send(await bob.direct(alice), 'I am not here')
-  const [unseen] = await look(alice, bob)
-  expect(unseen?.state).toBe('OFFLINE')
-  expect(Date.parse(unseen?.lastActiveAt ?? '')).toBeLessThanOrEqual(invisibleAt + 1_000)
+  await connected.beat()
+  await delay(1_000)
+  expect(await look(alice, bob)).toEqual([left])
   expect((await look(bob, bob))[0]?.state).toBe('OFFLINE')
   expect((await bob.run(SetPresenceMode, { input: { presenceMode: 'AUTOMATIC' } })).setPresenceMode.cursor).not.toBeNull()
   expect((await bob.run(SetPresenceMode, { input: { presenceMode: 'AUTOMATIC' } })).setPresenceMode.cursor).toBeNull()
@@ -207,13 +210,66 @@ test.concurrent('P1 a device that flaps is shown to change once in 5 seconds at 
   expect(Math.min(...gaps)).toBeGreaterThan(4_500)
 })
 
+test.concurrent('P1 who logs in and out again and again is shown to change once in 5 seconds at most', async () => {
+  const bob = await near('bob')
+  const watch = watchPresence(alice, bob)
+  await watch.shows(bob, 'OFFLINE')
+  for (let n = 0; n < 4; n += 1) {
+    const device = await bob.another()
+    await connectDevice(device)
+    await until('it to be there', async () => (await look(alice, bob))[0]?.state === 'ONLINE')
+    await device.run(LogOut, {})
+    await until('it to be gone', async () => (await look(alice, bob))[0]?.state === 'OFFLINE')
+  }
+  await delay(6_000)
+  const gaps = watch.of(bob).slice(1)
+  const pairs = gaps.slice(1).map(({ at, state }, i) => ({ ms: at - (gaps[i]?.at ?? 0), to: state }))
+  // The end of a session is shown at once, where somebody was shown as there.
+  expect(pairs.filter(({ ms, to }) => ms < 4_500 && to !== 'OFFLINE')).toEqual([])
+  expect(watch.states(bob).at(-1)).toBe('OFFLINE')
+})
+
+test.concurrent('P1 what is still under way of a session that ends brings nobody back', async () => {
+  const bob = await near('bob')
+  const watch = watchPresence(alice, bob)
+  await watch.shows(bob, 'OFFLINE')
+  const phone = await bob.another()
+  await connectDevice(phone)
+  await watch.shows(bob, 'ONLINE')
+  const both = { query: 'mutation { logOut { sessionId } heartbeat { state } }' }
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${phone.accessToken}` }
+  await fetch(phone.node.url, { method: 'POST', headers, body: JSON.stringify(both) })
+  await watch.shows(bob, 'OFFLINE', 2_000)
+  await delay(3_000)
+  expect((await look(alice, bob))[0]?.state).toBe('OFFLINE')
+  expect(watch.states(bob).at(-1)).toBe('OFFLINE')
+})
+
+test.concurrent('P1 to look, or to connect with nobody at the device, is not to be active', async () => {
+  const bob = await near('bob')
+  await bob.run(Heartbeat, { input: null })
+  await until('bob to be there', async () => (await look(alice, bob))[0]?.state === 'ONLINE')
+  const [before] = await look(alice, bob)
+  await delay(1_500)
+  const idle = await connectDevice(await bob.another(), bob.node.socketUrl, true)
+  await bob.run(DeviceStates, {})
+  await delay(1_000)
+  // Logging in was an act; to be there since then was none.
+  const [after] = await look(alice, bob)
+  await delay(1_500)
+  await bob.run(DeviceStates, {})
+  expect((await look(alice, bob))[0]?.lastActiveAt).toBe(after?.lastActiveAt)
+  expect(Date.parse(after?.lastActiveAt ?? '') - Date.parse(before?.lastActiveAt ?? '')).toBeLessThan(3_000)
+  idle.close()
+})
+
 test.concurrent('P1 a heartbeat writes nothing to Postgres; when a device is gone, its last use is kept', async () => {
   const bob = await near('bob')
   const sql = await connect(here.databaseUrl)
   const connected = await connectDevice(bob)
   const used = async () => {
     const { rows } = await sql.query<{ at: Date; version: string }>(
-      `select s.last_used_at as at, s.xmin::text as version from session s join "user" u on u.id = s.user_id where u.username = $1`,
+      `select s.last_active_at as at, s.xmin::text as version from session s join "user" u on u.id = s.user_id where u.username = $1`,
       [bob.username],
     )
     return rows[0]
