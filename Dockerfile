@@ -7,8 +7,9 @@ WORKDIR /parley
 # script links its libraries, is left out of the image.
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-COPY prisma.config.ts tsconfig.json tsconfig.build.json ./
+COPY prisma.config.ts tsconfig.json tsconfig.build.json codegen.ts schema.graphql ./
 COPY prisma prisma
+COPY scripts scripts
 COPY src src
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts \

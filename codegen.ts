@@ -1,24 +1,33 @@
-// Typed documents for the tests' own client, from the committed schema: `npm run generate`. An app does the same with its
-// own documents; docs/clients.md shows how.
+// Typed documents for the tests' own client and for the page, from the committed schema: `npm run generate`. An app does the
+// same with its own documents; docs/clients.md shows how.
 
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
+const types = {
+  useTypeImports: true,
+  enumsAsTypes: true,
+  immutableTypes: true,
+  strictScalars: true,
+  scalars: { Cursor: 'string', DateTime: 'string' },
+}
+
 const config: CodegenConfig = {
   schema: 'schema.graphql',
-  documents: ['test/**/*.ts', '!test/support/generated/**'],
   ignoreNoDocuments: true,
   emitLegacyCommonJSImports: false,
   generates: {
     'test/support/generated/': {
+      documents: ['test/**/*.ts', '!test/support/generated/**'],
       preset: 'client',
       presetConfig: { fragmentMasking: false },
-      config: {
-        useTypeImports: true,
-        enumsAsTypes: true,
-        immutableTypes: true,
-        strictScalars: true,
-        scalars: { Cursor: 'string', DateTime: 'string' },
-      },
+      config: types,
+    },
+    'src/page/generated/': {
+      documents: ['src/page/*.ts'],
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      // The page has no need of syntax trees.
+      config: { ...types, documentMode: 'string' },
     },
   },
 }

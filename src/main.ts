@@ -50,6 +50,7 @@ async function start(): Promise<void> {
     `  ${config.isProduction ? 'GraphQL             ' : 'GraphQL and GraphiQL'}  http://${hostOf(server.host)}:${server.port}/graphql`,
   )
   say(`  Subscriptions         ws://${hostOf(server.host)}:${server.port}/graphql (graphql-transport-ws)`)
+  say(`  A page to chat on     http://${hostOf(server.host)}:${server.port}/`)
   if (config.isSeeded) {
     say(`  Log in as ${people.map(({ username }) => username).join(', ')}; the password is "${password}".`)
   }

@@ -32,6 +32,8 @@ const floors: readonly (readonly string[])[] = [
   ['schema', 'local'],
   ['server'],
   ['main', 'new-epoch', 'push-failures'],
+  ['client'],
+  ['page'],
 ]
 
 /** Packages that only some places may use. */
@@ -41,6 +43,9 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
     /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
+  [/^graphql-ws\/client$/, /^client\//],
+  [/^(@urql\/core|wonka)$/, /^client\/urql\.ts$/],
+  [/^@apollo\/client(\/.*)?$/, /^client\/apollo\.ts$/],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
   [/^web-push$/, /^local\/secrets\.ts$|^push\/web-push\.ts$/],
   [/^graphile-worker$/, /^push\/workers\.ts$|^store\/migrate\.ts$/],
@@ -57,9 +62,8 @@ async function imports(): Promise<{ file: string; target: string; isOurs: boolea
   const found = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(path.join(src, file), 'utf8')
-      const targets = [...text.matchAll(/^(?:import|export)\b[^'"]*?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm)].map(
-        (m) => m[1] ?? m[2] ?? '',
-      )
+      const form = /^(?:import|export)\b[^'"()=]*?\bfrom ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm
+      const targets = [...text.matchAll(form)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
       return targets.map((target) =>
         target.startsWith('.')
           ? { file, target: path.join(path.dirname(file), target), isOurs: true }
@@ -90,6 +94,27 @@ test('libraries stay in the places that are theirs', async () => {
   const wrong = (await imports())
     .filter(({ isOurs }) => !isOurs)
     .filter(({ file, target }) => reserved.some(([pattern, allowed]) => pattern.test(target) && !allowed.test(file)))
+    .map(({ file, target }) => `${file} -> ${target}`)
+  expect(wrong).toEqual([])
+})
+
+test('the client library knows nothing of the server, of Node, or of any package but graphql-ws; its adapters know one more', async () => {
+  const allowed = (file: string) => [
+    'graphql-ws/client',
+    ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
+    ...(file === 'client/apollo.ts' ? ['@apollo/client', '@apollo/client/utilities'] : []),
+  ]
+  const wrong = (await imports())
+    .filter(({ file }) => placeOf(file) === 'client')
+    .filter(({ file, target, isOurs }) => (isOurs ? placeOf(target) !== 'client' : !allowed(file).includes(target)))
+    .map(({ file, target }) => `${file} -> ${target}`)
+  expect(wrong).toEqual([])
+})
+
+test('the page knows the client library and nothing of the server', async () => {
+  const wrong = (await imports())
+    .filter(({ file }) => placeOf(file) === 'page')
+    .filter(({ target, isOurs }) => !isOurs || !['page', 'client'].includes(placeOf(target)))
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])
 })

@@ -16,10 +16,12 @@ const argumentsForm = z.object({ region: z.string().regex(regionName, regionRule
 const GatewayNode = builder.objectRef<NodeReport>('GatewayNode').implement({
   description: 'A node of this installation, as it told of itself within the last seconds.',
   fields: (t) => ({
-    url: t.exposeString('url', {
+    url: t.string({
       nullable: true,
       description:
-        'Where its WebSocket is: `wss://…/graphql`. null where the node was not told its address: then it is where you ask now.',
+        'Where its WebSocket is: `wss://…/graphql`. null where the node was not told its address, and is the one that you ask: then it is there.',
+      // By what name a node that was not told is asked, it cannot know: a page at localhost may not go to 127.0.0.1.
+      resolve: ({ id, url }, _args, { app }) => (id === app.nodes.id && app.config.node.publicUrl === null ? null : url),
     }),
     region: t.exposeString('region', { description: 'Where it stands.' }),
     version: t.exposeString('version', { description: 'Which version of Parley it runs.' }),

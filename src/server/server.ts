@@ -13,6 +13,7 @@ import { openPush } from '../push/push.ts'
 import { schema } from '../schema.ts'
 import { openIndexer } from '../search/indexer.ts'
 import { openConnections } from './connections.ts'
+import { openPage } from './page.ts'
 import { openSockets } from './socket.ts'
 import { openStallWatch } from './stalls.ts'
 import { createGraphqlHandler } from './yoga.ts'
@@ -41,6 +42,7 @@ export async function serve(app: App): Promise<Server> {
   const indexer = openIndexer(app)
   const push = openPush(app)
   const connections = openConnections()
+  const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => {
     connections.revoke(sessionId)
     app.visits.end(sessionId)
@@ -54,7 +56,9 @@ export async function serve(app: App): Promise<Server> {
   const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
     response.setHeader('x-request-id', randomUUID())
     if (isLeaving) response.setHeader('connection', 'close')
-    if (!answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving)) {
+    const isAnswered =
+      answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving) || answerPage(request, response)
+    if (!isAnswered) {
       Promise.resolve(yoga(request, response)).catch((error: unknown) => {
         app.log.error({ err: error }, 'an HTTP request failed')
         response.destroy()

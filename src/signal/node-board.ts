@@ -37,6 +37,8 @@ export type NodeFace = Pick<NodeReport, 'url' | 'region' | 'version' | 'capacity
 
 /** The nodes of an installation, as one of them hears of them. */
 export type NodeBoard = {
+  /** This node, until it ends. */
+  readonly id: string
   /** Tells the others of this node, from now on. */
   announce(face: NodeFace): void
   /** Tells the others at once that this node goes down: nobody shall be sent to it any more. */
@@ -95,6 +97,7 @@ export function openNodeBoard(bus: Bus, journal: Journal): NodeBoard {
   const telling = setInterval(tell, reportMs)
 
   return {
+    id,
     announce(given) {
       face = given
       delay.enable()

@@ -1,10 +1,10 @@
-// A receiving device: begins with a snapshot, follows the events from its cursor, and goes on from the last one that it was
-// told whenever its socket ends, on any node. It keeps what it was told; the judge says whether that is right.
+// A receiving device, on the client library: begins with a snapshot, follows the events from its cursor, and goes on from the last
+// one that it was told whenever its socket ends, on any node. It keeps what it was told; the judge says whether that is right.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { print } from 'graphql'
-import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
+import { createParleyClient, type ParleyClient, type ParleyFailure } from '../../src/client/client.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Random } from '../journal/random.ts'
 import type { FollowedSubscription } from '../support/generated/graphql.ts'
@@ -16,15 +16,9 @@ import { subjectOf, viewOf } from './view.ts'
 type Event = FollowedSubscription['events']
 
 /** Nodes tick every second here: a stream that is silent for so long is dead. */
-const silenceMs = 4_000
-const initMs = 2_000
-
-/** A socket that does not wait for ever for a node that is frozen. */
-class ImpatientSocket extends WebSocket {
-  constructor(url: string, protocols: string | string[]) {
-    super(url, protocols, { handshakeTimeout: initMs })
-  }
-}
+const limits = { silenceMs: 4_000, connectMs: 2_000, requestMs: 4_000, firstMs: 100, maxMs: 600 }
+/** How long a device follows before it forgets everything, as a new installation does, at most. */
+const forgetsAfterMs = 20_000
 
 /** One device of a person. */
 export class Device {
@@ -35,10 +29,9 @@ export class Device {
   readonly #doors: readonly [Door, ...Door[]]
   readonly #random: Random
   readonly #record: Record
-  #cursor: string | null = null
-  #isStopped = false
+  readonly #client: ParleyClient
+  readonly #stopping = new AbortController()
   #hasLooked = false
-  #end: () => void = () => undefined
   /** How many facts this stream has brought since it started; null once it has caught up. */
   #sinceStart: number | null = null
 
@@ -47,6 +40,8 @@ export class Device {
     userId: number,
     accessToken: string,
     doors: readonly [Door, ...Door[]],
+    url: string,
+    fetch: typeof globalThis.fetch,
     random: Random,
     record: Record,
   ) {
@@ -56,6 +51,14 @@ export class Device {
     this.#doors = doors
     this.#random = random
     this.#record = record
+    this.#client = createParleyClient({
+      url,
+      session: () => accessToken,
+      webSocketImpl: WebSocket as never,
+      print,
+      limits,
+      fetch,
+    })
   }
 
   /** The position up to which it was told everything. */
@@ -63,44 +66,54 @@ export class Device {
     return this.stretches.at(-1)?.upTo ?? -1
   }
 
-  /** Follows until it is stopped. */
+  /** Follows until it is stopped; now and then it forgets everything and begins anew. */
   async run(): Promise<void> {
-    while (!this.#isStopped) {
-      const door = this.#random.one(this.#doors)
-      // Now and then a device forgets everything, as a new installation does: a new snapshot, and on from there.
-      if (this.#cursor === null || this.#random.chance(0.03)) this.#cursor = (await this.#begin(door)) ?? this.#cursor
-      if (this.#cursor !== null && !this.#isStopped) await this.#follow(door, this.#cursor)
-      if (!this.#isStopped) await delay(this.#random.whole(0, 300))
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      let isWanted = true
+      const following = this.#client.follow(Followed, {
+        after: null,
+        onEvent: (event) => this.#take(event),
+        snapshot: (reason) => this.#begin(reason),
+        onTrouble: (failure) => this.#noteTrouble(failure),
+      })
+      void following.ended.then((failure) => {
+        if (isWanted) this.#record.fault(`D3 ${this.name}: its stream ended: ${failure ? failure.message : 'it was completed'}`)
+      })
+      await delay(this.#random.whole(forgetsAfterMs / 2, forgetsAfterMs), undefined, { signal }).catch(() => undefined)
+      isWanted = false
+      following.stop()
+      await following.ended
     }
+    await this.#client.close()
   }
 
   /** Ends it. */
   stop(): void {
-    this.#isStopped = true
-    this.#end()
-  }
-
-  /** Cuts its socket; it comes back by itself. */
-  cut(): void {
-    this.#end()
+    this.#stopping.abort()
   }
 
   /** Has a last look when all is mended: what every device sees in the end is compared, too. @returns whether it could. */
   async look(): Promise<boolean> {
-    this.#hasLooked ||= (await this.#snapshot(this.#random.one(this.#doors))) !== null
+    this.#hasLooked ||= (await this.#snapshot()) !== null
     return this.#hasLooked
   }
 
-  async #begin(door: Door): Promise<string | null> {
-    const syncCursor = await this.#snapshot(door)
-    if (syncCursor === null) return null
+  /** Reads a snapshot, and begins a new stretch from it. */
+  async #begin(reason: string | null): Promise<string> {
+    if (reason !== null) {
+      this.#record.count('streams RESET')
+      this.#record.fault(`D3 ${this.name}: RESET ${reason} after ${this.position}`)
+    }
+    const syncCursor = await this.#snapshot()
+    if (syncCursor === null) throw new Error('the snapshot was not answered')
     const { position } = parseCursor(syncCursor, 'syncCursor')
     this.stretches.push({ from: position, upTo: position, received: [] })
     return syncCursor
   }
 
-  async #snapshot(door: Door): Promise<string | null> {
-    const outcome = await ask(door, Begin, {}, this.#accessToken)
+  async #snapshot(): Promise<string | null> {
+    const outcome = await ask(this.#random.one(this.#doors), Begin, {}, this.#accessToken)
     if (outcome.status !== 'answered') {
       if (outcome.status === 'refused') this.#refused('a snapshot', outcome.code, outcome.message)
       return null
@@ -116,56 +129,6 @@ export class Device {
     return syncCursor
   }
 
-  /** Follows over one socket, until that ends. */
-  #follow(door: Door, after: string): Promise<void> {
-    return new Promise((resolve) => {
-      const socket = createClient({
-        url: `ws://127.0.0.1:${door.port}/graphql`,
-        webSocketImpl: ImpatientSocket,
-        connectionParams: { accessToken: this.#accessToken },
-        connectionAckWaitTimeout: initMs,
-        retryAttempts: 0,
-      })
-      const silence = setTimeout(() => {
-        this.#record.count('silent streams')
-        end()
-      }, silenceMs)
-      let hasEnded = false
-      const end = () => {
-        if (hasEnded) return
-        hasEnded = true
-        clearTimeout(silence)
-        this.#end = () => undefined
-        socket.terminate()
-        resolve()
-      }
-      this.#end = end
-      socket.subscribe<FollowedSubscription>(
-        { query: print(Followed), variables: { after } },
-        {
-          next: ({ data, errors }) => {
-            if (hasEnded) return
-            silence.refresh()
-            const what = data?.events ? 'an event' : 'a stream'
-            for (const { message, extensions } of errors ?? []) this.#refused(what, String(extensions?.code), message)
-            if (data?.events) this.#take(data.events)
-            else end()
-          },
-          error: (error) => {
-            if (Array.isArray(error)) {
-              for (const { message, extensions } of error) this.#refused('a stream', String(extensions?.code), message)
-            }
-            end()
-          },
-          complete: () => {
-            if (!hasEnded) this.#record.fault(`D3 ${this.name}: a stream was completed`)
-            end()
-          },
-        },
-      )
-    })
-  }
-
   #take(event: Event): void {
     const stretch = this.stretches.at(-1)
     if (!stretch) throw new Error('an event came before a snapshot')
@@ -174,8 +137,7 @@ export class Device {
       case 'SyncStarted':
         this.#sinceStart = 0
         this.#record.count(`streams ${event.mode}`)
-        if (event.mode !== 'RESUMED') this.#record.fault(`D3 ${this.name}: ${event.mode} ${event.reason} after ${stretch.upTo}`)
-        if (event.mode === 'RESET') this.stretches.push({ from: position, upTo: position, received: [] })
+        if (event.mode !== 'RESUMED') this.#record.fault(`D3 ${this.name}: ${event.mode} after ${stretch.upTo}`)
         break
       case 'CaughtUp':
         if (event.count !== this.#sinceStart) {
@@ -190,10 +152,13 @@ export class Device {
         this.#record.count('deliveries')
         stretch.received.push({ position, tag, kind: event.__typename, subject: subjectOf(event) })
     }
-    const current = this.stretches.at(-1) ?? stretch
-    if (position < current.upTo) this.#record.fault(`D3 ${this.name}: ${event.__typename} at ${position} after ${current.upTo}`)
-    current.upTo = Math.max(current.upTo, position)
-    this.#cursor = event.cursor
+    if (position < stretch.upTo) this.#record.fault(`D3 ${this.name}: ${event.__typename} at ${position} after ${stretch.upTo}`)
+    stretch.upTo = Math.max(stretch.upTo, position)
+  }
+
+  #noteTrouble({ code, message }: ParleyFailure): void {
+    if (code === 'NO_ANSWER') this.#record.count('streams begun again')
+    else this.#refused('an event', code, message)
   }
 
   #refused(what: string, code: string, message: string): void {

@@ -1,8 +1,11 @@
-// A person: draws what to do next, does it at any door, and notes what was answered. Sends are repeated with the same
-// clientMessageId until they have an answer, sometimes as many copies at once, sometimes with the answer thrown away.
+// A person: draws what to do next, does it at any door, and notes what was answered. Messages go by the outbox of the client
+// library, some of whose answers are thrown away; sometimes a message goes as many copies at once, past the library.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { print } from 'graphql'
+import WebSocket from 'ws'
+import { createParleyClient, type ParleyClient } from '../../src/client/client.ts'
 import { parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Random } from '../journal/random.ts'
@@ -15,6 +18,7 @@ import type { Conversation, World } from './world.ts'
 
 /** Refusals that a person may meet without a fault of anybody's. */
 const expected = new Set(['NOT_FOUND', 'FORBIDDEN', 'UNAVAILABLE', 'MESSAGE_DELETED', 'LIMIT_EXCEEDED', 'RATE_LIMITED'])
+const limits = { requestMs: 4_000, firstMs: 50, maxMs: 600 }
 const sendForMs = 60_000
 const recentMax = 200
 
@@ -30,9 +34,20 @@ export class Person {
   readonly random: Random
   readonly #doors: readonly [Door, ...Door[]]
   readonly #record: Record
+  readonly #client: ParleyClient
+  /** The messages in the outbox, by their keys: attempts without an answer are counted. */
+  readonly #inOutbox = new Map<string, Sending>()
   #sent = 0
 
-  constructor(id: string, accessToken: string, world: World, doors: readonly [Door, ...Door[]], random: Random, record: Record) {
+  constructor(
+    id: string,
+    accessToken: string,
+    world: World,
+    doors: readonly [Door, ...Door[]],
+    url: string,
+    random: Random,
+    record: Record,
+  ) {
     this.id = id
     this.userId = parseId('User', id, 'id')
     this.accessToken = accessToken
@@ -40,6 +55,20 @@ export class Person {
     this.random = random
     this.#doors = doors
     this.#record = record
+    const fetch = (to: string | URL | Request, init?: RequestInit) => this.#fetch(to, init)
+    this.#client = createParleyClient({
+      url,
+      session: () => accessToken,
+      webSocketImpl: WebSocket as never,
+      print,
+      limits,
+      fetch,
+    })
+  }
+
+  /** Ends what it has open. */
+  close(): Promise<void> {
+    return this.#client.close()
   }
 
   /** Acts, with pauses, until it is told to stop. */
@@ -138,14 +167,12 @@ export class Person {
       this.#record.count('copies', copies)
       const doors = Array.from({ length: copies }, (_, i) => this.#doors[i % this.#doors.length] ?? this.#doors[0])
       await Promise.all(doors.map((door) => this.#attempt(sending, conversation, text, door)))
-    }
-    const deadline = Date.now() + sendForMs
-    while (sending.ids.size === 0 && sending.refusals.size === 0 && Date.now() < deadline) {
-      await this.#attempt(sending, conversation, text, random.one(this.#doors))
-      if (sending.ids.size > 0 || sending.refusals.size > 0) break
-      if (isStopped()) return
-      await delay(random.whole(20, 300))
-    }
+      for (const deadline = Date.now() + sendForMs; !isSettled(sending) && Date.now() < deadline; ) {
+        if (isStopped()) return
+        await delay(random.whole(20, 300))
+        await this.#attempt(sending, conversation, text, random.one(this.#doors))
+      }
+    } else if (!(await this.#sendByOutbox(sending, conversation, isStopped))) return
     if (sending.ids.size > 0 && random.chance(0.05)) await this.#attempt(sending, conversation, text, random.one(this.#doors))
     if (sending.ids.size > 0 && random.chance(0.03)) await this.#contradict(sending, conversation)
   }
@@ -160,13 +187,7 @@ export class Person {
     if (drop !== undefined) this.#record.count(outcome.status === 'lost' ? 'dropped answers' : 'answers faster than their drop')
     if (outcome.status === 'answered') {
       const { message, cursor } = outcome.data.sendMessage
-      const isFirst = sending.ids.size === 0
-      sending.ids.add(message.id)
-      this.#note('send', cursor)
-      if (!isFirst) return
-      this.#record.count('sends acknowledged')
-      this.world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
-      if (this.world.recent.length > recentMax) this.world.recent.shift()
+      this.#acknowledged(sending, conversation, message, cursor)
     } else if (outcome.status === 'refused' && (outcome.code === 'NOT_FOUND' || outcome.code === 'FORBIDDEN')) {
       sending.refusals.add(outcome.code)
       this.#record.count(`refused: ${outcome.code}`)
@@ -174,6 +195,62 @@ export class Person {
       sending.unanswered += 1
       if (outcome.status === 'refused') this.#check('send', outcome)
     }
+  }
+
+  /** Sends by the outbox. @returns whether it was settled; what is not when the run ends is left to the judge */
+  async #sendByOutbox(sending: Sending, conversation: Conversation, isStopped: () => boolean): Promise<boolean> {
+    const { clientMessageId, text } = sending
+    this.#inOutbox.set(clientMessageId, sending)
+    await this.#client.send({ conversationId: conversation.id, text }, clientMessageId)
+    let isOver = false
+    const settled = this.#client.outbox.settled(clientMessageId).finally(() => {
+      isOver = true
+    })
+    for (const deadline = Date.now() + sendForMs; !isOver && Date.now() < deadline; ) {
+      await Promise.race([settled, delay(100)])
+      if (isStopped() && !isOver) return false
+    }
+    if (!isOver) return false
+    const { sent, failure } = await settled
+    this.#inOutbox.delete(clientMessageId)
+    this.#record.count(`outbox ${sent ? 'sent' : 'failed'}`)
+    if (sent) this.#acknowledged(sending, conversation, { id: sent.messageId, seq: sent.seq }, sent.cursor)
+    else if (failure) {
+      sending.refusals.add(failure.code)
+      this.#check('send', { status: 'refused', ...failure })
+      await this.#client.outbox.discard(clientMessageId)
+    }
+    return true
+  }
+
+  /** The library's way to the network: some answers are thrown away, just when they may be on their way. */
+  async #fetch(to: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const drop = this.random.chance(0.08) ? AbortSignal.timeout(this.random.whole(1, 25)) : null
+    if (drop) this.#record.count('dropped answers')
+    const signals = [init?.signal, drop].flatMap((signal) => (signal ? [signal] : []))
+    try {
+      const response = await fetch(to, { ...init, signal: AbortSignal.any(signals) })
+      const body = await response.text()
+      if (/"retryable":true/.test(body)) this.#unanswered()
+      return new Response(body, response)
+    } catch (error) {
+      this.#unanswered()
+      throw error
+    }
+  }
+
+  #unanswered(): void {
+    for (const sending of this.#inOutbox.values()) sending.unanswered += 1
+  }
+
+  #acknowledged(sending: Sending, conversation: Conversation, message: { id: string; seq: number }, cursor: string): void {
+    const isFirst = sending.ids.size === 0
+    sending.ids.add(message.id)
+    this.#note('send', cursor)
+    if (!isFirst) return
+    this.#record.count('sends acknowledged')
+    this.world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
+    if (this.world.recent.length > recentMax) this.world.recent.shift()
   }
 
   /** The same key with other content: a conflict, whenever it is answered. */
@@ -187,3 +264,5 @@ export class Person {
     }
   }
 }
+
+const isSettled = ({ ids, refusals }: Sending) => ids.size > 0 || refusals.size > 0

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { Random } from '../journal/random.ts'
 import { SignUp, StartDirectConversation } from '../support/documents.ts'
 import { visibilities } from './acts.ts'
+import { Balancer, namingWires } from './balancer.ts'
 import { Device } from './device.ts'
 import { Found } from './documents.ts'
 import { ask, type Door, type Outcome } from './door.ts'
@@ -45,11 +46,14 @@ export async function runChaos(options: Options): Promise<Report> {
   const random = new Random(options.seed)
   const programs = await startPrograms(record, membersMax)
   const wires: Wire[] = []
+  let balancer: Balancer | null = null
   try {
     for (const node of programs.nodes) wires.push(await Wire.open(node.port))
-    const doors = programs.nodes.map(({ name }, i) => ({ name, port: wires[i]?.port ?? 0 }))
-    return await perform(options, random, record, programs, wires, doors as unknown as Doors)
+    const doors = programs.nodes.map(({ name }, i) => ({ name, port: wires[i]?.port ?? 0 })) as unknown as Doors
+    balancer = await Balancer.open(doors, random.fork())
+    return await perform(options, random, record, programs, wires, doors, balancer.url)
   } finally {
+    await balancer?.close()
     await Promise.all(wires.map((wire) => wire.close()))
     await programs.stop()
   }
@@ -62,12 +66,15 @@ async function perform(
   programs: Programs,
   wires: readonly Wire[],
   doors: Doors,
+  url: string,
 ): Promise<Report> {
-  const world = await populate(options, random, record, doors)
+  const world = await populate(options, random, record, doors, url)
+  const fetch = namingWires(new Map(programs.nodes.map(({ port }, i) => [port, wires[i]?.port ?? port])))
   const devices = world.people.flatMap((person, i) =>
     Array.from(
       { length: random.whole(1, 3) },
-      (_, d) => new Device(`device ${i + 1}.${d + 1}`, person.userId, person.accessToken, doors, random.fork(), record),
+      (_, d) =>
+        new Device(`device ${i + 1}.${d + 1}`, person.userId, person.accessToken, doors, url, fetch, random.fork(), record),
     ),
   )
   record.count('people', world.people.length)
@@ -83,12 +90,12 @@ async function perform(
     return await finish(options, record, programs, devices)
   } finally {
     for (const device of devices) device.stop()
-    await Promise.all(following)
+    await Promise.all([...following, ...world.people.map((person) => person.close())])
   }
 }
 
 /** Makes the people, and the groups and pairs that they begin with. */
-async function populate(options: Options, random: Random, record: Record, doors: Doors): Promise<World> {
+async function populate(options: Options, random: Random, record: Record, doors: Doors, url: string): Promise<World> {
   const world = new World()
   for (let i = 1; i <= options.people; i += 1) {
     const input = {
@@ -98,7 +105,7 @@ async function populate(options: Options, random: Random, record: Record, doors:
       deviceName: 'All',
     }
     const { signUp } = await answered(ask(doors[0], SignUp, { input }, null))
-    world.people.push(new Person(signUp.viewer.id, signUp.accessToken, world, doors, random.fork(), record))
+    world.people.push(new Person(signUp.viewer.id, signUp.accessToken, world, doors, url, random.fork(), record))
   }
   const draw = () => world.people[random.whole(0, world.people.length - 1)] as Person
   for (let i = 1; i <= options.groups; i += 1) {
@@ -181,6 +188,7 @@ function tableOf(options: Options, record: Record, { flaws, deliveries, facts }:
       `${n('enter answered')}, ${n('role answered') + n('hand over answered')}, ${n('pin answered')}, ${n('set visibility answered')}`,
     ],
     ['streams resumed', n('streams RESUMED')],
+    ['messages sent by the outbox', n('outbox sent')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [
       'Redis killed, frozen, emptied, listeners cut',

@@ -1,0 +1,16 @@
+// The operations that the library itself asks. test/client/operations.test.ts checks them against the schema.
+
+export const refreshSession = `mutation RefreshSession($input: RefreshSessionInput!) {
+  refreshSession(input: $input) { accessToken refreshToken expiresAt }
+}`
+export const renewConnection = `mutation RenewConnection($input: RenewConnectionInput!) {
+  renewConnection(input: $input) { expiresAt }
+}`
+export const logOut = `mutation LogOut { logOut { sessionId } }`
+export const sendMessage = `mutation SendMessage($input: SendMessageInput!) {
+  sendMessage(input: $input) { message { id seq createdAt } cursor }
+}`
+export const gateway = `query Gateway($region: String) {
+  gateway(region: $region) { node { url } fallbacks { url } }
+}`
+export const heartbeat = `mutation Heartbeat($input: HeartbeatInput) { heartbeat(input: $input) { __typename } }`

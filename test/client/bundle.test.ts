@@ -1,0 +1,37 @@
+// What an app gets of the client library: no package but graphql-ws, and of each adapter nothing where it is not asked for.
+
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a bundle for a browser holds: our files, and packages; and its size. */
+async function bundled(contents: string) {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents, resolveDir: `${root}/src/client`, loader: 'ts' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    metafile: true,
+    write: false,
+    preserveSymlinks: true,
+  })
+  const [output] = Object.values(metafile.outputs)
+  const held = Object.entries(output?.inputs ?? {}).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : []))
+  const packages = held.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [])
+  return { held, packages: [...new Set(packages)], bytes: outputFiles[0]?.contents.length ?? 0 }
+}
+
+test('the library for a browser holds graphql-ws and no other package, and is small', async () => {
+  const { packages, bytes } = await bundled(`export { createParleyClient, indexedDbOutbox } from './client.ts'`)
+  expect(packages).toEqual(['graphql-ws'])
+  expect(bytes).toBeLessThan(40_000)
+})
+
+test('what an app does not import is left out', async () => {
+  const { held, packages } = await bundled(`export { uuidv7 } from './client.ts'`)
+  expect(packages).toEqual([])
+  expect(held.filter((file) => file.includes('src/client/'))).toEqual([expect.stringContaining('uuid.ts')])
+})

@@ -1,0 +1,11 @@
+// The operations that the client library itself asks are valid for the schema.
+
+import { readFile } from 'node:fs/promises'
+import { buildSchema, parse, validate } from 'graphql'
+import { expect, test } from 'vitest'
+import * as operations from '../../src/client/operations.ts'
+
+const schema = buildSchema(await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8'))
+test.each(Object.entries(operations))('%s', (_name, text) => {
+  expect(validate(schema, parse(text)).map(({ message }) => message)).toEqual([])
+})

@@ -1,0 +1,212 @@
+// What events change in answers: as a pure function, and with the clients that apps use, which ask a real node.
+
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client'
+import { cacheExchange, fetchExchange, subscriptionExchange, Client as UrqlClient } from '@urql/core'
+import { OperationTypeNode, print } from 'graphql'
+import { beforeAll, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { applyEvent as applyToApollo, subscriptionLink, typePolicies } from '../../src/client/apollo.ts'
+import { applyEvent, createParleyClient, type ParleyClient, type TellingEvent } from '../../src/client/client.ts'
+import { forwardSubscription, liveExchange } from '../../src/client/urql.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import { SetTyping, Typing } from '../support/documents.ts'
+import { closeAtEnd, type Node, openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
+import { quick } from './app.ts'
+import { DeleteIt, EditIt, Line, Lines, LinesFollowed, LinesHere, ReactToIt } from './documents.ts'
+
+const line = (seq: number, text = `text ${seq}`, clientMessageId: string | null = null) => ({
+  id: `msg_${seq}`,
+  seq,
+  text,
+  clientMessageId,
+})
+const page = (...seqs: number[]) => ({ nodes: seqs.map((seq) => line(seq)) })
+const sent = (seq: number, clientMessageId: string | null = null) => ({
+  __typename: 'MessageSent',
+  conversation: { id: 'cnv_1' },
+  message: line(seq, `text ${seq}`, clientMessageId),
+})
+const seqs = (data: { messages: { nodes: readonly { seq: number }[] } }) => data.messages.nodes.map(({ seq }) => seq)
+
+test('a new message stands at the end of the newest page, once, and nowhere else', () => {
+  const data = { id: 'cnv_1', messages: page(1, 2), lastMessage: line(2) }
+  const after = applyEvent(data, sent(3))
+  expect(seqs(after)).toEqual([1, 2, 3])
+  expect(after.lastMessage.seq).toBe(3)
+  expect(applyEvent(after, sent(3))).toBe(after)
+  expect(applyEvent(data, sent(7)).messages).toBe(data.messages)
+  const gap = { id: 'cnv_1', messages: { ...page(1, 3), pageInfo: { hasNextPage: false } } }
+  expect(seqs(applyEvent(gap, sent(2)))).toEqual([1, 2, 3])
+  expect(applyEvent({ ...gap, messages: page(5, 6) }, sent(2)).messages.nodes).toHaveLength(2)
+  const old = { id: 'cnv_1', messages: { ...page(1, 2), pageInfo: { hasNextPage: true } } }
+  expect(applyEvent(old, sent(3))).toBe(old)
+  const other = { id: 'cnv_2', messages: page(1, 2) }
+  expect(applyEvent(other, sent(3))).toBe(other)
+})
+
+test('an own message takes the place of the copy that was shown before it had an id', () => {
+  const copy = { ...line(0, 'mine', 'key'), id: 'temporary' }
+  const data = { id: 'cnv_1', messages: { nodes: [line(1), copy] } }
+  expect(applyEvent(data, sent(2, 'key')).messages.nodes.map(({ id }) => id)).toEqual(['msg_1', 'msg_2'])
+})
+
+test('an edit shows wherever the message is shown, and what did not change stays the same object', () => {
+  const data = { a: { id: 'cnv_1', messages: page(1, 2), lastMessage: line(2) }, b: { id: 'cnv_2', messages: page(8) } }
+  const after = applyEvent(data, { __typename: 'MessageEdited', message: line(2, 'edited') })
+  expect(after.a.messages.nodes[1]?.text).toBe('edited')
+  expect(after.a.lastMessage.text).toBe('edited')
+  expect(after.a.messages.nodes[0]).toBe(data.a.messages.nodes[0])
+  expect(after.b).toBe(data.b)
+})
+
+let node: Node
+beforeAll(async () => {
+  node = await openNode()
+})
+let round = 0
+async function pair(): Promise<{ alice: Device; bob: Device; id: string; client: ParleyClient }> {
+  round += 1
+  const [alice, bob] = (await signUpAll(node, `alice-${round}`, `bob-${round}`)) as [Device, Device]
+  const client = createParleyClient({
+    url: node.url,
+    session: () => bob.accessToken,
+    webSocketImpl: WebSocket as never,
+    print,
+    limits: quick,
+  })
+  closeAtEnd(() => client.close())
+  return { alice, bob, id: await alice.direct(bob), client }
+}
+
+/** The events of a person, each given to `apply`. */
+async function follow(client: ParleyClient, apply: (event: TellingEvent) => void): Promise<void> {
+  client.follow(LinesFollowed, {
+    after: null,
+    snapshot: async () => (await client.request(LinesHere, {})).syncCursor,
+    onEvent: apply,
+  })
+  await until('to be live', () => client.state.status === 'LIVE')
+}
+
+/** What the test watches: the texts of a conversation, as an app would show them. */
+type View = { texts(): readonly string[]; reactions(): readonly string[]; rendered(): number }
+
+async function urqlView({
+  client,
+  id,
+}: Awaited<ReturnType<typeof pair>>): Promise<View & { reopen(): Promise<readonly string[]> }> {
+  const live = liveExchange()
+  const urql = new UrqlClient({
+    url: node.url,
+    fetch: client.fetch,
+    preferGetMethod: false,
+    exchanges: [
+      live.exchange,
+      cacheExchange,
+      fetchExchange,
+      subscriptionExchange({ forwardSubscription: forwardSubscription(client) }),
+    ],
+  })
+  await follow(client, (event) => live.apply(event))
+  let shown: readonly Shown[] = []
+  let rendered = 0
+  const textsOf = (nodes: readonly Shown[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
+  urql.query(Lines, { id }).subscribe(({ data }) => {
+    rendered += 1
+    shown = (data?.conversation?.messages.nodes ?? []) as readonly Shown[]
+  })
+  await until('the query', () => rendered > 0)
+  return {
+    texts: () => textsOf(shown),
+    reactions: () => shown.flatMap(({ reactions }) => reactions.map(({ emoji }) => emoji)),
+    rendered: () => rendered,
+    reopen: async () =>
+      textsOf(((await urql.query(Lines, { id }).toPromise()).data?.conversation?.messages.nodes ?? []) as readonly Shown[]),
+  }
+}
+type Shown = { readonly text: string; readonly deletedAt: string | null; readonly reactions: readonly { emoji: string }[] }
+
+async function apolloView({
+  client,
+  id,
+}: Awaited<ReturnType<typeof pair>>): Promise<View & { reopen(): Promise<readonly string[]> }> {
+  const apollo = new ApolloClient({
+    cache: new InMemoryCache({ typePolicies }),
+    link: ApolloLink.split(
+      ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+      subscriptionLink(client),
+      new HttpLink({ uri: node.url, fetch: client.fetch }),
+    ),
+  })
+  closeAtEnd(async () => apollo.stop())
+  await follow(client, (event) => applyToApollo(apollo.cache, event, Line))
+  let shown: readonly Shown[] = []
+  let rendered = 0
+  const textsOf = (nodes: readonly Shown[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
+  apollo.watchQuery({ query: Lines, variables: { id } }).subscribe(({ data, dataState }) => {
+    if (dataState !== 'complete') return
+    rendered += 1
+    shown = (data.conversation?.messages.nodes ?? []) as readonly Shown[]
+  })
+  await until('the query', () => rendered > 0)
+  return {
+    texts: () => textsOf(shown),
+    reactions: () => shown.flatMap(({ reactions }) => reactions.map(({ emoji }) => emoji)),
+    rendered: () => rendered,
+    reopen: async () => {
+      const { data } = await apollo.query({ query: Lines, variables: { id }, fetchPolicy: 'cache-only' })
+      return textsOf((data?.conversation?.messages.nodes ?? []) as readonly Shown[])
+    },
+  }
+}
+
+test.each([
+  ['urql', urqlView],
+  ['Apollo Client', apolloView],
+] as const)(
+  'D5 with %s: messages, edits, deletions and reactions show, each once, without another query',
+  async (_name, open) => {
+    const people = await pair()
+    const { alice, bob, id, client } = people
+    const before = await alice.send(id, 'before')
+    const view = await open(people)
+    expect(view.texts()).toEqual(['before'])
+    await alice.send(id, 'from alice')
+    await client.send({ conversationId: id, text: 'from bob' })
+    await until('both', () => view.texts().length === 3)
+    const messageId = before.message.id
+    await alice.run(EditIt, { input: { messageId, text: 'edited' } })
+    await bob.run(ReactToIt, { input: { messageId, emoji: '👍' } })
+    await until('edit and reaction', () => view.texts()[0] === 'edited' && view.reactions().length === 1)
+    await alice.run(DeleteIt, { input: { messageId } })
+    await until('the deletion', () => view.texts()[0] === '(deleted)')
+    expect(view.texts()).toEqual(['(deleted)', ...view.texts().slice(1)])
+    expect([...view.texts().slice(1)].sort()).toEqual(['from alice', 'from bob'])
+    expect(await view.reopen()).toEqual(view.texts())
+  },
+)
+
+test('typing goes over the same socket with urql and Apollo, and the socket is given up with the last of them', async () => {
+  const { alice, id, client } = await pair()
+  const seen: string[] = []
+  const urql = new UrqlClient({
+    url: node.url,
+    preferGetMethod: false,
+    exchanges: [subscriptionExchange({ forwardSubscription: forwardSubscription(client) })],
+  })
+  const one = urql.subscription(Typing, { conversationId: id }).subscribe(({ data }) => {
+    seen.push(`urql ${data?.typing.users.length}`)
+  })
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: subscriptionLink(client) })
+  const two = apollo.subscribe({ query: Typing, variables: { conversationId: id } }).subscribe(({ data }) => {
+    seen.push(`apollo ${data?.typing.users.length}`)
+  })
+  await until('both to begin', () => seen.includes('urql 0') && seen.includes('apollo 0'))
+  await alice.run(SetTyping, { input: { conversationId: id, typing: true } })
+  await until('both to hear', () => seen.includes('urql 1') && seen.includes('apollo 1'))
+  one.unsubscribe()
+  two.unsubscribe()
+  await until('the socket to be given up', () => client.state.status === 'OFF')
+  apollo.stop()
+})

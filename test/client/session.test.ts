@@ -1,0 +1,141 @@
+// The client library keeps its session: tokens are refreshed before they end, once for all who ask, and sockets outlive them.
+
+import { beforeAll, expect, test } from 'vitest'
+import { Device, signUpAll } from '../support/device.ts'
+import { LogOut, RefreshSession, Snapshot, Viewer } from '../support/documents.ts'
+import { type Node, openNode } from '../support/node.ts'
+import { openWire } from '../support/wire.ts'
+import { App, logIn, sharedStore, signUp } from './app.ts'
+
+const ttlS = 3
+let node: Node
+beforeAll(async () => {
+  node = await openNode({ PARLEY_ACCESS_TOKEN_TTL_S: String(ttlS), PARLEY_TICK_INTERVAL_MS: '200' })
+})
+
+/** A `fetch` that counts the operations which it carries. */
+function counting() {
+  const counts = new Map<string, number>()
+  const carry: typeof fetch = (url, init) => {
+    const name = /\b(?:query|mutation) (\w+)/.exec(String(init?.body))?.[1] ?? ''
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+    return fetch(url, init)
+  }
+  return { carry, of: (name: string) => counts.get(name) ?? 0 }
+}
+
+test('D6 a socket outlives three tokens, renewed over itself, and nothing is asked for again', async () => {
+  const store = sharedStore(await signUp(node.url, 'renewed'))
+  const app = await new App({ url: node.url, session: store }).follow().live()
+  const begun = Date.now()
+  await app.until('three tokens to have ended', () => Date.now() - begun > 3 * ttlS * 1_000)
+  expect(app.statuses).toEqual(['CONNECTING', 'CATCHING_UP', 'LIVE'])
+  expect(app.seen.filter((event) => event.__typename === 'SyncStarted')).toHaveLength(1)
+  expect(store.saved).toBeGreaterThanOrEqual(3)
+  const { viewer } = await app.client.request(Viewer, {})
+  expect(viewer.username).toBe('renewed')
+}, 60_000)
+
+test('twenty calls at once with a token that has ended are one refresh, and all are answered', async () => {
+  const store = sharedStore({ ...(await signUp(node.url, 'twenty')), expiresAt: new Date(0).toISOString() })
+  const { carry, of } = counting()
+  const app = new App({ url: node.url, session: store, fetch: carry })
+  const answers = await Promise.all(Array.from({ length: 20 }, () => app.client.request(Viewer, {})))
+  expect(answers.every(({ viewer }) => viewer.username === 'twenty')).toBe(true)
+  expect(of('RefreshSession')).toBe(1)
+  expect(store.saved).toBe(1)
+})
+
+test('a clock that is wrong does no harm: the server says when a token has ended', async () => {
+  const far = new Date(Date.now() + 86_400_000).toISOString()
+  const store = sharedStore({ ...(await signUp(node.url, 'behind')), expiresAt: far })
+  const { carry, of } = counting()
+  const app = new App({ url: node.url, session: store, fetch: carry })
+  const begun = Date.now()
+  await app.until('the token to end', () => Date.now() - begun > ttlS * 1_000 + 200)
+  await Promise.all(Array.from({ length: 20 }, () => app.client.request(Viewer, {})))
+  expect(of('RefreshSession')).toBe(1)
+  await app.follow().live()
+})
+
+test('D3 a token of somebody else costs a socket when it ends, and no event', async () => {
+  const person = await logInAgain('expiring')
+  const [friend] = (await signUpAll(node, 'sender')) as [Device]
+  const id = await friend.direct(person)
+  let given = 0
+  const app = new App({
+    url: node.url,
+    session: async (refused) => {
+      given += refused === null ? 0 : 1
+      if (refused !== null) await refresh(person)
+      return person.accessToken
+    },
+  })
+  await app.follow().live()
+  await app.until('the end of the token', () => app.statuses.includes('WAITING'))
+  await refresh(friend)
+  await friend.send(id, 'after the token')
+  await app.text('after the token')
+  expect(given).toBe(1)
+  expect(app.resets).toEqual([null])
+})
+
+async function refresh(device: Device): Promise<void> {
+  const { refreshSession } = await device.run(RefreshSession, { input: { refreshToken: device.refreshToken } })
+  Object.assign(device, { accessToken: refreshSession.accessToken, refreshToken: refreshSession.refreshToken })
+}
+
+const logInAgain = async (username: string) => new Device(node, await signUp(node.url, username))
+
+test('a client takes the credentials that another one has refreshed meanwhile, and does not use a refresh token twice', async () => {
+  const store = sharedStore(await signUp(node.url, 'two-tabs'))
+  const { carry, of } = counting()
+  const one = new App({ url: node.url, session: store, fetch: carry })
+  const two = new App({ url: node.url, session: store, fetch: carry })
+  await one.client.request(Viewer, {})
+  await two.client.request(Viewer, {})
+  const begun = Date.now()
+  await one.until('the token to be about to end', () => Date.now() - begun > ttlS * 1_000)
+  await one.client.request(Viewer, {})
+  await two.client.request(Viewer, {})
+  expect(of('RefreshSession')).toBe(1)
+})
+
+test('D6 an ended session signs the client out, and its credentials are forgotten', async () => {
+  const store = sharedStore(await signUp(node.url, 'ended'))
+  const app = await new App({ url: node.url, session: store }).follow().live()
+  const other = new App({ url: node.url, session: sharedStore(store.current) })
+  await other.client.request(LogOut, {})
+  await app.until('to be signed out', () => app.client.state.status === 'SIGNED_OUT')
+  expect(app.client.state).toEqual({ status: 'SIGNED_OUT', code: 'SESSION_REVOKED' })
+  expect(store.current).toBeNull()
+  await expect(app.client.request(Snapshot, {})).rejects.toMatchObject({ code: 'SESSION_REVOKED', isRetryable: false })
+})
+
+test('D6 logOut ends the session at the server, and here at once, also where the server is not there', async () => {
+  const store = sharedStore(await signUp(node.url, 'leaving'))
+  const copy = sharedStore(store.current)
+  await new App({ url: node.url, session: store }).client.logOut()
+  expect(store.current).toBeNull()
+  await expect(new App({ url: node.url, session: copy }).client.request(Viewer, {})).rejects.toMatchObject({
+    code: 'SESSION_REVOKED',
+  })
+
+  const wire = await openWire(node.url)
+  const away = sharedStore(await logIn(node.url, 'leaving'))
+  const app = new App({ url: wire.url, session: away })
+  wire.cut()
+  await app.client.logOut()
+  expect(app.client.state).toEqual({ status: 'SIGNED_OUT', code: 'LOGGED_OUT' })
+  expect(away.current).toBeNull()
+})
+
+test('a refresh whose server is not there fails for now, and does not end the session', async () => {
+  const wire = await openWire(node.url)
+  const store = sharedStore({ ...(await signUp(node.url, 'patient')), expiresAt: new Date(0).toISOString() })
+  const app = new App({ url: wire.url, session: store })
+  wire.cut()
+  await expect(app.client.request(Viewer, {})).rejects.toMatchObject({ code: 'NO_ANSWER', isRetryable: true })
+  wire.mend()
+  expect((await app.client.request(Viewer, {})).viewer.username).toBe('patient')
+})
