@@ -14,6 +14,8 @@ import { findRedis } from '../support/servers.ts'
 import type { Record } from './record.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+/** How long a device is there after its last sign of life. */
+export const presenceTtlMs = 10_000
 const startMs = 20_000
 const startsMax = 30
 
@@ -239,6 +241,7 @@ export async function startPrograms(record: Record, membersMax: number): Promise
     PARLEY_LOG_LEVEL: 'warn',
     PARLEY_ACCESS_TOKEN_TTL_S: '86400',
     PARLEY_TICK_INTERVAL_MS: '1000',
+    PARLEY_PRESENCE_TTL_S: String(presenceTtlMs / 1_000),
     PARLEY_GROUP_MEMBERS_MAX: String(membersMax),
   }
   const nodes: NodeProgram[] = []

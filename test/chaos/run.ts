@@ -14,7 +14,8 @@ import { titleOf } from './history.ts'
 import { judge } from './judge.ts'
 import { verdicts } from './oracle.ts'
 import { Person } from './person.ts'
-import { type NodeProgram, type Programs, startPrograms, until } from './programs.ts'
+import { checkPresence } from './presence.ts'
+import { type NodeProgram, type Programs, presenceTtlMs, startPrograms, until } from './programs.ts'
 import { Record } from './record.ts'
 import { brew } from './weather.ts'
 import { Wire } from './wire.ts'
@@ -87,7 +88,7 @@ async function perform(
       isOver = true
     })
     await Promise.all([weather, ...world.people.map((person) => person.run(options.thinkMs, () => isOver))])
-    return await finish(options, record, programs, devices)
+    return await finish(options, record, programs, devices, world, doors)
   } finally {
     for (const device of devices) device.stop()
     await Promise.all([...following, ...world.people.map((person) => person.close())])
@@ -142,6 +143,8 @@ async function finish(
   record: Record,
   { postgres, nodes }: Programs,
   devices: readonly Device[],
+  { people }: World,
+  doors: Doors,
 ): Promise<Report> {
   const sql = new pg.Client({ connectionString: postgres.url })
   sql.on('error', () => undefined)
@@ -154,6 +157,7 @@ async function finish(
     for (const { name, position } of devices) {
       if (position < end) record.fault(`D3 ${name} has come to ${position} of ${end}, and no further`)
     }
+    await checkPresence(people, devices, doors, presenceTtlMs, record)
     for (const device of devices) device.stop()
     await until('every device to have a last look', mendMs, async () => {
       const looks = await Promise.all(devices.map((device) => device.look()))
@@ -189,6 +193,7 @@ function tableOf(options: Options, record: Record, { flaws, deliveries, facts }:
     ],
     ['streams resumed', n('streams RESUMED')],
     ['messages sent by the outbox', n('outbox sent')],
+    ['presence checked', n('presence checked')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [
       'Redis killed, frozen, emptied, listeners cut',
