@@ -51,7 +51,7 @@ export type Limits = {
   readonly connectMs: number
   /** A stream of events that says nothing for so long is dead: 30,000. The server says something every 25 s at least (D8). */
   readonly silenceMs: number
-  /** The bound of the first pause before trying again, which doubles each time: 500. */
+  /** The bound of the first pause before trying again, which doubles each time: 1,000. So the clients of a lost node come over a second. */
   readonly firstMs: number
   /** The greatest bound of a pause: 30,000. */
   readonly maxMs: number
@@ -114,7 +114,7 @@ export type ParleyClient = {
   close(): Promise<void>
 }
 
-const defaults: Limits = { requestMs: 15_000, connectMs: 10_000, silenceMs: 30_000, firstMs: 500, maxMs: 30_000 }
+const defaults: Limits = { requestMs: 15_000, connectMs: 10_000, silenceMs: 30_000, firstMs: 1_000, maxMs: 30_000 }
 const gatewayMs = 5_000
 const activeEveryMs = 60_000
 

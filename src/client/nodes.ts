@@ -12,6 +12,8 @@ type GatewayAnswer = { readonly gateway: { readonly node: Address; readonly fall
 export type Execute = (query: string, variables: { readonly [name: string]: unknown }) => Promise<Result>
 
 const knownMax = 16
+/** How many nodes are asked for the gateway, one after another. */
+const asksMax = 3
 /** A node at which no socket could be opened is passed over for so long: a firewall may keep just us from it. */
 const failedMs = 60_000
 const toSocket = (url: string) => url.replace(/^http/, 'ws')
@@ -50,7 +52,12 @@ export class Nodes {
 
   /** Asks the gateway, and chooses where to open the next socket. */
   async choose(execute: Execute): Promise<string> {
-    if (!this.#isRefused) this.#learn(await execute(gateway, { region: this.#region }).catch(() => null))
+    // Where one does not answer, the next is asked: what was told before is the order of another moment, and many heard the same.
+    for (let asked = 0; asked < asksMax && !this.#isRefused; asked += 1) {
+      const answer = await execute(gateway, { region: this.#region }).catch(() => null)
+      this.#learn(answer)
+      if (answer) break
+    }
     for (const [url, at] of this.#failed) if (Date.now() - at > failedMs) this.#failed.delete(url)
     if (this.#known.every((url) => this.#failed.has(url))) this.#failed.clear()
     return this.#known.find((url) => !this.#failed.has(url)) ?? toSocket(this.#base)

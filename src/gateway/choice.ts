@@ -1,13 +1,18 @@
 // Which node a client should open its socket to. Pure but for the draw among equals.
 //
 // Reports are up to a second old, and a thousand clients may ask within it. So each recommendation counts as a connection of
-// its node until reports tell of it: the clients that one node answers are dealt out evenly.
+// its node for some seconds: the clients that one node answers are dealt out evenly.
 
 import type { NodeReport } from '../signal/node-board.ts'
 
 /** Beyond this lag, in milliseconds, a node is as good as full: it has more to do than it can. */
 const lagMax = 500
 const fallbacksMax = 5
+/**
+ * For so many reports, a second apart, a client that was sent to a node counts beside those that it tells of: a connection takes its
+ * time when many come. Those that it tells of already count twice, on all nodes alike.
+ */
+const periodsKept = 5
 
 /** How near two regions are: how many parts their names begin with in common, `eu-west-1` and `eu-west-2` two. */
 export function nearness(one: string, other: string): number {
@@ -21,15 +26,16 @@ export type Choice = { readonly node: NodeReport; readonly fallbacks: readonly N
 
 /** Chooses nodes for clients; remembers whom it has sent where lately. */
 export class Chooser {
-  /** Recommendations by node: those since its last report, and those of the time before that. */
-  readonly #given = new Map<string, { now: number; before: number }>()
+  /** How many clients were sent to a node between its last reports, the newest first. */
+  readonly #given = new Map<string, number[]>()
 
-  /** A node has told how it is: what it was given before its last report, it counts itself by now. */
+  /** A node has told how it is. Who was sent to it some reports ago is counted by itself by now, or went elsewhere. */
   heard({ id }: NodeReport): void {
     const given = this.#given.get(id)
     if (!given) return
-    if (given.now === 0) this.#given.delete(id)
-    else this.#given.set(id, { now: 0, before: given.now })
+    given.unshift(0)
+    given.length = Math.min(given.length, periodsKept)
+    if (given.every((count) => count === 0)) this.#given.delete(id)
   }
 
   /**
@@ -56,15 +62,15 @@ export class Chooser {
       )
     const [node, ...others] = ranked
     if (!node) return null
-    const given = this.#given.get(node.id) ?? { now: 0, before: 0 }
-    this.#given.set(node.id, { ...given, now: given.now + 1 })
+    const [newest = 0, ...older] = this.#given.get(node.id) ?? []
+    this.#given.set(node.id, [newest + 1, ...older])
     // Nodes behind one balancer share an address: it is listed once.
     const isFirst = (other: NodeReport) => ranked.findIndex(({ url }) => url === other.url) === ranked.indexOf(other)
     return { node, fallbacks: others.filter(isFirst).slice(0, fallbacksMax) }
   }
 
   #load({ id, connections, capacity }: NodeReport): number {
-    const { now, before } = this.#given.get(id) ?? { now: 0, before: 0 }
-    return (connections + now + before) / capacity
+    const given = (this.#given.get(id) ?? []).reduce((sum, count) => sum + count, 0)
+    return (connections + given) / capacity
   }
 }

@@ -13,7 +13,8 @@ import { type Reader, readerOn } from './reader.ts'
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-const poolSizes = { shared: 10, snapshots: 4, jobs: 8 } as const
+/** Of those for jobs eight work, one listens, and the others are for the readers of the journal and the search index. */
+const poolSizes = { shared: 10, snapshots: 4, jobs: 12 } as const
 
 /** The open database of one node. */
 export type Store = {

@@ -84,7 +84,7 @@ test('the less loaded node is recommended, by share of its capacity; a full one 
   const stream = await (await alice.another(small)).events().live()
   const report = async () => (await ask('ap-south-1')).fallbacks.find(({ url }) => url === small.socketUrl)
   await until('the small one to be full', async () => (await report())?.connections === 1)
-  await delay(2_500)
+  await delay(6_000)
   expect(await first()).toBe(big.socketUrl)
   await big.close()
   expect(await first()).toBe(euWest.socketUrl)
