@@ -15,6 +15,12 @@ const shown = statement<{ id: number; seq: number; registrationId: number; outco
     where user_id = $1 and conversation_id = $2 and kind = 'MESSAGE' and outcome in ('QUEUED', 'SENT') and cleared_at is null
     order by id for update`,
 )
+const leftUnread = statement(
+  'push_left_unread',
+  `select 1 from push_delivery d left join read_marker r on r.user_id = d.user_id and r.conversation_id = d.conversation_id
+    where d.user_id = $1 and d.conversation_id = $2 and d.kind = 'MESSAGE' and d.outcome = 'SENT' and d.cleared_at is null
+      and d.seq > coalesce(r.seq, 0) limit 1`,
+)
 const readUpTo = statement<{ seq: number }>(
   'push_read_up_to',
   'select seq from read_marker where user_id = $1 and conversation_id = $2',
@@ -39,6 +45,8 @@ export async function clear(app: App, userId: number, conversationId: number): P
   const { devices: near = [] } = (await readWhereabouts(app, [userId])).get(userId) ?? {}
   const isThere = (sessionId: number) => near.some((device) => device.sessionId === sessionId && device.state === 'ONLINE')
   await app.store.jobs.transaction(async (tx) => {
+    // Most of what is read leaves something unread: then nothing is locked.
+    if ((await tx.rows(leftUnread, [userId, conversationId])).length > 0) return
     const sent = (await tx.rows(shown, [userId, conversationId])).filter(({ outcome }) => outcome === 'SENT')
     const seq = (await tx.rows(readUpTo, [userId, conversationId]))[0]?.seq ?? 0
     if (sent.length === 0 || sent.some((delivery) => delivery.seq > seq)) return

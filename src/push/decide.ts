@@ -19,6 +19,7 @@ export const skipReasons = {
   QUIET_HOURS: 'It was in your quiet hours.',
   DO_NOT_DISTURB: 'You do not want to be disturbed.',
   ONLINE: 'One of your devices was online, and saw it.',
+  SUPERSEDED: 'The device could not be reached, and has got a newer one of this conversation since.',
 } as const
 export type SkipReason = keyof typeof skipReasons
 

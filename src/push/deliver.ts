@@ -14,7 +14,7 @@ import type { Services } from './services.ts'
 import { type Case, readBadges, readCases } from './situation.ts'
 import { pushSteps } from './steps.ts'
 
-/** Requests of one job at once. */
+/** Requests of one job at once: all, so that what was decided is decided just before. */
 const sendsAtOnce = 8
 /** How long it is tried to write down what became of what was sent, while the database is away. */
 const recordMs = 30_000
@@ -89,6 +89,7 @@ function findSkip(due: Due, found: Case | undefined, now: Date): Outcome | null 
   if (due.restsUntil !== null && due.restsUntil > now) return { due, type: 'UNTRIED', until: due.restsUntil }
   if (due.kind === 'CLEAR' && due.isSuperseded) return { due, type: 'SKIPPED', reason: 'READ' }
   if (due.kind !== 'MESSAGE') return null
+  if (due.isSuperseded) return { due, type: 'SKIPPED', reason: 'SUPERSEDED' }
   const reason = found ? decide(found.situation, now) : 'LEFT'
   return reason === null ? null : { due, type: 'SKIPPED', reason }
 }

@@ -4,6 +4,7 @@
 import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
 import { grouped } from '../graphql/loader.ts'
+import { isTransient } from '../store/postgres.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs, type SkipReason } from './decide.ts'
 import { pushSubscriptionChanged } from './events.ts'
@@ -51,9 +52,11 @@ const due = statement<DueRow>(
   'push_due',
   `select d.id, d.kind, d.user_id as "userId", d.conversation_id as "conversationId", d.message_id as "messageId", d.attempts,
      d.decided_at as "decidedAt", d.registration_id as "registrationId", r.retry_at as "restsUntil", coalesce(r.failures, 0) as failures,
-     d.kind = 'CLEAR' and exists (
+     exists (
        select 1 from push_delivery n where n.user_id = d.user_id and n.conversation_id = d.conversation_id and n.kind = 'MESSAGE'
-          and n.outcome in ('QUEUED', 'SENT') and n.cleared_at is null and n.seq > d.seq) as "isSuperseded"
+          and n.outcome in ('QUEUED', 'SENT') and n.cleared_at is null and n.seq > d.seq
+          and (d.kind = 'CLEAR' or (d.attempts > 0 and n.outcome = 'SENT' and n.registration_id = d.registration_id)))
+       as "isSuperseded"
    from push_delivery d left join push_registration r on r.id = d.registration_id
   where d.id = any($1::bigint[]) and d.outcome = 'QUEUED' and (d.retry_at is null or d.retry_at <= clock_timestamp())`,
 )
@@ -161,7 +164,6 @@ const isTried = ({ type }: Outcome) => type === 'SENT' || type === 'GONE' || typ
 
 /** Writes outcomes down, with the jobs that follow from them. May be repeated. */
 export async function record(app: App, outcomes: readonly Outcome[]): Promise<void> {
-  await forgetGone(app, outcomes)
   const now = Date.now()
   const soon = now + untriedMs.least + Math.random() * untriedMs.spread
   const rows = outcomes.map((outcome) => ({ ...rowOf(outcome, now, soon), tried: isTried(outcome) ? 1 : 0, given: outcome }))
@@ -186,6 +188,11 @@ export async function record(app: App, outcomes: readonly Outcome[]): Promise<vo
     const sentIds = rows.flatMap(({ given }) => (given.type === 'SENT' ? [given.due.id] : []))
     const read = sentIds.length > 0 ? await tx.rows(readMeanwhile, [sentIds]) : []
     await addJobs(tx, [...read.map(clearJob), ...retryJobs(app.config, waiting)])
+  })
+  // What was sent is written down by now. A device that is not forgotten is said to be gone again the next time.
+  await forgetGone(app, outcomes).catch((error: unknown) => {
+    if (isTransient(error)) app.log.warn({ err: error }, 'devices that are gone could not be forgotten for now')
+    else app.log.error({ err: error }, 'devices that are gone could not be forgotten')
   })
 }
 

@@ -6,8 +6,11 @@ import { type Reader, statement } from '../store/reader.ts'
 
 /** What each job carries: ids alone, so that nothing of a message or a device is kept in it. */
 export const jobForms = {
-  /** The delay after a message is over: decide for each of those who hear it. */
-  push_notify: z.object({ messageId: z.number().int() }),
+  /**
+   * The delay after a message is over: decide for each of those who hear it. `isLast`: also for those who were online then, and may
+   * only have looked so, since a device that is lost is there for a while.
+   */
+  push_notify: z.object({ messageId: z.number().int(), isLast: z.boolean().default(false) }),
   /** Deliveries to one service are due. */
   push_deliver: z.object({ service: z.string(), deliveryIds: z.array(z.number().int()) }),
   /** Somebody has read on in a conversation that they were notified of. */
@@ -49,8 +52,8 @@ export async function addJobs(reader: Reader, jobs: readonly Job[]): Promise<voi
   ])
 }
 
-/** How many deliveries one job holds at most: what a killed node may have sent and not said so. */
-const deliveriesMax = 20
+/** How many deliveries one job holds at most, which are sent at once: what a killed node may have sent and not said so. */
+const deliveriesMax = 8
 
 /** The jobs that deliver: those of one service together, `deliveriesMax` at a time. */
 export function deliverJobs(

@@ -5,7 +5,7 @@ import type { App } from '../app.ts'
 import { readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import { decide } from './decide.ts'
-import { addJobs, deliverJobs } from './jobs.ts'
+import { addJobs, deliverJobs, type Job } from './jobs.ts'
 import { isOffered, type Registration, serviceOf } from './provider.ts'
 import { readCases } from './situation.ts'
 import { pushSteps } from './steps.ts'
@@ -17,12 +17,13 @@ export const registrationColumns = `r.id, r.user_id as "userId", r.session_id as
 export const openRegistrations = `push_registration r
   join session o on o.id = r.session_id and o.revoked_at is null and o.expires_at > now()`
 
-/** The devices of those who heard a conversation at a message's position, but for its sender. */
+/** The devices of those who heard a conversation at a message's position, and were not decided about, but for its sender. */
 const hearers = statement<Registration>(
   'push_hearers',
   `select ${registrationColumns} from audience a
      join (${openRegistrations}) on r.user_id = a.user_id
-    where a.conversation_id = $1 and a.user_id <> $3 and a.from_position < $2 and (a.to_position is null or a.to_position > $2)`,
+    where a.conversation_id = $1 and a.user_id <> $3 and a.from_position < $2 and (a.to_position is null or a.to_position > $2)
+      and not exists (select 1 from push_delivery p where p.message_id = $2 and p.user_id = a.user_id)`,
 )
 const insert = statement<{ id: number; registrationId: number | null }>(
   'push_insert_deliveries',
@@ -41,8 +42,12 @@ type Decision = {
   readonly reason: string | null
 }
 
-/** Decides about a message, at `now`. */
-export async function notify(app: App, messageId: number, now: Date): Promise<void> {
+/**
+ * Decides about a message, at `now`. Whoever is online is decided about later: a device that was lost a moment ago looks so for
+ * as long as a sign of life lasts.
+ */
+export async function notify(app: App, job: { messageId: number; isLast: boolean }, now: Date): Promise<void> {
+  const { messageId, isLast } = job
   const { reader } = app.store.jobs
   const [message] = await readMessages(reader, [messageId])
   if (!message) return
@@ -54,8 +59,13 @@ export async function notify(app: App, messageId: number, now: Date): Promise<vo
     app,
     userIds.map((userId) => ({ userId, messageId })),
   )
+  let isLeftOut = false
   const decisions = cases.flatMap(({ userId, situation }): Decision[] => {
     const reason = decide(situation, now)
+    if (reason === 'ONLINE' && !isLast) {
+      isLeftOut = true
+      return []
+    }
     if (reason !== null) return [{ userId, registrationId: null, sessionId: null, outcome: 'SKIPPED', reason }]
     return devices
       .filter((device) => device.userId === userId)
@@ -70,7 +80,9 @@ export async function notify(app: App, messageId: number, now: Date): Promise<vo
     const due = rows.flatMap(({ id, registrationId }) =>
       registrationId === null ? [] : [{ id, service: services.get(registrationId) ?? 'none' }],
     )
-    await addJobs(tx, deliverJobs(due, now))
+    const lastAt = new Date(now.getTime() + app.config.presence.ttlMs)
+    const later: Job[] = isLeftOut ? [{ name: 'push_notify', payload: { messageId, isLast: true }, runAt: lastAt }] : []
+    await addJobs(tx, [...deliverJobs(due, now), ...later])
   })
   pushSteps.decided.publish({ messageId })
 }

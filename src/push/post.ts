@@ -51,6 +51,7 @@ export function openPoster(isConfined: boolean): Poster {
         signal: AbortSignal.timeout(requestMs),
       }
       return new Promise((resolve, reject) => {
+        // Whatever is settled first counts.
         const request = (isSecure ? https : http).request(url, options, (response) => {
           let bytes = 0
           response.on('data', (chunk: Buffer) => {
@@ -70,6 +71,12 @@ export function openPoster(isConfined: boolean): Poster {
           response.once('aborted', () => reject(new Error('the answer broke off')))
         })
         request.once('error', reject)
+        // A service that changes the protocol gives no answer: neither a response nor an error comes of it.
+        request.once('upgrade', (_response, socket) => {
+          socket.destroy()
+          reject(new Error('the service changed the protocol'))
+        })
+        request.once('close', () => reject(new Error('the connection ended without an answer')))
         request.end(body)
       })
     },

@@ -25,7 +25,7 @@ export const decisionDays = 7
 const trim = statement(
   'push_trim',
   `delete from push_delivery where id = any(array(
-     select id from push_delivery where decided_at < now() - interval '${decisionDays} days' order by decided_at limit ${trimRows}))`,
+     select id from push_delivery where decided_at < now() - interval '${decisionDays} days' order by decided_at limit ${trimRows})) returning id`,
 )
 /** Devices whose session has ended. Nothing was sent to them any more. */
 const trimRegistrations = statement(
@@ -48,7 +48,7 @@ export function openPush(app: App): Push {
   const deliverer: Deliverer = { app, providers, services, maySend: () => workers.isHeld() }
   const { push_notify, push_deliver, push_clear } = jobForms
   const tasks = {
-    push_notify: async (payload: unknown) => notify(app, push_notify.parse(payload).messageId, new Date()),
+    push_notify: async (payload: unknown) => notify(app, push_notify.parse(payload), new Date()),
     push_deliver: async (payload: unknown) => {
       const { service, deliveryIds } = push_deliver.parse(payload)
       await deliver(deliverer, service, deliveryIds)
@@ -80,8 +80,10 @@ function openProviders(vapid: Config['secrets']['vapid'], { subject, allowsPriva
 
 function openTrimmer({ store, log }: App): Push {
   let working: Promise<void> | undefined
+  let isClosed = false
   const work = async () => {
-    for (const statement of [trim, trimRegistrations, restart]) await store.jobs.reader.rows(statement, [])
+    while ((await store.jobs.reader.rows(trim, [])).length === trimRows && !isClosed);
+    for (const statement of [trimRegistrations, restart]) await store.jobs.reader.rows(statement, [])
   }
   const look = () => {
     working ??= work()
@@ -97,6 +99,7 @@ function openTrimmer({ store, log }: App): Push {
   look()
   return {
     async close() {
+      isClosed = true
       clearInterval(looking)
       await working
     },

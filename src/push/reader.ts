@@ -128,7 +128,7 @@ async function notifyJobs(reader: Reader, facts: readonly Fact[], delayMs: numbe
   const wanted = new Set((await reader.rows(notifiable, columns)).map(({ id }) => id))
   return sent.flatMap(({ subjectId: messageId, occurredAt }) =>
     messageId !== null && wanted.has(messageId)
-      ? [{ name: 'push_notify', payload: { messageId }, runAt: new Date(occurredAt + delayMs) } as const]
+      ? [{ name: 'push_notify', payload: { messageId, isLast: false }, runAt: new Date(occurredAt + delayMs) } as const]
       : [],
   )
 }

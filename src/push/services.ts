@@ -9,8 +9,8 @@ import type { Result } from './provider.ts'
 export const workers = 8
 /** Of those, how many are for one service: all but two, or where it is slow or unknown, two. */
 const perService = { quick: workers - 2, slow: 2, failing: 1 } as const
-/** How many jobs of services that have taken nothing yet are worked on at once, all together. */
-const unprovenMax = workers / 2
+/** How many jobs of services that are slow, or have taken nothing yet, are worked on at once, all together. */
+const notQuickMax = workers / 2
 /** An answer that takes longer is slow. */
 const slowMs = 1_000
 /** After so many failures in a row a service is left alone. */
@@ -33,7 +33,7 @@ export class Services {
   enter(service: string): boolean {
     const state = this.#stateOf(service)
     if (this.isPaused(service) || (isFull(state) && !isQuick(state))) return false
-    if (!state.isProven && this.#unproven() >= unprovenMax) return false
+    if (!isQuick(state) && this.#notQuick() >= notQuickMax) return false
     state.active += 1
     this.#active.set(service, state)
     return true
@@ -50,7 +50,9 @@ export class Services {
   busy(): string[] {
     const paused = [...this.#states.entries()].filter(([service]) => this.isPaused(service)).map(([service]) => service)
     const full = [...this.#active].filter(([, state]) => isFull(state)).map(([service]) => service)
-    return [...new Set([...paused, ...full])]
+    const isRoomForSlow = this.#notQuick() < notQuickMax
+    const slow = [...this.#states.entries()].filter(([, state]) => !isRoomForSlow && !isQuick(state)).map(([service]) => service)
+    return [...new Set([...paused, ...full, ...slow])]
   }
 
   /** Whether a service is left alone for now. */
@@ -82,8 +84,8 @@ export class Services {
     return made
   }
 
-  #unproven(): number {
-    return [...this.#active.values()].filter(({ isProven }) => !isProven).reduce((sum, { active }) => sum + active, 0)
+  #notQuick(): number {
+    return [...this.#active.values()].filter((state) => !isQuick(state)).reduce((sum, { active }) => sum + active, 0)
   }
 }
 

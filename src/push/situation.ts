@@ -88,6 +88,9 @@ function situationOf(row: Row, where: Pick<Situation, 'devices' | 'isDoNotDistur
   }
 }
 
+/** How many unread messages of one conversation a badge counts at most. */
+const badgeMax = 1_000
+
 /** What a badge counts, of those of whose rows some are unread: see docs/push.md. */
 const badges = statement<{ userId: number; badge: number }>(
   'push_badges',
@@ -101,8 +104,8 @@ const badges = statement<{ userId: number; badge: number }>(
      left join read_marker r on r.conversation_id = b.conversation_id and r.user_id = u.id
     cross join lateral (select case coalesce(b.push_level,
         case when w.level = 'MENTIONS' and c.kind = 'DIRECT' then 'ALL' else coalesce(w.level, 'ALL') end)
-      when 'ALL' then (select count(*) from message m where m.conversation_id = b.conversation_id
-                          and m.seq > coalesce(r.seq, 0) and m.sender_id <> u.id and m.deleted_at is null)
+      when 'ALL' then (select count(*) from (select 1 from message m where m.conversation_id = b.conversation_id
+                          and m.seq > coalesce(r.seq, 0) and m.sender_id <> u.id and m.deleted_at is null limit ${badgeMax}) x)
       when 'MENTIONS' then (select count(*) from mention x where x.user_id = u.id and x.conversation_id = b.conversation_id
                                and x.seq > coalesce(r.seq, 0))
       else 0 end as unread) n

@@ -5,6 +5,7 @@
 // It reads facts only to learn which messages they name. Of those it takes what they are now: sent, edited or gone is all
 // the same to it, and so is a fact that it sees twice.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { App } from '../app.ts'
 import { namesMessage, type Place } from '../journal/fact.ts'
 import { readFactsAfter, readHead, readMessages, readTagAt } from '../journal/tables.ts'
@@ -12,8 +13,8 @@ import { isTransient } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import * as tables from './tables.ts'
 
-/** How much one turn takes on. */
-const turnMax = { facts: 500, messages: 500, characters: 100_000 } as const
+/** How much one turn takes on: while Postgres writes it, messages that are sent wait for their turn. */
+const turnMax = { facts: 100, messages: 100, characters: 50_000 } as const
 /** How many characters are read at once: at some 0.4 µs each they block the process for 2 ms. Then others have their turn. */
 const breathCharacters = 5_000
 /** How long facts gather before a turn. */
@@ -35,7 +36,12 @@ export function openIndexer(app: App): Indexer {
   let gathering: NodeJS.Timeout | undefined
 
   async function catchUp(): Promise<void> {
-    while (!isClosed && (await hasWork(app)) && (await takeTurn(app)));
+    while (!isClosed && (await hasWork(app))) {
+      const begun = performance.now()
+      if (!(await takeTurn(app))) return
+      // As long as a turn took, sends have Postgres for themselves.
+      await delay(performance.now() - begun)
+    }
   }
   function work(): void {
     gathering = undefined

@@ -5,17 +5,19 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { parseId } from '../../src/id.ts'
 import { findFreePort } from '../../src/local/postgres.ts'
 import { retryMs } from '../../src/push/deliveries.ts'
 import { parseRetryAfter } from '../../src/push/post.ts'
 import { Services } from '../../src/push/services.ts'
 import { MarkRead } from '../law/documents.ts'
+import { connectDevice } from '../presence/watch.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { closeAtEnd, connect, type Node, openNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { PushDevices, RegisterPushSubscription } from './documents.ts'
 import { type Behaviour, PushService } from './push-service.ts'
-import { decided, pushing, vapid } from './support.ts'
+import { decided, decisionsOf, pushing, vapid } from './support.ts'
 
 let node: Node
 let service: PushService
@@ -42,7 +44,7 @@ test.each([404, 410])('N10 a subscription of which its service says %d is forgot
   bob.isIdle = true
   const events = await bob.events().live()
   await decided(bob, await say('one'), 'FAILED GONE')
-  expect(await pushOf(bob)).toBeNull()
+  await expect.poll(() => pushOf(bob)).toBeNull()
   await events.until('to be told', ({ seen }) => seen.some(({ __typename }) => __typename === 'PushSubscriptionChanged'))
   const again = await service.subscribe(bob)
   await decided(bob, await say('two'), 'SENT')
@@ -112,10 +114,50 @@ test('N10 a service that never answers is given up after 10 s and tried again; m
   expect(Date.now() - startedAt).toBeLessThan(8_000)
   expect(onLaptop.pushes.length).toBeLessThan(10)
   onLaptop.behaviour = { status: 201 }
-  for (const subscription of [his, onLaptop]) {
-    await subscription.came(30, 25_000)
-    expect(new Set(subscription.shown).size).toBe(30)
-  }
+  await onLaptop.came(30, 25_000)
+  expect(new Set(onLaptop.shown).size).toBe(30)
+  // The one that was not answered is tried again, and newer ones of the conversation have come since: it is not shown over them.
+  await his.came(29, 25_000)
+  const outcomes = async () => (await decisionsOf(bob)).map(({ outcome, reason }) => `${outcome} ${reason}`).sort()
+  await expect.poll(outcomes, { timeout: 25_000 }).toEqual([...Array<string>(29).fill('SENT null'), 'SKIPPED SUPERSEDED'].sort())
+  expect(new Set(his.shown).size).toBe(29)
+})
+
+test('N10 a service that changes the protocol, or hangs up, gives no answer: it is tried again, and hangs no worker', async () => {
+  const answers = ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', '']
+  let asked = 0
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => {
+      const answer = answers[asked % answers.length] ?? ''
+      asked += 1
+      if (answer) socket.write(answer)
+      else socket.end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closeAtEnd(async () => void server.close())
+  const { port } = server.address() as AddressInfo
+  const { p256dh, auth } = service.subscription().input
+  await bob.run(RegisterPushSubscription, { input: { endpoint: `http://127.0.0.1:${port}/push`, p256dh, auth } })
+  await say('one')
+  await until('another try', () => asked >= 2, 25_000)
+  const hers = await service.subscribe(carol)
+  await alice.send(await alice.direct(carol), 'meanwhile')
+  await hers.came(1)
+})
+
+test('N2 a device that was lost a moment ago looks as if it were there: its person is notified when it does not any more', async () => {
+  const his = await service.subscribe(bob)
+  const connected = await connectDevice(await bob.another(node, 'Phone in a tunnel'))
+  await until('bob to be there', async () => {
+    const number = parseId('User', bob.userId, '')
+    return (await node.app.presence.devices([number])).get(number)?.[0]?.state === 'ONLINE'
+  })
+  connected.cut()
+  const messageId = await say('are you there?')
+  await his.came(1, 15_000)
+  await decided(bob, messageId, 'SENT')
 })
 
 test('N9 a name that means a private address by now is not connected to', async () => {

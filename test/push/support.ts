@@ -18,6 +18,7 @@ export const pushing: Environment = {
   PARLEY_VAPID_SUBJECT: 'mailto:tests@parley.example',
   PARLEY_PUSH_DELAY_MS: '0',
   PARLEY_PUSH_ALLOW_PRIVATE: 'true',
+  PARLEY_PRESENCE_TTL_S: '5',
 }
 
 export type Decision = PushDecisionsQuery['pushDecisions']['edges'][number]['node']
