@@ -212,7 +212,8 @@ export class NodeProgram {
   #hear(text: string): void {
     this.#tail = (this.#tail + text).slice(-4_000)
     for (const line of text.split('\n')) {
-      if (line.includes('a promise was left alone')) this.#record.fault(`D7 ${this.name}: ${line.slice(0, 600)}`)
+      if (/a promise was left alone|in a way nobody expected/.test(line))
+        this.#record.fault(`D7 ${this.name}: ${line.slice(0, 1_500)}`)
       if (line.startsWith('{"level":50')) this.#record.count(`logged: ${/"msg":"([^"]*)"/.exec(line)?.[1]}`)
     }
   }
