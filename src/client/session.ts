@@ -98,7 +98,8 @@ export class Session {
     await this.#refreshing?.catch(() => undefined)
     await withLock(lockName, lockMs, async () => {
       const kept = (await store.load())?.refreshToken
-      if (kept !== undefined && (kept === this.#current?.refreshToken || kept === this.#usedUp)) await store.save(null)
+      // Where nothing is kept any more the store is told, too: an app may forget more by it.
+      if (kept === undefined || kept === this.#current?.refreshToken || kept === this.#usedUp) await store.save(null)
       this.#current = null
     })
   }
