@@ -3,7 +3,7 @@
 import { type ApolloCache, ApolloLink, type DocumentNode, Observable, type Reference } from '@apollo/client'
 import { print } from '@apollo/client/utilities'
 import type { ParleyClient } from './client.ts'
-import { placeIn, type TellingEvent } from './patch.ts'
+import { isOlder, placeIn, RecentEvents, type TellingEvent } from './patch.ts'
 
 /** A link for subscriptions: typing and presence over the socket of a client. `events` are for `client.follow`. */
 export function subscriptionLink(client: ParleyClient): ApolloLink {
@@ -19,6 +19,35 @@ export function subscriptionLink(client: ParleyClient): ApolloLink {
   )
 }
 
+/** What keeps the answers of queries up to date that were read before an event, and come after it. */
+export type Live = {
+  /** To be put before the link that asks over HTTP. */
+  readonly link: ApolloLink
+  /** Notes an event: call it from `onEvent`, before `applyEvent`. */
+  note(event: TellingEvent): void
+  /** Forgets all events: call it from `snapshot`, before `resetStore`. */
+  reset(): void
+}
+
+/** Makes a link that applies recent events to the answers of queries, before they come to the cache. */
+export function liveLink(): Live {
+  const recent = new RecentEvents()
+  return {
+    link: new ApolloLink(
+      (operation, forward) =>
+        new Observable((observer) =>
+          forward(operation).subscribe({
+            next: (result) => observer.next(result.data ? { ...result, data: recent.applyTo(result.data) } : result),
+            error: (error) => observer.error(error),
+            complete: () => observer.complete(),
+          }),
+        ),
+    ),
+    note: ({ message, ...event }) => recent.add(message ? { ...event, message: { __typename: 'Message', ...message } } : event),
+    reset: () => recent.clear(),
+  }
+}
+
 /** What an InMemoryCache has to know: the reactions that an event shows take the place of those that were there. */
 export const typePolicies = { Message: { fields: { reactions: { merge: false } } } } as const
 
@@ -26,6 +55,7 @@ type Message = {
   readonly __typename?: string
   readonly id: string
   readonly seq?: number
+  readonly version?: number
   readonly clientMessageId?: string | null
   readonly conversation?: Conversation | null
 }
@@ -35,7 +65,7 @@ type Page = { readonly nodes: readonly Reference[]; readonly pageInfo?: { readon
 /**
  * Applies an event to a cache: call it from `onEvent`. A new message stands at the end of its conversation's newest page
  * (`messages.nodes`) and is its `lastMessage`; one that was edited or deleted, or whose reactions changed, is so wherever it is
- * shown. Applied twice it changes nothing more.
+ * shown. Applied twice it changes nothing more; where both show its `version`, a message that is newer stays as it is.
  * @param fragment what the event selects of a message: the fragment that queries use for messages, too
  * @param fragmentName which one, where the document holds several
  */
@@ -46,11 +76,28 @@ export function applyEvent(cache: ApolloCache, event: TellingEvent, fragment: Do
   cache.batch({
     update: () => {
       const data = { __typename: 'Message', ...message }
-      const reference = cache.writeFragment({ fragment, ...named, data })
+      const id = cache.identify(data)
+      const isKnown = id !== undefined && isOlder(message.version, versionOf(cache, id))
+      const reference = isKnown ? { __ref: id } : cache.writeFragment({ fragment, ...named, data })
       const conversation = (event.conversation as Conversation | null | undefined) ?? message.conversation
       if (event.__typename === 'MessageSent' && reference && conversation) add(cache, conversation.id, message, reference)
     },
   })
+}
+
+/** Which version of a message a cache holds; null where it holds none, or does not know. */
+function versionOf(cache: ApolloCache, id: string): unknown {
+  let known: unknown = null
+  cache.modify({
+    id,
+    fields: {
+      version(version: unknown) {
+        known = version
+        return version
+      },
+    },
+  })
+  return known
 }
 
 function add(cache: ApolloCache, conversationId: string, message: Message, reference: Reference): void {

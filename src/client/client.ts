@@ -3,7 +3,7 @@
 
 import { Connection } from './connection.ts'
 import { type Document, type Print, textOf, type Variables } from './document.ts'
-import { ParleyFailure, type Result, refusal } from './failure.ts'
+import { type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
 import { type AnyEvent, Follower, type Following, type FollowOptions } from './follow.ts'
 import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
@@ -12,6 +12,7 @@ import { Outbox } from './outbox.ts'
 import { type AccessTokens, type Credentials, type CredentialsStore, Session } from './session.ts'
 import type { WebSocketClass } from './socket.ts'
 import { type MessageInput, memoryOutbox, type OutboxStorage } from './storage.ts'
+import { tell } from './tell.ts'
 
 export type { Document, Variables } from './document.ts'
 export { ParleyFailure, type Result, type ServerError } from './failure.ts'
@@ -126,8 +127,6 @@ export function createParleyClient(options: ParleyClientOptions): ParleyClient {
   return new Client(options)
 }
 
-const signedOut = (code: string) => new ParleyFailure(code, 'The session is over', false)
-
 class Client implements ParleyClient {
   readonly outbox: Outbox
   readonly fetch: typeof globalThis.fetch
@@ -222,16 +221,17 @@ class Client implements ParleyClient {
     sink: SubscriptionSink<Data>,
   ): () => void {
     const query = textOf(document, this.#print)
-    if (this.#endedWith !== null) sink.failed?.(signedOut(this.#endedWith))
+    const failed = (failure: ParleyFailure) => tell(() => sink.failed?.(failure))
+    if (this.#endedWith !== null) failed(signedOut(this.#endedWith))
     const running = this.#connection.run({
       ask: () => ({ query, variables }),
       next: ({ data, errors }) => {
         if (errors || data == null) return running.again(refusal(errors ?? []))
         running.progress()
-        sink.next(data as Data)
+        tell(() => sink.next(data as Data))
       },
-      refused: (failure) => sink.failed?.(failure),
-      completed: () => sink.completed?.(),
+      refused: failed,
+      completed: () => tell(() => sink.completed?.()),
     })
     return () => running.stop()
   }
@@ -285,7 +285,7 @@ class Client implements ParleyClient {
     const state = this.#read()
     if (state.status === this.#state.status && state.status !== 'WAITING') return
     this.#state = state
-    for (const listener of [...this.#listeners]) listener(state)
+    for (const listener of [...this.#listeners]) tell(() => listener(state))
   }
 
   #read(): ClientState {

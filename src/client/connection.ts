@@ -6,7 +6,7 @@ import type { Variables } from './document.ts'
 import { failureOf, noAnswer, ParleyFailure, type Result } from './failure.ts'
 import { heartbeat, renewConnection } from './operations.ts'
 import { type Bounds, backOffMs, Pause } from './pause.ts'
-import { Socket, type WebSocketClass } from './socket.ts'
+import { normalCode, Socket, type WebSocketClass } from './socket.ts'
 
 /** An operation that goes on, over one socket after another. */
 export type Operation = {
@@ -227,11 +227,11 @@ export class Connection {
       clearTimeout(entry.retry)
       entry.operation.lost?.()
     }
-    if (!wasOpen || code === codes.goingAway) this.#host.failed(url)
+    if ((!wasOpen && code !== normalCode) || code === codes.goingAway) this.#host.failed(url)
     this.#expired = code === codes.tokenExpired ? token : null
     if (code !== codes.tokenRefused && code !== codes.sessionRevoked) return noAnswer(`The socket was closed: ${code} ${reason}`)
     const ending = code === codes.sessionRevoked ? 'SESSION_REVOKED' : 'UNAUTHENTICATED'
-    await this.#host.ended(ending)
+    await this.#host.ended(ending).catch(() => undefined)
     return new ParleyFailure(ending, reason, false)
   }
 
@@ -255,6 +255,7 @@ export class Connection {
       if (socket.isOver) return
       try {
         const fresh = await this.#host.token(null)
+        if (socket.isOver) return
         if (fresh !== token) await socket.once(renewConnection, { input: { accessToken: fresh } }, this.#host.requestMs)
         token = fresh
       } catch {

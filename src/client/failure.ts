@@ -57,6 +57,9 @@ export function noAnswer(why: string, cause?: unknown): ParleyFailure {
   return new ParleyFailure('NO_ANSWER', why, true, [], cause)
 }
 
+/** The session is over: nothing but a new login helps. @param code why */
+export const signedOut = (code: string) => new ParleyFailure(code, 'The session is over', false)
+
 /** Any error as a failure: what is not one already counts as no answer. */
 export function failureOf(error: unknown): ParleyFailure {
   return error instanceof ParleyFailure ? error : noAnswer(error instanceof Error ? error.message : String(error), error)

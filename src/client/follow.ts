@@ -5,6 +5,7 @@ import type { Connection, Running } from './connection.ts'
 import type { Variables } from './document.ts'
 import { failureOf, ParleyFailure, type Result, refusal } from './failure.ts'
 import { type Bounds, backOffMs, Pause } from './pause.ts'
+import { tell } from './tell.ts'
 
 /** What every event has. A document selects `mode` and `reason` of `SyncStarted`, too. */
 export type AnyEvent = { readonly __typename: string; readonly cursor: string }
@@ -71,6 +72,8 @@ export class Follower<Event extends AnyEvent> implements Following {
   /** Up to where the app has dealt with the events, and up to where they have come. */
   #dealt: string | null
   #attempt = 0
+  /** Whether an event was dealt with since the last reset. One reset after another, without any, is a server that is ill. */
+  #hasDealt = true
   #finish: (outcome: Outcome) => void = () => undefined
 
   constructor(query: string, variables: Variables, options: FollowOptions<Event>, host: FollowHost) {
@@ -99,11 +102,13 @@ export class Follower<Event extends AnyEvent> implements Following {
       if (outcome.kind === 'reset') {
         reason = outcome.reason
         this.#dealt = null
+        if (!this.#hasDealt) await this.#pause.wait(backOffMs(this.#attempt++, this.#host.backOff))
+        this.#hasDealt = false
         continue
       }
       const { failure } = outcome
       if (!failure || this.#isStopped) continue
-      this.#options.onTrouble?.(failure)
+      this.#trouble(failure)
       await this.#pause.wait((failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff))
       this.#attempt += 1
     }
@@ -165,7 +170,7 @@ export class Follower<Event extends AnyEvent> implements Following {
           const event = eventOf<Event>(result)
           if (event instanceof ParleyFailure) {
             // It was not brought. Whoever goes on would have a hole.
-            this.#options.onTrouble?.(event)
+            this.#trouble(event)
             if (event.code === 'BAD_DOCUMENT') return finish({ kind: 'over', failure: event })
             faults += event.isRetryable ? 0 : 1
             return faults < faultsMax ? running.again(event) : finish({ kind: 'reset', reason: event.code })
@@ -194,8 +199,13 @@ export class Follower<Event extends AnyEvent> implements Following {
   #note({ __typename }: AnyEvent, running: Running): void {
     if (__typename === 'SyncStarted') return
     this.#attempt = 0
+    this.#hasDealt = true
     running.progress()
     if (__typename === 'CaughtUp') this.#setLive(true)
+  }
+
+  #trouble(failure: ParleyFailure): void {
+    tell(() => this.#options.onTrouble?.(failure))
   }
 
   #setLive(isLive: boolean): void {

@@ -43,6 +43,7 @@ export class Http {
       this.#nodes.unanswered(url)
       limit.abort()
     }, limitMs)
+    this.#asking.add(limit)
     try {
       const response = await this.fetch({ method: 'POST', headers, body, signal: limit.signal }, session)
       return await resultOf(response)
@@ -50,6 +51,7 @@ export class Http {
       throw failureOf(error)
     } finally {
       clearTimeout(timer)
+      this.#asking.delete(limit)
     }
   }
 
@@ -59,14 +61,16 @@ export class Http {
    */
   async fetch(sent: Sent, session: Session | null): Promise<Response> {
     const token = (await session?.token()) ?? null
-    const response = await this.#send(sent, token)
-    const code = token === null ? null : await codeOf(response)
-    if (code === 'TOKEN_EXPIRED') return this.#send(sent, (await session?.token(token)) ?? null)
-    if (code === 'UNAUTHENTICATED' || code === 'SESSION_REVOKED') await session?.end(code)
+    const { response, code } = await this.#send(sent, token)
+    if (token === null) return response
+    if (code === 'TOKEN_EXPIRED') return (await this.#send(sent, (await session?.token(token)) ?? null)).response
+    // It is over, also where that could not be kept.
+    if (code === 'UNAUTHENTICATED' || code === 'SESSION_REVOKED') await session?.end(code).catch(() => undefined)
     return response
   }
 
-  async #send(sent: Sent, token: string | null): Promise<Response> {
+  /** @returns the answer, and the code of its first error, if it is one of JSON: then it is here as a whole */
+  async #send(sent: Sent, token: string | null): Promise<{ readonly response: Response; readonly code: string | null }> {
     const url = this.#nodes.http
     const headers = new Headers(sent?.headers)
     if (token !== null) headers.set('authorization', `Bearer ${token}`)
@@ -76,7 +80,8 @@ export class Http {
     sent?.signal?.addEventListener('abort', stop)
     this.#asking.add(asking)
     try {
-      return await this.#fetch(url, { ...sent, headers, signal: asking.signal })
+      const response = await this.#fetch(url, { ...sent, headers, signal: asking.signal })
+      return { response, code: await codeOf(response) }
     } catch (error) {
       // Whoever gave it up knows why, and the node is not to blame.
       if (sent?.signal?.aborted) throw error
@@ -88,11 +93,10 @@ export class Http {
   }
 }
 
-/** The code of the first error of an answer, if it is one of JSON. */
 async function codeOf(response: Response): Promise<string | null> {
   if (!jsonType.test(response.headers.get('content-type') ?? '')) return null
-  const { errors } = await resultOf(response.clone()).catch((): Result => ({}))
-  return errors?.[0]?.extensions?.code ?? null
+  const result = await (response.clone().json() as Promise<Result | null>).catch(() => null)
+  return result?.errors?.[0]?.extensions?.code ?? null
 }
 
 async function resultOf(response: Response): Promise<Result> {

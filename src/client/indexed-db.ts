@@ -8,11 +8,11 @@ import type { OutboxStorage, StoredMessage } from './storage.ts'
 type Asked<T> = { readonly result: T; readonly error: unknown; onsuccess: (() => void) | null; onerror: (() => void) | null }
 type Cursor = { readonly value: Row; update(row: Row): unknown; delete(): unknown }
 type Store = {
-  get(key: number): Asked<unknown>
+  get(key: number | string): Asked<unknown>
   getAll(): Asked<Row[]>
   add(value: StoredMessage): unknown
-  put(value: unknown, key: number): unknown
-  delete(key: number): unknown
+  put(value: unknown, key: number | string): unknown
+  delete(key: number | string): unknown
   index(name: string): { openCursor(key: string): Asked<Cursor | null> }
   createIndex(name: string, path: string, options: { unique: boolean }): unknown
 }
@@ -31,7 +31,8 @@ type Database = {
 type Factory = { open(name: string, version: number): Asked<Database> & { onupgradeneeded: (() => void) | null } }
 type Row = StoredMessage & { readonly order: number }
 
-const store = 'kept'
+/** The only store of each database. */
+export const store = 'kept'
 /** The key of the only credentials of a database. */
 const theOnly = 1
 const key = 'clientMessageId'
@@ -110,7 +111,11 @@ export function indexedDbCredentials(name: string): CredentialsStore {
   }
 }
 
-function openDatabase(name: string, make: (database: Database) => void): Promise<Database> {
+/**
+ * Opens a database, and makes it where it is not there.
+ * @throws where there is no IndexedDB, or the browser refuses it
+ */
+export function openDatabase(name: string, make: (database: Database) => void): Promise<Database> {
   return new Promise((resolve, reject) => {
     const { indexedDB } = globalThis as { indexedDB?: Factory }
     if (!indexedDB) throw new Error('There is no IndexedDB here')
@@ -126,7 +131,7 @@ function openDatabase(name: string, make: (database: Database) => void): Promise
 }
 
 /** Resolves when what was done is stored. */
-function run(database: Database, mode: 'readonly' | 'readwrite', act: (messages: Store) => void): Promise<void> {
+export function run(database: Database, mode: 'readonly' | 'readwrite', act: (messages: Store) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(store, mode)
     transaction.oncomplete = () => resolve()

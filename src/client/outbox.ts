@@ -7,6 +7,7 @@ import { failureOf, type ParleyFailure, type Result, refusal } from './failure.t
 import { sendMessage } from './operations.ts'
 import { type Bounds, backOffMs, Pause } from './pause.ts'
 import type { MessageInput, OutboxStorage, SendFailure, StoredMessage } from './storage.ts'
+import { tell } from './tell.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** What the server answered to a message that was sent. */
@@ -51,6 +52,7 @@ export class Outbox {
   readonly #pause = new Pause()
   readonly #unlisten: () => void
   #working: Promise<void> | null = null
+  readonly #closing = new AbortController()
   #isClosed = false
   #attempt = 0
 
@@ -133,6 +135,7 @@ export class Outbox {
   /** Sends no more. What waits stays in the storage, which is closed. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#closing.abort()
     this.#unlisten()
     this.#pause.end()
     await this.#working
@@ -151,7 +154,10 @@ export class Outbox {
     for (let isDone = false; !isDone && !this.#isClosed && !this.#host.isOver(); ) {
       const name = this.#storage.name
       const round = () => this.#round()
-      const failure = await (name === null ? round() : withLock(`parley-outbox:${name}`, lockMs, round)).catch(failureOf)
+      const failure = await (name === null
+        ? round()
+        : withLock(`parley-outbox:${name}`, lockMs, round, this.#closing.signal)
+      ).catch(failureOf)
       isDone = failure === null
       if (failure && !this.#isClosed && !this.#host.isOver()) {
         await this.#pause.wait((failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff))
@@ -162,8 +168,10 @@ export class Outbox {
 
   /** Sends everything that is stored, one after another. @returns what stopped it; null where nothing is left */
   async #round(): Promise<ParleyFailure | null> {
+    // What is added while the storage is read may not be in what was read.
+    const known = new Set(this.#isAdded)
     const stored = await this.#storage.load()
-    this.#meet(stored)
+    this.#meet(stored, known)
     for (const { clientMessageId } of stored) {
       if (this.#isClosed || this.#host.isOver()) return null
       const message = this.#messages.get(clientMessageId)
@@ -176,11 +184,11 @@ export class Outbox {
   }
 
   /** Brings what we hold together with the storage, in which other tabs and earlier runs have been at work. */
-  #meet(stored: readonly StoredMessage[]): void {
+  #meet(stored: readonly StoredMessage[], known: ReadonlySet<string>): void {
     const kept = new Map(stored.map((message) => [message.clientMessageId, message]))
     for (const message of this.#messages.values()) {
       const other = kept.get(message.clientMessageId)
-      if (!other && this.#isAdded.has(message.clientMessageId)) this.#drop({ ...message, status: 'SENT' })
+      if (!other && known.has(message.clientMessageId)) this.#drop({ ...message, status: 'SENT' })
       if (other && message.status !== statusOf(other)) this.#set(fromStored(other))
     }
     for (const message of stored) {
@@ -226,7 +234,7 @@ export class Outbox {
   }
 
   #tell(message: OutboxMessage): void {
-    for (const listener of [...this.#listeners]) listener(message)
+    for (const listener of [...this.#listeners]) tell(() => listener(message))
   }
 }
 

@@ -9,7 +9,12 @@ export type TellingEvent = {
 }
 
 type Entity = { readonly id?: unknown; readonly [field: string]: unknown }
-type Message = Entity & { readonly seq?: number; readonly clientMessageId?: string | null; readonly conversation?: Entity | null }
+type Message = Entity & {
+  readonly seq?: number
+  readonly version?: number
+  readonly clientMessageId?: string | null
+  readonly conversation?: Entity | null
+}
 type Page = { readonly nodes: readonly (Message | null)[]; readonly pageInfo?: { readonly hasNextPage?: boolean } | null }
 
 /**
@@ -17,6 +22,7 @@ type Page = { readonly nodes: readonly (Message | null)[]; readonly pageInfo?: {
  * and is its `lastMessage`; what the event shows of a message or a conversation replaces what was known of it, wherever it is.
  * Messages are added as the event shows them, so let the query and the subscription select one fragment of them. Pages that may
  * not be the newest select `pageInfo { hasNextPage }`, or `seq` of their messages.
+ * Where both show a message's `version`, one that is newer than the event's stays as it is.
  * @returns the answer given, where nothing in it changes
  */
 export function applyEvent<Data>(data: Data, event: TellingEvent): Data {
@@ -38,7 +44,8 @@ function walk(value: unknown, told: ReadonlyMap<unknown, Entity>, added: Additio
   if (value === null || typeof value !== 'object') return value
   const before = value as Entity
   const after: Record<string, unknown> = { ...before }
-  const news = told.get(before.id)
+  const known = told.get(before.id)
+  const news = known && isOlder(known.version, before.version) ? undefined : known
   for (const field of Object.keys(before)) {
     if (news && field in news && !isPage(before[field])) after[field] = merged(before[field], news[field])
     else after[field] = walk(before[field], told, added)
@@ -48,6 +55,32 @@ function walk(value: unknown, told: ReadonlyMap<unknown, Entity>, added: Additio
     if (isPage(before.messages)) after.messages = withMessage(after.messages as Page, added.message)
   }
   return Object.keys(before).some((field) => after[field] !== before[field]) ? after : before
+}
+
+/** Whether what is told of a message was so before what is known of it; unknown, where one of them does not show its version. */
+export function isOlder(told: unknown, known: unknown): boolean {
+  return typeof told === 'number' && typeof known === 'number' && told < known
+}
+
+const recentMax = 500
+
+/** The last events: an answer may have been read before them, and have come after them. */
+export class RecentEvents {
+  #events: TellingEvent[] = []
+
+  add(event: TellingEvent): void {
+    this.#events.push(event)
+    if (this.#events.length > recentMax) this.#events.shift()
+  }
+
+  /** An answer as it is after them. */
+  applyTo<Data>(data: Data): Data {
+    return this.#events.reduce(applyEvent, data)
+  }
+
+  clear(): void {
+    this.#events = []
+  }
 }
 
 /** The news of a field. What is equal stays the same object, so that nobody draws it anew. */

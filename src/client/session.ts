@@ -2,7 +2,7 @@
 // it ends the session, so there is one refresh at a time: for all who ask in this process, and for all tabs of an origin.
 
 import { withLock } from './browser.ts'
-import { failureOf, ParleyFailure } from './failure.ts'
+import { failureOf, ParleyFailure, signedOut } from './failure.ts'
 
 /** What `logIn`, `signUp` and `refreshSession` answer. `expiresAt` is that of the access token, as the server writes it. */
 export type Credentials = { readonly accessToken: string; readonly refreshToken: string; readonly expiresAt: string }
@@ -11,7 +11,10 @@ export type Credentials = { readonly accessToken: string; readonly refreshToken:
 export type CredentialsStore = {
   /** What was saved last; null before anybody has logged in. */
   load(): Credentials | null | Promise<Credentials | null>
-  /** Keeps them; null when the session is over. The access token is not used before this is done. */
+  /**
+   * Keeps them; null when the session is over. The access token is not used before this is done. Where it fails, the client goes
+   * on with what it has, and asks for it again whenever it needs a token.
+   */
   save(credentials: Credentials | null): void | Promise<void>
 }
 
@@ -32,6 +35,8 @@ export class Session {
   readonly #refresh: (refreshToken: string) => Promise<Credentials>
   readonly #onEnded: (code: string) => void
   #current: Credentials | null = null
+  /** What the store still holds, and is good for nothing any more: what came for it could not be kept. */
+  #usedUp: string | null = null
   /** When to get another token, by our clock. */
   #staleAt = 0
   #loading: Promise<void> | null = null
@@ -66,25 +71,37 @@ export class Session {
    */
   async token(refused: string | null = null): Promise<string | null> {
     if (this.#source === null) return null
-    if (this.#endedWith !== null) throw new ParleyFailure(this.#endedWith, 'The session is over', false)
+    if (this.#endedWith !== null) throw signedOut(this.#endedWith)
     if (typeof this.#source === 'function') return this.#source(refused)
     if (!this.#current) await this.#load(this.#source)
-    if (!this.#current || this.#isStale(refused)) {
+    if (!this.#current || this.#isStale(refused) || this.#usedUp !== null) {
       this.#refreshing ??= this.#exchange(this.#source, refused).finally(() => {
         this.#refreshing = null
       })
-      await this.#refreshing
+      await this.#refreshing.catch((error) => this.#fail(error))
+      if (this.#endedWith !== null) throw signedOut(this.#endedWith)
     }
     return this.#current?.accessToken ?? null
   }
 
-  /** Ends it here: forgets the credentials, and tells why. */
+  /**
+   * Ends it here: tells why, and forgets the credentials, unless what is kept is another login's.
+   * @throws what the store throws, and where it could not be had: then they are still kept
+   */
   async end(code: string): Promise<void> {
     if (this.#endedWith !== null) return
     this.#endedWith = code
-    this.#current = null
     this.#onEnded(code)
-    if (this.#source && typeof this.#source !== 'function') await this.#source.save(null)
+    const store = this.#source
+    if (store === null || typeof store === 'function') return
+    // What a refresh brings now is the same session's.
+    await this.#refreshing?.catch(() => undefined)
+    await withLock(lockName, lockMs, async () => {
+      const kept = (await store.load())?.refreshToken
+      // Where nothing is kept any more the store is told, too: an app may forget more by it.
+      if (kept === undefined || kept === this.#current?.refreshToken || kept === this.#usedUp) await store.save(null)
+      this.#current = null
+    })
   }
 
   #isStale(refused: string | null): boolean {
@@ -102,22 +119,49 @@ export class Session {
   }
 
   /** Gets other credentials: those that another tab got meanwhile, or fresh ones. */
-  async #exchange(store: CredentialsStore, refused: string | null): Promise<void> {
-    try {
-      await withLock(lockName, lockMs, async () => {
-        const kept = await store.load()
-        if (!kept) throw new ParleyFailure('UNAUTHENTICATED', 'Nobody is logged in', false)
-        if (kept.accessToken !== this.#current?.accessToken) this.#take(kept, false)
-        if (!this.#isStale(refused)) return
-        const fresh = await this.#refresh(kept.refreshToken)
-        // What was refreshed is used even where it could not be kept: the former refresh token is good for nothing any more.
-        await Promise.resolve(store.save(fresh)).finally(() => this.#take(fresh, true))
+  #exchange(store: CredentialsStore, refused: string | null): Promise<void> {
+    return withLock(lockName, lockMs, async () => {
+      const used = await this.#meet(store)
+      if (this.#isStale(refused)) {
+        // What came is used even where it cannot be kept: the former refresh token is good for nothing any more.
+        this.#take(await this.#refresh(used), true)
+        this.#usedUp ??= used
+      }
+      if (this.#usedUp !== null) await this.#keep(store)
+    })
+  }
+
+  /** Takes what the store holds, unless what we hold is newer. @returns the refresh token that is good now */
+  async #meet(store: CredentialsStore): Promise<string> {
+    const ours = this.#usedUp === null ? null : this.#current
+    const kept = await Promise.resolve()
+      .then(() => store.load())
+      .catch((error: unknown) => {
+        if (ours) return ours
+        throw error
       })
-    } catch (error) {
-      const failure = failureOf(error)
-      if (!failure.isRetryable) await this.end(failure.code === 'TOKEN_EXPIRED' ? 'SESSION_REVOKED' : failure.code)
-      throw failure
+    if (ours && (kept === ours || kept?.refreshToken === this.#usedUp)) return ours.refreshToken
+    this.#usedUp = null
+    if (!kept) throw new ParleyFailure('UNAUTHENTICATED', 'Nobody is logged in', false)
+    if (kept.accessToken !== this.#current?.accessToken) this.#take(kept, false)
+    return kept.refreshToken
+  }
+
+  async #keep(store: CredentialsStore): Promise<void> {
+    try {
+      await store.save(this.#current)
+      this.#usedUp = null
+    } catch {
+      // It is asked again with the next token.
     }
+  }
+
+  /** Tells why there is no token, and ends the session where that is for good. */
+  async #fail(error: unknown): Promise<never> {
+    const failure = failureOf(error)
+    const code = failure.code === 'TOKEN_EXPIRED' ? 'SESSION_REVOKED' : failure.code
+    if (!failure.isRetryable) await this.end(code).catch(() => undefined)
+    throw failure
   }
 
   /** A token that has just come is good, whatever our clock says: where the two disagree, the server's word decides. */

@@ -26,6 +26,8 @@ export type SocketOptions = {
   readonly openMs: number
 }
 
+/** The code of an end that we wanted. */
+export const normalCode = 1000
 /** The code by which graphql-ws gives up a socket that is dead. */
 const terminatedCode = 4499
 
@@ -70,8 +72,10 @@ export class Socket {
     })
   }
 
-  /** Asks an operation. @returns what stops it */
+  /** Asks an operation; after the end of the socket nothing is asked. @returns what stops it */
   subscribe(query: string, variables: Variables, sink: Sink): () => void {
+    // graphql-ws would open another socket for it, which nobody closes.
+    if (this.isOver) return () => undefined
     let isStopped = false
     const told = (tell: () => void) => {
       if (!isStopped && !this.isOver) tell()
@@ -115,9 +119,11 @@ export class Socket {
     })
   }
 
-  /** Says goodbye. */
+  /** Says goodbye. What is not open yet is given up at once. */
   close(): void {
-    this.#end(1000, 'closed')
+    const isOpening = !this.#wasOpen
+    this.#end(normalCode, 'closed')
+    if (isOpening) this.#client.terminate()
   }
 
   /** Gives it up: it is dead, and nobody waits for its goodbye. */

@@ -4,7 +4,7 @@ import { graphql } from '../support/generated/index.ts'
 
 export const Line = graphql(`
   fragment Line on Message {
-    __typename id seq text clientMessageId deletedAt reactions { emoji count }
+    __typename id seq version text clientMessageId deletedAt reactions { emoji count }
   }
 `)
 export const Lines = graphql(`

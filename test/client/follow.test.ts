@@ -54,6 +54,35 @@ test('D3 told RESET, it reads a snapshot and goes on from there', async () => {
   expect(app.seen.filter((event) => event.__typename === 'SyncStarted')).toMatchObject([{ mode: 'RESUMED' }])
 })
 
+/** A socket over which every stream begins with RESET. */
+class Resetting extends WebSocket {
+  constructor(url: string, protocols: string) {
+    super(url, protocols)
+    let give: (event: { data: string }) => void = () => undefined
+    this.addEventListener('message', ({ data }) => give({ data: String(data).replace('"mode":"RESUMED"', '"mode":"RESET"') }))
+    Object.defineProperty(this, 'onmessage', {
+      set: (listener) => {
+        give = listener ?? (() => undefined)
+      },
+    })
+  }
+}
+
+test('told RESET again and again, it reads snapshots with pauses between them that grow', async () => {
+  const { bob } = await pair(node)
+  const app = new App({
+    url: node.url,
+    session: sessionOf(bob),
+    webSocketImpl: Resetting,
+    limits: { firstMs: 500, maxMs: 60_000 },
+  })
+  app.follow()
+  await app.until('a second snapshot', () => app.resets.length > 1)
+  const begun = Date.now()
+  await app.until('1.5 s to have gone', () => Date.now() - begun > 1_500)
+  expect(app.resets.length).toBeLessThan(15)
+})
+
 test('D8 a stream that says nothing is dead: it is left, and resumed', async () => {
   const { alice, bob, id } = await pair(node)
   const wire = await openWire(node.url)

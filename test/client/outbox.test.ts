@@ -112,6 +112,29 @@ test('D2 two clients on one storage lose nothing and double nothing', async () =
 /** A storage that another client closes, too. */
 const shared = (storage: OutboxStorage): OutboxStorage => ({ ...storage, close: async () => undefined })
 
+test('D2 what is added while the storage is read is not taken for sent by another tab', async () => {
+  const { alice, bob, id } = await pair()
+  const storage = memoryOutbox()
+  let read: () => void = () => undefined
+  const isRead = new Promise<void>((resolve) => {
+    read = resolve
+  })
+  const slow: OutboxStorage = {
+    ...storage,
+    async load() {
+      const there = await storage.load()
+      await isRead
+      return there
+    },
+  }
+  const app = new App({ url: node.url, session: sessionOf(alice), outbox: slow })
+  const { clientMessageId } = await app.client.send({ conversationId: id, text: 'meanwhile' })
+  const settled = app.client.outbox.settled(clientMessageId)
+  read()
+  expect(await settled).toMatchObject({ status: 'SENT', sent: { seq: 1 } })
+  expect(await stored(bob)).toEqual(['meanwhile'])
+})
+
 test('a message that is refused is given back with the code; it can be discarded, or sent again with its key', async () => {
   const { alice, bob, id } = await pair()
   const [stranger] = (await signUpAll(node, `stranger-${round}`)) as [Device]

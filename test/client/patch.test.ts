@@ -5,7 +5,7 @@ import { cacheExchange, fetchExchange, subscriptionExchange, Client as UrqlClien
 import { OperationTypeNode, print } from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { applyEvent as applyToApollo, subscriptionLink, typePolicies } from '../../src/client/apollo.ts'
+import { applyEvent as applyToApollo, liveLink, subscriptionLink, typePolicies } from '../../src/client/apollo.ts'
 import { applyEvent, createParleyClient, type ParleyClient, type TellingEvent } from '../../src/client/client.ts'
 import { forwardSubscription, liveExchange } from '../../src/client/urql.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -58,6 +58,13 @@ test('an edit shows wherever the message is shown, and what did not change stays
   expect(after.a.lastMessage.text).toBe('edited')
   expect(after.a.messages.nodes[0]).toBe(data.a.messages.nodes[0])
   expect(after.b).toBe(data.b)
+})
+
+test('an event that is older than what is known of a message changes nothing of it', () => {
+  const data = { id: 'cnv_1', messages: { nodes: [{ ...line(1, 'third'), version: 3 }] } }
+  const edited = (version: number, text: string) => ({ __typename: 'MessageEdited', message: { ...line(1, text), version } })
+  expect(applyEvent(data, edited(2, 'second'))).toBe(data)
+  expect(applyEvent(data, edited(4, 'fourth')).messages.nodes[0]).toMatchObject({ text: 'fourth', version: 4 })
 })
 
 let node: Node
@@ -186,6 +193,79 @@ test.each([
     expect(await view.reopen()).toEqual(view.texts())
   },
 )
+
+/** A `fetch` whose answers come when `open` is called. */
+function held(fetch: typeof globalThis.fetch) {
+  let open: () => void = () => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  let read = 0
+  const carry: typeof fetch = async (...args) => {
+    const response = await fetch(...args)
+    read += 1
+    await opened
+    return response
+  }
+  return { carry, open: () => open(), isRead: () => read > 0 }
+}
+
+test('D5 with Apollo Client an answer that was read before an event and comes after it does not undo it', async () => {
+  const { alice, id, client } = await pair()
+  const { message } = await alice.send(id, 'before')
+  const { carry, open, isRead } = held(client.fetch)
+  const live = liveLink()
+  const apollo = new ApolloClient({
+    cache: new InMemoryCache({ typePolicies }),
+    link: live.link.concat(new HttpLink({ uri: node.url, fetch: carry })),
+  })
+  closeAtEnd(async () => apollo.stop())
+  const seen: string[] = []
+  await follow(client, (event) => {
+    live.note(event)
+    applyToApollo(apollo.cache, event, Line)
+    seen.push(event.__typename)
+  })
+  const asked = apollo.query({ query: Lines, variables: { id } })
+  await until('the answer to be read', isRead)
+  await alice.run(EditIt, { input: { messageId: message.id, text: 'edited' } })
+  await alice.send(id, 'after')
+  await until('both events', () => seen.includes('MessageEdited') && seen.includes('MessageSent'))
+  open()
+  const nodes = ((await asked).data?.conversation?.messages.nodes ?? []) as readonly Shown[]
+  expect(nodes.map(({ text }) => text)).toEqual(['edited', 'after'])
+  const old = { ...message, __typename: 'Message', version: 1, text: 'before', reactions: [], deletedAt: null }
+  applyToApollo(apollo.cache, { __typename: 'MessageEdited', message: old }, Line)
+  const kept = await apollo.query({ query: Lines, variables: { id }, fetchPolicy: 'cache-only' })
+  expect(((kept.data?.conversation?.messages.nodes ?? []) as readonly Shown[])[0]?.text).toBe('edited')
+})
+
+test('D3 with urql a reset forgets events and answers: what is shown is asked anew, and what was cached too', async () => {
+  const { alice, id, client } = await pair()
+  const { message } = await alice.send(id, 'as it is')
+  const live = liveExchange()
+  const urql = new UrqlClient({
+    url: node.url,
+    fetch: client.fetch,
+    preferGetMethod: false,
+    exchanges: [live.exchange, cacheExchange, fetchExchange],
+  })
+  const textOf = (data: unknown) =>
+    (data as { conversation?: { messages: { nodes: Shown[] } } } | undefined)?.conversation?.messages.nodes[0]?.text
+  await urql.query(Lines, { id }).toPromise()
+  live.apply({ __typename: 'MessageEdited', message: { id: message.id, text: 'of another time' } })
+  expect(textOf((await urql.query(Lines, { id }).toPromise()).data)).toBe('of another time')
+  live.reset()
+  expect(textOf((await urql.query(Lines, { id }).toPromise()).data)).toBe('as it is')
+
+  const shown: (string | undefined)[] = []
+  const { unsubscribe } = urql.query(Lines, { id }).subscribe(({ data }) => void shown.push(textOf(data)))
+  live.apply({ __typename: 'MessageEdited', message: { id: message.id, text: 'of another time' } })
+  await until('the edit', () => shown.at(-1) === 'of another time')
+  live.reset()
+  await until('the answer', () => shown.at(-1) === 'as it is')
+  unsubscribe()
+})
 
 test('typing goes over the same socket with urql and Apollo, and the socket is given up with the last of them', async () => {
   const { alice, id, client } = await pair()

@@ -130,6 +130,45 @@ test('D6 logOut ends the session at the server, and here at once, also where the
   expect(away.current).toBeNull()
 })
 
+test('a client whose session is over leaves alone what another one has logged in meanwhile', async () => {
+  const store = sharedStore(await signUp(node.url, 'sleeper'))
+  const other = sharedStore(store.current)
+  const app = await new App({ url: node.url, session: store }).follow().live()
+  const next = await logIn(node.url, 'sleeper')
+  store.current = next
+  await new App({ url: node.url, session: other }).client.logOut()
+  await app.until('to be signed out', () => app.client.state.status === 'SIGNED_OUT')
+  await app.client.close()
+  expect(store.current).toEqual(next)
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('the disk is full')
+    },
+  ],
+  ['fails', () => Promise.reject(new Error('the disk is full'))],
+] as const)('a store that %s costs no session: the fresh token is used, and kept as soon as it can be', async (how, refuse) => {
+  const store = sharedStore({ ...(await signUp(node.url, `full-${how}`)), expiresAt: new Date(0).toISOString() })
+  let isFull = true
+  const full = { load: () => store.current, save: (given: typeof store.current) => (isFull ? refuse() : store.save(given)) }
+  const { carry, of } = counting()
+  const app = new App({ url: node.url, session: full, fetch: carry })
+  expect((await app.client.request(Viewer, {})).viewer.username).toBe(`full-${how}`)
+  const begun = Date.now()
+  await app.until('the token to end', () => Date.now() - begun > ttlS * 1_000)
+  expect((await app.client.request(Viewer, {})).viewer.username).toBe(`full-${how}`)
+  expect(of('RefreshSession')).toBe(2)
+  expect(store.saved).toBe(0)
+  isFull = false
+  await app.client.request(Viewer, {})
+  expect(store.saved).toBe(1)
+  const next = new App({ url: node.url, session: sharedStore(store.current) })
+  expect((await next.client.request(Viewer, {})).viewer.username).toBe(`full-${how}`)
+})
+
 test('a refresh whose server is not there fails for now, and does not end the session', async () => {
   const wire = await openWire(node.url)
   const store = sharedStore({ ...(await signUp(node.url, 'patient')), expiresAt: new Date(0).toISOString() })
