@@ -14,7 +14,7 @@ export const SignUp = graphql(`
 `)
 export const MessageParts = graphql(`
   fragment MessageParts on Message {
-    id seq text clientMessageId createdAt editedAt deletedAt sender { id displayName }
+    id seq version text clientMessageId createdAt editedAt deletedAt sender { id displayName }
   }
 `)
 export const ConversationParts = graphql(`

@@ -98,6 +98,7 @@ export class Model {
     const message: Message = {
       id: sent.messageId,
       seq: sent.seq,
+      version: 1,
       text: input.text,
       clientMessageId,
       createdAt: sent.createdAt,
