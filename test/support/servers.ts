@@ -30,7 +30,9 @@ export const templateDatabase = 'parley_template'
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-test-'))
   const log = openLog('warn', 'test')
-  const postgres = await startPostgres(path.join(directory, 'postgres'), 'a password for the tests', log)
+  // A file keeps all nodes that it opened until it ends, and each may hold 32 connections.
+  const settings = ['max_connections=600']
+  const postgres = await startPostgres(path.join(directory, 'postgres'), 'a password for the tests', log, settings)
   const redis = await startRedis(directory)
   const url = new URL(postgres.url)
   url.pathname = '/postgres'
