@@ -64,7 +64,9 @@ test('N11 a node that is killed at any step between a commit and its push loses 
   expect(service.faults).toEqual([])
 }, 150_000)
 
-test('N11 two nodes share the work, and each notification comes once, also when one of them goes', async () => {
+test('N11 two nodes share the work, and each notification comes once, also when one of them goes', {
+  timeout: 120_000,
+}, async () => {
   const [here, there] = await openPair(pushing)
   const service = await PushService.open()
   const people = await signUpAll(there, ...Array.from({ length: 6 }, (_, i) => `Person${i}`))
