@@ -21,6 +21,11 @@ const pollMs = 1_000
 /** How often it is looked for jobs of the silent. */
 const takeOverMs = 10_000
 const reopenMs = 1_000
+/**
+ * What is done is written down in batches. Without them the library lets each such write float: one that fails is an unhandled
+ * rejection, and its job stays locked by a worker that lives.
+ */
+const written = { completeJobBatchDelay: 0, failJobBatchDelay: 0 } as const
 
 const beat = statement(
   'push_beat',
@@ -79,6 +84,7 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
         ids.clear()
         runner = await run({
           pgPool: store.jobs.pool,
+          preset: { worker: written },
           taskList,
           parsedCronItems: [],
           concurrency: workers,
