@@ -26,7 +26,7 @@ const config: CodegenConfig = {
       documents: ['src/page/*.ts'],
       preset: 'client',
       presetConfig: { fragmentMasking: false },
-      // The page has no need of syntax trees.
+      // The page needs no syntax trees.
       config: { ...types, documentMode: 'string' },
     },
   },

@@ -1,7 +1,7 @@
-// Texts for the search bench: mixed Korean and English, drawn from vocabularies whose words are about as unequally common
-// as those of people are. The same seed gives the same texts.
+// Texts for the search bench: mixed Korean and English, from vocabularies whose word frequencies are about as uneven as in real
+// texts. The same seed gives the same texts.
 
-/** A source of numbers from 0 to 1 (mulberry32). */
+/** A source of random numbers from 0 to 1 (mulberry32). */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,8 +1,8 @@
 // The bench of "flush after unlock" (B1): `npx tsx bench/flush.ts`. The append path alone: the lanes of 1, 4 and 10 nodes, each
-// with connections of its own, on one Postgres whose disk takes 0, 2 and 5 ms longer for each flush (a preload that sleeps in
+// with its own connections, on one Postgres whose disk takes 0, 2 and 5 ms longer for each flush (a preload that sleeps in
 // fdatasync; it needs `cc`). Each is measured with the batch as it is, and with one that commits synchronously under the lock:
-// at 1,000 sends a second, and with 400 sends under way at any time. It brings its own Postgres, ends by itself after some
-// four minutes, and prints a table.
+// at 1,000 sends a second, and with 400 sends under way at any time. It brings its own Postgres, ends by itself after some four
+// minutes, and prints a table.
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
@@ -11,9 +11,10 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { Lanes, type Procedure } from '../src/journal/append.ts'
-import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from '../src/journal/send.ts'
 import { startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log.ts'
+import { type SendInput, type SendOutcome, sendProcedure } from '../src/message/send.ts'
+import { RepeatLog } from '../src/repeats.ts'
 import { migrate } from '../src/store/migrate.ts'
 import { openPool } from '../src/store/postgres.ts'
 import { slowDisk } from '../test/support/slow-disk.ts'
@@ -25,6 +26,7 @@ const rate = 1_000
 const underWay = 400
 const [conversations, members] = [500, 4]
 const log = openLog('silent', 'bench')
+const repeats = new RepeatLog(log)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const directory = await mkdtemp(path.join(tmpdir(), 'parley-bench-'))
@@ -35,7 +37,7 @@ await migrate(postgres.url, log)
 const sql = new pg.Client({ connectionString: postgres.url })
 await sql.connect()
 
-// The batch as it was: committed synchronously, under the lock.
+// For comparison: the batch that commits synchronously, under the lock.
 await sql.query(`
   create procedure bench_send_under_lock(conv bigint[], sender bigint[], client uuid[], hash bytea[], body text[], reply bigint[], mentions text[],
     inout positions bigint[], inout seqs int[], inout statuses smallint[], inout at timestamptz, inout batch_tag int, inout previous_tag int)
@@ -56,14 +58,14 @@ await sql.query(
   [conversations, members],
 )
 
-type Way = { readonly name: string; readonly procedure: Procedure<SendInput, SendOutcome, never> }
+type Way = { readonly name: string; readonly procedure: Procedure<SendInput, SendOutcome> }
 const text = sendProcedure.text.replace('journal_send_batch', 'bench_send_under_lock')
 const ways: readonly Way[] = [
   { name: 'under the lock', procedure: { ...sendProcedure, name: 'bench_send_under_lock', text } as Way['procedure'] },
   { name: 'after unlock', procedure: sendProcedure as Way['procedure'] },
 ]
 
-/** A key as clients make it: UUIDv7. */
+/** A key like those of clients: UUIDv7. */
 function newKey(): string {
   const at = Date.now().toString(16).padStart(12, '0')
   return `${at.slice(0, 8)}-${at.slice(8)}-7${randomUUID().slice(15)}`
@@ -85,9 +87,7 @@ async function measure(way: Way, nodes: readonly Lanes[], ms: number, isPaced: b
   const one = async (i: number) => {
     const input = nextInput()
     const from = performance.now()
-    const outcome = await nodes[i % nodes.length]
-      ?.append(way.procedure, input.senderId, sendBytes(input), input)
-      .catch(() => null)
+    const outcome = await nodes[i % nodes.length]?.append(way.procedure, input.senderId, input).catch(() => null)
     if (outcome?.status === 'SENT') took.push(performance.now() - from)
     else failed += 1
   }
@@ -124,7 +124,7 @@ for (const delayMs of delaysMs) {
   for (const count of nodeCounts) {
     for (const way of ways) {
       const pools = Array.from({ length: count }, () => openPool(postgres.url, 'bench', 3, log))
-      const nodes = pools.map((pool) => new Lanes(pool, 2, () => undefined, log))
+      const nodes = pools.map((pool) => new Lanes(pool, 2, () => undefined, log, repeats))
       await measure(way, nodes, warmUpMs, false)
       const paced = await measure(way, nodes, pacedMs, true)
       const closed = await measure(way, nodes, closedMs, false)

@@ -1,10 +1,10 @@
-// npm run bench [-- --only fan-out,ingest] [--small] [--ten-million]: runs the lines, prints them, and writes results.md. A small
-// run shows only that everything works; it writes nothing.
+// npm run bench [-- --only fan-out,ingest] [--small] [--ten-million]: runs the lines, prints them, and writes results.md. A
+// small run only shows that everything works; it writes nothing.
 
 import { parseArgs } from 'node:util'
+import { openBackends } from './kit/backends.ts'
 import { compile } from './kit/build.ts'
 import { profileInto, stopChildren } from './kit/child.ts'
-import { openGround } from './kit/ground.ts'
 import type { Line } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
@@ -45,30 +45,30 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 if (values.profile) profileInto(values.profile)
 const loadAtStart = describeLoad()
 await compile()
-const ground = await openGround()
+const backends = await openBackends()
 
 async function close(): Promise<void> {
   await stopChildren()
-  await ground.close()
+  await backends.close()
 }
 
-/** Runs a line; gives its section of the page. */
+/** Runs a line; returns its section of the page. */
 async function runLine(line: Line): Promise<string> {
   const load = describeLoad()
   say(`\n${line.title} …`)
   const begun = performance.now()
-  const result = await line.run({ ground, isSmall: values.small, isLong: values['ten-million'], say })
+  const result = await line.run({ backends, isSmall: values.small, isLong: values['ten-million'], say })
   const tookS = Math.round((performance.now() - begun) / 1_000)
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ')
   return sectionOf(line, result, `${date} UTC, load at the start ${load}, took ${tookS} s.`)
 }
 
 try {
-  const machine = [...describeMachine(ground.postgres), `- Load at the start: ${loadAtStart}`]
+  const machine = [...describeMachine(backends.postgres), `- Load at the start: ${loadAtStart}`]
   say(machine.join('\n'))
   const sections = new Map<string, string>()
   for (const line of lines.filter(({ name }) => wanted.includes(name))) {
-    // A line that fails takes none of the others with it.
+    // A failing line does not stop the others.
     const section = await runLine(line).catch((error: Error) => {
       process.exitCode = 1
       process.stderr.write(`${line.name} failed: ${error.stack}\n`)

@@ -1,7 +1,7 @@
 // The bench of delivery with and without Redis: `npx tsx bench/redis-away.ts`. Two nodes on one Postgres and one Redis; a
-// message is sent to the one over HTTP and awaited on a socket of the other, 200 times with Redis, and 200 times with the
-// Redis process stopped (SIGSTOP) and then ended. It brings its own Postgres and Redis (`redis-server`), ends by itself,
-// and prints a table.
+// message is sent to one over HTTP and awaited on a socket of the other, 200 times with Redis, and 200 times with the Redis
+// process stopped (SIGSTOP) and then ended. It brings its own Postgres and Redis (`redis-server`), ends by itself, and prints a
+// table.
 
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -31,7 +31,7 @@ const redis = spawn('redis-server', ['--port', `${redisPort}`, '--bind', '127.0.
 
 async function openNode() {
   const environment = { NODE_ENV: 'test', PORT: '0', DATABASE_URL: postgres.url, REDIS_URL: `redis://127.0.0.1:${redisPort}` }
-  const app = await openApp(readConfig(environment), postgres.url, 'the token secret of the bench, long enough', log)
+  const app = await openApp(readConfig(environment), postgres.url, 'the token secret of the whole of the bench', log)
   const server = await serve(app)
   return { url: `http://127.0.0.1:${server.port}/graphql`, close: () => server.close().then(() => app.close()) }
 }
@@ -87,7 +87,7 @@ client.subscribe<{ events: { __typename: string; message?: { text: string } } }>
 )
 await live
 
-/** Milliseconds from the sending of a message to its receipt on the other node. */
+/** Milliseconds from the send of a message to its receipt on the other node. */
 async function deliver(): Promise<number> {
   const text = randomUUID()
   const received = new Promise<number>((resolve) => waiting.set(text, () => resolve(performance.now())))

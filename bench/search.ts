@@ -1,6 +1,6 @@
 // The bench of search: `npx tsx bench/search.ts`. One million messages in 2,000 conversations, indexed by the real indexer;
-// then 200 queries of two syllables by a user who is in 200 of the conversations, through the real statement. It brings its
-// own Postgres, ends by itself, removes what it made, and writes bench/results-search.md.
+// then 200 queries of two syllables by a user who is in 200 of the conversations, through the real statement. It brings its own
+// Postgres, ends by itself, cleans up, and writes bench/results-search.md.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -28,7 +28,7 @@ const isOwn = (conversationId: number) => conversationId % (size.conversations /
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const seconds = (since: number) => (performance.now() - since) / 1_000
 
-/** Writes messages and the facts that tell them, as sends would; gives texts of the viewer's own conversations to ask for. */
+/** Writes messages and their facts, like sends; returns texts of the viewer's own conversations for queries. */
 async function fill(client: pg.Client): Promise<string[]> {
   await client.query(`set statement_timeout = 0; set transaction_timeout = 0; set synchronous_commit = off`)
   await client.query(
@@ -61,7 +61,7 @@ async function fill(client: pg.Client): Promise<string[]> {
   return own
 }
 
-/** Distinct pairs of syllables as they stand in messages, so that a common one is drawn sooner than a rare one. */
+/** Distinct pairs of syllables from messages, so that common ones come up more often than rare ones. */
 function drawQueries(texts: readonly string[]): string[] {
   const queries = new Set<string>()
   while (queries.size < size.queries) {
@@ -118,7 +118,7 @@ async function run(databaseUrl: string): Promise<void> {
   const app = await openApp(
     readConfig({ PARLEY_LOG_LEVEL: 'warn' }),
     databaseUrl,
-    'the token secret of the bench, long enough',
+    'the token secret of the whole of the bench',
     log,
   )
   try {
@@ -131,7 +131,7 @@ async function run(databaseUrl: string): Promise<void> {
     await indexer.close()
     const indexingS = seconds(started)
     say(`indexed in ${indexingS.toFixed(0)} s`)
-    // Each by itself: VACUUM is refused among other statements.
+    // One by one: VACUUM is refused among other statements.
     for (const text of ['vacuum analyze message_search', 'checkpoint']) await client.query(text)
     const queries = drawQueries(own)
     await measure(app, queries.slice(0, 20))
@@ -161,7 +161,7 @@ async function report(client: pg.Client, timings: readonly Timing[], indexingS: 
     '2026-11-21. `npx tsx bench/search.ts`, which makes this page.',
     '',
     `${size.messages.toLocaleString('en')} messages in mixed Korean and English, 3 to 12 words each, in ${size.conversations.toLocaleString('en')} conversations; ${size.queries} distinct queries of two`,
-    `syllables, drawn from what was written, by a user who is in ${size.own} of the conversations; a page of ${size.page}, one query at a time,`,
+    `syllables, drawn from the messages, by a user who is in ${size.own} of the conversations; a page of ${size.page}, one query at a time,`,
     'warm, through the statement that the API uses.',
     '',
     '| What | Measured |',
@@ -173,8 +173,8 @@ async function report(client: pg.Client, timings: readonly Timing[], indexingS: 
     `| queries that filled the page | ${full} of ${size.queries} |`,
     `| index on the terms (GIN) | ${sizes.terms} |`,
     `| rows of the index table | ${sizes.rows} |`,
-    `| all of it; for comparison the messages with their indexes | ${sizes.total}; ${sizes.messages} |`,
-    `| made by the indexer, following the journal | ${Math.round(size.messages / indexingS).toLocaleString('en')} messages a second |`,
+    `| total; for comparison the messages with their indexes | ${sizes.total}; ${sizes.messages} |`,
+    `| written by the indexer, following the journal | ${Math.round(size.messages / indexingS).toLocaleString('en')} messages a second |`,
     '',
     `Machine: ${cpus().length} cores (${cpus()[0]?.model.trim()}). Node ${process.versions.node}, Postgres ${sizes.postgres}, the embedded one as Parley starts`,
     `it (shared_buffers ${sizes.buffers}), on the same machine.`,

@@ -1,6 +1,6 @@
-// The rules of docs/protocol.md (D, P, A, B, C and N in its tables) that no test has in its title. Ends with 1 where there is
-// one. A rule that begins its last column with "not yet" is exempt for as long as it says so; "in part" is not: what holds of
-// it has a test. `npm run rules`; .ci/run runs it.
+// Lists the rules of docs/protocol.md (D, P, A, B, C and N in its tables) without a test that has their id in its title, and
+// exits with 1 if there are any. A rule whose last column begins with "not yet" is exempt; "in part" is not: the part that
+// holds has a test. `npm run rules`; .ci/run runs it.
 
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'

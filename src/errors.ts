@@ -1,49 +1,50 @@
-// The failures that Parley expects, as one closed list. Whatever is not a ParleyError is a bug: it is masked and logged.
+// The failures that Parley expects, as one closed list. Any other error is a bug: it is masked and logged.
 
 /**
- * Every code that `extensions.code` of a GraphQL error may hold, with what it means to a client.
- * The schema's enum `ErrorCode` and the table in docs/protocol.md are made from this list.
+ * Every code of `extensions.code` in a GraphQL error, with its meaning for clients. The enum `ErrorCode` in the schema is made
+ * from this list, and a test compares the table in docs/protocol.md with it.
  */
 export const errorCodes = {
-  UNAUTHENTICATED: 'No access token came with the request, or one that this server did not issue or does not trust.',
-  TOKEN_EXPIRED: 'The access token has expired: get a fresh one with refreshSession.',
+  UNAUTHENTICATED: 'The request has no access token, or one that this server does not accept.',
+  TOKEN_EXPIRED: 'The access token has expired: get a new one with refreshSession.',
   SESSION_REVOKED:
-    'The session was ended by logOut, by revokeSession, by changePassword, with its account, or by the reuse of a refresh token: log in again.',
-  INVALID_CREDENTIALS: 'There is no such account, or the password is wrong; the two are not told apart.',
+    'The session was ended by logOut, revokeSession, changePassword, the deletion of its account, or the reuse of a refresh token: log in again.',
+  INVALID_CREDENTIALS: 'The account does not exist or the password is wrong; the server does not say which.',
   FORBIDDEN:
-    'You are a member, but your role does not allow this, or the conversation is closed; or somebody whom you name does not let you reach them, or is blocked by you; or this server does not offer it.',
-  NOT_FOUND: 'It does not exist, or you may not see it; the two are not told apart.',
-  BAD_INPUT: 'An argument is not of the form its description asks for; `argument` names it.',
-  USERNAME_TAKEN: 'Another account has this username or one that looks like it, or it is reserved.',
-  IDEMPOTENCY_CONFLICT: 'You have used this clientMessageId before, with other content.',
-  VERSION_CONFLICT: 'Somebody changed it since you read it: read it again.',
-  MESSAGE_DELETED: 'The message was deleted; nothing can be done to it any more.',
+    'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, or this server does not offer it.',
+  NOT_FOUND: 'The object does not exist or you may not see it; the server does not say which.',
+  BAD_INPUT: 'An argument is invalid; `argument` names it.',
+  USERNAME_TAKEN: 'The username is reserved, or another account has it or one that looks like it.',
+  IDEMPOTENCY_CONFLICT: 'You have already used this clientMessageId with different content.',
+  VERSION_CONFLICT: 'The object has changed since you read it: read it again.',
+  MESSAGE_DELETED: 'The message was deleted and can no longer be changed.',
   CURSOR_REFUSED:
-    'Nothing goes on from this cursor: it is of another epoch or history, ahead of the journal, or too old. `events` from it would be a RESET.',
-  LIMIT_EXCEEDED: 'The action would exceed a limit of this server; `argument` names what is too large.',
-  RATE_LIMITED: 'Too many attempts at once: try again after `retryAfterMs`.',
+    'The server cannot continue from this cursor: it belongs to another epoch or history, is ahead of the journal, or is too old. `events` would start with a RESET.',
+  LIMIT_EXCEEDED: 'The request would exceed a limit of this server; `argument` names what is too large.',
+  RATE_LIMITED: 'You have made too many attempts, or too many of your requests are waiting: retry after `retryAfterMs`.',
   UNAVAILABLE:
-    'The server cannot do this at the moment: try again. Where it could not see whether the action was done, sendMessage is safe to repeat as it is; of others read the state first.',
-  OPERATION_REFUSED: 'The document is too large, too deep, too costly, or not valid for this schema.',
-  INTERNAL: 'A fault of the server. It was logged with the `requestId` that is beside this code.',
+    'The server cannot do this at the moment: retry. The action may have been done. It is always safe to retry sendMessage with the same input; before you retry another mutation, read the current state.',
+  OPERATION_REFUSED:
+    'The document is too large, too deep, too costly, or invalid for this schema; or this connection cannot run the operation.',
+  INTERNAL: 'An internal error. The server has logged it with the `requestId` of this error.',
 } as const
 
 /** One of the closed list of codes. */
 export type ErrorCode = keyof typeof errorCodes
 
-/** What may be told beside a code. */
+/** The details of an error. */
 export type ErrorDetails = {
-  /** The argument that is at fault, as a path: `input.text`. */
+  /** The argument at fault, as a path: `input.text`. */
   argument?: string
-  /** How long to wait before a repeat, in milliseconds. */
+  /** How long to wait before a retry, in milliseconds. */
   retryAfterMs?: number
-  /** The error that lies beneath, for the log only. */
+  /** The underlying error, for the log only. */
   cause?: unknown
 }
 
 const retryable: ReadonlySet<ErrorCode> = new Set(['RATE_LIMITED', 'UNAVAILABLE'])
 
-/** An expected failure: it is told to the client with its code and message. */
+/** An expected failure. The client gets its code and its message. */
 export class ParleyError extends Error {
   readonly code: ErrorCode
   readonly argument: string | undefined
@@ -63,24 +64,24 @@ export class ParleyError extends Error {
   }
 }
 
-/** The one answer for what does not exist and for what is not the asker's to see. */
+/** The same error for an object that does not exist and for one that the viewer may not see. */
 export function notFound(what: string): ParleyError {
-  return new ParleyError('NOT_FOUND', `${what} not found`)
+  return new ParleyError('NOT_FOUND', `${what} not found.`)
 }
 
-/** A refusal of an argument's form. `argument` is a path such as `input.text`. */
+/** The refusal of an invalid argument. `argument` is a path such as `input.text`. */
 export function badInput(argument: string, message: string): ParleyError {
   return new ParleyError('BAD_INPUT', `${argument}: ${message}`, { argument })
 }
 
-/** Why the server cannot start, in words for the person who starts it. The process ends with code 1. */
+/** Why the server cannot start, in words for the operator. The process exits with 1. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
 /**
- * The codes with which this server closes a WebSocket, beside those of graphql-ws (4400–4499) and 1012 (it is going down).
- * A graphql-ws client connects again after each of them. The table is in docs/protocol.md.
+ * The codes with which the server closes a WebSocket, besides those of graphql-ws (4400–4499) and 1012 (the node shuts down). A
+ * graphql-ws client reconnects after each of them. The table is in docs/protocol.md.
  */
 export const closeCodes = {
   /** The access token is forged, foreign, or not a token. */
@@ -89,6 +90,6 @@ export const closeCodes = {
   TOKEN_EXPIRED: 4602,
   /** The session was ended: log in again. */
   SESSION_REVOKED: 4603,
-  /** This node can't go on with the stream: connect again, here or elsewhere, and resume from the last cursor. */
+  /** The node cannot continue the stream: connect again, to any node, and resume from the last cursor. */
   RESUME: 4610,
 } as const

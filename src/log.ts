@@ -1,11 +1,14 @@
-// Structured logs on standard error, one JSON object a line. Secrets never reach a log line: errors are written with the few
-// fields that tell what happened (an error of a database connection carries the whole connection, its key included).
+// Structured logs on standard error, one JSON object per line. Errors are logged with only a few fields, so that secrets never
+// reach the log: an error of a database connection carries the whole connection, including its key.
 
 import { type Logger, pino } from 'pino'
 
 export type Log = Logger
 
-/** Opens the log. `name` tells nodes of one process apart. Errors go under the key `err`. */
+/** Reports progress to the operator: a sentence without its full stop, and the fields of a log line. */
+export type ReportProgress = (fields: object, sentence: string) => void
+
+/** Opens the log. `name` distinguishes nodes in one process. Log errors under the key `err`. */
 export function openLog(level: string, name: string): Log {
   return pino(
     { level, name, serializers: { err: (error: unknown) => describe(error) } },
@@ -13,7 +16,7 @@ export function openLog(level: string, name: string): Log {
   )
 }
 
-/** What a log line says of an error, and of what caused it. */
+/** The fields of an error and its causes in the log. */
 function describe(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error) || depth > 4) return String(error)
   const { name, message, stack, cause } = error

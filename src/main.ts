@@ -1,19 +1,26 @@
 // The process: read the configuration, open, serve, wait for a signal, close. No logic.
 
+import './standard-error.ts'
+
 import { openApp } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { StartError } from './errors.ts'
 import { openInstallation } from './local/installation.ts'
 import { password, people, seed } from './local/seed.ts'
-import { openLog } from './log.ts'
-import { serve } from './server/server.ts'
+import { openLog, type ReportProgress } from './log.ts'
+import { type Server, serve } from './server/server.ts'
+import { setLog } from './standard-error.ts'
 
 const closers: (() => Promise<void>)[] = []
 const signals = ['SIGINT', 'SIGTERM'] as const
 /** npm hands on the Ctrl-C that the terminal gave us already: what comes so soon is not a second wish. */
 const sameWishMs = 1_000
+/** How long closing may wait for Postgres, beside the draining: as long as what is under way has to be answered. */
+const patienceMs = 6_000
 /** How long closing may take, beside the draining. */
-const closingMs = 30_000
+const closingMs = 15_000
+let log = openLog('info', 'parley')
+let giveUpPostgres = () => {}
 let drainMs = 0
 
 const signal = new Promise<void>((resolve) => {
@@ -35,25 +42,32 @@ function endNow(name: NodeJS.Signals): void {
 async function start(): Promise<void> {
   const config = readConfig()
   drainMs = config.http.drainMs
-  const log = openLog(config.logLevel, 'parley')
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was left alone and failed: a bug'))
-  const installation = await openInstallation(config, log)
+  log = openLog(config.logLevel, 'parley')
+  setLog(log)
+  // In production nobody watches the start: all that is told is a line of the log.
+  const report: ReportProgress = config.isProduction
+    ? (fields, sentence) => log.info(fields, sentence)
+    : (_fields, sentence) => say(`${sentence}.`)
+  const installation = await openInstallation(config, report)
   closers.push(installation.close)
   config.secrets.vapid = installation.vapid
-  const app = await openApp(config, installation.databaseUrl, installation.tokenSecret, log)
+  const app = await openApp(config, installation.databaseUrl, installation.tokenSecrets, log, report)
   closers.push(app.close)
+  giveUpPostgres = () => app.store.abandon()
   if (config.isSeeded) await seed(app)
   const server = await serve(app)
   closers.push(server.close)
-  say(`Parley is ready.`)
-  say(
-    `  ${config.isProduction ? 'GraphQL             ' : 'GraphQL and GraphiQL'}  http://${hostOf(server.host)}:${server.port}/graphql`,
-  )
-  say(`  Subscriptions         ws://${hostOf(server.host)}:${server.port}/graphql (graphql-transport-ws)`)
-  say(`  A page to chat on     http://${hostOf(server.host)}:${server.port}/`)
-  if (config.isSeeded) {
-    say(`  Log in as ${people.map(({ username }) => username).join(', ')}; the password is "${password}".`)
-  }
+  report({ host: server.host, port: server.port }, 'Parley is ready')
+  if (!config.isProduction) sayWhere(server, config.isSeeded)
+}
+
+/** Tells a person where to go. */
+function sayWhere({ host, port }: Server, isSeeded: boolean): void {
+  const address = `${hostOf(host)}:${port}`
+  say(`  GraphQL and GraphiQL  http://${address}/graphql`)
+  say(`  Subscriptions         ws://${address}/graphql (graphql-transport-ws)`)
+  say(`  A page to chat on     http://${address}/`)
+  if (isSeeded) say(`  Log in as ${people.map(({ username }) => username).join(', ')}; the password is "${password}".`)
 }
 
 const hostOf = (host: string) =>
@@ -62,12 +76,14 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 
 async function stop(): Promise<void> {
   const limit = setTimeout(() => {
-    process.stderr.write('Closing took too long: ending at once\n')
+    log.error('closing took too long: exiting now')
     endNow('SIGTERM')
   }, drainMs + closingMs)
+  const patience = setTimeout(giveUpPostgres, drainMs + patienceMs)
   for (const close of closers.splice(0).reverse()) {
-    await close().catch((error: unknown) => process.stderr.write(`While closing: ${String(error)}\n`))
+    await close().catch((error: unknown) => log.error({ err: error }, 'something failed while it was closed'))
   }
+  clearTimeout(patience)
   clearTimeout(limit)
 }
 
@@ -76,8 +92,9 @@ try {
   await signal
 } catch (error) {
   process.exitCode = 1
-  const isExpected = error instanceof ConfigError || error instanceof StartError
-  process.stderr.write(`${isExpected ? error.message : String((error as Error).stack)}\n`)
+  // A person mends what is wrong with the settings or the database, and reads why the start failed as it is.
+  if (error instanceof ConfigError || error instanceof StartError) process.stderr.write(`${error.message}\n`)
+  else log.fatal({ err: error }, 'Parley could not start: a bug')
 } finally {
   await stop()
 }

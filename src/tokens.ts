@@ -1,10 +1,14 @@
-// Tokens: what proves a session. Parley's own are JWTs (RFC 7519) signed with HS256; an access token lives for minutes and
-// is good on every node, a refresh token is good once. Tokens of an identity provider are checked against its JWKS.
+// Makes and checks tokens. Parley's own are JWTs (RFC 7519) signed with HS256, and their `kid` names the secret. An access token
+// lives for minutes and is valid on every node; a refresh token is valid once. Tokens of an identity provider are checked
+// against its JWKS.
 
+import type { KeyObject } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
+import type { Clock } from './clock.ts'
 import type { IdentityProvider } from './config.ts'
 import { ParleyError } from './errors.ts'
+import { deriveKeys, type Keys, type Secrets } from './keys.ts'
 
 const issuer = 'parley'
 const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
@@ -23,48 +27,63 @@ const providerClaims = z.object({
   azp: z.string().optional(),
 })
 
-/** What an access token of ours says. `exp` is in seconds since 1970. */
+/** The claims of Parley's access tokens. `exp` is in seconds since 1970. */
 export type AccessClaims = z.output<typeof accessClaims>
-/** What a refresh token says: `gen` is the generation, of which only the newest is good. */
+/** The claims of a refresh token. `gen` is its generation; only the newest one is valid. */
 export type RefreshClaims = z.output<typeof refreshClaims>
-/** What a token of an identity provider says, as far as it is used. */
+/** The claims of an identity provider's tokens that Parley uses. */
 export type ProviderClaims = z.output<typeof providerClaims>
+
+/** A generation of refresh tokens: its number in the session, and when its token expires. */
+export type RefreshGeneration = { readonly generation: number; readonly expiresAt: Date }
 
 /** Makes and checks tokens. Checks throw ParleyError UNAUTHENTICATED or TOKEN_EXPIRED. */
 export type Tokens = {
   signAccess(userId: number, sessionId: number): Promise<{ token: string; expiresAt: Date }>
-  signRefresh(userId: number, sessionId: number, generation: number, expiresAt: Date): Promise<string>
+  /** The token of a generation: the same one at any time and on any node. */
+  signRefresh(userId: number, sessionId: number, generation: RefreshGeneration): Promise<string>
   verifyRefresh(token: string): Promise<RefreshClaims>
-  /** Checks an access token of ours or of the identity provider, told apart by their issuer. */
+  /** Checks an access token of Parley or of the identity provider; its issuer decides which. */
   verifyAccess(token: string): Promise<{ own: AccessClaims } | { provider: ProviderClaims }>
 }
 
-/** Tokens signed with this secret; those of `provider` are accepted too. Fetches the provider's keys when first needed. */
-export function createTokens(secret: string, accessTtlS: number, provider: IdentityProvider | null): Tokens {
-  const key = new TextEncoder().encode(secret)
+/**
+ * Makes tokens that the first of these secrets signs, and that are valid if any of them signed. Tokens of `provider` are accepted
+ * too; its keys are fetched when first needed.
+ */
+export function createTokens(secrets: Secrets, accessTtlS: number, provider: IdentityProvider | null, { now }: Clock): Tokens {
+  const keys = deriveKeys(secrets)
   const keySet = provider && createRemoteJWKSet(provider.jwksUrl, { timeoutDuration: 3_000, cooldownDuration: 10_000 })
   const sign = (claims: Record<string, number>, userId: number, typ: string, expiresAt: Date) =>
     new SignJWT(claims)
-      .setProtectedHeader({ alg: 'HS256', typ })
+      .setProtectedHeader({ alg: 'HS256', typ, kid: keys[0].id })
       .setIssuer(issuer)
       .setAudience(issuer)
       .setSubject(String(userId))
-      .setIssuedAt()
       .setExpirationTime(expiresAt)
-      .sign(key)
+      .sign(keys[0].token)
   const verifyOwn = (token: string, typ: string) =>
-    jwtVerify(token, key, { issuer, audience: issuer, typ, algorithms: ['HS256'] })
+    jwtVerify(token, ({ kid }) => keyNamed(keys, kid), {
+      issuer,
+      audience: issuer,
+      typ,
+      algorithms: ['HS256'],
+      currentDate: new Date(now()),
+    })
 
   return {
     async signAccess(userId, sessionId) {
-      const expiresAt = new Date(Math.floor(Date.now() / 1000 + accessTtlS) * 1000)
-      return { token: await sign({ sid: sessionId }, userId, types.access, expiresAt), expiresAt }
+      const expiresAt = new Date(Math.floor(now() / 1000 + accessTtlS) * 1000)
+      return {
+        token: await sign({ sid: sessionId, iat: Math.floor(now() / 1000) }, userId, types.access, expiresAt),
+        expiresAt,
+      }
     },
-    signRefresh: (userId, sessionId, generation, expiresAt) =>
+    signRefresh: (userId, sessionId, { generation, expiresAt }) =>
       sign({ sid: sessionId, gen: generation }, userId, types.refresh, expiresAt),
-    verifyRefresh: (token) => told(async () => refreshClaims.parse((await verifyOwn(token, types.refresh)).payload)),
+    verifyRefresh: (token) => withParleyErrors(async () => refreshClaims.parse((await verifyOwn(token, types.refresh)).payload)),
     verifyAccess: (token) =>
-      told(async () => {
+      withParleyErrors(async () => {
         if (!provider || !keySet || decodeJwt(token).iss !== provider.issuer) {
           return { own: accessClaims.parse((await verifyOwn(token, types.access)).payload) }
         }
@@ -73,29 +92,39 @@ export function createTokens(secret: string, accessTtlS: number, provider: Ident
           audience: provider.audience,
           algorithms: asymmetric,
           clockTolerance: 5,
+          currentDate: new Date(now()),
         })
         return { provider: providerClaims.parse(payload) }
       }),
   }
 }
 
-/** Runs a check and tells its failure in our words. The provider's keys being out of reach is not the token's fault. */
-async function told<T>(check: () => Promise<T>): Promise<T> {
+/** The key that signed a token, by its `kid`. */
+function keyNamed(keys: Keys, kid: string | undefined): KeyObject {
+  const key = keys.find(({ id }) => id === kid)
+  if (!key) throw new errors.JWKSNoMatchingKey()
+  return key.token
+}
+
+/** Runs a check, and turns its errors into ParleyErrors. If the provider's keys cannot be fetched, that is UNAVAILABLE. */
+async function withParleyErrors<T>(check: () => Promise<T>): Promise<T> {
   try {
     return await check()
   } catch (error) {
-    if (error instanceof errors.JWTExpired) throw new ParleyError('TOKEN_EXPIRED', 'The token has expired')
+    if (error instanceof errors.JWTExpired) throw new ParleyError('TOKEN_EXPIRED', 'The access token has expired.')
     if (isOutOfReach(error)) {
-      throw new ParleyError('UNAVAILABLE', 'The identity provider does not answer', { cause: error, retryAfterMs: 3_000 })
+      throw new ParleyError('UNAVAILABLE', 'The identity provider does not answer.', { cause: error, retryAfterMs: 3_000 })
     }
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) {
-      throw new ParleyError('UNAUTHENTICATED', 'The token was not issued by this server, or is not for it', { cause: error })
+      throw new ParleyError('UNAUTHENTICATED', 'The access token was not issued by this server, or is not meant for it.', {
+        cause: error,
+      })
     }
     throw error
   }
 }
 
-/** Whether the provider's key set could not be had: a time-out, no connection, or an answer that is none. */
+/** Whether the provider's key set could not be fetched: a time-out, no connection, or an invalid answer. */
 function isOutOfReach(error: unknown): boolean {
   if (error instanceof errors.JOSEError) return error.code === 'ERR_JWKS_TIMEOUT' || error.code === 'ERR_JOSE_GENERIC'
   return error instanceof TypeError && /fetch/.test(error.message)

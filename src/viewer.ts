@@ -1,6 +1,6 @@
-// Who acts: the first argument of every action.
+// The viewer on whose behalf something happens: the first argument of every action.
 
-/** The user and the session (a login on one device) on whose behalf something is done. */
+/** A user, and the session (a login on one device) with which the user acts. */
 export type Viewer = {
   readonly userId: number
   readonly sessionId: number

@@ -1,66 +1,128 @@
-// The house: folders stand on floors, and imports go down only. docs/architecture.md draws it.
+// The layout: files have roles, imports go down only, and no files import each other in a circle. CONTRIBUTING.md describes the
+// folders and the roles.
 
-import { readdir, readFile } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
 
-/** From the ground up. A place may import places below its own floor, and itself; places of one floor do not know each other. */
-const floors: readonly (readonly string[])[] = [
-  ['errors', 'viewer', 'log'],
-  ['id', 'config'],
-  ['tokens'],
-  ['store', 'bus'],
-  ['journal'],
-  ['signal'],
-  ['app'],
-  ['graphql'],
-  ['account'],
-  ['contact'],
-  ['conversation'],
-  ['group', 'membership'],
-  ['invite'],
-  ['message'],
-  ['pin', 'reaction', 'reading', 'typing', 'presence'],
-  ['people'],
-  ['search'],
-  ['limits', 'gateway'],
-  ['push'],
-  ['sync'],
-  ['schema', 'local'],
-  ['server'],
-  ['main', 'new-epoch', 'push-failures'],
-  ['client'],
-  ['page'],
+/**
+ * From the ground up: the role of a file, by its path. The first match counts. A file imports files of its own rank and below.
+ */
+const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
+  ['ground', /^(errors|clock|viewer|log|fold|bounded|injected|database-url)\.ts$/],
+  ['ground', /^(id|config|variables|repeats|keys|outage|fair-queue|standard-error|tokens)\.ts$/],
+  ['store and bus', /^(store|bus)\//],
+  ['journal', /^journal\//],
+  ['facts of a feature', /^[a-z]+\/events\.ts$|^message\/row\.ts$/],
+  ['all facts', /^facts\.ts$/],
+  [
+    'state of a node',
+    /^presence\/(device-service|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/read-markers\.ts$|^sync\/acknowledgements\.ts$/,
+  ],
+  ['app', /^app\.ts$/],
+  ['GraphQL machinery', /^graphql\//],
+  [
+    'parts of a feature',
+    /^(account|contact|conversation|message|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$)/,
+  ],
+  ['what may be read', /^[a-z]+\/([a-z-]+-)?access\.ts$/],
+  ['what users do', /^[a-z]+\/([a-z-]+-)?actions\.ts$/],
+  ['schema of a feature', /^[a-z]+\/([a-z-]+-)?(schema|mutations)\.ts$/],
+  ['schema', /^schema\.ts$/],
+  ['laptop', /^local\//],
+  ['server', /^server\//],
+  ['process', /^(main|command|new-epoch|push-failures)\.ts$/],
+  ['client library', /^client\//],
+  ['page', /^page\//],
 ]
+const rankOf = (file: string) => ranks.findIndex(([, paths]) => paths.test(file))
+const placeOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
 
 /** Packages that only some places may use. */
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
     /^(graphql|graphql-jit|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
-    /^(graphql\/|server\/|schema\.ts|[a-z]+\/(schema|access|mutations)\.ts)/,
+    /^(graphql\/|server\/|schema\.ts|[a-z]+\/([a-z-]+-)?(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
   [/^graphql-ws\/client$/, /^client\//],
   [/^(@urql\/core|wonka)$/, /^client\/urql\.ts$/],
-  [/^@apollo\/client(\/.*)?$/, /^client\/apollo\.ts$/],
+  [/^@apollo\/client(\/.*)?$/, /^client\/apollo(-write)?\.ts$/],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
   [/^web-push$/, /^local\/secrets\.ts$|^push\/web-push\.ts$/],
   [/^graphile-worker$/, /^push\/workers\.ts$|^store\/migrate\.ts$/],
   [/^@node-rs\/argon2$/, /^account\/password\.ts$/],
   [/^jose$/, /^tokens\.ts$/],
+  [/^emoji-regex$/, /^message\/emoji\.ts$/],
   [/^pg$|^@prisma\/.*$/, /^(store|local)\/|^journal\/append\.ts$/],
 ]
 
-const floorOf = new Map(floors.flatMap((names, floor) => names.map((name) => [name, floor] as const)))
-const placeOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
+/** The files that read the machine's time or use its timers, and why. What the product promises in time goes by `clock.ts`. */
+const machineTime: { readonly [reason: string]: readonly string[] } = {
+  'it is the clock': ['clock.ts'],
+  'the process: start, signals, exit': ['main.ts', 'local/postgres.ts'],
+  'a client decides by the clock of its own machine': [
+    ...[
+      'browser',
+      'client',
+      'connection',
+      'follow',
+      'http',
+      'lease',
+      'nodes',
+      'outbox',
+      'pause',
+      'session',
+      'socket',
+      'uuid',
+    ].map((name) => `client/${name}.ts`),
+    ...['page/chat.ts', 'page/main.ts'],
+  ],
+  'limits on I/O, and back-offs after failures': [
+    'account/guard.ts',
+    'bus/heartbeat.ts',
+    'bus/redis-faults.ts',
+    'bus/redis.ts',
+    'journal/append.ts',
+    'journal/follower.ts',
+    'journal/writing.ts',
+    'push/actions.ts',
+    'server/stalls.ts',
+    'server/wire.ts',
+    'server/writable.ts',
+  ],
+  'the last seconds of a connection or a node': ['server/connections.ts', 'server/server.ts', 'server/socket.ts'],
+  'ticks, beats and gathering: how soon, not whether': [
+    'graphql/payload-cache.ts',
+    'journal/coalescer.ts',
+    'journal/journal.ts',
+    'journal/stream.ts',
+    'store/background-loop.ts',
+  ],
+  'log lines are gathered': ['outage.ts', 'repeats.ts'],
+  'fair scheduling, and measuring': [
+    'fair-queue.ts',
+    'graphql/fair-scheduler.ts',
+    'journal/durable-reader.ts',
+    'journal/round-robin.ts',
+    'journal/trimmer.ts',
+  ],
+  'jobs wait in Postgres, by its clock': [
+    'push/deliver.ts',
+    'push/deliveries.ts',
+    'push/notify.ts',
+    'push/reader.ts',
+    'push/workers.ts',
+  ],
+  'servers elsewhere check or give these times': ['push/post.ts', 'push/web-push.ts', 'push/webhook.ts'],
+}
 
 async function imports(): Promise<{ file: string; target: string; isOurs: boolean }[]> {
-  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts') && !file.includes('generated'))
   const found = await Promise.all(
-    files.map(async (file) => {
+    (await sources()).map(async (file) => {
       const text = await readFile(path.join(src, file), 'utf8')
       const form = /^(?:import|export)\b[^'"()=]*?\bfrom ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm
       const targets = [...text.matchAll(form)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
@@ -74,23 +136,65 @@ async function imports(): Promise<{ file: string; target: string; isOurs: boolea
   return found.flat()
 }
 
-test('every place has a floor', async () => {
-  const places = (await readdir(src)).map(placeOf)
-  expect(places.filter((place) => !floorOf.has(place))).toEqual([])
+async function sources(): Promise<string[]> {
+  return (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts') && !file.includes('generated'))
+}
+
+test('every file has a role', async () => {
+  expect((await sources()).filter((file) => rankOf(file) < 0)).toEqual([])
 })
 
-test('imports go down, never up and never sideways', async () => {
+test('a file imports files of its own rank and below', async () => {
   const wrong = (await imports())
-    .filter(({ isOurs }) => isOurs)
-    .filter(({ file, target }) => {
-      const [from, to] = [placeOf(file), placeOf(target)]
-      return from !== to && (floorOf.get(from) ?? -1) <= (floorOf.get(to) ?? 99)
-    })
+    .filter(({ file, target, isOurs }) => isOurs && rankOf(target) > rankOf(file))
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])
 })
 
-test('libraries stay in the places that are theirs', async () => {
+test('the machinery imports no feature', async () => {
+  const features = /^(account|contact|conversation|message|presence|search|push|sync|gateway)$/
+  const wrong = (await imports())
+    .filter(({ file, target, isOurs }) => /^(store|bus|journal|graphql)\//.test(file) && isOurs && features.test(placeOf(target)))
+    .map(({ file, target }) => `${file} -> ${target}`)
+  expect(wrong).toEqual([])
+})
+
+test('a name is the name of one type only', async () => {
+  const files = new Map<string, string[]>()
+  for (const file of await sources()) {
+    const text = await readFile(path.join(src, file), 'utf8')
+    for (const [, name = ''] of text.matchAll(/^(?:export )?(?:type|interface|class) (\w+)/gm)) {
+      files.set(name, [...(files.get(name) ?? []), file])
+    }
+  }
+  expect([...files].filter(([, declaring]) => declaring.length > 1)).toEqual([])
+})
+
+test('no files import each other in a circle', async () => {
+  const targets = new Map<string, string[]>()
+  for (const { file, target, isOurs } of await imports()) if (isOurs) targets.set(file, [...(targets.get(file) ?? []), target])
+  const finished = new Set<string>()
+  const circles: string[] = []
+  const visit = (file: string, way: readonly string[]) => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '))
+    if (finished.has(file) || way.includes(file)) return
+    for (const target of targets.get(file) ?? []) visit(target, [...way, file])
+    finished.add(file)
+  }
+  for (const file of targets.keys()) visit(file, [])
+  expect(circles).toEqual([])
+})
+
+test('the folders are those that CONTRIBUTING.md lists', async () => {
+  const text = await readFile(path.join(src, '../CONTRIBUTING.md'), 'utf8')
+  const listed = [...text.matchAll(/^\| `src\/([a-z]+)\/` \|/gm)].map(([, name]) => name)
+  const entries = await readdir(src, { withFileTypes: true })
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  expect(folders.sort()).toEqual(listed.sort())
+  expect(folders.length).toBeLessThanOrEqual(20)
+})
+
+test('libraries are used in their own places only', async () => {
   const wrong = (await imports())
     .filter(({ isOurs }) => !isOurs)
     .filter(({ file, target }) => reserved.some(([pattern, allowed]) => pattern.test(target) && !allowed.test(file)))
@@ -98,11 +202,11 @@ test('libraries stay in the places that are theirs', async () => {
   expect(wrong).toEqual([])
 })
 
-test('the client library knows nothing of the server, of Node, or of any package but graphql-ws; its adapters know one more', async () => {
+test('the client library imports nothing of the server, of Node, or of any package but graphql-ws; its adapters import one more', async () => {
   const allowed = (file: string) => [
     'graphql-ws/client',
     ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
-    ...(file === 'client/apollo.ts' ? ['@apollo/client', '@apollo/client/utilities'] : []),
+    ...(/^client\/apollo(-write)?\.ts$/.test(file) ? ['@apollo/client', '@apollo/client/utilities'] : []),
   ]
   const wrong = (await imports())
     .filter(({ file }) => placeOf(file) === 'client')
@@ -111,7 +215,7 @@ test('the client library knows nothing of the server, of Node, or of any package
   expect(wrong).toEqual([])
 })
 
-test('the page knows the client library and nothing of the server', async () => {
+test('the page imports the client library and nothing of the server', async () => {
   const wrong = (await imports())
     .filter(({ file }) => placeOf(file) === 'page')
     .filter(({ target, isOurs }) => !isOurs || !['page', 'client'].includes(placeOf(target)))
@@ -119,9 +223,38 @@ test('the page knows the client library and nothing of the server', async () => 
   expect(wrong).toEqual([])
 })
 
-test('the environment is read in one file, and nothing ends the process from within', async () => {
-  const files = (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts') && !file.includes('generated'))
-  const texts = await Promise.all(files.map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })))
+test('the environment is read in one file, and only an uncaught error exits the process from within', async () => {
+  const texts = await Promise.all(
+    (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
+  )
   expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config.ts'])
-  expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual([])
+  expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual(['standard-error.ts'])
+})
+
+test('only the files listed here read the time of the machine; what the product promises in time goes by the clock', async () => {
+  const reads = /\bDate\.now\b|\bnew Date\(\)|\bset(Timeout|Interval)\(|\bperformance\.now\b|\bhrtime\b|node:timers/
+  const texts = await Promise.all(
+    (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
+  )
+  const reading = texts.filter(({ text }) => reads.test(text)).map(({ file }) => file)
+  expect(reading.sort()).toEqual(Object.values(machineTime).flat().sort())
+})
+
+test('every file that a document names exists', async () => {
+  const root = path.join(src, '..')
+  const docs = (await readdir(path.join(root, 'docs'))).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)
+  const missing: string[] = []
+  for (const doc of ['README.md', 'CONTRIBUTING.md', 'src/client/README.md', ...docs]) {
+    const text = await readFile(path.join(root, doc), 'utf8')
+    const named = [...text.matchAll(/(?<![\w./-])(?:src|test|prisma|scripts|deploy|bench)\/[\w./-]*\.\w+/g)].map(([name]) => name)
+    const linked = [...text.matchAll(/\]\((?!\w+:)([^)#]+)/g)].map(([, link = '']) => path.join(path.dirname(doc), link))
+    for (const name of [...named, ...linked]) {
+      const isThere = await access(path.join(root, name)).then(
+        () => true,
+        () => false,
+      )
+      if (!isThere) missing.push(`${doc}: ${name}`)
+    }
+  }
+  expect(missing).toEqual([])
 })

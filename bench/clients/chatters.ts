@@ -1,5 +1,5 @@
-// Chatters: people who send to each other over graphql-transport-ws, and those who listen. Either so many sends are under way at
-// all times, or they come at a rate, whatever the answers do.
+// Chatters: users who send to each other over graphql-transport-ws, and listeners. Either a fixed number of sends is under way
+// at all times, or sends come at a rate, whatever the answers do.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { events, peerConversation, sendMessage } from '../kit/documents.ts'
@@ -9,25 +9,25 @@ import { expose } from '../kit/parent.ts'
 import { quantile } from '../kit/stats.ts'
 import { uuidv7 } from '../kit/uuid.ts'
 
-/** A conversation: who writes in it, and who hears it. */
+/** A conversation, with its senders and its listeners. */
 export type Room = {
-  /** As the server names it: Parley by a global id, the stock recipe by a number. */
+  /** The id by which the server knows it: a global id for Parley, a number for the stock recipe. */
   readonly id: string | number
   readonly senderId: number
   readonly senderToken?: string
-  /** One token for each who listens; an empty one where the server wants none. */
+  /** One token for each listener; empty if the server needs none. */
   readonly listenerTokens: readonly string[]
 }
-/** What to open. The senders may be on another node than the listeners. */
+/** What to open. The senders may use another node than the listeners. */
 export type Chat = {
   readonly isParley: boolean
   readonly sendUrl: string
   readonly listenUrl: string
   readonly rooms: readonly Room[]
 }
-/** What came of sending with so many under way: how many were answered, in what time, and the times of the answers in ms. */
+/** The result of a fixed number of sends under way: the number of answers, the duration, and the times of the answers in ms. */
 export type Closed = { readonly sent: number; readonly ms: number; readonly p50: number; readonly p99: number }
-/** What came of sending at a rate: milliseconds from a send to each receipt, and how many receipts did not come. */
+/** The result of sends at a rate: milliseconds from a send to each receipt, and how many receipts are missing. */
 export type Paced = {
   readonly sent: number
   readonly p50: number
@@ -38,7 +38,7 @@ export type Paced = {
 
 type Open = { readonly room: Room; readonly sender: Operations }
 
-/** How long everybody is waited for after the last send: a server that was given too much has a queue to work off. */
+/** How long to wait for receipts after the last send: an overloaded server has a queue to work off. */
 const drainMs = 60_000
 const now = () => Number(process.hrtime.bigint()) / 1e6
 
@@ -73,7 +73,7 @@ class Chatters {
     if (at >= 0) this.latencies.push(now() - Number(frame.toString('latin1', at + 9, frame.indexOf('@', at + 9))))
   }
 
-  /** The rooms in turn: with fewer sends under way than there are rooms, nobody has two under way. */
+  /** The rooms in turn: with fewer sends under way than rooms, no room has two. */
   #send(index: number, text: string): Promise<string> {
     const { room, sender } = this.#open[index % this.#open.length] as Open
     const { id: conversationId, senderId } = room
@@ -81,7 +81,7 @@ class Chatters {
     return sender.ask(sendMessage, { input })
   }
 
-  /** Waits until everybody has heard what was sent; gives how many receipts are missing. */
+  /** Waits until every listener has received everything; returns how many receipts are missing. */
   async #drain(from: number, sent: number): Promise<number> {
     const expected = from + sent * (this.#chat.rooms[0]?.listenerTokens.length ?? 0)
     for (const deadline = now() + drainMs; this.heard < expected && now() < deadline; ) await delay(10)

@@ -1,35 +1,35 @@
-// Devices: many sockets of one process, each subscribed, that count what comes. They look into a frame only where they must, so
-// that the load costs less than what it measures.
+// Devices: many sockets of one process, each with a subscription, that count what arrives. They parse a frame only if they
+// must, so that the load costs less than what it measures.
 
 import { randomUUID } from 'node:crypto'
 import WebSocket from 'ws'
 import { expose } from '../kit/parent.ts'
 
-/** What the other side speaks. `parley` is graphql-transport-ws where the stream itself says when it is live. */
+/** The protocol of the server. `parley` is graphql-transport-ws with a stream that says when it is live. */
 export type Kind = 'parley' | 'graphql' | 'raw' | 'socket.io'
-/** Devices to open. */
+/** The devices to open. */
 export type Opening = {
   readonly kind: Kind
   readonly url: string
-  /** What they subscribe to, where they speak GraphQL. */
+  /** The subscription, if the server speaks GraphQL. */
   readonly query?: string
-  /** The access tokens of the devices, or how many there are where they have none. */
+  /** The access tokens of the devices, or their number if they have none. */
   readonly devices: readonly string[] | number
   /** The source address, so that ports do not run out. */
   readonly localAddress: string
-  /** How many are being opened at the same time. */
+  /** How many open at the same time. */
   readonly atOnce: number
 }
 export type Counts = { readonly facts: number; readonly bytes: number; readonly closed: number }
 
-/** Whatever is shorter is no message: an acknowledgement, a tick. */
+/** A shorter frame is no message but an acknowledgement or a tick. */
 const factBytes = 250
 const openingMs = 60_000
 
 class Device {
   readonly #group: Group
   readonly #token: string | undefined
-  /** The id of its operation: each has another one, as clients of graphql-ws make them. */
+  /** The id of its operation; each differs, as with clients of graphql-ws. */
   readonly #id = randomUUID()
   #socket: WebSocket | null = null
   #onLive: () => void = () => undefined
@@ -41,7 +41,7 @@ class Device {
     this.#token = token
   }
 
-  /** Connects and subscribes, from a cursor where one is given; resolves when that is done, or when the stream is live. */
+  /** Connects and subscribes, from a cursor if given; resolves when that is done, or when the stream is live. */
   open(after: string | null): Promise<void> {
     const { kind, url, localAddress } = this.#group.opening
     const protocols = kind === 'parley' || kind === 'graphql' ? ['graphql-transport-ws'] : []
@@ -99,12 +99,12 @@ class Device {
     }
   }
 
-  /** The cursor of what came last. */
+  /** The cursor of the last event. */
   cursor(): string | null {
     return /"cursor":"([^"]+)"/.exec(String(this.#last))?.[1] ?? null
   }
 
-  /** Breaks the connection, as a network does. */
+  /** Breaks the connection, like a network. */
   cut(): void {
     const socket = this.#socket
     this.#socket = null
@@ -115,7 +115,7 @@ class Device {
 class Group {
   readonly opening: Opening
   readonly devices: Device[]
-  /** Where each device was when `keep` was called. */
+  /** The cursor of each device when `keep` was called. */
   kept: (string | null)[] = []
   facts = 0
   bytes = 0
@@ -128,7 +128,7 @@ class Group {
     this.devices = tokens.map((token) => new Device(this, token))
   }
 
-  /** Opens all, so many at the same time. */
+  /** Opens all, a bounded number at the same time. */
   async open(cursors: readonly (string | null)[] = []): Promise<void> {
     let next = 0
     const one = async () => {
@@ -157,7 +157,7 @@ const api = {
     const { facts, bytes, closed } = groupOf(name)
     return { facts, bytes, closed }
   },
-  /** Keeps the place where each device is now. */
+  /** Keeps the current cursor of each device. */
   keep(name: string) {
     const group = groupOf(name)
     group.kept = group.devices.map((device) => device.cursor())
@@ -166,7 +166,7 @@ const api = {
   cut(name: string) {
     for (const device of groupOf(name).devices) device.cut()
   },
-  /** Connects all again, each from the place that was kept; gives the milliseconds until all have what they missed. */
+  /** Connects all again, each from its kept cursor; returns the milliseconds until all have what they missed. */
   async resume(name: string, missed: number): Promise<number> {
     const group = groupOf(name)
     const begun = performance.now()

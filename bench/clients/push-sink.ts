@@ -1,4 +1,4 @@
-// A push service that takes everything at once, and remembers when each subscription was first sent something.
+// A push service that accepts everything at once, and remembers the first request of each subscription.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,7 +19,7 @@ await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 const api = {
   origin: () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   taken: () => taken,
-  /** When each path was first sent something, in milliseconds since 1970. Forgets them. */
+  /** When each path got its first request, in milliseconds since 1970. Forgets them. */
   arrivals() {
     const all = [...arrivals]
     arrivals.clear()

@@ -1,4 +1,4 @@
-// Readers: HTTP requests over connections that are kept, so many at a time.
+// Readers: HTTP requests over kept connections, a fixed number at a time.
 
 import { Agent, request } from 'node:http'
 import { expose } from '../kit/parent.ts'
@@ -6,7 +6,7 @@ import { quantile } from '../kit/stats.ts'
 
 /** A request. */
 export type Request = { readonly url: string; readonly headers: Record<string, string>; readonly body: string }
-/** What came of them: the times of the answers in milliseconds, and the size of one. */
+/** The result: the times of the answers in milliseconds, and the size of one. */
 export type Read = { readonly ms: number; readonly p50: number; readonly p99: number; readonly bytes: number }
 
 const agent = new Agent({ keepAlive: true })
@@ -36,7 +36,7 @@ function send({ url, headers, body }: Request): Promise<number> {
 }
 
 const api = {
-  /** Sends so many requests, the given ones in turn. */
+  /** Sends a number of requests, the given ones in turn. */
   async read(requests: readonly Request[], count: number, underWay: number): Promise<Read> {
     const begun = performance.now()
     const times: number[] = []

@@ -1,5 +1,5 @@
-// What the bench runs is compiled, as it is in production: Parley to the root's dist/, the programs of the bench beside their
-// packages. Under a loader that rewrites functions as they are made, they would be measured with it.
+// The bench runs compiled code, as in production: Parley in the root's dist/, the programs of the bench beside their packages.
+// A loader that rewrites functions would be measured too.
 
 import { execFile } from 'node:child_process'
 import path from 'node:path'
@@ -12,7 +12,7 @@ const run = promisify(execFile)
 /** The root of the repository, and the folder of the bench. */
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 export const bench = path.join(root, 'bench')
-/** Where the compiled programs lie: their imports find the packages of the bench from there. */
+/** The folder of the compiled programs, from which their imports find the packages of the bench. */
 export const buildDirectory = path.join(bench, 'node_modules', '.build')
 
 /** Makes the Prisma client of the stock recipe. */

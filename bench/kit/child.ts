@@ -1,5 +1,5 @@
-// Processes of the bench: each server and each load has one of its own, so that what it costs is its own too. A child is asked
-// over its IPC channel, and is ended by its pid.
+// Processes of the bench: each server and each load has its own, so that its cost can be measured. A child answers over its IPC
+// channel, and is ended by its pid.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
@@ -10,7 +10,7 @@ import type { Answer, Api, Basics, Question } from './parent.ts'
 /** A running process. */
 export type Child<A> = {
   readonly pid: number
-  /** Asks it something by name; fails with its error, or when it ends. */
+  /** Calls it by a name; fails with its error, or when it ends. */
   call<K extends keyof (A & Basics)>(name: K, ...args: Parameters<Method<A & Basics, K>>): Promise<Result<A & Basics, K>>
   stop(): Promise<void>
 }

@@ -1,13 +1,13 @@
-// The operations that Parley and its peers are asked for: the same fields of each.
+// The operations for Parley and its peers, with the same fields.
 
-/** What a device subscribes to. */
+/** The subscription of a device. */
 export const events = `subscription Events($after: Cursor) { events(after: $after) { __typename cursor occurredAt
   ... on MessageSent { message { id seq text createdAt sender { id displayName } conversation { id } } } } }`
 
-/** The same of a peer, which has no cursors to begin at. */
+/** The same for a peer, without cursors. */
 export const peerEvents = events.replace('($after: Cursor)', '').replace('(after: $after)', '')
 
-/** The same of a peer, of one conversation. */
+/** The same for a peer, for one conversation. */
 export const peerConversation = `subscription Sent($conversationId: Int!) { messageSent(conversationId: $conversationId) { __typename cursor occurredAt
   message { id seq text createdAt sender { id displayName } conversation { id } } } }`
 

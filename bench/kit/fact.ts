@@ -1,6 +1,6 @@
-// What the peers tell, of the size and the form of what Parley tells.
+// The events of the peers, with the size and the form of Parley's.
 
-/** A message of about the length that people write; the fact that tells it has just under 400 bytes. */
+/** A message of a typical length; its fact has just under 400 bytes. */
 export function textOf(label: string): string {
   return `${label} and the rest of a message as people write it`.slice(0, 36)
 }
@@ -39,7 +39,7 @@ export function eventOf(seq: number, text: string): PeerEvent {
   }
 }
 
-/** The frame that tells an event, as graphql-transport-ws has it. */
+/** The frame with an event, as in graphql-transport-ws. */
 export function frameOf(event: PeerEvent): string {
   return JSON.stringify({ id: '00000000-0000-0000-0000-000000000000', type: 'next', payload: { data: { events: event } } })
 }

@@ -1,13 +1,13 @@
-// Many messages at once, straight into the tables: as if they had been sent one after another. Keeps what the journal keeps:
-// positions without a gap, a tag for each append, seqs without a gap, heads that name the last of each. The search index is
-// told that it has them already.
+// Many messages at once, written straight into the tables as if they had been sent one after another. It keeps the rules of the
+// journal: positions without a gap, a tag for each append, seqs without a gap, heads that name the last of each. The search
+// index counts them as done.
 
-import { query } from './ground.ts'
+import { query } from './backends.ts'
 import type { Conversation } from './node.ts'
 
 const chunk = 100_000
 
-// $1 the last position before, $2 how many, $3 conversations, $4 their first members, $5 how many were filled before
+// $1 the last position before, $2 how many, $3 conversations, $4 their first members, $5 how many exist already
 const insert = `
 with one as (
   select $1::bigint + n as position, ($3::bigint[])[1 + (n + $5::bigint - 1) % cardinality($3::bigint[])] as conversation_id,
@@ -21,7 +21,7 @@ insert into message(id, conversation_id, seq, sender_id, client_message_id, requ
   select position, conversation_id, seq, sender_id, uuidv7(), sha256(int8send(position)),
          'message ' || position || ' of very many that were sent before', now() from one`
 
-/** Fills fresh conversations with so many messages in all, in turns. No node may run on the database meanwhile. */
+/** Fills fresh conversations with a number of messages, in turns. No node may run on the database meanwhile. */
 export async function fill(databaseUrl: string, rooms: readonly Conversation[], count: number): Promise<void> {
   await query(databaseUrl, async (client) => {
     const { rows } = await client.query<{ head: string }>('select coalesce(max(position), 0) as head from fact')

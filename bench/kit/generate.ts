@@ -1,4 +1,4 @@
-// npm run generate: makes what the types need.
+// npm run generate: generates the code that the types need.
 
 import { generate } from './build.ts'
 

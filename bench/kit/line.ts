@@ -1,25 +1,25 @@
-// A line of the bench: what it is given, and what it gives.
+// A line of the bench: its input and its result.
 
-import type { Ground } from './ground.ts'
+import type { Backends } from './backends.ts'
 
-/** A goal, and what came out. */
+/** A goal, and what was measured. */
 export type Goal = { readonly goal: string; readonly measured: string; readonly isMet: boolean }
 
-/** What a line measured. */
+/** The result of a line. */
 export type Result = {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
   readonly goals: readonly Goal[]
-  /** What one has to know to read the numbers. */
+  /** What a reader must know to understand the numbers. */
   readonly notes: readonly string[]
 }
 
-/** What a line is run with. */
+/** The input of a line. */
 export type Setting = {
-  readonly ground: Ground
-  /** Everything at a scale that shows only that it works. */
+  readonly backends: Backends
+  /** Everything at a tiny scale, which only shows that it works. */
   readonly isSmall: boolean
-  /** Also what takes very long: ten million messages. */
+  /** Also the parts that take very long: ten million messages. */
   readonly isLong: boolean
   say(text: string): void
 }

@@ -1,4 +1,4 @@
-// What the numbers were taken on.
+// The machine of the numbers.
 
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, type as system, totalmem } from 'node:os'
@@ -28,7 +28,7 @@ export function describeMachine(postgres: string): string[] {
   ]
 }
 
-/** How busy the machine is now, over one, five and fifteen minutes. */
+/** The current load of the machine, over one, five and fifteen minutes. */
 export function describeLoad(): string {
   return loadavg()
     .map((load) => number(load, 2))

@@ -1,21 +1,22 @@
-// A node of Parley with people on it. People and their sessions are written to the database, since ten thousand passwords would
-// take minutes to hash; their tokens are signed with the node's secret, and all else goes through the API.
+// A node of Parley with users. Users and their sessions are written to the database, because ten thousand passwords would take
+// minutes to hash; their tokens are signed with the node's secret, and everything else goes through the API.
 
+import { systemClock } from '../../src/clock.ts'
 import { encodeId } from '../../src/id.ts'
 import { createTokens } from '../../src/tokens.ts'
 import type { ParleyServer, ParleySettings } from '../servers/parley.ts'
+import { query } from './backends.ts'
 import { root } from './build.ts'
 import { type Child, startChild } from './child.ts'
-import { query } from './ground.ts'
 
-const tokenSecret = 'the token secret of the bench, long enough'
+const tokenSecret = 'the token secret of the whole of the bench'
 const tokenLifeS = 86_400
 
 /** A running node. */
 export type Node = Child<ParleyServer> & { readonly url: string; readonly socketUrl: string; readonly databaseUrl: string }
-/** Somebody, with the access token of each device. */
+/** A user, with the access token of each device. */
 export type Person = { readonly id: string; readonly number: number; readonly tokens: readonly string[] }
-/** A group that was made, with its members. */
+/** A new group, with its members. */
 export type Conversation = { readonly id: string; readonly number: number; readonly members: readonly Person[] }
 
 /** Starts a node in a process of its own. */
@@ -25,16 +26,22 @@ export async function startNode(databaseUrl: string, environment: Record<string,
     databaseUrl,
     tokenSecret,
     isServing,
-    environment: { PARLEY_ACCESS_TOKEN_TTL_S: String(tokenLifeS), ...environment },
+    environment: {
+      PARLEY_ACCESS_TOKEN_TTL_S: String(tokenLifeS),
+      // All clients of the bench have one address.
+      PARLEY_SOCKETS_PER_ADDRESS_MAX: '1000000',
+      PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX: '1000000',
+      ...environment,
+    },
   }
   const child = await startChild<ParleyServer>('servers/parley', settings)
   const host = `127.0.0.1:${await child.call('port')}`
   return { ...child, databaseUrl, url: `http://${host}/graphql`, socketUrl: `ws://${host}/graphql` }
 }
 
-/** Writes so many people with so many devices each. */
+/** Writes a number of users with a number of devices each. */
 export async function createPeople(databaseUrl: string, count: number, devicesEach = 1): Promise<Person[]> {
-  const tokens = createTokens(tokenSecret, tokenLifeS, null)
+  const tokens = createTokens(tokenSecret, tokenLifeS, null, systemClock)
   const rows = await query(databaseUrl, async (client) => {
     const result = await client.query<{ userId: string; sessionIds: string[] }>(
       `with people as (
@@ -59,7 +66,7 @@ export async function createPeople(databaseUrl: string, count: number, devicesEa
   )
 }
 
-/** Asks a node over HTTP. */
+/** Sends a request to a node over HTTP. */
 export async function ask<Data>(url: string, document: string, variables: object, token: string): Promise<Data> {
   const response = await fetch(url, {
     method: 'POST',
@@ -71,7 +78,7 @@ export async function ask<Data>(url: string, document: string, variables: object
   return data
 }
 
-/** Makes a group; its first member owns it. */
+/** Creates a group; its first member owns it. */
 export async function createGroup(node: Node, title: string, members: readonly Person[]): Promise<Conversation> {
   const [owner, ...others] = members
   const document = 'mutation G($input: CreateGroupInput!) { createGroup(input: $input) { conversation { id } } }'
@@ -86,7 +93,7 @@ export async function createGroup(node: Node, title: string, members: readonly P
   return { id, number: Number.parseInt(id.split('_')[1] ?? '', 36), members }
 }
 
-/** Waits until the search index has followed the journal, so that no round pays for the one before. */
+/** Waits until the search index has followed the journal, so that no round pays for an earlier one. */
 export async function settle(databaseUrl: string): Promise<void> {
   await query(databaseUrl, async (client) => {
     for (;;) {

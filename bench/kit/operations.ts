@@ -1,4 +1,4 @@
-// One socket of graphql-transport-ws that asks for queries and mutations, and can listen beside it.
+// A socket of graphql-transport-ws for queries and mutations, and optionally a subscription.
 
 import WebSocket from 'ws'
 
@@ -16,7 +16,7 @@ export class Operations {
     this.#socket = socket
   }
 
-  /** Connects, with an access token where there is one. */
+  /** Connects, with an access token if given. */
   static open(url: string, token?: string): Promise<Operations> {
     const socket = new WebSocket(url, ['graphql-transport-ws'], { perMessageDeflate: false, skipUTF8Validation: true })
     const operations = new Operations(socket)
@@ -53,7 +53,7 @@ export class Operations {
     }
   }
 
-  /** Asks; gives the frame that answers. */
+  /** Sends an operation; returns the frame with the answer. */
   ask(query: string, variables: object): Promise<string> {
     this.#last += 1
     const id = String(this.#last)

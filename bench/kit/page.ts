@@ -1,11 +1,11 @@
-// The page of results: a section for each line, which a run of some lines replaces and leaves the others as they are.
+// The page of results: a section for each line. A run of some lines replaces only their sections.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Line, Result } from './line.ts'
 
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
-/** A line's results as a section, with when and under what load they were taken. */
+/** A line's results as a section, with their date and load. */
 export function sectionOf({ title }: Line, { columns, rows, goals, notes }: Result, taken: string): string {
   return [
     `## ${title}`,
@@ -25,7 +25,7 @@ export function sectionOf({ title }: Line, { columns, rows, goals, notes }: Resu
   ].join('\n')
 }
 
-/** Puts sections on the page, in the order of the lines; those of lines that were not run now stay. */
+/** Puts sections on the page, in the order of the lines; sections of other lines stay. */
 export async function writePage(
   file: URL,
   lines: readonly Line[],

@@ -1,20 +1,19 @@
-// The child's end of what child.ts opens: a process of the bench answers the questions of the one that started it, tells what
-// it cost so far, and ends when its parent does.
+// The child's end of child.ts: a process of the bench answers its parent, reports its own cost, and ends when its parent does.
 
-/** What a process has used of the processor, in microseconds. */
+/** The CPU time of a process, in microseconds. */
 export type Cpu = number
-/** What a process holds, in bytes, after a full collection where it was started with `--expose-gc`. */
+/** The memory of a process, in bytes, after a full collection if it was started with `--expose-gc`. */
 export type Memory = { readonly rss: number; readonly heap: number; readonly external: number }
 
-/** What a child answers, by name. */
+/** The answers of a child, by name. */
 export type Api = { readonly [name: string]: (...args: never[]) => unknown }
-/** What every child answers. */
+/** What every child can answer. */
 export type Basics = { cpu(): Cpu; memory(): Memory }
 
 export type Question = { readonly id: number; readonly name: string; readonly args: readonly unknown[] }
 export type Answer = { readonly id: number; readonly result?: unknown; readonly error?: string }
 
-/** The settings that this process was started with. */
+/** The settings of this process. */
 export function settings<T>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T
 }
@@ -31,7 +30,7 @@ const basics: Basics = {
   },
 }
 
-/** Answers the parent's questions from now on, and tells it so. */
+/** Answers the parent from now on, and tells it so. */
 export function expose(api: Api): void {
   const all: Api = { ...basics, ...api } as Api
   const tell = (answer: Answer) => process.send?.(answer)
@@ -44,7 +43,7 @@ export function expose(api: Api): void {
         (error: unknown) => tell({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
       )
   })
-  // An end of its own making: a profile is written at the exit.
+  // Exit explicitly: a profile is written at the exit.
   for (const end of ['disconnect', 'SIGTERM'] as const) process.on(end, () => process.exit(0))
   tell({ id: 0 })
 }

@@ -1,11 +1,11 @@
-// Numbers out of numbers.
+// Statistics.
 
-/** The value in the middle. */
+/** The median. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** The value below which this share of them lies. */
+/** The value below which this share of the values lies. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (sorted.length - 1) * share
@@ -13,7 +13,7 @@ export function quantile(values: readonly number[], share: number): number {
   return low + (high - low) * (at - Math.floor(at))
 }
 
-/** A number with so many digits behind the point, and with thousands apart. */
+/** A number with this many decimals and thousands separators. */
 export function number(value: number, digits = 0): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
@@ -23,7 +23,7 @@ export function times(value: number): string {
   return `${number(value, 2)}x`
 }
 
-/** What came out of each round, of each of those who take turns: in another order each time, so that nobody is always first. */
+/** The results of each round for each contestant: in another order each time, so that none is always first. */
 export async function inRounds<Name extends string, T>(
   rounds: number,
   names: readonly Name[],

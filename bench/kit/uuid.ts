@@ -1,4 +1,4 @@
-// Keys as docs/clients.md advises them.
+// Keys as docs/clients.md recommends them.
 
 import { randomUUID } from 'node:crypto'
 

@@ -1,5 +1,5 @@
-// Fan-out: what it costs a server to tell one message to many devices. Parley's figure holds the sends too, with their storing;
-// the peers are told to publish over their own channel, and store nothing.
+// Fan-out: what it costs a server to deliver one message to many devices. Parley's figure includes the sends and their storage;
+// the peers publish over their own channel, and store nothing.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices, Kind } from '../clients/devices.ts'
@@ -25,7 +25,7 @@ const titles: Record<Name, string> = {
   stock: "Yoga's recipe with graphql-ws",
   mercurius: 'Mercurius, jit on',
 }
-/** How many devices, how many messages a second, for how long, how often. */
+/** The number of devices, messages a second, the duration of a round, and the number of rounds. */
 type Scale = { readonly devices: number; readonly perSecond: number; readonly facts: number; readonly rounds: number }
 const scales: readonly Scale[] = [
   { devices: 1_000, perSecond: 20, facts: 200, rounds: 5 },
@@ -36,7 +36,7 @@ const members = 100
 const socketsOfProcess = 12_000
 const patienceMs = 30_000
 
-/** A server that is told to publish to its devices. */
+/** A server that publishes to its devices on command. */
 type Peer = {
   readonly server: Pick<Child<RawServer>, 'call'>
   readonly kind: Kind
@@ -48,11 +48,11 @@ type Peer = {
 type Measured = { readonly micros: number; readonly bytes: number }
 
 async function openPeers(
-  { ground }: Setting,
+  { backends }: Setting,
   devices: number,
 ): Promise<{ peers: Record<Name, Peer>; node: Node; sendCost: SendCost }> {
-  const databaseUrl = await ground.createDatabase(`fan_out_${devices}`)
-  const node = await startNode(databaseUrl, { REDIS_URL: ground.redisUrl })
+  const databaseUrl = await backends.createDatabase(`fan_out_${devices}`)
+  const node = await startNode(databaseUrl, { REDIS_URL: backends.redisUrl })
   const people = await createPeople(databaseUrl, members, Math.ceil(devices / members))
   const conversation = await createGroup(node, 'Everybody', people)
   const lonely = await createGroup(node, 'Nobody listens', await createPeople(databaseUrl, 2))
@@ -63,7 +63,7 @@ async function openPeers(
     who?.ask(sendMessage, { input: { conversationId, clientMessageId: uuidv7(), text } }) ?? Promise.resolve()
   const [raw, socketIo, stock, mercurius] = await Promise.all([
     startChild<RawServer>('servers/raw'),
-    startChild<SocketIoServer>('servers/socket-io', { redisUrl: ground.redisUrl }),
+    startChild<SocketIoServer>('servers/socket-io', { redisUrl: backends.redisUrl }),
     startChild<StockServer>('servers/stock'),
     startChild<MercuriusServer>('servers/mercurius'),
   ])
@@ -123,7 +123,7 @@ async function openDevices(peers: Record<Name, Peer>, devices: number, setting: 
   return processes
 }
 
-/** Publishes at an even pace, waits until everything has come, and gives what it cost the server. */
+/** Publishes at an even pace, waits until everything has arrived, and returns the cost of the server. */
 async function measure(name: Name, peer: Peer, processes: readonly Child<Devices>[], scale: Scale): Promise<Measured> {
   const counts = async () => {
     const all = await Promise.all(processes.map((process) => process.call('counts', name)))
@@ -143,7 +143,7 @@ async function measure(name: Name, peer: Peer, processes: readonly Child<Devices
   return { micros: cpu / (scale.facts * scale.devices), bytes: (after.bytes - before.bytes) / (scale.facts * scale.devices) }
 }
 
-/** Waits until so many deliveries have come; fails where nothing comes any more. */
+/** Waits for this number of deliveries; fails if no more arrive. */
 async function allCame(count: () => Promise<number>, expected: number, name: Name): Promise<void> {
   let [seen, seenAt] = [await count(), performance.now()]
   while (seen < expected) {
@@ -154,7 +154,7 @@ async function allCame(count: () => Promise<number>, expected: number, name: Nam
   }
 }
 
-/** What a send costs where nobody listens, in microseconds. */
+/** The cost of a send without listeners, in microseconds. */
 async function measureSends(node: Node, { publish }: SendCost, scale: Scale): Promise<number> {
   const before = await node.call('cpu')
   const begun = performance.now()
@@ -222,11 +222,11 @@ function failed({ devices }: Scale, error: Error): { rows: string[][]; goals: Go
 
 export const fanOut: Line = {
   name: 'fan-out',
-  title: 'Fan-out: telling a message to many devices',
+  title: 'Fan-out: one message to many devices',
   async run(setting): Promise<Result> {
     const results = []
     for (const scale of setting.isSmall ? smallScales : scales) {
-      // Where a server breaks down under many devices, what was measured with fewer still counts.
+      // If a server breaks down under many devices, its figures with fewer still count.
       results.push(await runScale(setting, scale).catch((error: Error) => failed(scale, error)))
       await stopChildren()
     }
@@ -236,7 +236,7 @@ export const fanOut: Line = {
       goals: results.flatMap(({ goals }) => goals),
       notes: [
         `One group of ${members} members, with equally many devices each, all subscribed to \`events\` with the same document, over the network of one machine.`,
-        'CPU is that of the server process, user and system, over all that it did meanwhile: of Parley also receiving, storing and answering the sends, the search index, and the looks at the journal, with Redis connected. The peers publish what they are told over IPC and store nothing.',
+        'CPU is that of the server process, user and system, over everything that it did meanwhile: for Parley also receiving, storing and answering the sends, the search index, and following the journal, with Redis connected. The peers publish on command over IPC and store nothing.',
         `Paced, so that nothing saturates: ${(setting.isSmall ? smallScales : scales).map((s) => `${s.perSecond} messages a second to ${number(s.devices)} devices, ${s.facts} messages a round, ${s.rounds} rounds`).join('; ')}. Ratios are medians of the rounds' own ratios.`,
       ],
     }

@@ -1,4 +1,4 @@
-// Growth: whether it matters how many messages are stored already.
+// Growth: whether the number of stored messages matters.
 
 import type { ChattersApi } from '../clients/chatters.ts'
 import type { Readers, Request } from '../clients/readers.ts'
@@ -22,7 +22,7 @@ type Stage = { readonly node: Node; readonly chatters: Child<ChattersApi>; reado
 type Read = { readonly rate: number; readonly cpu: number; readonly p50: number }
 
 async function open(size: number, setting: Setting): Promise<Stage> {
-  const founder = await startNode(await setting.ground.createDatabase(`growth_${size}`))
+  const founder = await startNode(await setting.backends.createDatabase(`growth_${size}`))
   const conversations = await createRooms(founder, rooms)
   await founder.stop()
   const begun = performance.now()
@@ -64,7 +64,7 @@ export const growth: Line = {
     }
     for (const name of names) await read(name, requests)
     const reading = await inRounds(rounds, names, (name) => read(name, requests))
-    // Sends come last: they add to what is stored.
+    // Sends come last: they add to the stored messages.
     for (const name of names) await stageOf(name).chatters.call('closed', 'chat', underWay, setting.isSmall ? ingestMs : warmUpMs)
     const writing = await inRounds(rounds, names, async (name) => {
       const { chatters, node } = stageOf(name)
@@ -96,8 +96,8 @@ export const growth: Line = {
       ]),
       goals: names.slice(1).flatMap(goalsOf),
       notes: [
-        `In ${rooms} groups of 5. Sends as in the line of ingest, ${underWay} under way; pages of 50 over HTTP, the newest and the oldest of each group, ${readersUnderWay} under way; ${rounds} rounds in turns. Reading comes first, since sends add to what is stored: by its last round the smallest database holds some tens of thousands.`,
-        'What is stored was written straight into the tables, with its facts; the search index was not made for it (results-search.md has what that costs).',
+        `In ${rooms} groups of 5. Sends as in the line of ingest, ${underWay} under way; pages of 50 over HTTP, the newest and the oldest of each group, ${readersUnderWay} under way; ${rounds} rounds in turns. Reading comes first, because sends add messages: by its last round the smallest database has some tens of thousands.`,
+        'The stored messages were written straight into the tables, with their facts and without the search index (results-search.md has its cost).',
       ],
     }
   },

@@ -1,4 +1,4 @@
-// Ingest: how many messages a second are stored, answered and told, with every commit on the disk.
+// Ingest: how many messages a second are stored, answered and delivered, with every commit on disk.
 
 import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { ChattersApi, Room } from '../clients/chatters.ts'
+import { findProgram, query } from '../kit/backends.ts'
 import { type Child, startChild } from '../kit/child.ts'
 import { textOf } from '../kit/fact.ts'
-import { findProgram, query } from '../kit/ground.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { type Conversation, createGroup, createPeople, type Node, settle, startNode } from '../kit/node.ts'
 import { inRounds, median, number, times } from '../kit/stats.ts'
@@ -27,7 +27,7 @@ const titles: Record<Name, string> = {
   append: "Parley's append path alone, in process",
   pgbench: 'pgbench, one INSERT a transaction',
 }
-/** What one round gave: messages a second, and where they are known the CPU for each message and the times of the answers. */
+/** The result of a round: messages a second, and, if known, the CPU for each message and the times of the answers. */
 type Measured = {
   readonly rate: number
   readonly cpu?: number
@@ -36,7 +36,7 @@ type Measured = {
   readonly p99?: number
 }
 
-/** Groups of five, each of people of its own. */
+/** Groups of five, each with its own users. */
 export async function createRooms(node: Node, count: number): Promise<Conversation[]> {
   const people = await createPeople(node.databaseUrl, count * membersEach)
   const rooms: Conversation[] = []
@@ -46,7 +46,7 @@ export async function createRooms(node: Node, count: number): Promise<Conversati
   return rooms
 }
 
-/** The rooms as the chatters want them: the first member writes, so many of the others listen. */
+/** The rooms of the chatters: the first member sends, and some of the others listen. */
 export function chatRooms(rooms: readonly Conversation[], listeners: number): Room[] {
   return rooms.map(({ id, members: [sender, ...others] }) => ({
     id,
@@ -56,7 +56,7 @@ export function chatRooms(rooms: readonly Conversation[], listeners: number): Ro
   }))
 }
 
-/** Sends with so many under way, and gives what it cost. */
+/** Sends with a fixed number under way; returns the cost. */
 export async function measureChat(
   chatters: Child<ChattersApi>,
   name: string,
@@ -70,9 +70,9 @@ export async function measureChat(
   return { rate: (sent / took) * 1_000, cpu: cpu / sent, clientCpu: clientCpu / sent, p50, p99 }
 }
 
-/** The database of the stock recipe, with people and conversations in it. */
+/** The database of the stock recipe, with users and conversations. */
 async function createStock(setting: Setting, rooms: number): Promise<string> {
-  const databaseUrl = await setting.ground.createDatabase('ingest_stock')
+  const databaseUrl = await setting.backends.createDatabase('ingest_stock')
   await query(databaseUrl, async (client) => {
     await client.query(stockTables.tables)
     await client.query(stockTables.people, [rooms * membersEach])
@@ -81,7 +81,7 @@ async function createStock(setting: Setting, rooms: number): Promise<string> {
   return databaseUrl
 }
 
-/** Transactions a second of pgbench, as many clients as there are sends under way; null where it is not installed. */
+/** Transactions a second of pgbench, with as many clients as sends under way; null if it is not installed. */
 async function preparePgbench(
   databaseUrl: string,
   rooms: number,
@@ -106,11 +106,11 @@ async function preparePgbench(
 }
 
 async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Measured[]>; hasPgbench: boolean }> {
-  const { ground, isSmall, say } = setting
+  const { backends, isSmall, say } = setting
   const { rooms, underWay, ms, rounds } = isSmall ? small : full
-  const node = await startNode(await ground.createDatabase('ingest'))
+  const node = await startNode(await backends.createDatabase('ingest'))
   const conversations = await createRooms(node, rooms)
-  const appendUrl = await ground.createDatabase('ingest_append')
+  const appendUrl = await backends.createDatabase('ingest_append')
   const founder = await startNode(appendUrl)
   const pairs = (await createRooms(founder, rooms)).map((room) => [room.number, room.members[0]?.number ?? 0] as const)
   await founder.stop()
@@ -186,8 +186,8 @@ export const ingest: Line = {
         },
       ],
       notes: [
-        `${underWay} sends under way at all times, in ${rooms} groups of ${membersEach} with one member listening in each; ${rounds} rounds of ${ms / 1_000} s each, in turns. A round ends when every listener has heard everything.`,
-        'Clients, server and Postgres share the cores. The recipe checks no membership, and keeps one row a message with a serial number, two foreign keys and one index; pgbench inserts the same row in prepared statements. Parley stores a message, a fact and an idempotency key, checks membership, and indexes the text for search, which it may finish after the round: the next round waits for it.',
+        `${underWay} sends under way at all times, in ${rooms} groups of ${membersEach} with one member listening in each; ${rounds} rounds of ${ms / 1_000} s each, in turns. A round ends when every listener has received everything.`,
+        'Clients, server and Postgres share the cores. The recipe checks no membership, and stores one row a message with a serial number, two foreign keys and one index; pgbench inserts the same row in prepared statements. Parley stores a message, a fact and an idempotency key, checks membership, and indexes the text for search, which may end after the round; the next round waits for it.',
         `The append path and pgbench have ${underWay} clients each.`,
       ],
     }

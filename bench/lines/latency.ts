@@ -1,4 +1,4 @@
-// Latency: from a send to its receipt by another member, while messages come at a rate of their own, whatever the answers do.
+// Latency: from a send to its receipt by another member, while messages arrive at a fixed rate, whatever the answers do.
 
 import type { ChattersApi, Paced } from '../clients/chatters.ts'
 import { type Child, startChild } from '../kit/child.ts'
@@ -14,13 +14,13 @@ type Share = (typeof shares)[number]
 type Arrangement = 'one' | 'two'
 const titles: Record<Arrangement, string> = { one: 'one node', two: 'two nodes, through Redis' }
 
-/** What sends and what hears: one node, or the other end of two. */
+/** The senders' and the listeners' node: the same one, or two. */
 type Stage = { readonly chatters: Child<ChattersApi>; readonly sender: Node; readonly limit: number }
 
 async function open(arrangement: Arrangement, setting: Setting): Promise<Stage> {
   const { rooms, underWay, limitMs } = setting.isSmall ? small : full
-  const databaseUrl = await setting.ground.createDatabase(`latency_${arrangement}`)
-  const environment: Record<string, string> = arrangement === 'two' ? { REDIS_URL: setting.ground.redisUrl } : {}
+  const databaseUrl = await setting.backends.createDatabase(`latency_${arrangement}`)
+  const environment: Record<string, string> = arrangement === 'two' ? { REDIS_URL: setting.backends.redisUrl } : {}
   const sender = await startNode(databaseUrl, environment)
   const listener = arrangement === 'two' ? await startNode(databaseUrl, environment) : sender
   const chatters = await startChild<ChattersApi>('clients/chatters')
@@ -73,8 +73,8 @@ export const latency: Line = {
         return { goal: `${titles[arrangement]}: p99 at 50 % at most 3x that at rest`, measured: times(ratio), isMet: ratio <= 3 }
       }),
       notes: [
-        `${rooms} groups of 5 with one member listening in each; messages arrive at random (Poisson), ${rounds} rounds of ${ms / 1_000} s for each load, medians of the rounds. Load is the share of what ${underWay} sends under way brought through just before, on the same nodes.`,
-        'Of two nodes one takes the sends, and the members who listen are on the other. Clients, nodes, Postgres and Redis share the cores.',
+        `${rooms} groups of 5 with one member listening in each; messages arrive at random (Poisson), ${rounds} rounds of ${ms / 1_000} s for each load, medians of the rounds. Load is a share of the rate of ${underWay} sends under way, measured just before on the same nodes.`,
+        'With two nodes, one takes the sends and the listeners are on the other. Clients, nodes, Postgres and Redis share the cores.',
       ],
     }
   },

@@ -1,4 +1,4 @@
-// Memory: what a device costs a server while it is connected, subscribed, and nothing happens.
+// Memory: what an idle, subscribed device costs a server.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices, Kind } from '../clients/devices.ts'
@@ -30,13 +30,13 @@ type Server = {
   readonly tokens: readonly string[] | null
 }
 
-/** A node with people who have two devices each, and are in several groups each. */
+/** A node with users who have two devices each, and are in several groups each. */
 async function openParley(setting: Setting): Promise<Server> {
   const { devices, groupSize, groupsEach } = setting.isSmall ? small : full
-  const founder = await startNode(await setting.ground.createDatabase('memory'))
+  const founder = await startNode(await setting.backends.createDatabase('memory'))
   const people = await createPeople(founder.databaseUrl, devices / devicesEach, devicesEach)
   for (let round = 0; round < groupsEach; round += 1) {
-    // Each round deals the people anew, so that the groups of one person have different members.
+    // Each round shuffles the users, so that the groups of one user have different members.
     const step = people.length / groupSize
     for (let group = 0; group < step; group += 1) {
       const members = Array.from({ length: groupSize }, (_, n) => people[((group + n * round) % step) + n * step])
@@ -47,7 +47,7 @@ async function openParley(setting: Setting): Promise<Server> {
       )
     }
   }
-  // A fresh process: what the making of the groups left free in this one would be taken for nothing.
+  // A fresh process: this one has free memory left from making the groups, which would hide the cost.
   await founder.stop()
   const node: Node = await startNode(founder.databaseUrl)
   const tokens = people.flatMap((person) => person.tokens)
@@ -75,7 +75,7 @@ async function connect({ kind, url, query, tokens }: Server, count: number): Pro
   return processes
 }
 
-/** What each device adds to a process that has served some before. */
+/** What each device adds to a process that has already served some. */
 async function measure(name: Name, setting: Setting): Promise<{ each: Memory; idle: Memory }> {
   const { devices, warmUp, settleMs } = setting.isSmall ? small : full
   const server = await openServer(name, setting)
@@ -113,8 +113,8 @@ export const memory: Line = {
       rows,
       goals: [{ goal: 'Parley at most 25 KiB a device', measured: `${number(own / 1_024, 1)} KiB`, isMet: own <= goalBytes }],
       notes: [
-        `${number(devices)} devices of ${number(devices / devicesEach)} people, each subscribed to \`events\`, each with an access token of its own; everybody is in ${groupsEach} groups of ${groupSize}.`,
-        'Above the same process after it has served some devices that have gone. Measured after full collections and a pause. What the kernel keeps for sockets is not counted. The goal is judged on what is resident, or on the heap with what is outside of it where that is more.',
+        `${number(devices)} devices of ${number(devices / devicesEach)} people, each subscribed to \`events\`, each with an access token of its own; each of them is in ${groupsEach} groups of ${groupSize}.`,
+        'Relative to the same process after it has served some devices that have left. Measured after full collections and a pause. What the kernel keeps for sockets is not counted. The goal applies to the resident memory, or to the heap and what is outside of it if that is more.',
       ],
     }
   },

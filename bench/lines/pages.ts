@@ -1,4 +1,4 @@
-// Pages: what it costs a server to answer with fifty messages, or fifty conversations, over HTTP.
+// Pages: what a page of fifty messages, or fifty conversations, costs a server over HTTP.
 
 import type { Read, Readers, Request } from '../clients/readers.ts'
 import { type Child, startChild } from '../kit/child.ts'
@@ -20,7 +20,7 @@ const names: readonly Name[] = ['parley history', 'plain history', 'parley list'
 const titles: Record<Page, string> = { history: 'history, 50 messages', list: 'list, 50 conversations' }
 type Measured = Read & { readonly cpu: number }
 
-/** A request of somebody for a page. */
+/** A user's request for a page. */
 export function pageRequest(url: string, query: string, variables: object, { tokens }: Person): Request {
   return {
     url,
@@ -29,7 +29,7 @@ export function pageRequest(url: string, query: string, variables: object, { tok
   }
 }
 
-/** Sends a request once, and gives the statements that it made the node run. */
+/** Sends a request once; returns the statements that it made the node run. */
 async function record(node: Node, { url, headers, body }: Request): Promise<readonly Recorded[]> {
   const all: (readonly Recorded[])[] = []
   for (let attempt = 0; attempt < recordings; attempt += 1) {
@@ -38,7 +38,7 @@ async function record(node: Node, { url, headers, body }: Request): Promise<read
     if (text.includes('"errors"')) throw new Error(text)
     all.push(await node.call('recorded'))
   }
-  // What the node asks for itself now and then may have come between: the shortest is the request alone.
+  // The node's own regular statements may have come between: the shortest list is the request alone.
   return all.reduce((shortest, one) => (one.length < shortest.length ? one : shortest))
 }
 
@@ -58,7 +58,7 @@ async function openRequests(node: Node, setting: Setting): Promise<Record<Page, 
 
 async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Measured[]>; statements: Record<Page, number> }> {
   const { requests: count, rounds } = setting.isSmall ? small : full
-  const node = await startNode(await setting.ground.createDatabase('pages'))
+  const node = await startNode(await setting.backends.createDatabase('pages'))
   const requests = await openRequests(node, setting)
   const plain = await startChild<PlainServer>('servers/plain', { databaseUrl: node.databaseUrl })
   const readers = await startChild<Readers>('clients/readers')
@@ -124,7 +124,7 @@ export const pages: Line = {
       })),
       notes: [
         `${groups} groups of the same ${people} people with ${number(messagesEach * people)} messages each; ${number(requests)} requests a round, ${underWay} under way, ${rounds} rounds in turns. CPU is that of the server process alone, without Postgres.`,
-        'The plain server runs the very statements that the node ran for the same request, one after another, and answers with their rows; it looks at no token and parses no body.',
+        'The plain server runs the very statements that the node ran for the same request, one after another, and answers with their rows; it checks no token and parses no body.',
       ],
     }
   },

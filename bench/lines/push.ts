@@ -3,8 +3,8 @@
 import { createECDH, randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PushSinkApi } from '../clients/push-sink.ts'
+import { query } from '../kit/backends.ts'
 import { type Child, startChild } from '../kit/child.ts'
-import { query } from '../kit/ground.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { type Conversation, createGroup, createPeople, type Node, type Person, settle, startNode } from '../kit/node.ts'
 import { Operations } from '../kit/operations.ts'
@@ -18,7 +18,7 @@ const sendGapMs = 20
 
 const document = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { message { createdAt } } }`
 
-/** Keys of a pair of a server's, and those of a device: all devices of the bench share one. */
+/** The keys of a server, and of a device: all devices of the bench share one pair. */
 function newKeys() {
   const [server, device] = [createECDH('prime256v1'), createECDH('prime256v1')]
   server.generateKeys()
@@ -35,7 +35,7 @@ function newKeys() {
   }
 }
 
-/** A node with groups in which the first member writes; with a device of everybody else's registered, where there is a sink. */
+/** A node with groups in which the first member sends; with a registered device of each other member, if there is a sink. */
 type Stage = { readonly node: Node; readonly groups: readonly Conversation[] }
 
 async function openStage(
@@ -44,7 +44,7 @@ async function openStage(
   sink: Child<PushSinkApi> | null,
   setting: Setting,
 ): Promise<Stage> {
-  const databaseUrl = await setting.ground.createDatabase(`push_${name}`)
+  const databaseUrl = await setting.backends.createDatabase(`push_${name}`)
   const { vapid, device } = newKeys()
   const push = { ...vapid, PARLEY_PUSH_ALLOW_PRIVATE: 'true', PARLEY_PUSH_DELAY_MS: String(shape.delayMs) }
   const environment = { PARLEY_GROUP_MEMBERS_MAX: '1000', ...(sink ? push : {}) }
@@ -69,7 +69,7 @@ async function openStage(
   return { node, groups }
 }
 
-/** Sends to a conversation; gives when it was committed, in milliseconds since 1970. */
+/** Sends to a conversation; returns when it was committed, in milliseconds since 1970. */
 async function send(socket: Operations, { id }: Conversation): Promise<number> {
   const frame = await socket.ask(document, {
     input: { conversationId: id, clientMessageId: uuidv7(), text: 'a message of the bench' },
@@ -93,7 +93,7 @@ async function measureBurst({ node, groups }: Stage, sink: Child<PushSinkApi>, e
   await Promise.all(groups.map((group, i) => send(sockets[i] as Operations, group)))
   await drain(sink, before + count)
   const ms = performance.now() - begun
-  await delay(1_000) // what became of the last ones is written down
+  await delay(1_000) // the outcomes of the last ones are recorded
   const cost = ((await node.call('cpu')) - cpu) / count
   for (const socket of sockets) socket.cut()
   if ((await sink.call('taken')) !== before + count) throw new Error('notifications came twice')
@@ -171,15 +171,15 @@ export const push: Line = {
       ],
       goals: [
         {
-          goal: 'a send with notifications on takes no longer than without, beyond what rounds without differ by',
+          goal: 'a send takes no longer with notifications than without, beyond the difference between rounds without',
           measured: `${times(ratio)}; rounds without: ${times(spread)}`,
           isMet: ratio <= Math.max(1.1, spread),
         },
       ],
       notes: [
-        `${number(groups * recipientsEach)} recipients: ${groups} groups of ${recipientsEach + 1}, one message to each at the same moment, ${rounds} rounds. Each notification is decided, encrypted, sent to a service that takes it at once, and written down.`,
+        `${number(groups * recipientsEach)} recipients: ${groups} groups of ${recipientsEach + 1}, one message to each at the same moment, ${rounds} rounds. Each notification is decided, encrypted, sent to a service that accepts it at once, and recorded.`,
         `The delay is that of ${number(single)} messages to one recipient each, ${singlePerSecond} a second, with PARLEY_PUSH_DELAY_MS = 0.`,
-        `Sends come one after another with ${sendGapMs} ms between, in a group of five with all the others registered; of two nodes on databases of their own, in turns. Node, Postgres and the push service share the cores.`,
+        `Sends come one after another with ${sendGapMs} ms between, in a group of five with all the others registered; on two nodes with separate databases, in turns. Node, Postgres and the push service share the cores.`,
       ],
     }
   },

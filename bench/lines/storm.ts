@@ -1,11 +1,11 @@
-// A storm: every device is cut at once, and comes back with what it missed; beside it the same devices coming back with nothing
-// missed. Both connect, say who they are, subscribe from their cursor, and wait for the stream to say that it is live.
+// A storm: every device is cut at once, and comes back with what it missed; for comparison the same devices come back with
+// nothing missed. Both connect, authenticate, subscribe from their cursor, and wait until the stream is live.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices } from '../clients/devices.ts'
+import { query } from '../kit/backends.ts'
 import { type Child, startChild } from '../kit/child.ts'
 import { events } from '../kit/documents.ts'
-import { query } from '../kit/ground.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { ask, type Conversation, createGroup, createPeople, type Node, type Person, settle, startNode } from '../kit/node.ts'
 import { median, number, times } from '../kit/stats.ts'
@@ -14,7 +14,7 @@ import { uuidv7 } from '../kit/uuid.ts'
 const full = { devices: 5_000, devicesEach: 2, groupSize: 10, rounds: 5 }
 const small = { devices: 100, devicesEach: 2, groupSize: 10, rounds: 2 }
 const missed = 10
-/** Two processes together stay below the 511 connections that a Node server lets wait. */
+/** Two processes together stay below the 511 connections that a Node server keeps waiting. */
 const atOnce = 200
 const send = 'mutation S($input: SendMessageInput!) { sendMessage(input: $input) { cursor } }'
 
@@ -23,7 +23,7 @@ type Stage = { readonly node: Node; readonly rooms: readonly Conversation[]; rea
 
 async function open(setting: Setting): Promise<Stage> {
   const { devices, devicesEach, groupSize } = setting.isSmall ? small : full
-  const node = await startNode(await setting.ground.createDatabase('storm'))
+  const node = await startNode(await setting.backends.createDatabase('storm'))
   await query(node.databaseUrl, (client) => client.query('create extension if not exists pg_stat_statements'))
   const people = await createPeople(node.databaseUrl, devices / devicesEach, devicesEach)
   const rooms: Conversation[] = []
@@ -48,7 +48,7 @@ async function open(setting: Setting): Promise<Stage> {
   return { node, rooms, processes }
 }
 
-/** Sends so many messages to each group. */
+/** Sends a number of messages to each group. */
 async function sendAll({ node, rooms }: Stage, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     await Promise.all(
@@ -64,7 +64,7 @@ async function sendAll({ node, rooms }: Stage, count: number): Promise<void> {
   }
 }
 
-/** How many statements were run in the node's database so far. */
+/** The number of statements run in the node's database so far. */
 const countStatements = (databaseUrl: string) =>
   query(databaseUrl, async (client) => {
     const { rows } = await client.query<{ calls: string }>(
@@ -74,7 +74,7 @@ const countStatements = (databaseUrl: string) =>
     return Number(rows[0]?.calls)
   })
 
-/** Cuts all at once, lets some messages pass, and lets all come back. */
+/** Cuts all at once, sends some messages, and lets all come back. */
 async function storm(stage: Stage, count: number): Promise<Measured> {
   const { node, processes } = stage
   await Promise.all(processes.map((process) => process.call('keep', 'storm')))
@@ -92,11 +92,11 @@ async function storm(stage: Stage, count: number): Promise<Measured> {
 
 export const stormLine: Line = {
   name: 'storm',
-  title: 'Storm: everybody comes back at once',
+  title: 'Storm: all devices come back at once',
   async run(setting): Promise<Result> {
     const { devices, devicesEach, groupSize, rounds } = setting.isSmall ? small : full
     const stage = await open(setting)
-    // Devices that have not heard a fact yet stand at the head they began at; one message gives all of them a place.
+    // Devices without a fact yet are at the head of their start; one message gives all of them a place.
     await sendAll(stage, 1)
     await delay(1_000)
     for (const count of [0, missed]) await storm(stage, count)
@@ -120,8 +120,8 @@ export const stormLine: Line = {
       rows: [row('plain: nothing missed', plain), row(`${missed} messages behind`, behind)],
       goals: [{ goal: 'Catching up takes at most 1.5x as long as coming back', measured: times(ratio), isMet: ratio <= 1.5 }],
       notes: [
-        `${number(devices)} devices of ${number(devices / devicesEach)} people in groups of ${groupSize}, cut by their own end without a goodbye; each process of devices lets ${atOnce} connect at the same time, so that no connection is turned away. ${rounds} rounds, in turns.`,
-        'Every device is checked to have got exactly what it missed. Statements are those that pg_stat_statements counted in the database, with those of the journal’s own looks meanwhile.',
+        `${number(devices)} devices of ${number(devices / devicesEach)} people in groups of ${groupSize}, cut by the client without a close frame; each process lets ${atOnce} devices connect at the same time, so that no connection is refused. ${rounds} rounds, in turns.`,
+        'Every device must get exactly what it missed. Statements are counted by pg_stat_statements, including those of following the journal.',
       ],
     }
   },

@@ -1,4 +1,4 @@
-// The peer Mercurius, with compiled queries, as its documentation shows subscriptions.
+// The peer Mercurius, with compiled queries, with subscriptions as in its documentation.
 
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'

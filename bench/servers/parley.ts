@@ -1,5 +1,5 @@
-// A node of Parley, as `npm start` runs it: the compiled files of dist/, opened as src/main.ts opens them. Beside it stands what
-// only this process can tell: the statements that it asks Postgres, and the append path without GraphQL.
+// A node of Parley as `npm start` runs it: the compiled files of dist/, opened like in src/main.ts. It also reports what only
+// this process knows: its SQL statements, and the append path without GraphQL.
 
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -7,22 +7,23 @@ import { pathToFileURL } from 'node:url'
 import type * as AppModule from '../../src/app.ts'
 import type * as ConfigModule from '../../src/config.ts'
 import type * as LogModule from '../../src/log.ts'
+import type * as ActionsModule from '../../src/message/actions.ts'
 import type * as ServerModule from '../../src/server/server.ts'
 import { textOf } from '../kit/fact.ts'
 import { expose, settings } from '../kit/parent.ts'
 import { uuidv7 } from '../kit/uuid.ts'
 
-/** How a node is started. */
+/** The settings of a node. */
 export type ParleySettings = {
   readonly root: string
   readonly databaseUrl: string
   readonly tokenSecret: string
-  /** Variables of Parley's, beside the database. */
+  /** Parley's variables, beside the database. */
   readonly environment?: Record<string, string>
-  /** False for the journal alone, without a door to the network. */
+  /** False for the journal alone, without a network port. */
   readonly isServing?: boolean
 }
-/** A conversation, and a member of it who writes: their numbers. */
+/** A conversation and a member who sends, by their row ids. */
 export type Pair = readonly [conversationId: number, senderId: number]
 /** A statement as it went to Postgres. */
 export type Recorded = {
@@ -38,6 +39,7 @@ const { openApp } = await load<typeof AppModule>('app.js')
 const { readConfig } = await load<typeof ConfigModule>('config.js')
 const { openLog } = await load<typeof LogModule>('log.js')
 const { serve } = await load<typeof ServerModule>('server/server.js')
+const { sendMessage } = await load<typeof ActionsModule>('message/actions.js')
 
 const config = readConfig({
   NODE_ENV: 'production',
@@ -51,7 +53,7 @@ const server = isServing ? await serve(app) : null
 
 let recorded: Recorded[] | null = null
 
-/** Looks on while statements go to Postgres, from the first call of `record` on. */
+/** Records the statements to Postgres, from the first call of `record` on. */
 function watch(): void {
   const { Client } = createRequire(path.join(root, 'package.json'))('pg') as {
     Client: { prototype: Record<'query', (...args: unknown[]) => unknown> }
@@ -67,23 +69,22 @@ function watch(): void {
   }
 }
 
-/** Sends a message past GraphQL, as the field does. */
+/** Sends a message past GraphQL, like the field does. */
 async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
-  const message = { conversationId, senderId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
-  const outcome = await app.journal.send({ ...message, clientMessageId: uuidv7() })
-  if (outcome.status !== 'SENT') throw new Error(`a message was not appended: ${outcome.status}`)
+  const message = { conversationId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
+  await sendMessage({ userId: senderId, sessionId: 0 }, { ...message, clientMessageId: uuidv7() }, app)
 }
 
 const api = {
   port: () => server?.port ?? 0,
-  /** Begins to note the statements. */
+  /** Starts recording statements. */
   record() {
     if (!recorded) watch()
     recorded = []
   },
   /** The statements since `record`. */
   recorded: () => recorded?.splice(0) ?? [],
-  /** Appends messages from so many clients at once, each waiting for its answer; gives how many a second. */
+  /** Appends messages from a number of clients at once, each waiting for its answer; returns how many a second. */
   async append(pairs: readonly Pair[], clients: number, ms: number): Promise<number> {
     const begun = performance.now()
     let sent = 0
@@ -93,7 +94,7 @@ const api = {
     await Promise.all(Array.from({ length: clients }, (_, index) => client(index)))
     return (sent / (performance.now() - begun)) * 1_000
   },
-  /** Appends so many messages to each. */
+  /** Appends a number of messages to each. */
   async fill(pairs: readonly Pair[], each: number): Promise<void> {
     await Promise.all(
       pairs.map(async (pair) => {

@@ -1,4 +1,4 @@
-// The floor for reading: the statements that Parley ran for a request, run by `pg`, and their rows through JSON.stringify.
+// The floor for reading: the statements that Parley ran for a request, run by `pg`, with their rows through JSON.stringify.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

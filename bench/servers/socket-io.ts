@@ -1,4 +1,4 @@
-// The peer Socket.IO with its Redis adapter: everybody in one room, over WebSocket alone.
+// The peer Socket.IO with its Redis adapter: all devices in one room, over WebSocket only.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

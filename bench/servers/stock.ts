@@ -1,4 +1,4 @@
-// The peer that documentation leads to: Yoga's recipe for WebSockets with graphql-ws, createPubSub, and Prisma where there is a
+// The peer from the documentation: Yoga's recipe for WebSockets with graphql-ws, createPubSub, and Prisma if there is a
 // database. https://the-guild.dev/graphql/yoga-server/docs/features/subscriptions has the wiring below.
 
 import { createServer } from 'node:http'

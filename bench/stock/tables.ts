@@ -1,6 +1,6 @@
-// The tables that `prisma migrate` makes of schema.prisma, and people and conversations in them.
+// The tables that `prisma migrate` makes of schema.prisma, with users and conversations.
 
-/** Makes the tables. */
+/** Creates the tables. */
 export const tables = `
 create table "user"(id serial primary key, display_name text not null);
 create table conversation(id serial primary key);
@@ -13,6 +13,6 @@ create table message(
 create index message_conversation_id_id_idx on message(conversation_id, id);
 `
 
-/** Fills them: $1 people, $2 conversations. */
+/** Fills them: $1 users, $2 conversations. */
 export const people = `insert into "user"(display_name) select 'Person ' || n from generate_series(1, $1::int) n`
 export const conversations = `insert into conversation select from generate_series(1, $1::int)`

@@ -1,27 +1,28 @@
-// What may be read of accounts. A user's public face is everyone's to see; sessions are their user's alone.
+// Reads users and sessions. Every user can see the profile of every other; only its own user can see a session.
 
 import { notFound } from '../errors.ts'
+import { factKinds } from '../facts.ts'
 import type { Context } from '../graphql/context.ts'
-import { andThen, batchedForAll, by, type MaybePromise, remembered } from '../graphql/loader.ts'
-import { factKinds } from '../journal/fact.ts'
+import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import { isNotHidden } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
+import { accountKinds } from './events.ts'
 import { normaliseUsername, usernameForm } from './username.ts'
 
-/** A user's public face. */
+/** A user's public profile. */
 export type UserRow = {
   readonly id: number
   readonly username: string
   readonly displayName: string
   readonly bio: string
   readonly createdAt: Date
-  /** The account is gone: a row without a name that others' conversations still refer to. */
+  /** Whether the account was deleted: the row stays, without a name, because conversations still refer to it. */
   readonly isDeleted: boolean
 }
 
-/** What kind of device a session is on, as it says itself. */
+/** The kind of a session's device, as the device reports it. */
 export type DeviceKind = 'WEB' | 'DESKTOP' | 'PHONE' | 'TABLET' | 'OTHER'
 
 /** One login on one device. */
@@ -34,12 +35,12 @@ export type SessionRow = {
   readonly lastUsedAt: Date
   readonly expiresAt: Date
   readonly revokedAt: Date | null
-  /** Up to where in the journal the device says to have everything, and when the fact there happened; null where it never said so. */
+  /** The position up to which the device has stored everything, and when that fact happened; null if it has never reported. */
   readonly syncedPosition: number | null
   readonly syncedUntil: Date | null
 }
 
-/** The columns of a user with the names of `UserRow`, from a table or alias `u`. */
+/** The columns of a `UserRow`, from a table or alias `u`. */
 export const userColumns = `u.id, u.username, u.display_name as "displayName", u.bio, u.created_at as "createdAt",
   u.deleted_at is not null as "isDeleted"`
 const sessionColumns = `id, user_id as "userId", device_name as "deviceName", device_kind as "deviceKind",
@@ -58,7 +59,7 @@ const sessionById = statement<SessionRow>(
   'session_by_id',
   `select ${sessionColumns} from ${sessions} where id = $1 and user_id = $2`,
 )
-/** How many facts are counted for a device that is behind. */
+/** The most facts that are counted for a device that is behind. */
 export const behindMax = 1_000
 const factsAfter = statement<{ userId: number; position: number; count: number }>(
   'facts_after_for_users',
@@ -67,7 +68,7 @@ const factsAfter = statement<{ userId: number; position: number; count: number }
         select 1 from fact f
          where f.conversation_id = a.conversation_id and f.position > greatest(p.position, a.from_position - 1)
            and (a.to_position is null or f.position <= a.to_position)
-           and ${isNotHidden}
+           and ${isNotHidden(factKinds)}
          limit ${behindMax}) f
        where a.user_id = p.user_id)
      union all
@@ -76,23 +77,23 @@ const factsAfter = statement<{ userId: number; position: number; count: number }
    from unnest($1::bigint[], $2::bigint[]) as p(user_id, position)`,
 )
 
-/** A user by id, also one whose account is gone: for what names them already. Null for none. */
-export const findUser = remembered(
-  async (reader, ids) => by(await reader.rows(usersByIds, [ids]), (user) => user.id),
-  // The end of an account ends its sessions: that is told also where nobody else hears of the user.
+/** Finds a user by ID, deleted ones too, because existing data refers to them. Null if there is none. */
+export const findUser = cachedLoader(
+  async (reader, ids) => indexBy(await reader.rows(usersByIds, [ids]), (user) => user.id),
+  // Deleting an account ends its sessions: SessionRevoked reaches this cache even if the user has no hearers.
   ({ kind, subjectId, userId }) =>
-    kind === factKinds.UserUpdated ? subjectId : kind === factKinds.SessionRevoked ? userId : null,
+    kind === accountKinds.UserUpdated.number ? subjectId : kind === accountKinds.SessionRevoked.number ? userId : null,
 )
 
-/** A user by id, who has to be there. Rejects with ParleyError NOT_FOUND. */
+/** Reads a user by ID. Rejects with ParleyError NOT_FOUND if there is none. */
 export function requireUser(context: Context, userId: number): MaybePromise<UserRow> {
-  return andThen(findUser(context, userId), (user) => {
+  return mapMaybePromise(findUser(context, userId), (user) => {
     if (!user) throw notFound('User')
     return user
   })
 }
 
-/** Users by id, in this order; without those who are not there. */
+/** Reads users by ID, in this order; skips IDs without a user. */
 export function findUsers(context: Context, userIds: readonly number[]): MaybePromise<readonly UserRow[]> {
   const found = userIds.map((id) => findUser(context, id))
   const present = (users: readonly (UserRow | null)[]) => users.filter((user) => user !== null)
@@ -101,12 +102,12 @@ export function findUsers(context: Context, userIds: readonly number[]): MaybePr
     : present(found as readonly (UserRow | null)[])
 }
 
-/** A user by id; null for none, and for one whose account is gone. */
+/** Finds a user by ID; null if there is none or the account was deleted. */
 export function findPresentUser(context: Context, userId: number): MaybePromise<UserRow | null> {
-  return andThen(findUser(context, userId), (user) => (user?.isDeleted ? null : user))
+  return mapMaybePromise(findUser(context, userId), (user) => (user?.isDeleted ? null : user))
 }
 
-/** A user by username, in whatever case and form it was typed; null for none. */
+/** Finds a user by username, normalising it first; null if there is none. */
 export async function findUserByUsername(reader: Reader, typed: string): Promise<UserRow | null> {
   const username = normaliseUsername(typed)
   if (!usernameForm.test(username)) return null
@@ -114,19 +115,19 @@ export async function findUserByUsername(reader: Reader, typed: string): Promise
   return user ?? null
 }
 
-/** How many facts a user may see after a position, as `user:position`; at most `behindMax`. */
-export const countFactsAfter = batchedForAll(async (reader, pairs: readonly `${number}:${number}`[]) => {
+/** Counts the facts that a user may see after a position, for keys of the form `user:position`; at most `behindMax`. */
+export const countFactsAfter = sharedLoader(async (reader, pairs: readonly `${number}:${number}`[]) => {
   const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(factsAfter, [userIds, positions])
   return new Map(rows.map(({ userId, position, count }) => [`${userId}:${position}` as const, count]))
 })
 
-/** The viewer's open sessions, the one used last first. */
+/** The viewer's open sessions, most recently used first. */
 export function readOpenSessions(by: Viewer, reader: Reader): Promise<SessionRow[]> {
   return reader.rows(openSessions, [by.userId])
 }
 
-/** A session of the viewer, open or ended; null for none. */
+/** Finds a session of the viewer, open or ended; null if there is none. */
 export async function findSession(by: Viewer, sessionId: number, reader: Reader): Promise<SessionRow | null> {
   const [session] = await reader.rows(sessionById, [sessionId, by.userId])
   return session ?? null

@@ -1,82 +1,64 @@
-// What one does with accounts: come in, stay in, leave.
+// Account actions: sign up, log in, log out, change the password.
 
 import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
-import { isTransient } from '../store/postgres.ts'
-import type { Prisma } from '../store/store.ts'
+import type { Transaction } from '../store/store.ts'
+import type { RefreshGeneration } from '../tokens.ts'
+import { accessTtlMaxS } from '../variables.ts'
 import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
 import { sessionRevoked } from './events.ts'
-import { hashPassword, verifyPassword } from './password.ts'
-import { foldText, isReserved, usernameForm } from './username.ts'
+import { type Asker, findByPassword, hashPassword } from './password.ts'
+import { isReserved, searchedAs, usernameForm } from './username.ts'
 
-/** An account with its first device. The door has checked the form. */
+/** The network address that a request comes from. Empty if the server acts on its own. */
+export type ClientAddress = string
+
+/** A new account with its first device. The resolver has validated the fields. */
 export type SignUp = { username: string; password: string; displayName: string; deviceName: string; deviceKind: DeviceKind }
 /** A login on a device. */
 export type LogIn = { username: string; password: string; deviceName: string; deviceKind: DeviceKind }
 
-type Transaction = Prisma.TransactionClient
-
-/** What proves a session, fresh. */
-export type Credentials = Viewer & { accessToken: string; refreshToken: string; expiresAt: Date }
+/** New tokens of a session. */
+export type SessionCredentials = Viewer & { accessToken: string; refreshToken: string; expiresAt: Date }
 
 /** Creates an account and logs in. @throws ParleyError USERNAME_TAKEN */
 export async function signUp(
   { username, password, displayName, deviceName, deviceKind }: SignUp,
+  address: ClientAddress,
   app: App,
-): Promise<Credentials> {
+): Promise<SessionCredentials> {
   requireUsernameFree(username)
-  const passwordHash = await hashPassword(password)
+  const passwordHash = await hashPassword(password, { kind: 'SIGN_UP', address, account: username })
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
   const user = await app.store.prisma.user
     .create({
-      data: { username, displayName, searchName: foldText(displayName), passwordHash, sessions: { create: session } },
+      data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
       include: { sessions: true },
     })
     .catch((error: unknown) => throwTaken(error, username))
-  return credentials(app, Number(user.id), Number(user.sessions[0]?.id), 1, session.expiresAt)
+  return credentials(app, Number(user.id), Number(user.sessions[0]?.id), firstGeneration(session.expiresAt))
 }
 
-/** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not there is such an account. */
-export async function logIn({ username, password, deviceName, deviceKind }: LogIn, app: App): Promise<Credentials> {
-  const user = usernameForm.test(username) ? await app.store.prisma.user.findUnique({ where: { username } }) : null
-  if (!(await verifyPassword(user?.passwordHash ?? null, password)) || !user) throw wrongPassword()
+/** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not the account exists. */
+export async function logIn(
+  { username, password, deviceName, deviceKind }: LogIn,
+  address: ClientAddress,
+  app: App,
+): Promise<SessionCredentials> {
+  const find = async () => (usernameForm.test(username) ? app.store.prisma.user.findUnique({ where: { username } }) : null)
+  const user = await findByPassword(find, password, { kind: 'LOG_IN', address, account: username })
+  if (!user) throw wrongPassword()
   const expiresAt = refreshExpiry(app)
   const session = await app.store.prisma.$transaction(async (tx) => {
-    // While the password was checked it may have been changed, and all sessions ended: then this one must not be opened.
+    // While this request checked the password, another may have changed it and ended all sessions: then do not open this one.
     const same = await tx.$queryRaw<unknown[]>`
       select 1 from "user" where id = ${user.id} and password_hash = ${user.passwordHash} for key share`
     if (same.length === 0) throw wrongPassword()
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
-  return credentials(app, Number(user.id), Number(session.id), 1, expiresAt)
-}
-
-/**
- * Trades a refresh token for fresh ones. Each is good once: one that is used again ends its session, since one of the two
- * who hold it has no right to (RFC 9700, section 4.14.2).
- * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED
- */
-export async function refreshSession(refreshToken: string, app: App): Promise<Credentials> {
-  const { sub: userId, sid: sessionId, gen: generation } = await app.tokens.verifyRefresh(refreshToken)
-  const now = new Date()
-  const expiresAt = refreshExpiry(app)
-  const isRotated = await app.store.prisma.session
-    .updateMany({
-      where: { id: sessionId, userId, generation, revokedAt: null, expiresAt: { gt: now } },
-      data: { generation: generation + 1, lastUsedAt: now, expiresAt },
-    })
-    .then(({ count }) => count === 1)
-    .catch(async (error: unknown) => {
-      // Perhaps only the answer was lost: then a client that tries again would be taken for a thief.
-      const mine = { id: sessionId, generation: generation + 1, expiresAt }
-      if (isTransient(error) && (await app.store.prisma.session.count({ where: mine })) === 1) return true
-      throw error
-    })
-  if (isRotated) return credentials(app, userId, sessionId, generation + 1, expiresAt)
-  await revoke(userId, sessionId, app)
-  throw new ParleyError('SESSION_REVOKED', 'The refresh token was used before, or its session was ended')
+  return credentials(app, Number(user.id), Number(session.id), firstGeneration(expiresAt))
 }
 
 /** Ends the viewer's own session. */
@@ -84,7 +66,7 @@ export async function logOut(by: Viewer, app: App): Promise<void> {
   await revoke(by.userId, by.sessionId, app)
 }
 
-/** Ends a session of the viewer's. Ending an ended one changes nothing. @throws ParleyError NOT_FOUND */
+/** Ends one of the viewer's sessions. Does nothing if it has already ended. @throws ParleyError NOT_FOUND */
 export async function revokeSession(by: Viewer, sessionId: number, app: App): Promise<void> {
   const session = await app.store.prisma.session.findFirst({ where: { id: sessionId, userId: by.userId } })
   if (!session) throw notFound('Session')
@@ -93,11 +75,11 @@ export async function revokeSession(by: Viewer, sessionId: number, app: App): Pr
 
 /**
  * Changes the password and ends all other sessions of the user.
- * @throws ParleyError INVALID_CREDENTIALS where the current password is not that, or is changed at the same moment
+ * @throws ParleyError INVALID_CREDENTIALS if the current password is wrong, or if another request changes it at the same moment
  */
 export async function changePassword(by: Viewer, currentPassword: string, newPassword: string, app: App): Promise<Place | null> {
   const passwordHash = await requirePassword(by, currentPassword, app)
-  const newHash = await hashPassword(newPassword)
+  const newHash = await hashPassword(newPassword, askerOf(by))
   const { place } = await app.journal.writing(async (tx) => {
     await lockAccount(tx, by, passwordHash)
     await tx.user.update({ where: { id: by.userId }, data: { passwordHash: newHash } })
@@ -108,21 +90,21 @@ export async function changePassword(by: Viewer, currentPassword: string, newPas
 }
 
 /**
- * Checks the viewer's password, and gives its hash for `lockAccount`: null for an account of an identity provider, which has
- * none and for which null must be given.
+ * Checks the viewer's password and returns its hash for `lockAccount`. An account of an identity provider has no password:
+ * pass null, and the hash is null too.
  * @throws ParleyError INVALID_CREDENTIALS, RATE_LIMITED
  */
 export async function requirePassword(by: Viewer, password: string | null, app: App): Promise<string | null> {
   const user = await app.store.prisma.user.findUnique({ where: { id: by.userId }, select: { passwordHash: true, issuer: true } })
   if (user?.issuer && password === null) return null
-  const isRight = await verifyPassword(user?.passwordHash ?? null, password ?? '')
-  if (!user || !isRight) throw wrongPassword()
-  return user.passwordHash
+  const owner = await findByPassword(async () => user, password ?? '', askerOf(by))
+  if (!owner) throw wrongPassword()
+  return owner.passwordHash
 }
 
 /**
- * Locks the viewer's account until COMMIT, against everybody who opens a session or names the user in a new row.
- * @throws ParleyError INVALID_CREDENTIALS where the password is no longer the one that was checked, or the account is gone
+ * Locks the viewer's account until COMMIT, so that no session opens and no new row refers to the user.
+ * @throws ParleyError INVALID_CREDENTIALS if the password has changed since it was checked, or if the account was deleted
  */
 export async function lockAccount(tx: Transaction, by: Viewer, passwordHash: string | null): Promise<void> {
   const same = await tx.$queryRaw<unknown[]>`
@@ -131,56 +113,66 @@ export async function lockAccount(tx: Transaction, by: Viewer, passwordHash: str
   if (same.length === 0) throw wrongPassword()
 }
 
-/** Ends the open sessions of a locked account, but for one; gives their ids. */
+/** Ends the sessions of a locked account except one. Returns the IDs of those whose access tokens may not have expired yet. */
 export async function endSessions(tx: Transaction, userId: number, exceptId: number | null): Promise<number[]> {
-  const rows = await tx.$queryRaw<{ id: bigint }[]>`
+  const rows = await tx.$queryRaw<{ id: bigint; isAlive: boolean }[]>`
     update session set revoked_at = now()
-     where user_id = ${userId} and revoked_at is null and expires_at > now() and id is distinct from ${exceptId}::bigint
-    returning id`
-  return rows.map(({ id }) => Number(id))
+     where user_id = ${userId} and revoked_at is null and id is distinct from ${exceptId}::bigint
+    returning id, expires_at > now() - ${accessTtlMaxS} * interval '1 second' as "isAlive"`
+  return rows.filter(({ isAlive }) => isAlive).map(({ id }) => Number(id))
 }
 
-/** @throws ParleyError USERNAME_TAKEN where the username, or one that it looks like, is reserved */
+/** @throws ParleyError USERNAME_TAKEN if the username, or one that it looks like, is reserved */
 export function requireUsernameFree(username: string): void {
   if (isReserved(username)) throw usernameTaken(username)
 }
 
-/** Throws what an error of a write of a username means. @throws ParleyError USERNAME_TAKEN, or the error itself */
+/** Rethrows an error from writing a username. @throws ParleyError USERNAME_TAKEN if the error says so, else the error itself */
 export function throwTaken(error: unknown, username: string): never {
   throw (error as { code?: string }).code === 'P2002' ? usernameTaken(username) : error
 }
 
 function usernameTaken(username: string): ParleyError {
-  const message = `The username ${username} is taken, or looks like one that is`
+  const message = `The username ${username} is reserved, taken, or too similar to one that is taken.`
   return new ParleyError('USERNAME_TAKEN', message, { argument: 'input.username' })
 }
 
-function wrongPassword(): ParleyError {
-  return new ParleyError('INVALID_CREDENTIALS', 'There is no such account, or the password is wrong')
+/** A logged-in user, who queues only behind their own requests, from any address. */
+function askerOf({ userId }: Viewer): Asker {
+  return { kind: 'SIGNED_IN', address: '', account: String(userId) }
 }
 
-async function revoke(userId: number, sessionId: number, app: App): Promise<void> {
+function wrongPassword(): ParleyError {
+  return new ParleyError('INVALID_CREDENTIALS', 'The username or password is wrong.')
+}
+
+/** Ends a session unless it has already ended. */
+export async function revoke(userId: number, sessionId: number, app: App): Promise<void> {
   await app.journal.writing(async (tx) => {
     const { count } = await tx.session.updateMany({
       where: { id: sessionId, userId, revokedAt: null },
-      data: { revokedAt: new Date() },
+      data: { revokedAt: new Date(app.clock.now()) },
     })
     return { result: undefined, facts: count === 1 ? [sessionRevoked(userId, sessionId)] : [] }
   })
 }
 
 function refreshExpiry(app: App): Date {
-  return new Date(Date.now() + app.config.tokens.refreshTtlS * 1000)
+  return new Date(app.clock.now() + app.config.tokens.refreshTtlS * 1000)
 }
 
-async function credentials(
+function firstGeneration(expiresAt: Date): RefreshGeneration {
+  return { generation: 1, expiresAt }
+}
+
+/** Signs new tokens for a session. */
+export async function credentials(
   app: App,
   userId: number,
   sessionId: number,
-  generation: number,
-  expiresAt: Date,
-): Promise<Credentials> {
+  generation: RefreshGeneration,
+): Promise<SessionCredentials> {
   const access = await app.tokens.signAccess(userId, sessionId)
-  const refreshToken = await app.tokens.signRefresh(userId, sessionId, generation, expiresAt)
+  const refreshToken = await app.tokens.signRefresh(userId, sessionId, generation)
   return { userId, sessionId, accessToken: access.token, refreshToken, expiresAt: access.expiresAt }
 }

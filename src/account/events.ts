@@ -1,8 +1,25 @@
-// The facts of accounts.
+// The facts of accounts: an ended session, a changed user.
 
-import { factKinds, type NewFact } from '../journal/fact.ts'
+import type { NewFact } from '../journal/fact.ts'
+import { defineKinds } from '../journal/kind.ts'
 
-/** A session was ended. Heard by its user; every node closes the session's sockets when it sees this. */
+/** The kinds of facts of accounts. */
+export const accountKinds = defineKinds({
+  SessionRevoked: { number: 6 },
+  UserUpdated: { number: 20 },
+})
+
+/** A session has ended. Only its user receives this; every node closes the session's sockets when it sees it. */
 export function sessionRevoked(userId: number, sessionId: number): NewFact {
-  return { kind: factKinds.SessionRevoked, user_id: userId, subject_id: sessionId }
+  return { kind: accountKinds.SessionRevoked.number, user_id: userId, subject_id: sessionId }
+}
+
+/** A user's names or bio have changed, or the account was deleted. Each hearer receives a separate fact. */
+export function userUpdated(userId: number, hearerIds: readonly number[]): NewFact[] {
+  return hearerIds.map((hearerId) => ({
+    kind: accountKinds.UserUpdated.number,
+    user_id: hearerId,
+    actor_id: userId,
+    subject_id: userId,
+  }))
 }

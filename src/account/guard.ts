@@ -1,50 +1,57 @@
-// The guard: turns tokens into viewers, without a question to Postgres for a token it has seen, and knows within the time
-// of a fact which sessions were ended. Opened once for each node.
+// The guard: turns tokens into viewers and knows which sessions have ended. It checks a token only once and learns of ended
+// sessions from facts, so it needs no query per request. Opened once for each node.
 
 import { LRUCache } from 'lru-cache'
 import type { App } from '../app.ts'
+import { entriesMax } from '../bounded.ts'
 import { ParleyError } from '../errors.ts'
-import { factKinds } from '../journal/fact.ts'
+import { reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
+import { accessTtlMaxS } from '../variables.ts'
 import type { Viewer } from '../viewer.ts'
+import { accountKinds } from './events.ts'
 import { admit } from './provider.ts'
 
-/** A viewer whose token was checked. `expiresAt` is the token's end, in milliseconds since 1970. */
+/** A viewer whose token is valid. `expiresAt` is when the token expires, in milliseconds since 1970. */
 export type Admission = { readonly viewer: Viewer; readonly expiresAt: number }
 
 /** The guard of a node. */
 export type Guard = {
   /**
-   * The viewer of an access token.
-   * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, or UNAVAILABLE where the token can't be checked now
+   * Finds the viewer of an access token.
+   * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, or UNAVAILABLE if the token can't be checked now
    */
   admit(token: string): Promise<Admission>
   /**
-   * Notes that a session is in use, and whether by an act of its person: each is written to Postgres at most once a minute for
-   * each session.
+   * Records that a session is in use; `isAct` says whether its user did something. Each of the two is written to Postgres at
+   * most once a minute for each session.
    */
   noteUse(sessionId: number, isAct: boolean): void
-  /** Calls `listener` for each session that is ended, on whichever node. */
+  /** Whether a session has ended, as far as this node knows. */
+  hasEnded(sessionId: number): boolean
+  /** Calls `listener` for each session that ends, on any node. */
   onRevoked(listener: (sessionId: number) => void): void
   close(): Promise<void>
 }
 
 const useEveryMs = 60_000
 const flushMs = 2_000
-/** An admission is checked anew long before the ending of its session is forgotten. */
+/** A cached admission expires long before the guard forgets that its session has ended. */
 const remembered = { tokens: 20_000, tokensMs: 600_000, uses: 100_000 } as const
 const rereadMs = 1_000
 
 const revokedLately = statement<{ id: number }>('sessions_revoked_lately', 'select id from session where revoked_at > $1')
 
-/** Opens the guard: reads which sessions were ended while an access token of theirs may still be alive. */
+/** Opens the guard: reads the ended sessions whose access tokens may not have expired yet. */
 export async function openGuard(app: App): Promise<Guard> {
-  const tokenLifeMs = Math.max(app.config.tokens.accessTtlS * 1000, 86_400_000)
-  const revoked = new LRUCache<number, true>({ max: 1_000_000, ttl: tokenLifeMs })
-  const admitted = new LRUCache<string, Admission>({ max: remembered.tokens, ttl: remembered.tokensMs })
-  const used = new LRUCache<number, true>({ max: remembered.uses, ttl: useEveryMs })
+  const { clock } = app
+  const tokenLifeMs = accessTtlMaxS * 1000
+  const perf = { now: clock.monotonicMs }
+  const revoked = new LRUCache<number, true>({ ...entriesMax(1_000_000), ttl: tokenLifeMs, perf })
+  const admitted = new LRUCache<string, Admission>({ ...entriesMax(remembered.tokens), ttl: remembered.tokensMs, perf })
+  const used = new LRUCache<number, true>({ ...entriesMax(remembered.uses), ttl: useEveryMs, perf })
   const listeners: ((sessionId: number) => void)[] = []
-  /** Sessions that were used, and whether by an act. */
+  /** Sessions in use that are not yet written, and whether their user did something. */
   let unwritten = new Map<number, boolean>()
   let isClosed = false
 
@@ -53,18 +60,18 @@ export async function openGuard(app: App): Promise<Guard> {
     for (const listener of listeners) listener(sessionId)
   }
   async function readRevoked(): Promise<void> {
-    const rows = await app.store.reader.rows(revokedLately, [new Date(Date.now() - tokenLifeMs)])
+    const rows = await app.store.reader.rows(revokedLately, [new Date(clock.now() - tokenLifeMs)])
     for (const { id } of rows) if (!revoked.has(id)) revoke(id)
   }
   app.journal.onFact((fact) => {
-    if (fact.kind === factKinds.SessionRevoked && fact.subjectId !== null) revoke(fact.subjectId)
+    if (fact.kind === accountKinds.SessionRevoked.number && fact.subjectId !== null) revoke(fact.subjectId)
   })
   async function readRevokedAgain(): Promise<void> {
     while (!isClosed) {
       try {
         return await readRevoked()
       } catch (error) {
-        app.log.warn({ err: error }, 'the sessions that were ended could not be read: trying again')
+        reportFailure(app.log, error, 'the sessions that were ended could not be read: trying again')
         await new Promise((resolve) => setTimeout(resolve, rereadMs))
       }
     }
@@ -74,15 +81,15 @@ export async function openGuard(app: App): Promise<Guard> {
 
   async function flush(): Promise<void> {
     if (unwritten.size === 0) return
-    const [ids, acts] = [[...unwritten.keys()], [...unwritten.values()]]
+    const [ids, acts, now] = [[...unwritten.keys()], [...unwritten.values()], new Date(clock.now())]
     unwritten = new Map()
     await app.store.prisma.$executeRaw`
-      update session s set last_used_at = now(), last_active_at = case when u.is_act then now() else s.last_active_at end
+      update session s set last_used_at = ${now}, last_active_at = case when u.is_act then ${now} else s.last_active_at end
         from unnest(${ids}::bigint[], ${acts}::boolean[]) as u(id, is_act) where s.id = u.id`.catch((error: unknown) =>
-      app.log.warn({ err: error }, 'the last use of sessions could not be noted'),
+      reportFailure(app.log, error, 'the last use of sessions could not be noted'),
     )
   }
-  const flushing = setInterval(() => void flush(), flushMs)
+  const endFlushing = clock.every(flushMs, () => void flush())
 
   async function check(token: string): Promise<Admission> {
     const claims = await app.tokens.verifyAccess(token)
@@ -96,13 +103,13 @@ export async function openGuard(app: App): Promise<Guard> {
   return {
     async admit(token) {
       const admission = admitted.get(token) ?? (await check(token))
-      if (admission.expiresAt <= Date.now()) {
+      if (admission.expiresAt <= clock.now()) {
         admitted.delete(token)
-        throw new ParleyError('TOKEN_EXPIRED', 'The token has expired')
+        throw new ParleyError('TOKEN_EXPIRED', 'The access token has expired.')
       }
       if (revoked.has(admission.viewer.sessionId)) {
         admitted.delete(token)
-        throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+        throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
       }
       admitted.set(token, admission)
       return admission
@@ -113,10 +120,11 @@ export async function openGuard(app: App): Promise<Guard> {
       used.set(key, true)
       unwritten.set(sessionId, isAct || unwritten.get(sessionId) === true)
     },
+    hasEnded: (sessionId) => revoked.has(sessionId),
     onRevoked: (listener) => listeners.push(listener),
     async close() {
       isClosed = true
-      clearInterval(flushing)
+      endFlushing()
       await flush()
     },
   }

@@ -1,25 +1,38 @@
-// What one does with accounts, in the schema: the mutations by which one comes in, stays in and leaves.
+// Account mutations: sign up, log in, refresh, renew a connection, change the password, log out, end a session.
 
 import { z } from 'zod'
 import { notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { line, parseInput } from '../graphql/input.ts'
+import { lengthOf, line, parseInput, wellFormed } from '../graphql/input.ts'
 import { encodeId, parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
-import { type Credentials, changePassword, logIn, logOut, refreshSession, revokeSession, signUp } from './actions.ts'
+import { changePassword, logIn, logOut, revokeSession, type SessionCredentials, signUp } from './actions.ts'
+import { lookalikeRule } from './lookalikes.ts'
+import { normalisePassword, passwordCost } from './password.ts'
+import { refreshGraceS, refreshSession } from './refresh-actions.ts'
 import { DeviceKind, Session, User } from './schema.ts'
-import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
+import { deviceNameMax, displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
-const deviceNameMax = 100
+/** The longest password that is accepted for hashing, in UTF-16 units: 256 characters, decomposed into letters and marks. */
+const typedMax = 4_000
 const deviceKind = z
   .enum(['WEB', 'DESKTOP', 'PHONE', 'TABLET', 'OTHER'])
   .nullish()
   .transform((kind) => kind ?? 'OTHER')
-const password = z.string().min(8, 'must have at least 8 characters').max(256, 'must have at most 256 characters')
-const username = z.string().transform(normaliseUsername).pipe(z.string().regex(usernameForm, usernameRule))
-const changePasswordForm = z.object({ currentPassword: z.string().max(1_000), newPassword: password })
+/** A password to check. It may break the rules for a new one: those may have been different when the user chose it. */
+export const typedPassword = wellFormed.max(typedMax, 'is too long')
+/** A new password. Its length counts the Unicode code points of its normal form. */
+const password = typedPassword
+  .refine((text) => lengthOf(normalisePassword(text)) >= 8, 'must have at least 8 characters')
+  .refine((text) => lengthOf(normalisePassword(text)) <= 256, 'must have at most 256 characters')
+  .refine((text) => !/\p{Cc}/u.test(text), 'must not contain control characters')
+const username = z
+  .string()
+  .transform(normaliseUsername)
+  .pipe(z.string().regex(usernameForm, `must have ${usernameRule}`))
+const changePasswordForm = z.object({ currentPassword: typedPassword, newPassword: password })
 const signUpForm = z.object({
   username,
   password,
@@ -27,141 +40,161 @@ const signUpForm = z.object({
   deviceName: line(deviceNameMax),
   deviceKind,
 })
-// Whoever logs in is told nothing about which names could exist: a name of the wrong form is an unknown one.
+// Logging in must not tell which usernames can exist: a malformed username gets the same answer as an unknown one.
 const logInForm = z.object({
   username: z.string().max(1_000).transform(normaliseUsername),
-  password: z.string().max(1_000),
+  password: typedPassword,
   deviceName: line(deviceNameMax),
   deviceKind,
 })
 
-async function requireSession(context: Context, { userId, sessionId }: Credentials): Promise<SessionRow> {
+/** The longest part of a tried username that is logged, in characters. */
+const loggedNameMax = 64
+
+async function requireSession(context: Context, { userId, sessionId }: SessionCredentials): Promise<SessionRow> {
   const session = await findSession({ userId, sessionId }, sessionId, context.reader)
   if (!session) throw notFound('Session')
   return session
 }
 
-/** What signUp, logIn and refreshSession answer with. */
-const credentialFields = builder.interfaceRef<Credentials>('Credentials').implement({
+/** Logs a failed login for operators, with the username and the address. */
+function noteFailedLogIn(username: string, { app, address, requestId }: Context): void {
+  const tried = username.slice(0, loggedNameMax)
+  app.repeats.note('info', `${tried} ${address}`, { username: tried, address, requestId }, 'a log-in failed')
+}
+
+/** The result of signUp, logIn and refreshSession. */
+const credentialFields = builder.interfaceRef<SessionCredentials>('Credentials').implement({
   description:
-    'What proves a session. Send the access token as `Authorization: Bearer …`, or as `connectionParams.accessToken` on a WebSocket.',
+    'The tokens of a session. Send the access token as `Authorization: Bearer …` over HTTP, or as `connectionParams.accessToken` on a WebSocket.',
   fields: (t) => ({
-    accessToken: t.exposeString('accessToken', { description: 'Good on every node until `expiresAt`.' }),
+    accessToken: t.exposeString('accessToken', { description: 'The access token. Every node accepts it until `expiresAt`.' }),
     refreshToken: t.exposeString('refreshToken', {
-      description: 'Good once, for `refreshSession`. Used twice, it ends the session.',
+      description: `The token for the next \`refreshSession\`. It works once: using it again after more than ${refreshGraceS} seconds, or after its successor was used, ends the session.`,
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the access token ends.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the access token expires.' }),
     session: t.field({
       type: Session,
-      description: 'The session that is proved.',
+      description: 'The session that these tokens belong to.',
       resolve: (c, _args, context) => requireSession(context, c),
     }),
     viewer: t.field({
       type: User,
-      description: 'Whose session it is.',
+      description: 'The user whose session it is.',
       resolve: (c, _args, context) => requireUser(context, c.userId),
     }),
   }),
 })
 
-const SignUpPayload = builder.objectRef<Credentials>('SignUpPayload')
-const LogInPayload = builder.objectRef<Credentials>('LogInPayload')
-const RefreshSessionPayload = builder.objectRef<Credentials>('RefreshSessionPayload')
+const SignUpPayload = builder.objectRef<SessionCredentials>('SignUpPayload')
+const LogInPayload = builder.objectRef<SessionCredentials>('LogInPayload')
+const RefreshSessionPayload = builder.objectRef<SessionCredentials>('RefreshSessionPayload')
 for (const [ref, what] of [
   [SignUpPayload, 'signUp'],
   [LogInPayload, 'logIn'],
   [RefreshSessionPayload, 'refreshSession'],
 ] as const) {
-  ref.implement({ description: `The answer to \`${what}\`.`, interfaces: [credentialFields] })
+  ref.implement({ description: `The result of \`${what}\`.`, interfaces: [credentialFields] })
 }
 
-const deviceNameDescription = `How the device shall be listed under \`sessions\`: 1 to ${deviceNameMax} characters.`
+const deviceNameDescription = `The name under which \`sessions\` lists the device: 1 to ${deviceNameMax} characters on one line.`
 const SignUpInput = builder.inputType('SignUpInput', {
-  description: 'A new account and its first device.',
+  description: 'Input for `signUp`: the new account and its first device.',
   fields: (t) => ({
     username: t.string({
-      description: `${usernameRule}; stored in lower case. Not one that looks like another: 0 and o, 1 and l and i, rn and m, vv and w are alike, and . _ - do not count.`,
+      description: `${usernameRule}. Stored in lower case. Must not look like an existing username: ${lookalikeRule}.`,
     }),
-    password: t.string({ description: '8 to 256 characters.' }),
-    displayName: t.string({ description: `What people read: 1 to ${displayNameMax} characters.` }),
+    password: t.string({
+      description: '8 to 256 characters, no control characters. Composed and decomposed forms of a letter are treated as equal.',
+    }),
+    displayName: t.string({ description: `The name shown to other people: 1 to ${displayNameMax} characters.` }),
     deviceName: t.string({ description: deviceNameDescription }),
     deviceKind: t.field({
       type: DeviceKind,
       required: false,
-      description: 'What kind of device it is; OTHER where it is not said.',
+      description: 'The kind of device. Defaults to OTHER.',
     }),
   }),
 })
 const LogInInput = builder.inputType('LogInInput', {
-  description: 'A login on a device.',
+  description: 'Input for `logIn`.',
   fields: (t) => ({
-    username: t.string({ description: 'The username, in any case.' }),
+    username: t.string({ description: 'The username, in upper or lower case.' }),
     password: t.string({ description: 'The password.' }),
     deviceName: t.string({ description: deviceNameDescription }),
     deviceKind: t.field({
       type: DeviceKind,
       required: false,
-      description: 'What kind of device it is; OTHER where it is not said.',
+      description: 'The kind of device. Defaults to OTHER.',
     }),
   }),
 })
 const RefreshSessionInput = builder.inputType('RefreshSessionInput', {
-  description: 'A refresh token to trade in.',
-  fields: (t) => ({ refreshToken: t.string({ description: 'The newest one of its session.' }) }),
+  description: 'Input for `refreshSession`.',
+  fields: (t) => ({ refreshToken: t.string({ description: 'The most recent refresh token of the session.' }) }),
 })
 const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
-  description: 'A session to end.',
-  fields: (t) => ({ sessionId: t.id({ description: "One of the viewer's sessions." }) }),
+  description: 'Input for `revokeSession`.',
+  fields: (t) => ({ sessionId: t.id({ description: 'The ID of one of your sessions.' }) }),
 })
 
 const RenewConnectionInput = builder.inputType('RenewConnectionInput', {
-  description: 'A fresh access token for the WebSocket that this comes over.',
-  fields: (t) => ({ accessToken: t.string({ description: 'One of the same session, from `refreshSession`.' }) }),
+  description: 'Input for `renewConnection`.',
+  fields: (t) => ({ accessToken: t.string({ description: 'A new access token of the same session, from `refreshSession`.' }) }),
 })
 const RenewConnectionPayload = builder.objectRef<{ expiresAt: Date }>('RenewConnectionPayload').implement({
-  description: 'The answer to `renewConnection`.',
+  description: 'The result of `renewConnection`.',
   fields: (t) => ({
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the WebSocket ends unless it is renewed again.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When the server closes the WebSocket unless you renew it again.',
+    }),
   }),
 })
 
 const ChangePasswordInput = builder.inputType('ChangePasswordInput', {
-  description: 'A new password.',
+  description: 'Input for `changePassword`.',
   fields: (t) => ({
-    currentPassword: t.string({ description: 'The password as it is.' }),
-    newPassword: t.string({ description: '8 to 256 characters.' }),
+    currentPassword: t.string({ description: 'Your current password.' }),
+    newPassword: t.string({
+      description: '8 to 256 characters, no control characters. Composed and decomposed forms of a letter are treated as equal.',
+    }),
   }),
 })
 const ChangePasswordPayload = builder.objectRef<{ place: Place | null }>('ChangePasswordPayload').implement({
-  description: 'The answer to `changePassword`.',
+  description: 'The result of `changePassword`.',
   fields: (t) => ({
     sessions: t.field({
       type: [Session],
       complexity: { field: 1, multiplier: 20 },
-      description: 'The sessions that are left: your own.',
+      description: 'Your remaining sessions: only the current one.',
       resolve: (_done, _args, context) => readOpenSessions(requireViewer(context), context.reader),
     }),
     cursor: t.field({
       type: 'Cursor',
       nullable: true,
-      description: 'The place of the last session that was ended; null where there was no other.',
+      description:
+        'The cursor of the `SessionRevoked` event of the last session that was ended; null if you had no other session.',
       resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
     }),
   }),
 })
 
 const LogOutPayload = builder.objectRef<{ sessionId: number }>('LogOutPayload').implement({
-  description: 'The answer to `logOut`.',
+  description: 'The result of `logOut`.',
   fields: (t) => ({
-    sessionId: t.id({ description: 'The session that was ended.', resolve: ({ sessionId }) => encodeId('Session', sessionId) }),
+    sessionId: t.id({
+      description: 'The ID of the session that was ended.',
+      resolve: ({ sessionId }) => encodeId('Session', sessionId),
+    }),
   }),
 })
 const RevokeSessionPayload = builder.objectRef<{ sessionId: number }>('RevokeSessionPayload').implement({
-  description: 'The answer to `revokeSession`.',
+  description: 'The result of `revokeSession`.',
   fields: (t) => ({
     session: t.field({
       type: Session,
-      description: 'The session, ended.',
+      description: 'The session that was ended.',
       resolve: async ({ sessionId }, _args, context) => {
         const session = await findSession(requireViewer(context), sessionId, context.reader)
         if (!session) throw notFound('Session')
@@ -174,37 +207,52 @@ const RevokeSessionPayload = builder.objectRef<{ sessionId: number }>('RevokeSes
 builder.mutationFields((t) => ({
   signUp: t.field({
     type: SignUpPayload,
-    description: 'Creates an account and logs in. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED.',
-    args: { input: t.arg({ type: SignUpInput, description: 'The account.' }) },
-    resolve: (_root, { input }, { app }) => signUp(parseInput(signUpForm, input), app),
+    complexity: passwordCost,
+    description:
+      'Creates an account and logs in. Needs no access token. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED, FORBIDDEN if this server does not accept sign-ups.',
+    args: { input: t.arg({ type: SignUpInput, description: 'The account to create, and its first device.' }) },
+    resolve: (_root, { input }, { app, address }) => {
+      if (!app.config.isSignUpOpen) throw new ParleyError('FORBIDDEN', 'This server does not accept sign-ups.')
+      return signUp(parseInput(signUpForm, input), address, app)
+    },
   }),
   logIn: t.field({
     type: LogInPayload,
-    description: 'Logs in on a device: opens a session. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
-    args: { input: t.arg({ type: LogInInput, description: 'Who, and where.' }) },
-    resolve: (_root, { input }, { app }) => logIn(parseInput(logInForm, input), app),
+    complexity: passwordCost,
+    description:
+      'Logs in with a password and opens a session for this device. Needs no access token. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
+    args: { input: t.arg({ type: LogInInput, description: "The account's credentials, and the device that logs in." }) },
+    resolve: async (_root, { input }, context) => {
+      const given = parseInput(logInForm, input)
+      return logIn(given, context.address, context.app).catch((error: unknown) => {
+        if (error instanceof ParleyError && error.code === 'INVALID_CREDENTIALS') noteFailedLogIn(given.username, context)
+        throw error
+      })
+    },
   }),
   refreshSession: t.field({
     type: RefreshSessionPayload,
-    description: 'Trades a refresh token for a fresh pair of tokens. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
-    args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token.' }) },
+    description: `Exchanges a refresh token for a new access token and a new refresh token. Needs no access token. For ${refreshGraceS} seconds, and while the new refresh token is unused, the old one returns the same new one again, so it is safe to retry if you lose the response. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.`,
+    args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token to exchange.' }) },
     resolve: (_root, { input }, { app }) => refreshSession(input.refreshToken, app),
   }),
   renewConnection: t.field({
     type: RenewConnectionPayload,
     description:
-      'Keeps the WebSocket that it comes over open, with all that runs on it, until a fresh access token ends. Over HTTP, and for a token of another session: OPERATION_REFUSED. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
-    args: { input: t.arg({ type: RenewConnectionInput, description: 'The token.' }) },
+      'Keeps the WebSocket that carries this mutation, and all operations running on it, open until the new access token expires. Errors: OPERATION_REFUSED over HTTP or if the token belongs to another session, UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
+    args: { input: t.arg({ type: RenewConnectionInput, description: 'The new access token.' }) },
     resolve: async (_root, { input }, context) => {
       requireViewer(context)
-      if (!context.renewConnection) throw new ParleyError('OPERATION_REFUSED', 'Only a WebSocket can be renewed')
+      if (!context.renewConnection)
+        throw new ParleyError('OPERATION_REFUSED', 'Send renewConnection over the WebSocket that it renews.')
       return { expiresAt: await context.renewConnection(input.accessToken) }
     },
   }),
   changePassword: t.field({
     type: ChangePasswordPayload,
+    complexity: passwordCost,
     description: 'Changes your password and ends all your other sessions. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
-    args: { input: t.arg({ type: ChangePasswordInput, description: 'The old one and the new one.' }) },
+    args: { input: t.arg({ type: ChangePasswordInput, description: 'Your current password and the new one.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
       const { currentPassword, newPassword } = parseInput(changePasswordForm, input)
@@ -213,7 +261,7 @@ builder.mutationFields((t) => ({
   }),
   logOut: t.field({
     type: LogOutPayload,
-    description: "Ends the viewer's own session: its tokens are refused and its sockets closed, on every node.",
+    description: 'Ends the current session: every node rejects its tokens and closes its sockets.',
     resolve: async (_root, _args, context) => {
       const viewer = requireViewer(context)
       await logOut(viewer, context.app)
@@ -222,8 +270,9 @@ builder.mutationFields((t) => ({
   }),
   revokeSession: t.field({
     type: RevokeSessionPayload,
-    description: "Ends one of the viewer's sessions, on whichever device. Errors: NOT_FOUND.",
-    args: { input: t.arg({ type: RevokeSessionInput, description: 'Which one.' }) },
+    description:
+      'Ends one of your sessions, on this or another device: every node rejects its tokens and closes its sockets. Errors: NOT_FOUND.',
+    args: { input: t.arg({ type: RevokeSessionInput, description: 'The session to end.' }) },
     resolve: async (_root, { input }, context) => {
       const sessionId = parseId('Session', input.sessionId, 'input.sessionId')
       await revokeSession(requireViewer(context), sessionId, context.app)

@@ -1,17 +1,18 @@
-// Users of an identity provider: they appear on first sight of a token that the provider signed for us.
+// Users of an identity provider. A user is created when the first valid token of the provider names them.
 
 import { randomInt } from 'node:crypto'
 import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
+import { fitLine } from '../graphql/line.ts'
 import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
-import { findDisplayNameIn, findUsernameIn, foldText } from './username.ts'
+import { deviceNameMax, findDisplayNameIn, findUsernameIn, searchedAs } from './username.ts'
 
 const attemptsMax = 5
 
 /**
- * The viewer of a token's claims. Creates the user and the session where they are new: a session is the provider's `sid`,
- * or where it tells none, the single token.
+ * Finds the viewer of a token's claims. Creates the user and the session if they are new. A session is identified by the
+ * provider's `sid`; without one, each token is a session of its own.
  * @throws ParleyError SESSION_REVOKED
  */
 export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
@@ -20,12 +21,12 @@ export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
   const expiresAt = new Date(claims.exp * 1000)
   const session = await app.store.prisma.session.upsert({
     where: { userId_externalKey: { userId, externalKey } },
-    create: { userId, externalKey, expiresAt, deviceName: claims.azp ?? 'Identity provider' },
-    update: { expiresAt, lastUsedAt: new Date() },
+    create: { userId, externalKey, expiresAt, deviceName: fitLine(claims.azp ?? '', deviceNameMax) ?? 'Identity provider' },
+    update: { expiresAt, lastUsedAt: new Date(app.clock.now()) },
   })
-  // The account may have been deleted since it was looked up. A session that was opened after that is of no account.
+  // The account may have been deleted after it was looked up: then the session just opened must not be used.
   const gone = await app.store.prisma.user.count({ where: { id: userId, deletedAt: { not: null } } })
-  if (session.revokedAt || gone > 0) throw new ParleyError('SESSION_REVOKED', 'The session was ended: log in again')
+  if (session.revokedAt || gone > 0) throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
   return { userId, sessionId: Number(session.id) }
 }
 
@@ -39,11 +40,11 @@ async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<numbe
     const username = wanted && attempt === 1 ? wanted : `${(wanted ?? 'user').slice(0, 22)}-${randomInt(1e8, 1e9)}`
     const displayName = findDisplayNameIn(claims.name) ?? username
     try {
-      const data = { username, displayName, searchName: foldText(displayName), issuer, subject: claims.sub }
+      const data = { username, displayName, ...searchedAs(displayName), issuer, subject: claims.sub }
       const user = await app.store.prisma.user.create({ data })
       return Number(user.id)
     } catch (error) {
-      // The username is taken, or another request has just seen this user for the first time.
+      // The username is taken, or another request has just created this user.
       if ((error as { code?: string }).code !== 'P2002' || attempt >= attemptsMax) throw error
     }
   }

@@ -1,4 +1,4 @@
-// Accounts in the schema: users and sessions.
+// The schema of accounts: users and sessions.
 
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -15,11 +15,12 @@ import {
   type SessionRow,
   type UserRow,
 } from './access.ts'
+import { accountKinds } from './events.ts'
 import { displayNameMax, usernameRule } from './username.ts'
 
 export const User = builder.objectRef<UserRow>('User')
 builder.node(User, {
-  description: 'A person, as everybody may see them.',
+  description: 'A person, with the public profile that every user can see.',
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     requireViewer(context)
@@ -28,66 +29,70 @@ builder.node(User, {
   fields: (t) => ({
     username: t.exposeString('username', {
       shared: true,
-      description: `Unique, and found by \`user(username:)\`: ${usernameRule}. Of a deleted account: \`~\` and a number.`,
+      description: `The unique name by which \`user(username:)\` finds the user: ${usernameRule}. For a deleted account, \`~\` and a number.`,
     }),
     displayName: t.exposeString('displayName', {
       shared: true,
-      description: `What people read: 1 to ${displayNameMax} characters, not unique.`,
+      description: `The name shown to other people: 1 to ${displayNameMax} characters, not unique.`,
     }),
-    bio: t.exposeString('bio', { shared: true, description: 'What they say of themselves; empty where they say nothing.' }),
-    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the account was made.' }),
+    bio: t.exposeString('bio', { shared: true, description: 'What the user says about themselves; empty if they say nothing.' }),
+    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the account was created.' }),
     isDeleted: t.exposeBoolean('isDeleted', {
       shared: true,
-      description: 'Whether the account is gone: then nothing is left of it but what others have that names it.',
+      description:
+        'Whether the account was deleted. A deleted user has a placeholder name and no bio, and appears only where other data still refers to it.',
     }),
   }),
 })
 
 export const DeviceKind = builder.enumType('DeviceKind', {
-  description: 'What kind of device it is, as it says itself.',
+  description: 'The kind of a device, as reported by the device itself.',
   values: {
-    WEB: { description: 'A browser.' },
-    DESKTOP: { description: 'An app on a computer.' },
-    PHONE: { description: 'An app on a phone.' },
-    TABLET: { description: 'An app on a tablet.' },
-    OTHER: { description: 'Something else, or it did not say.' },
+    WEB: { description: 'A web browser.' },
+    DESKTOP: { description: 'A desktop app.' },
+    PHONE: { description: 'A phone app.' },
+    TABLET: { description: 'A tablet app.' },
+    OTHER: { description: 'Any other device, or a device that did not report its kind.' },
   } as const,
 })
 
 export const Session = builder.objectRef<SessionRow>('Session')
 builder.node(Session, {
-  description: 'One login on one device. Only its own user sees it.',
+  description: 'A login on one device. Visible only to its own user.',
   id: { resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     const viewer = requireViewer(context)
     return Promise.all(ids.map((id) => findSession(viewer, Number(id), context.reader)))
   },
   fields: (t) => ({
-    deviceName: t.exposeString('deviceName', { description: 'The name that the device gave itself.' }),
-    deviceKind: t.expose('deviceKind', { type: DeviceKind, description: 'What kind of device it is.' }),
+    deviceName: t.exposeString('deviceName', { description: 'The name that the device chose when it logged in.' }),
+    deviceKind: t.expose('deviceKind', { type: DeviceKind, description: 'The kind of device.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the device logged in.' }),
-    lastUsedAt: t.expose('lastUsedAt', { type: 'DateTime', description: 'When the session was last used, to about a minute.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends by itself unless it is refreshed.' }),
+    lastUsedAt: t.expose('lastUsedAt', {
+      type: 'DateTime',
+      description: 'When the session was last used, accurate to about a minute.',
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the session expires unless it is refreshed.' }),
     revokedAt: t.expose('revokedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was ended; null while it is open.',
+      description: 'When the session was ended; null while it is open.',
     }),
     syncedUntil: t.expose('syncedUntil', {
       type: 'DateTime',
       nullable: true,
       description:
-        'The device has stored everything that happened up to this time, as it said by `acknowledge`; null where it never said so.',
+        'The device has stored everything that happened up to this time, as it reported with `acknowledge`; null if it has never reported.',
     }),
     behindBy: t.int({
       nullable: true,
-      description: `How many facts that the device may see come after that and are still kept; ${behindMax} stands for as many or more. null where \`syncedUntil\` is.`,
+      description: `The number of events after \`syncedUntil\` that the device may see and that are still in the journal; ${behindMax} means ${behindMax} or more. Null if \`syncedUntil\` is null.`,
       complexity: 10,
       resolve: ({ userId, syncedPosition }, _args, context) =>
         syncedPosition === null ? null : countFactsAfter(context, `${userId}:${syncedPosition}`),
     }),
     isCurrent: t.boolean({
-      description: 'Whether it is the session that asks.',
+      description: 'Whether this is the session that makes this request.',
       resolve: ({ id }, _args, { caller }) => caller.viewer?.sessionId === id,
     }),
   }),
@@ -96,14 +101,14 @@ builder.node(Session, {
 builder.queryFields((t) => ({
   viewer: t.field({
     type: User,
-    description: 'Who asks.',
+    description: 'The current user.',
     resolve: async (_root, _args, context) => requireUser(context, requireViewer(context).userId),
   }),
   user: t.field({
     type: User,
     nullable: true,
-    description: 'The user with this username; null for none.',
-    args: { username: t.arg.string({ description: 'In any case and with compatibility forms; compared normalised.' }) },
+    description: 'Finds a user by username; null if there is no such user.',
+    args: { username: t.arg.string({ description: 'The username. Case and Unicode compatibility forms make no difference.' }) },
     resolve: (_root, args, context) => {
       requireViewer(context)
       return findUserByUsername(context.reader, args.username)
@@ -112,12 +117,12 @@ builder.queryFields((t) => ({
   sessions: t.field({
     type: [Session],
     complexity: { field: 1, multiplier: 20 },
-    description: "The viewer's open sessions, the one used last first.",
+    description: 'Your open sessions, most recently used first.',
     resolve: (_root, _args, context) => readOpenSessions(requireViewer(context), context.reader),
   }),
 }))
 
-const SessionRevoked = factEvent('SessionRevoked', "One of the viewer's sessions was ended.")
+const SessionRevoked = factEvent(accountKinds.SessionRevoked, 'One of your sessions was ended.')
 builder.objectFields(SessionRevoked, (t) => ({
   session: t.field({
     type: Session,

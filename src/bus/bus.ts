@@ -1,29 +1,42 @@
-// Topics between nodes. A bus may lose, delay or repeat messages; whoever needs every one of them counts for himself (the
-// journal does, by position). One contract suite runs on both kinds: test/contract/bus.test.ts.
+// Topics between nodes. A bus may lose, delay or repeat messages; a reader that needs all of them must count them itself, as
+// the journal does by position. One contract suite runs on both implementations: test/bus/bus.test.ts.
 
-/** Ends a subscription. Resolves when no further message will be handed over. */
+/** Ends a subscription. Resolves when its listener will get no more messages. */
 export type Unsubscribe = () => Promise<void>
 
+/** The form of the messages on a topic. */
+export type Form<Message> = {
+  /** Parses a message; null for anything that does not have this form. */
+  parse(value: unknown): Message | null
+  /** false if Redis itself publishes on the topic (a script that changes leases): then there is no signature to check. */
+  readonly isSigned: boolean
+}
+
 /**
- * Carries JSON values from one node to all nodes that listen, itself included.
+ * Carries JSON values from one node to all nodes that subscribe, itself included.
  *
- * Guarantees: the messages that one node publishes on one topic and that do arrive, arrive in the order of publishing;
- * a listener that throws disturbs no other. No guarantee that a message arrives. Messages are shared: change none.
+ * Guarantees: messages of one node on one topic arrive in the order of publishing, if they arrive; a listener that throws
+ * disturbs no other. There is no guarantee that a message arrives. Listeners share messages and must not change them.
  */
 export type Bus = {
   /**
-   * Sends and forgets: returns at once, never throws and never waits, also with the carrier gone. What cannot be sent is
-   * dropped and counted.
+   * Publishes a message. Never throws and never waits, even without the carrier: a message that cannot be sent is dropped and
+   * counted.
    */
   publish(topic: string, message: unknown): void
   /**
-   * Hears a topic. Resolves when messages published from now on will be heard; where the carrier does not answer, after 2 s,
-   * and the subscription then takes effect when the carrier is back.
+   * Subscribes to a topic. Resolves when messages published from now on will arrive, or after 2 s if the carrier does not answer:
+   * then the subscription takes effect when the carrier is back. A message that does not have the topic's form is dropped,
+   * counted and logged: two parts of Parley disagree.
    */
-  subscribe(topic: string, listener: (message: unknown) => void): Promise<Unsubscribe>
-  /** Calls `listener` whenever messages may have been missed: the carrier was lost, or has come back. */
+  subscribe<Message>(topic: string, form: Form<Message>, listener: (message: Message) => void): Promise<Unsubscribe>
+  /** Calls `listener` whenever messages may have been missed: when the carrier is lost, and when it is back. */
   onInterruption(listener: () => void): void
-  /** How many messages were dropped because they could not be sent. */
+  /** How many messages could not be sent. */
   dropped(): number
+  /** How many messages arrived without the form of their topic. */
+  malformed(): number
+  /** How many messages arrived without a signature by a secret of this installation. */
+  refused(): number
   close(): Promise<void>
 }

@@ -1,16 +1,24 @@
-// A connection to Redis that is open and dead: the other end was stopped, or something between forgot it. Nobody is told of
-// that. So each connection asks for an answer twice a second, and is broken when none comes; it is then made anew.
+// Detects a connection to Redis that is open but dead, because its other end was frozen or a firewall forgot it. Neither end
+// notices that by itself, so each connection pings Redis twice a second, and is replaced if Redis is silent.
 
 import type { Redis } from 'ioredis'
+import type { Outage } from '../outage.ts'
 
 const beatMs = 500
-/** Asked for something, Redis has to say anything at all within this time, or its connection is broken. */
+/** If Redis sends nothing at all for this long after a command, the connection is closed and replaced. */
 export const answerMs = 1_500
 
-/** Asks a connection (made with `socketTimeout: answerMs`) for a sign of life again and again; ends with the returned call. */
-export function keepAsking(connection: Redis): () => void {
+/** Pings Redis over a connection made with `socketTimeout: answerMs`. @returns a function to stop it */
+export function keepPinging(connection: Redis): () => void {
   const beat = setInterval(() => {
     if (connection.status === 'ready') connection.ping().catch(() => undefined)
   }, beatMs)
   return () => clearInterval(beat)
+}
+
+/** Reports to an outage when one of a node's connections to Redis is lost and ready again. */
+export function reportTo(connection: Redis, part: string, outage: Outage): void {
+  connection.on('error', (error) => outage.lost(part, error))
+  connection.on('close', () => outage.lost(part, new Error('the connection was closed')))
+  connection.on('ready', () => outage.regained(part))
 }

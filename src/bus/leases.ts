@@ -1,36 +1,41 @@
-// Which devices are there: a lease for each, which lapses unless it is renewed. Nobody has to notice a node, a cable or a
-// laptop that is gone; what is not renewed ends by itself. One contract suite runs on both kinds: test/contract/leases.test.ts.
+// The leases of present devices. A lease lapses unless it is renewed, so a node, a cable or a laptop that is gone needs no one
+// to notice it. One contract suite runs on both implementations: test/bus/leases.test.ts.
 
-/** How much there is of a device, and so of its user: the best of the user's devices. */
+import type { Form } from './bus.ts'
+
+/** The states of a device, the best last. The state of a user is the best of the user's devices. */
 export const deviceStates = ['OFFLINE', 'IDLE', 'ONLINE'] as const
 
 /** The state of a device or user. */
 export type DeviceState = (typeof deviceStates)[number]
 
-/** What a node says of a device that is connected to it. A device may be connected to several nodes: each has its own lease. */
+/**
+ * A node's lease for a device that is connected to it. A device may be connected to several nodes: each holds its own lease.
+ * Ages and durations may have fractions of a millisecond; the times computed from them are whole milliseconds.
+ */
 export type Lease = {
   readonly userId: number
   /** The session. */
   readonly deviceId: number
   readonly state: 'ONLINE' | 'IDLE'
   /**
-   * How long ago its person last did something, in milliseconds; null where they have done nothing that this node knows of.
-   * Ages, not times: the clocks of nodes may differ.
+   * How long ago the user was last active on it, in milliseconds; null if this node knows of no activity. It is an age, not a
+   * time, because the clocks of nodes may differ.
    */
   readonly activeAgoMs: number | null
   /** How long it lasts from now, in milliseconds. */
   readonly lastsMs: number
-  /** false: only if some node holds a lease of this device; it does not begin one. */
+  /** false: take the lease only if some node already holds one for this device. */
   readonly mayBegin: boolean
 }
 
-/** A device that is there. */
+/** A present device. `activeAt` is when its user was last active on it, in milliseconds since 1970; 0 for never. */
 export type PresentDevice = { readonly deviceId: number; readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number }
 
-/** A device of which a lease has ended, and when its person was last active, in milliseconds since 1970; 0 for never. */
+/** A device with an ended lease, and when its user was last active on it, in milliseconds since 1970; 0 for never. */
 export type LapsedDevice = { readonly userId: number; readonly deviceId: number; readonly activeAt: number }
 
-/** A user's state has changed. `isFinal`: by the end of a session, not by silence. */
+/** A change of a user's state. `isFinal`: because a session ended, not because a lease lapsed. */
 export type StateChange = {
   readonly userId: number
   readonly state: DeviceState
@@ -38,32 +43,35 @@ export type StateChange = {
   readonly isFinal: boolean
 }
 
-/** How many leases one user may have at once, over all devices and nodes; more are not taken. */
+/** How many leases a user may have at once, over all devices and nodes; further ones are ignored. */
 export const leasesMax = 100
 
 /**
  * The leases of all devices of an installation.
  *
- * Guarantees: whenever the best state among a user's leases changes, by whatever node or lapse, one message tells it on the
- * user's topic (see `changeOf`); it is sent in the same step in which the leases change, so no crash comes between. Messages
- * may be lost, as on any topic. Each call rejects where the carrier does not answer within a second; nothing is queued for it.
+ * Guarantees: whenever the best state of a user's leases changes, one message on the user's topic says so (see `changeOf`). It
+ * is published in the same step that changes the leases, so no crash can come between. Messages may be lost, as on any topic.
+ * Each call rejects if the carrier does not answer within a second; nothing is queued for it.
  */
 export type Leases = {
-  /** Takes or renews leases for this node. Gives those that were found to have run out, like `lapse`. */
+  /** Takes or renews leases for this node. Returns expired leases of the same users, as `lapse` does. */
   renew(leases: readonly Lease[]): Promise<readonly LapsedDevice[]>
-  /** Ends all leases of a device at once, and gives them. */
+  /** Ends all leases of a device, and returns them. */
   end(userId: number, deviceId: number): Promise<readonly LapsedDevice[]>
-  /** Lets go of leases that have run out: all of them. Each is given to one caller only, over all nodes. */
+  /** Removes all expired leases, and returns them. Over all nodes, one caller gets each of them. */
   lapse(): Promise<readonly LapsedDevice[]>
-  /** The devices that are there, for each of these users. Users without one are left out. */
+  /** The present devices of each of these users. Users without one are missing in the result. */
   read(userIds: readonly number[]): Promise<ReadonlyMap<number, readonly PresentDevice[]>>
-  /** Calls `listener` when the carrier is back after it was lost: it may have lost every lease. */
+  /** Calls `listener` when the carrier is back: it may have lost every lease. */
   onRestored(listener: () => void): void
   close(): Promise<void>
 }
 
-/** A message on a user's topic as a change; null for any other. The form: `[user, state, active at, 1 where it is final]`. */
-export function changeOf(message: unknown): StateChange | null {
+/** The form of messages on a user's topic. Scripts in Redis publish them. */
+export const changeForm: Form<StateChange> = { parse: changeOf, isSigned: false }
+
+/** Parses a message on a user's topic, `[user, state, active at, 1 if it is final]`; null for anything else. */
+function changeOf(message: unknown): StateChange | null {
   if (!Array.isArray(message) || !message.every(Number.isSafeInteger)) return null
   const [userId, rank, activeAt, isFinal] = message as number[]
   const state = deviceStates[rank ?? -1]

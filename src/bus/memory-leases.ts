@@ -1,13 +1,15 @@
-// The leases of an installation that is a single process.
+// The leases of an installation with a single process. They expire by the monotonic clock; when a user was active is wall-clock
+// time in whole milliseconds, because it is published and stored.
 
+import type { Clock } from '../clock.ts'
 import type { Bus } from './bus.ts'
 import { type DeviceState, deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
 
-type Held = { readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number; readonly until: number }
-type User = { readonly devices: Map<number, Held>; told: DeviceState }
+type HeldLease = { readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number; readonly until: number }
+type User = { readonly devices: Map<number, HeldLease>; published: DeviceState }
 
-/** Leases within this process. `topicOf` names the topic of a user. */
-export function openMemoryLeases(bus: Bus, topicOf: (userId: number) => string): Leases {
+/** Opens leases within this process. `topicOf` names the topic of a user. */
+export function openMemoryLeases(bus: Bus, clock: Clock, topicOf: (userId: number) => string): Leases {
   const users = new Map<number, User>()
 
   function settle(userId: number, now: number, isFinal = false): LapsedDevice[] {
@@ -23,20 +25,20 @@ export function openMemoryLeases(bus: Bus, topicOf: (userId: number) => string):
       } else best = Math.max(best, deviceStates.indexOf(held.state))
     }
     const state = deviceStates[best] ?? 'OFFLINE'
-    if (state !== user.told) bus.publish(topicOf(userId), [userId, best, activeAt, Number(isFinal)])
-    user.told = state
+    if (state !== user.published) bus.publish(topicOf(userId), [userId, best, activeAt, Number(isFinal)])
+    user.published = state
     if (user.devices.size === 0) users.delete(userId)
     return lapsed
   }
 
   return {
     async renew(leases) {
-      const now = Date.now()
+      const [now, today] = [clock.monotonicMs(), clock.now()]
       for (const { userId, deviceId, state, activeAgoMs, lastsMs, mayBegin } of leases) {
-        const user = users.get(userId) ?? { devices: new Map<number, Held>(), told: 'OFFLINE' }
+        const user = users.get(userId) ?? { devices: new Map<number, HeldLease>(), published: 'OFFLINE' }
         const held = user.devices.get(deviceId)
         if (!held && (!mayBegin || user.devices.size >= leasesMax)) continue
-        const activeAt = Math.max(activeAgoMs === null ? 0 : now - activeAgoMs, held?.activeAt ?? 0)
+        const activeAt = Math.max(activeAgoMs === null ? 0 : Math.round(today - activeAgoMs), held?.activeAt ?? 0)
         users.set(userId, user)
         user.devices.set(deviceId, { state, activeAt, until: now + lastsMs })
       }
@@ -45,17 +47,17 @@ export function openMemoryLeases(bus: Bus, topicOf: (userId: number) => string):
     async end(userId, deviceId) {
       const held = users.get(userId)?.devices.get(deviceId)
       if (!held) return []
-      users.get(userId)?.devices.set(deviceId, { ...held, until: 0 })
-      return settle(userId, Date.now(), true)
+      users.get(userId)?.devices.set(deviceId, { ...held, until: Number.NEGATIVE_INFINITY })
+      return settle(userId, clock.monotonicMs(), true)
     },
     async lapse() {
-      const now = Date.now()
+      const now = clock.monotonicMs()
       return [...users].flatMap(([userId, { devices }]) =>
         [...devices.values()].some(({ until }) => until <= now) ? settle(userId, now) : [],
       )
     },
     async read(userIds) {
-      const now = Date.now()
+      const now = clock.monotonicMs()
       const found = new Map<number, PresentDevice[]>()
       for (const userId of userIds) {
         const devices = [...(users.get(userId)?.devices ?? [])].flatMap(([deviceId, { state, activeAt, until }]) =>

@@ -1,31 +1,31 @@
-// The bus of an installation that is a single process: no carrier, nothing to lose.
+// The bus of an installation with a single process. It loses nothing, and needs no signatures because only this process
+// publishes.
 
 import { EventEmitter } from 'node:events'
 import type { Log } from '../log.ts'
+import type { RepeatLog } from '../repeats.ts'
 import type { Bus } from './bus.ts'
+import { Reception } from './reception.ts'
 
-/** A bus within this process. Apps that shall hear each other are given the same one. */
-export function openMemoryBus(log: Log): Bus {
+/** Opens a bus within this process. Apps that should receive each other's messages share one. */
+export function openMemoryBus(log: Log, repeats: RepeatLog): Bus {
   const topics = new EventEmitter().setMaxListeners(0)
+  const reception = new Reception(log, repeats)
   return {
     publish(topic, message) {
       setImmediate(() => topics.emit(`topic ${topic}`, message))
     },
-    async subscribe(topic, listener) {
-      const guarded = (message: unknown) => {
-        try {
-          listener(message)
-        } catch (error) {
-          log.error({ err: error, topic }, 'a listener of a topic failed')
-        }
-      }
-      topics.on(`topic ${topic}`, guarded)
+    async subscribe(topic, form, listener) {
+      const receive = (message: unknown) => reception.take(topic, form, message, listener)
+      topics.on(`topic ${topic}`, receive)
       return async () => {
-        topics.off(`topic ${topic}`, guarded)
+        topics.off(`topic ${topic}`, receive)
       }
     },
     onInterruption() {},
     dropped: () => 0,
+    malformed: () => reception.malformed,
+    refused: () => 0,
     async close() {
       topics.removeAllListeners()
     },

@@ -1,24 +1,27 @@
-// The leases over Redis (or Valkey), on a connection of their own. For each user a hash of leases, and one sorted set of when
-// to look at whom next. Scripts change them, so that a lease, what follows from it and the message about it are one step.
-// Times are those of Redis. The keys are named inside the scripts: a Redis Cluster is not supported.
+// The leases in Redis (or Valkey), on a connection of their own: a hash of leases for each user, and one sorted set of the times
+// at which to check each user. Scripts change them, so a lease and the message about it change in one step. Times are those of
+// Redis, whatever the clocks of the nodes say, plus the time by which a test has turned its clock. The scripts compute the names
+// of keys, so a Redis Cluster is not supported.
 
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import type { Log } from '../log.ts'
-import { answerMs, keepAsking } from './heartbeat.ts'
+import type { Clock } from '../clock.ts'
+import type { Outage } from '../outage.ts'
+import { answerMs, keepPinging, reportTo } from './heartbeat.ts'
 import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
 
-/** How many users one call looks at: Redis does nothing else meanwhile. */
+/** How many users one call checks: Redis does nothing else in the meantime. */
 const lapseMax = 200
-/** Leases that nobody looks after (all nodes are gone) are dropped by Redis itself so long after the last of them has ended. */
+/** If all nodes are gone, Redis drops the leases of a user this long after the last of them has expired. */
 const keepMs = 120_000
 const keepDueMs = 86_400_000
 
-// A field of the hash is `device@node`, its value `until state activeAt`. The field `told` holds the state that was told last.
+// A field of the hash is `device@node`, its value `until state activeAt`. The field `published` has the last published state. The
+// first argument of each script is how far the node's clock is ahead, in milliseconds.
 const common = `
 local prefix = KEYS[1]
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
 local due = prefix .. ':due'
 local lapsed = {}
 local function keyOf(user) return prefix .. ':devices:' .. user end
@@ -30,11 +33,11 @@ end
 local function settle(user, final)
   local key = keyOf(user)
   local fields = redis.call('HGETALL', key)
-  local best, told, latest, nextAt, lastAt = 0, 0, 0, nil, 0
+  local best, published, latest, nextAt, lastAt = 0, 0, 0, nil, 0
   for i = 1, #fields, 2 do
     local ends, state, active = parts(fields[i + 1])
-    if fields[i] == 'told' then
-      told = tonumber(fields[i + 1])
+    if fields[i] == 'published' then
+      published = tonumber(fields[i + 1])
     elseif not ends then
       redis.call('HDEL', key, fields[i])
     else
@@ -51,8 +54,8 @@ local function settle(user, final)
       end
     end
   end
-  if best ~= told then
-    redis.call('HSET', key, 'told', best)
+  if best ~= published then
+    redis.call('HSET', key, 'published', best)
     redis.call('PUBLISH', prefix .. ':' .. user, '[' .. user .. ',' .. best .. ',' .. number(latest) .. ',' .. final .. ']')
   end
   if nextAt then
@@ -66,8 +69,8 @@ local function settle(user, final)
 end
 `
 const renewScript = `${common}
-local node, seen, users = ARGV[1], {}, {}
-for i = 2, #ARGV, 6 do
+local node, seen, users = ARGV[2], {}, {}
+for i = 3, #ARGV, 6 do
   local user, device, age = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 3])
   local key, field = keyOf(user), device .. '@' .. node
   local _, _, active = parts(redis.call('HGET', key, field) or '')
@@ -77,7 +80,7 @@ for i = 2, #ARGV, 6 do
       may = may or string.match(other, '^%d+') == device
     end
   end
-  local room = active or redis.call('HLEN', key) - redis.call('HEXISTS', key, 'told') < ${leasesMax}
+  local room = active or redis.call('HLEN', key) - redis.call('HEXISTS', key, 'published') < ${leasesMax}
   if may and room then
     active = math.max(active or 0, age >= 0 and now - age or 0)
     redis.call('HSET', key, field, number(now + ARGV[i + 4]) .. ' ' .. ARGV[i + 2] .. ' ' .. number(active))
@@ -91,7 +94,7 @@ for _, user in ipairs(users) do settle(user, 0) end
 return lapsed
 `
 const endScript = `${common}
-local user, device, found = ARGV[1], ARGV[2], false
+local user, device, found = ARGV[2], ARGV[3], false
 local fields = redis.call('HGETALL', keyOf(user))
 for i = 1, #fields, 2 do
   if string.match(fields[i], '^%d+') == device then
@@ -109,19 +112,19 @@ return { #users, lapsed }
 `
 const readScript = `${common}
 local found = {}
-for i = 1, #ARGV do found[i] = redis.call('HGETALL', keyOf(ARGV[i])) end
+for i = 2, #ARGV do found[i - 1] = redis.call('HGETALL', keyOf(ARGV[i])) end
 return { number(now), found }
 `
 
 type Scripts = {
-  renewLeases(prefix: string, ...rest: (string | number)[]): Promise<string[]>
-  endLease(prefix: string, userId: number, deviceId: number): Promise<string[]>
-  lapseLeases(prefix: string): Promise<[users: number, lapsed: string[]]>
-  readLeases(prefix: string, ...userIds: number[]): Promise<[now: string, found: string[][]]>
+  renewLeases(prefix: string, aheadMs: number, ...rest: (string | number)[]): Promise<string[]>
+  endLease(prefix: string, aheadMs: number, userId: number, deviceId: number): Promise<string[]>
+  lapseLeases(prefix: string, aheadMs: number): Promise<[users: number, lapsed: string[]]>
+  readLeases(prefix: string, aheadMs: number, ...userIds: number[]): Promise<[now: string, found: string[][]]>
 }
 
 /** Opens the connection; does not wait for it. `prefix` begins every key and topic: the topic of a user is `<prefix>:<user>`. */
-export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log): Leases {
+export function openRedisLeases(redisUrl: string, prefix: () => string, { aheadMs }: Clock, outage: Outage): Leases {
   const node = randomUUID()
   const connection = new Redis(redisUrl, {
     retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 2_000),
@@ -137,8 +140,8 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
       readLeases: { lua: readScript, numberOfKeys: 1 },
     },
   }) as Redis & Scripts
-  connection.on('error', (error) => log.warn({ err: error, role: 'leases' }, 'Redis'))
-  const silence = keepAsking(connection)
+  reportTo(connection, 'leases', outage)
+  const stopPinging = keepPinging(connection)
   let wasReady = false
   connection.once('ready', () =>
     setImmediate(() => {
@@ -153,13 +156,13 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
         const age = activeAgoMs === null ? -1 : Math.max(0, Math.round(activeAgoMs))
         return [userId, deviceId, deviceStates.indexOf(state), age, Math.round(lastsMs), Number(mayBegin)]
       })
-      return lapsedOf(await connection.renewLeases(prefix(), node, ...given))
+      return lapsedOf(await connection.renewLeases(prefix(), aheadMs(), node, ...given))
     },
-    end: async (userId, deviceId) => lapsedOf(await connection.endLease(prefix(), userId, deviceId)),
+    end: async (userId, deviceId) => lapsedOf(await connection.endLease(prefix(), aheadMs(), userId, deviceId)),
     async lapse() {
       const all: LapsedDevice[] = []
       for (let users = lapseMax; users === lapseMax; ) {
-        const [looked, lapsed] = await connection.lapseLeases(prefix())
+        const [looked, lapsed] = await connection.lapseLeases(prefix(), aheadMs())
         all.push(...lapsedOf(lapsed))
         users = looked
       }
@@ -167,7 +170,7 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
     },
     async read(userIds) {
       if (userIds.length === 0) return new Map()
-      const [now, found] = await connection.readLeases(prefix(), ...userIds)
+      const [now, found] = await connection.readLeases(prefix(), aheadMs(), ...userIds)
       const devices = userIds.map((userId, i) => [userId, devicesOf(found[i] ?? [], Number(now))] as const)
       return new Map(devices.filter(([, present]) => present.length > 0))
     },
@@ -177,13 +180,13 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, log: Log
       })
     },
     async close() {
-      silence()
+      stopPinging()
       connection.disconnect()
     },
   }
 }
 
-/** Leases that have ended, from a flat list of users, devices and times. */
+/** Ended leases, from a flat list of users, devices and times. */
 function lapsedOf(flat: readonly string[]): LapsedDevice[] {
   const lapsed: LapsedDevice[] = []
   for (let i = 0; i < flat.length; i += 3) {
@@ -193,7 +196,7 @@ function lapsedOf(flat: readonly string[]): LapsedDevice[] {
   return lapsed
 }
 
-/** The devices of a user from the fields of the hash: each the best of its leases. */
+/** The devices of a user, each with the best state of its leases, from the fields of the hash. */
 function devicesOf(fields: readonly string[], now: number): PresentDevice[] {
   const devices = new Map<number, PresentDevice>()
   for (let i = 0; i < fields.length; i += 2) {

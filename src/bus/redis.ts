@@ -1,21 +1,26 @@
-// The bus over Redis pub/sub (or Valkey). Two connections: the subscriber waits for Redis as long as it takes, the publisher
-// never waits: without that, one request to a dead Redis holds its caller for over a minute, and an unsubscription that
-// fails later ends the process. A connection that is open and dead is noticed within two seconds.
+// The bus over pub/sub of Redis (or Valkey). It has two connections: the subscriber waits for Redis as long as it takes, the
+// publisher never waits. Otherwise one command to a dead Redis would hold its caller for over a minute, and a late failure to
+// unsubscribe would end the process. A connection that is open but dead is noticed within two seconds.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { RedisPubSub } from 'graphql-redis-subscriptions'
 import { Redis } from 'ioredis'
 import type { Log } from '../log.ts'
+import type { Outage } from '../outage.ts'
+import type { RepeatLog } from '../repeats.ts'
 import type { Bus } from './bus.ts'
-import { answerMs, keepAsking } from './heartbeat.ts'
+import { answerMs, keepPinging, reportTo } from './heartbeat.ts'
+import { Reception } from './reception.ts'
+import { redisFaultOf } from './redis-faults.ts'
+import type { Seal } from './seal.ts'
 
 const acknowledgementMs = 2_000
-/** What may wait in the publisher's socket; beyond it nothing more is published. */
+/** How many bytes may wait in the publisher's socket; with more, it drops messages. */
 const unsentMax = 4_194_304
 const reconnectMs = { first: 50, longest: 2_000 } as const
 
 /** Opens both connections; does not wait for them. */
-export function openRedisBus(redisUrl: string, log: Log): Bus {
+export function openRedisBus(redisUrl: string, seal: Seal, outage: Outage, log: Log, repeats: RepeatLog): Bus {
   const retryStrategy = (attempt: number) => Math.min(reconnectMs.first * 2 ** attempt, reconnectMs.longest)
   const shared = { retryStrategy, connectTimeout: 2_000, socketTimeout: answerMs }
   const subscriber = new Redis(redisUrl, { ...shared, maxRetriesPerRequest: null })
@@ -25,38 +30,38 @@ export function openRedisBus(redisUrl: string, log: Log): Bus {
     maxRetriesPerRequest: 1,
     commandTimeout: 1_000,
   })
-  const silences = [subscriber, publisher].map(keepAsking)
-  for (const [role, connection] of Object.entries({ subscriber, publisher })) {
-    connection.on('error', (error) => log.warn({ err: error, role }, 'Redis'))
-  }
+  const stopPinging = [subscriber, publisher].map(keepPinging)
+  reportTo(subscriber, 'subscriber', outage)
+  reportTo(publisher, 'publisher', outage)
   for (const command of ['subscribe', 'unsubscribe', 'punsubscribe'] as const) ignoreLateFailures(subscriber, command)
-  const pubSub = new RedisPubSub({ subscriber, publisher })
+  // The library must pass text through unchanged: the seal covers exactly these bytes.
+  const asItIs = { serializer: String, deserializer: String }
+  const pubSub = new RedisPubSub({ subscriber, publisher, ...asItIs })
+  const reception = new Reception(log, repeats, seal)
   let dropped = 0
   const drop = (topic: string, error: unknown) => {
     dropped += 1
-    log.debug({ err: error, topic }, 'a message to other nodes was dropped')
+    const fault = redisFaultOf(error)
+    if (fault !== null) repeats.note('warn', fault, { topic, fault }, 'Redis refuses what this node publishes')
+    else log.debug({ err: error, topic }, 'a message to other nodes was dropped')
   }
 
   return {
     publish(topic, message) {
-      // There is no stream before the first connection, whatever the types say.
+      // Despite its type, the stream is undefined before the first connection.
       const unsent = (publisher.stream as typeof publisher.stream | undefined)?.writableLength ?? 0
       if (unsent > unsentMax) drop(topic, new Error('Redis takes nothing'))
-      else pubSub.publish(topic, message).catch((error: unknown) => drop(topic, error))
+      else pubSub.publish(topic, seal.close(topic, JSON.stringify(message))).catch((error: unknown) => drop(topic, error))
     },
-    async subscribe(topic, listener) {
+    async subscribe(topic, form, listener) {
       let isEnded = false
-      const guarded = (message: unknown) => {
-        if (isEnded) return
-        try {
-          listener(message)
-        } catch (error) {
-          log.error({ err: error, topic }, 'a listener of a topic failed')
-        }
+      const receive = (text: string) => {
+        if (!isEnded) reception.open(topic, form, text, listener)
       }
-      // Unsubscribing before the acknowledgement throws inside the library, so both ways out wait for this promise.
-      const acknowledged = pubSub.subscribe(topic, guarded).catch((error: unknown) => {
-        log.error({ err: error, topic }, 'Redis refused a subscription')
+      // Unsubscribing before the acknowledgement throws inside the library, so it waits for this promise.
+      const acknowledged = pubSub.subscribe(topic, receive).catch((error: unknown) => {
+        const fault = redisFaultOf(error) ?? String(error)
+        repeats.note('warn', fault, { topic, fault }, 'Redis does not let this node subscribe to a topic')
         return null
       })
       const limit = new AbortController()
@@ -75,8 +80,10 @@ export function openRedisBus(redisUrl: string, log: Log): Bus {
       subscriber.on('close', listener)
     },
     dropped: () => dropped,
+    malformed: () => reception.malformed,
+    refused: () => reception.refused,
     async close() {
-      for (const silence of silences) silence()
+      for (const stop of stopPinging) stop()
       subscriber.disconnect()
       publisher.disconnect()
     },
@@ -84,8 +91,8 @@ export function openRedisBus(redisUrl: string, log: Log): Bus {
 }
 
 /**
- * The libraries float the promises of these commands (ioredis that of `subscribe`, when it renews what is heard after a
- * reconnection); a connection closed meanwhile would make them unhandled rejections.
+ * The libraries float the promises of these commands (ioredis that of `subscribe`, when it subscribes again after a
+ * reconnection): if the connection closes before they settle, they would be unhandled rejections.
  */
 function ignoreLateFailures(connection: Redis, command: 'subscribe' | 'unsubscribe' | 'punsubscribe'): void {
   const send = connection[command].bind(connection) as (...topics: string[]) => Promise<unknown>

@@ -1,11 +1,15 @@
-// Parley for Apollo Client: a link for subscriptions over the client's socket, and what applies events to an InMemoryCache.
+// Parley for Apollo Client: a link for subscriptions over the client's socket, and functions that apply events to an
+// InMemoryCache.
 
 import { type ApolloCache, ApolloLink, type DocumentNode, Observable, type Reference } from '@apollo/client'
 import { print } from '@apollo/client/utilities'
+import { writeEvent } from './apollo-write.ts'
 import type { ParleyClient } from './client.ts'
-import { isOlder, placeIn, RecentEvents, type TellingEvent } from './patch.ts'
+import { News } from './news.ts'
+import { type EventData, isOlder, placeIn } from './patch.ts'
+import { laterOf, placeOfAnswer } from './place.ts'
 
-/** A link for subscriptions: typing and presence over the socket of a client. `events` are for `client.follow`. */
+/** A link for subscriptions such as typing and presence, over the socket of a client. For `events` use `client.follow`. */
 export function subscriptionLink(client: ParleyClient): ApolloLink {
   return new ApolloLink(
     ({ query, variables }) =>
@@ -19,73 +23,89 @@ export function subscriptionLink(client: ParleyClient): ApolloLink {
   )
 }
 
-/** What keeps the answers of queries up to date that were read before an event, and come after it. */
-export type Live = {
-  /** To be put before the link that asks over HTTP. */
+/** The news of each cache, which its link and `applyEvent` share. */
+const newsOf = new WeakMap<ApolloCache, News>()
+
+/** Keeps answers and events of one cache in order, whichever arrives first. */
+export type LiveLink = {
+  /** Put it before the HTTP link. */
   readonly link: ApolloLink
-  /** Notes an event: call it from `onEvent`, before `applyEvent`. */
-  note(event: TellingEvent): void
-  /** Forgets all events: call it from `snapshot`, before `resetStore`. */
+  /** Records an event. Call it from `onEvent`, before `applyEvent`. */
+  note(event: EventData): void
+  /** Forgets all events and answers. Call it from `snapshot`, before you fill the cache again. */
   reset(): void
 }
 
-/** Makes a link that applies recent events to the answers of queries, before they come to the cache. */
-export function liveLink(): Live {
-  const recent = new RecentEvents()
+/** Makes a link that brings answers up to date before they reach the cache. Each Apollo Client needs its own. */
+export function liveLink(): LiveLink {
+  const news = new News()
   return {
-    link: new ApolloLink(
-      (operation, forward) =>
-        new Observable((observer) =>
-          forward(operation).subscribe({
-            next: (result) => observer.next(result.data ? { ...result, data: recent.applyTo(result.data) } : result),
-            error: (error) => observer.error(error),
-            complete: () => observer.complete(),
-          }),
-        ),
-    ),
-    note: ({ message, ...event }) => recent.add(message ? { ...event, message: { __typename: 'Message', ...message } } : event),
-    reset: () => recent.clear(),
+    link: new ApolloLink((operation, forward) => {
+      newsOf.set(operation.client.cache, news)
+      const sentAt = news.latest
+      return new Observable((observer) =>
+        forward(operation).subscribe({
+          next(result) {
+            const place = laterOf(placeOfAnswer(result), sentAt)
+            observer.next(result.data ? { ...result, data: news.answered(result.data, place) } : result)
+          },
+          error: (error) => observer.error(error),
+          complete: () => observer.complete(),
+        }),
+      )
+    }),
+    note: (event) => void news.add(named(event)),
+    reset: () => news.clear(),
   }
 }
 
-/** What an InMemoryCache has to know: the reactions that an event shows take the place of those that were there. */
-export const typePolicies = { Message: { fields: { reactions: { merge: false } } } } as const
+/** An event whose message has the `__typename` that Apollo Client needs. */
+const named = ({ message, ...event }: EventData): EventData =>
+  message ? { ...event, message: { __typename: 'Message', ...message } } : event
 
-type Message = {
+const replaced = { merge: false } as const
+/** Type policies for an InMemoryCache: the lists of an event replace the cached ones. */
+export const typePolicies = {
+  Message: { fields: { reactions: replaced, mentions: replaced, versions: replaced } },
+  Conversation: { fields: { readMarkers: replaced, pinnedMessages: replaced } },
+} as const
+
+type CachedMessage = {
   readonly __typename?: string
   readonly id: string
   readonly seq?: number
   readonly version?: number
   readonly clientMessageId?: string | null
-  readonly conversation?: Conversation | null
+  readonly conversation?: CachedConversation | null
 }
-type Conversation = { readonly __typename?: string; readonly id: string }
-type Page = { readonly nodes: readonly Reference[]; readonly pageInfo?: { readonly hasNextPage?: boolean } }
+type CachedConversation = { readonly __typename?: string; readonly id: string }
+type CachedPage = { readonly nodes: readonly Reference[]; readonly pageInfo?: { readonly hasNextPage?: boolean } }
 
 /**
- * Applies an event to a cache: call it from `onEvent`. A new message stands at the end of its conversation's newest page
- * (`messages.nodes`) and is its `lastMessage`; one that was edited or deleted, or whose reactions changed, is so wherever it is
- * shown. Applied twice it changes nothing more; where both show its `version`, a message that is newer stays as it is.
- * @param fragment what the event selects of a message: the fragment that queries use for messages, too
- * @param fragmentName which one, where the document holds several
+ * Applies an event to a cache. Call it from `onEvent`. It writes all fields of the event, appends a new message to the newest
+ * page of its conversation (`messages.nodes`), and makes it the `lastMessage`. It is idempotent. It skips fields that an answer
+ * read at the event's place or later, and messages that are cached in a newer `version`.
+ * @param document the followed document; or a fragment on `Message` that events and queries share, to write messages only
+ * @param fragmentName the name of that fragment, needed if the document has several fragments on `Message`, none of which
+ *   spreads the others
+ * @throws TypeError if the document has neither a subscription nor such a fragment
  */
-export function applyEvent(cache: ApolloCache, event: TellingEvent, fragment: DocumentNode, fragmentName?: string): void {
-  const message = event.message as Message | null | undefined
-  if (!message) return
-  const named = fragmentName === undefined ? {} : { fragmentName }
+export function applyEvent(cache: ApolloCache, event: EventData, document: DocumentNode, fragmentName?: string): void {
+  const news = newsOf.get(cache)
+  const newest = news?.newest(named(event)) ?? named(event)
+  const message = newest.message as CachedMessage | null | undefined
+  const conversation = (newest.conversation as CachedConversation | null | undefined) ?? message?.conversation
+  const id = message ? cache.identify(message as { __typename: string }) : undefined
+  const isStale = id !== undefined && isOlder(message?.version, versionOf(cache, id))
   cache.batch({
     update: () => {
-      const data = { __typename: 'Message', ...message }
-      const id = cache.identify(data)
-      const isKnown = id !== undefined && isOlder(message.version, versionOf(cache, id))
-      const reference = isKnown ? { __ref: id } : cache.writeFragment({ fragment, ...named, data })
-      const conversation = (event.conversation as Conversation | null | undefined) ?? message.conversation
-      if (event.__typename === 'MessageSent' && reference && conversation) add(cache, conversation.id, message, reference)
+      if (!isStale) writeEvent(cache, newest, document, fragmentName, news)
+      if (event.__typename === 'MessageSent' && message && conversation && id) add(cache, conversation.id, message, { __ref: id })
     },
   })
 }
 
-/** Which version of a message a cache holds; null where it holds none, or does not know. */
+/** The `version` of a cached message; null if the cache does not have the message or its version. */
 function versionOf(cache: ApolloCache, id: string): unknown {
   let known: unknown = null
   cache.modify({
@@ -100,14 +120,14 @@ function versionOf(cache: ApolloCache, id: string): unknown {
   return known
 }
 
-function add(cache: ApolloCache, conversationId: string, message: Message, reference: Reference): void {
+function add(cache: ApolloCache, conversationId: string, message: CachedMessage, reference: Reference): void {
   const id = cache.identify({ __typename: 'Conversation', id: conversationId })
   if (id === undefined) return
   cache.modify({
     id,
     fields: {
       messages(existing, { readField }) {
-        const page = existing as Page
+        const page = existing as CachedPage
         if (!Array.isArray(page?.nodes)) return existing
         const seqOf = (node: Reference) => readField<number>('seq', node)
         const isOwn = (node: Reference) =>

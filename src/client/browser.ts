@@ -1,23 +1,24 @@
-// What the library uses of a browser, and does without elsewhere. The types are its own, so that an app needs no DOM library.
+// The parts of a browser that the library uses: locks and network events. Where they are missing, it works without them. It
+// declares their types itself, so that an app does not need the DOM library of TypeScript.
 
 import { withLease } from './lease.ts'
 
 type Locks = {
   request<T>(name: string, options: { readonly signal: AbortSignal }, work: () => Promise<T>): Promise<T>
 }
-type Host = {
+type BrowserHost = {
   readonly navigator?: { readonly locks?: Locks }
   addEventListener?(type: string, listener: () => void): void
   removeEventListener?(type: string, listener: () => void): void
 }
 
-const host = globalThis as Host
+const host = globalThis as BrowserHost
 
 /**
- * Does something while no other tab of this origin does what has the same name: by a Web Lock, or by a lease where a page came
- * over plain http and has no locks. Where there is neither (in Node) it is done at once.
- * @param closed ends the wait for the lock, and nothing that is done under it
- * @throws where the lock could not be had within `limitMs`, and what `work` throws
+ * Runs `work` while no other tab of this origin runs work of the same name. It uses a Web Lock, or a lease on pages from plain
+ * http, which have no locks. If there is neither (in Node), it runs `work` at once.
+ * @param closed aborts the wait for the lock, but not `work`
+ * @throws if the lock is not free within `limitMs`, and whatever `work` throws
  */
 export async function withLock<T>(name: string, limitMs: number, work: () => Promise<T>, closed?: AbortSignal): Promise<T> {
   const limit = new AbortController()
@@ -38,7 +39,7 @@ export async function withLock<T>(name: string, limitMs: number, work: () => Pro
   return done.finally(waited)
 }
 
-/** Tells when the browser believes that the network went or came back: a hint and no more. @returns what ends it */
+/** Calls `changed` when the browser believes that the network went away or came back: a hint. @returns a function to stop it */
 export function onNetwork(changed: (isThere: boolean) => void): () => void {
   const listeners = [
     ['online', () => changed(true)],

@@ -1,127 +1,101 @@
-// The client library of Parley: `createParleyClient` puts its parts together for one person on one device. It knows nothing of
-// the server but docs/protocol.md, and runs in browsers and in Node.
+// The client library of Parley: `createParleyClient` composes its parts for one session on one device. The library runs in
+// browsers and in Node, and relies on nothing of the server but docs/protocol.md.
 
-import { Connection } from './connection.ts'
-import { type Document, type Print, textOf, type Variables } from './document.ts'
+import { ClientConnection } from './connection.ts'
+import { type Document, type Print, textOf, type Variables, withTypenames } from './document.ts'
 import { type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
-import { type AnyEvent, Follower, type Following, type FollowOptions } from './follow.ts'
+import { type AnyEvent, EventFollower, type Following, type FollowOptions } from './follow.ts'
 import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
+import { notify } from './notify.ts'
 import { logOut, refreshSession } from './operations.ts'
-import { Outbox } from './outbox.ts'
-import { type AccessTokens, type Credentials, type CredentialsStore, Session } from './session.ts'
+import { defaults, type Limits, type ParleyClientOptions } from './options.ts'
+import { type Leaving, Outbox } from './outbox.ts'
+import { Session } from './session.ts'
 import type { WebSocketClass } from './socket.ts'
-import { type MessageInput, memoryOutbox, type OutboxStorage } from './storage.ts'
-import { tell } from './tell.ts'
+import type { Credentials } from './storage.ts'
+import { type MessageInput, memoryOutbox } from './storage.ts'
 
 export type { Document, Variables } from './document.ts'
 export { ParleyFailure, type Result, type ServerError } from './failure.ts'
 export type { AnyEvent, Following, FollowOptions } from './follow.ts'
 export { indexedDbCredentials, indexedDbOutbox } from './indexed-db.ts'
-export type { Outbox, OutboxMessage, Sent } from './outbox.ts'
-export { applyEvent, type TellingEvent } from './patch.ts'
+export type { Limits, ParleyClientOptions } from './options.ts'
+export type { Outbox } from './outbox.ts'
+export type { OutboxMessage, Sent } from './outbox-message.ts'
+export { applyEvent, type EventData } from './patch.ts'
 export { backOffMs } from './pause.ts'
-export type { AccessTokens, Credentials, CredentialsStore } from './session.ts'
+export type { AccessTokens } from './session.ts'
+export type { Credentials, CredentialsStore } from './storage.ts'
 export { type MessageInput, memoryOutbox, type OutboxStorage, type SendFailure, type StoredMessage } from './storage.ts'
 export { uuidv7 } from './uuid.ts'
 
-/** How a client is made. */
-export type ParleyClientOptions = {
-  /** The GraphQL endpoint over HTTP: `https://chat.example.com/graphql`. */
-  readonly url: string
-  /** Whose client it is. Without it only what needs no login can be asked. */
-  readonly session?: CredentialsStore | AccessTokens
-  /** Where unsent messages are kept; in memory where nothing is given. The client closes it. */
-  readonly outbox?: OutboxStorage
-  /** Where the person is, for the gateway to choose a node by. */
-  readonly region?: string
-  /** `WebSocket` of the package ws; browsers and newer Nodes have one of their own. */
-  readonly webSocketImpl?: WebSocketClass
-  readonly fetch?: typeof globalThis.fetch
-  /** `print` of the package graphql, where documents are syntax trees. */
-  readonly print?: Print
-  /** Limits of waits, in milliseconds. */
-  readonly limits?: Partial<Limits>
-}
-
-/** Limits of waits, in milliseconds. The defaults fit what a server promises. */
-export type Limits = {
-  /** An answer over HTTP or the socket: 15,000. */
-  readonly requestMs: number
-  /** Until a socket is open: 10,000. */
-  readonly connectMs: number
-  /** A stream of events that says nothing for so long is dead: 30,000. The server says something every 25 s at least (D8). */
-  readonly silenceMs: number
-  /** The bound of the first pause before trying again, which doubles each time: 1,000. So the clients of a lost node come over a second. */
-  readonly firstMs: number
-  /** The greatest bound of a pause: 30,000. */
-  readonly maxMs: number
-}
-
-/** What a client does now, for the app to show. */
+/** The state of a client, for the app to show. */
 export type ClientState =
-  /** `OFF`: nothing asks for a connection. `SIGNED_OUT`: the session is over, and so is this client. */
+  /** `OFF`: nothing needs a connection. */
   | { readonly status: 'OFF' | 'CONNECTING' | 'CATCHING_UP' | 'LIVE' | 'CLOSED' }
-  /** The connection was lost, or could not be had; it is tried again at `until`. */
+  /** There is no connection. The client retries at `until`. */
   | { readonly status: 'WAITING'; readonly until: Date; readonly failure: ParleyFailure }
+  /** Following ended for a cause that no retry fixes, such as an invalid document. Lasts until the app follows again. */
+  | { readonly status: 'REFUSED'; readonly failure: ParleyFailure }
+  /** The session is over, and this client with it. */
   | { readonly status: 'SIGNED_OUT'; readonly code: string }
 
-/** Who is told what a subscription brings. */
+/** Callbacks of a subscription. */
 export type SubscriptionSink<Data> = {
   next(data: Data): void
-  /** It is over, and no repeat would mend it. */
+  /** The subscription is over, and no retry would fix it. */
   failed?(failure: ParleyFailure): void
-  /** The server says that nothing more will come. */
+  /** The server has completed the subscription. */
   completed?(): void
 }
 
 /** A client of Parley. */
 export type ParleyClient = {
   readonly state: ClientState
-  /** Tells of every change of the state. @returns what ends it */
+  /** Calls the listener at every change of the state. @returns a function to remove the listener */
   onState(listener: (state: ClientState) => void): () => void
   /**
-   * Asks a query or a mutation over HTTP.
-   * @throws ParleyFailure where it was refused, or there was no answer: then it may have been done
+   * Runs a query or a mutation over HTTP.
+   * @throws ParleyFailure if the server refuses it or does not answer (`NO_ANSWER`: it may have run)
    */
   request<Data, Vars extends Variables>(document: Document<Data, Vars>, variables: Vars): Promise<Data>
-  /** As `request`, but gives data and errors as they came. @throws ParleyFailure where there was no answer */
+  /** Like `request`, but returns data and errors as they came. @throws ParleyFailure if there is no answer */
   execute<Data, Vars extends Variables>(document: Document<Data, Vars>, variables: Vars): Promise<Result<Data>>
-  /** A `fetch` for other GraphQL clients: goes to Parley, whatever address it is given, with a token that is good. */
+  /** A `fetch` for other GraphQL clients: sends every request to Parley, whatever its address, with a valid access token. */
   readonly fetch: typeof globalThis.fetch
-  /** Follows `events` from a cursor on: everything that happens, once and in order. */
+  /** Follows `events` from a cursor: delivers each event once and in order. */
   follow<Event extends AnyEvent, Vars extends Variables>(
     document: Document<{ readonly events: Event }, Vars>,
     options: FollowOptions<Event>,
     variables?: Vars,
   ): Following
   /**
-   * Any other subscription (typing, presence), over the same socket; asked again on each new one. For `events` use `follow`: this
-   * keeps no cursor. @returns what ends it
+   * Runs any other subscription (typing, presence) over the same socket, and again over each new one. It keeps no cursor: for
+   * `events` use `follow`. @returns a function to stop it
    */
   subscribe<Data, Vars extends Variables>(
     document: Document<Data, Vars>,
     variables: Vars,
     sink: SubscriptionSink<Data>,
   ): () => void
-  /** Sends a message by the outbox: when this resolves it is kept, and will be sent. */
+  /** Sends a message through the outbox: once this resolves, the message is stored and will be sent. */
   send: Outbox['send']
   readonly outbox: Outbox
-  /** Whether the person is away from this device. `false` while they use it, as often as you like: it is said once a minute. */
+  /** Reports whether the user is idle here. Call it with `false` as often as you like: it is sent at most once a minute. */
   setIdle(isIdle: boolean): void
-  /** Ends the session: at the server, if it can be reached, and here. */
+  /** Ends the session here, and on the server if the server can be reached. */
   logOut(): Promise<void>
-  /** Ends the client, not the session. Nothing runs afterwards. */
+  /** Closes the client, not the session. Nothing runs afterwards. */
   close(): Promise<void>
 }
 
-const defaults: Limits = { requestMs: 15_000, connectMs: 10_000, silenceMs: 30_000, firstMs: 1_000, maxMs: 30_000 }
 const gatewayMs = 5_000
 const activeEveryMs = 60_000
 
 /**
- * Makes a client. It connects when something is followed or subscribed to, and sends at once what its outbox holds.
- * @throws TypeError where there is no WebSocket
+ * Makes a client. It connects once the app follows or subscribes to something, and sends the messages of its outbox at once.
+ * @throws TypeError if there is no WebSocket
  */
 export function createParleyClient(options: ParleyClientOptions): ParleyClient {
   return new Client(options)
@@ -132,19 +106,24 @@ class Client implements ParleyClient {
   readonly fetch: typeof globalThis.fetch
   readonly #session: Session
   readonly #http: Http
-  readonly #connection: Connection
-  readonly #followers = new Set<Follower<never>>()
+  readonly #connection: ClientConnection
+  readonly #followers = new Set<EventFollower<never>>()
   readonly #listeners = new Set<(state: ClientState) => void>()
   readonly #limits: Limits
   readonly #print: Print | undefined
   #state: ClientState = { status: 'OFF' }
   #endedWith: string | null = null
+  /** Why the last following could not continue. */
+  #refused: ParleyFailure | null = null
   #isClosed = false
   #idle = { isIdle: false, saidAt: 0 }
 
   constructor({ url, session, outbox, region, webSocketImpl, fetch, print, limits }: ParleyClientOptions) {
     const socketClass = webSocketImpl ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
-    if (!socketClass) throw new TypeError('There is no WebSocket here: give the client webSocketImpl, from the package ws')
+    if (!socketClass)
+      throw new TypeError(
+        'There is no WebSocket in this environment. Pass webSocketImpl to the client, for example from the package ws.',
+      )
     this.#limits = { ...defaults, ...limits }
     this.#print = print
     const nodes = new Nodes(url, region ?? null)
@@ -155,7 +134,7 @@ class Client implements ParleyClient {
       (code) => this.#ended(code),
     )
     this.fetch = (_address, sent) => this.#http.fetch(sent, this.#session)
-    this.#connection = new Connection({
+    this.#connection = new ClientConnection({
       webSocketImpl: socketClass,
       connectMs: this.#limits.connectMs,
       requestMs: this.#limits.requestMs,
@@ -172,6 +151,7 @@ class Client implements ParleyClient {
       backOff: this.#limits,
       execute: (query, variables) => this.#http.execute(query, variables, this.#session),
       isOver: () => this.#endedWith !== null || session === undefined,
+      isFollowed: () => this.#followers.size > 0,
     })
   }
 
@@ -199,17 +179,22 @@ class Client implements ParleyClient {
     options: FollowOptions<Event>,
     variables?: Vars,
   ): Following {
-    const follower = new Follower<Event>(textOf(document, this.#print), variables ?? {}, options, {
+    this.#refused = null
+    const follower = new EventFollower<Event>(withTypenames(textOf(document, this.#print)), variables ?? {}, options, {
       connection: this.#connection,
       silenceMs: this.#limits.silenceMs,
       backOff: this.#limits,
-      heard: (event) => this.#heard(event),
+      received: (event) => this.#received(event),
+      reached: (cursor, isAll) => this.outbox.reached(cursor, isAll),
       changed: () => this.#changed(),
     })
     this.#followers.add(follower)
+    this.#changed()
     if (this.#endedWith !== null) follower.stop(signedOut(this.#endedWith))
-    void follower.ended.then(() => {
+    void follower.ended.then((failure) => {
       this.#followers.delete(follower)
+      if (failure) this.#refused = failure
+      if (this.#followers.size === 0) this.outbox.unfollowed()
       this.#changed()
     })
     return follower
@@ -221,17 +206,17 @@ class Client implements ParleyClient {
     sink: SubscriptionSink<Data>,
   ): () => void {
     const query = textOf(document, this.#print)
-    const failed = (failure: ParleyFailure) => tell(() => sink.failed?.(failure))
+    const failed = (failure: ParleyFailure) => notify(() => sink.failed?.(failure))
     if (this.#endedWith !== null) failed(signedOut(this.#endedWith))
     const running = this.#connection.run({
       ask: () => ({ query, variables }),
       next: ({ data, errors }) => {
         if (errors || data == null) return running.again(refusal(errors ?? []))
         running.progress()
-        tell(() => sink.next(data as Data))
+        notify(() => sink.next(data as Data))
       },
       refused: failed,
-      completed: () => tell(() => sink.completed?.()),
+      completed: () => notify(() => sink.completed?.()),
     })
     return () => running.stop()
   }
@@ -268,10 +253,11 @@ class Client implements ParleyClient {
     return (data as { refreshSession: Credentials }).refreshSession
   }
 
-  /** An own message that comes by an event is sent, whatever became of its answer. */
-  #heard(event: AnyEvent): void {
+  /** Tells the outbox of an own message in an event: the message is sent, even if its answer was lost. */
+  #received(event: AnyEvent): Leaving | null {
     const { message } = event as { message?: { clientMessageId?: string | null } | null }
-    if (event.__typename === 'MessageSent' && message?.clientMessageId) this.outbox.heard(message.clientMessageId)
+    const key = event.__typename === 'MessageSent' ? message?.clientMessageId : null
+    return key ? this.outbox.received(key) : null
   }
 
   #ended(code: string): void {
@@ -285,15 +271,21 @@ class Client implements ParleyClient {
     const state = this.#read()
     if (state.status === this.#state.status && state.status !== 'WAITING') return
     this.#state = state
-    for (const listener of [...this.#listeners]) tell(() => listener(state))
+    for (const listener of [...this.#listeners]) notify(() => listener(state))
   }
 
   #read(): ClientState {
     if (this.#isClosed) return { status: 'CLOSED' }
     if (this.#endedWith !== null) return { status: 'SIGNED_OUT', code: this.#endedWith }
-    const connection = this.#connection.state
-    if (connection.status === 'CLOSED') return { status: 'OFF' }
-    if (connection.status !== 'OPEN') return connection as ClientState
-    return { status: [...this.#followers].every(({ isLive }) => isLive) ? 'LIVE' : 'CATCHING_UP' }
+    const followers = [...this.#followers]
+    if (followers.length === 0 && this.#refused) return { status: 'REFUSED', failure: this.#refused }
+    const { state, isWanted } = this.#connection
+    if (followers.length === 0 && !isWanted) return { status: 'OFF' }
+    if (state.status === 'CONNECTING' || state.status === 'WAITING') return state as ClientState
+    if (state.status === 'OPEN') return { status: followers.every(({ isLive }) => isLive) ? 'LIVE' : 'CATCHING_UP' }
+    const preparing = followers.map((each) => each.preparing)
+    const waiting = preparing.find((each) => each.status === 'WAITING')
+    if (waiting?.status === 'WAITING') return waiting
+    return { status: preparing.some(({ status }) => status === 'SNAPSHOT') ? 'CONNECTING' : 'OFF' }
   }
 }

@@ -1,36 +1,36 @@
-// The socket of a client, and the operations that run over it. It is there while something runs. When it is lost, another one
-// is opened, at another node if need be, and everything that runs is asked again, as it then wants to be asked.
+// Keeps a socket open while operations run over it. When a socket is lost, it opens another one, at another node if
+// necessary, and starts every operation again on it.
 
 import { onNetwork } from './browser.ts'
 import type { Variables } from './document.ts'
 import { failureOf, noAnswer, ParleyFailure, type Result } from './failure.ts'
 import { heartbeat, renewConnection } from './operations.ts'
-import { type Bounds, backOffMs, Pause } from './pause.ts'
+import { backOffMs, Pause, type PauseBounds } from './pause.ts'
 import { normalCode, Socket, type WebSocketClass } from './socket.ts'
 
-/** An operation that goes on, over one socket after another. */
+/** A subscription that continues over one socket after another. */
 export type Operation = {
-  /** What to ask: called anew for each socket. */
+  /** The document and variables to send: called for each socket. */
   ask(): { readonly query: string; readonly variables: Variables }
   next(result: Result): void
-  /** It is over: the server refused it, for a cause that no repeat mends. */
+  /** The operation is over: the server refused it for a cause that no retry fixes. */
   refused(failure: ParleyFailure): void
-  /** It is over: the server says that nothing more will come. */
+  /** The operation is over: the server completed it. */
   completed(): void
-  /** Its socket is gone; it will be asked again. */
+  /** The socket is gone; the operation starts again on the next one. */
   lost?(): void
 }
 
-/** An operation that runs. */
+/** A handle on an operation that runs. */
 export type Running = {
   stop(): void
-  /** Asks it anew over the same socket, after a pause. */
+  /** Starts the operation again over the same socket, after a pause. */
   again(failure: ParleyFailure): void
-  /** It does what it should: the next pause begins small. */
+  /** Reports that the operation works: resets the back-off. */
   progress(): void
 }
 
-/** What a connection does now. */
+/** The state of a connection. */
 export type ConnectionState =
   | { readonly status: 'CLOSED' | 'CONNECTING' | 'OPEN' }
   | { readonly status: 'WAITING'; readonly until: Date; readonly failure: ParleyFailure }
@@ -40,14 +40,14 @@ export type ConnectionHost = {
   readonly webSocketImpl: WebSocketClass
   readonly connectMs: number
   readonly requestMs: number
-  readonly backOff: Bounds
-  /** A good access token; not the one that was refused. */
+  readonly backOff: PauseBounds
+  /** A valid access token, other than the one that the server refused. */
   token(refused: string | null): Promise<string | null>
-  /** How long the token is good, in milliseconds; null where nobody knows. */
+  /** How long to wait until the token needs a refresh, in milliseconds; null if unknown. */
   goodForMs(): number | null
   /** The session is over. */
   ended(code: string): Promise<void>
-  /** Where to open a socket. */
+  /** The URL at which to open a socket. */
   choose(): Promise<string>
   opened(url: string): void
   failed(url: string): void
@@ -61,7 +61,7 @@ type Entry = {
   retry: ReturnType<typeof setTimeout> | undefined
 }
 
-/** A socket that carries nothing is kept for so long, for what comes next. */
+/** A socket without operations stays open for this long, for the next operation. */
 const lingerMs = 2_000
 const renewAtLeastMs = 250
 const renewAgainMs = 5_000
@@ -69,8 +69,8 @@ const timerMaxMs = 2 ** 31 - 1
 /** Close codes of the server: docs/protocol.md. */
 const codes = { goingAway: 1012, tokenRefused: 4601, tokenExpired: 4602, sessionRevoked: 4603 } as const
 
-/** The connection of a client. */
-export class Connection {
+/** The connection of a client, over one socket at a time. */
+export class ClientConnection {
   readonly #host: ConnectionHost
   readonly #entries = new Set<Entry>()
   readonly #pause = new Pause()
@@ -82,7 +82,7 @@ export class Connection {
   #isClosed = false
   #attempt = 0
   #isIdle = false
-  /** The token that the last socket was closed for. */
+  /** The token whose expiry closed the last socket. */
   #expired: string | null = null
   #linger: ReturnType<typeof setTimeout> | undefined
 
@@ -100,13 +100,19 @@ export class Connection {
     return this.#state
   }
 
-  /** Runs an operation until it is over, or is stopped. */
+  /** Whether any operation runs. */
+  get isWanted(): boolean {
+    return this.#entries.size > 0
+  }
+
+  /** Runs an operation until it is over or stopped. */
   run(operation: Operation): Running {
     const entry: Entry = { operation, unsubscribe: () => undefined, attempt: 0, retry: undefined }
     this.#entries.add(entry)
     clearTimeout(this.#linger)
     this.#ask(entry)
     this.#start()
+    this.#host.changed()
     return {
       stop: () => this.#remove(entry),
       again: (failure) => this.#again(entry, failure),
@@ -117,18 +123,18 @@ export class Connection {
     }
   }
 
-  /** Gives up the socket, which is dead; another one is opened. */
+  /** Drops the socket, which is dead. Another one is opened if operations run. */
   terminate(reason: string): void {
     this.#socket?.terminate(reason)
   }
 
-  /** Tells whether the person is away from this device: now, and with each socket that is opened. */
+  /** Reports whether the user is idle on this device: now, and with each new socket. */
   setIdle(isIdle: boolean): void {
     this.#isIdle = isIdle
     this.#open?.once(heartbeat, { input: { idle: isIdle } }, this.#host.requestMs).catch(() => undefined)
   }
 
-  /** Ends everything. */
+  /** Stops all operations and closes the socket. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#unlisten()
@@ -150,6 +156,7 @@ export class Connection {
   #remove(entry: Entry): void {
     this.#forget(entry)
     if (this.#entries.size > 0) return
+    this.#host.changed()
     clearTimeout(this.#linger)
     this.#linger = setTimeout(() => {
       this.#socket?.close()
@@ -170,7 +177,7 @@ export class Connection {
     entry.attempt += 1
   }
 
-  /** Asks an operation over the socket, if there is one; else it is asked when there is. */
+  /** Starts an operation over the open socket; without one, `#opened` starts it later. */
   #ask(entry: Entry): void {
     const socket = this.#open
     if (!socket) return
@@ -187,7 +194,7 @@ export class Connection {
 
   #refuse(socket: Socket, entry: Entry, failure: ParleyFailure): void {
     if (failure.isRetryable) this.#again(entry, failure)
-    // The token of the socket has just ended, and so does the socket: the next one brings another token.
+    // The server is about to close this socket for its expired token: the next socket has a fresh one.
     else if (failure.code === 'TOKEN_EXPIRED') socket.terminate('the token has expired')
     else {
       this.#remove(entry)
@@ -195,31 +202,31 @@ export class Connection {
     }
   }
 
-  /** Opens one socket after another, for as long as something runs. */
+  /** Opens one socket after another for as long as operations run. */
   async #keep(): Promise<void> {
     while (this.#entries.size > 0 && !this.#isClosed) {
-      this.#tell({ status: 'CONNECTING' })
+      this.#setState({ status: 'CONNECTING' })
       const failure = await this.#connect().catch(failureOf)
-      // Nothing but a new login helps, and that is another client's.
+      // Only a new login helps, and that needs another client.
       if (!failure.isRetryable) this.#isClosed = true
       if (this.#entries.size === 0 || this.#isClosed) break
       const waitMs = (failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff)
       this.#attempt += 1
-      this.#tell({ status: 'WAITING', until: new Date(Date.now() + waitMs), failure })
+      this.#setState({ status: 'WAITING', until: new Date(Date.now() + waitMs), failure })
       await this.#pause.wait(waitMs)
     }
-    this.#tell({ status: 'CLOSED' })
+    this.#setState({ status: 'CLOSED' })
   }
 
-  /** Opens a socket and keeps it until it ends. @returns why it ended; what is not retryable ends the session */
+  /** Opens a socket and waits until it ends. @returns why it ended; if that is not retryable, the session is over */
   async #connect(): Promise<ParleyFailure> {
     const token = await this.#host.token(this.#expired)
     const url = await this.#host.choose()
-    if (this.#isClosed || this.#entries.size === 0) return noAnswer('It is not wanted any more')
+    if (this.#isClosed || this.#entries.size === 0) return noAnswer('The operation was cancelled.')
     const params = { ...(token === null ? {} : { accessToken: token }), idle: this.#isIdle }
     const socket = new Socket(url, { webSocketImpl: this.#host.webSocketImpl, params, openMs: this.#host.connectMs })
     this.#socket = socket
-    void socket.opened.then(() => this.#welcome(socket, url, token))
+    void socket.opened.then(() => this.#opened(socket, url, token))
     const { code, reason, wasOpen } = await socket.ended
     this.#socket = null
     this.#open = null
@@ -235,16 +242,16 @@ export class Connection {
     return new ParleyFailure(ending, reason, false)
   }
 
-  #welcome(socket: Socket, url: string, token: string | null): void {
+  #opened(socket: Socket, url: string, token: string | null): void {
     if (socket.isOver) return
     this.#open = socket
     this.#host.opened(url)
-    this.#tell({ status: 'OPEN' })
+    this.#setState({ status: 'OPEN' })
     for (const entry of this.#entries) this.#ask(entry)
     void this.#renew(socket, token)
   }
 
-  /** Gives the socket fresh tokens before its own ends. Where that fails, the server closes it and another one is opened. */
+  /** Gives the socket a fresh token before its own expires. If that fails, the server closes the socket and another one opens. */
   async #renew(socket: Socket, first: string | null): Promise<void> {
     const pause = new Pause()
     void socket.ended.then(() => pause.end())
@@ -264,7 +271,7 @@ export class Connection {
     }
   }
 
-  #tell(state: ConnectionState): void {
+  #setState(state: ConnectionState): void {
     this.#state = state
     this.#host.changed()
   }

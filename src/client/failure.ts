@@ -1,6 +1,6 @@
-// What can go wrong between an app and Parley, as one kind of error with a code.
+// ParleyFailure: the only error that the library reports, with a code of the server or of its own.
 
-/** One error as the server tells it. */
+/** One error of an answer. */
 export type ServerError = {
   readonly message: string
   readonly extensions?: {
@@ -11,20 +11,29 @@ export type ServerError = {
   }
 }
 
-/** What the server answers to an operation. */
-export type Result<Data = unknown> = { readonly data?: Data | null; readonly errors?: readonly ServerError[] }
+/** The server's answer to an operation. */
+export type Result<Data = unknown> = {
+  readonly data?: Data | null
+  readonly errors?: readonly ServerError[]
+  /** `cursor`: the answer includes everything up to it. */
+  readonly extensions?: { readonly cursor?: string }
+}
 
-/** Codes that end a session: nothing but a new login helps. */
+/** Codes that end a session: only a new login helps. */
 const ending: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'SESSION_REVOKED'])
 
-/** An operation that was refused, or that had no answer. */
+/** An operation that the server refused or did not answer, or an error in code of the app. */
 export class ParleyFailure extends Error {
   override readonly name = 'ParleyFailure'
-  /** A code of the server's closed list (`FORBIDDEN`, `RATE_LIMITED`, …), or `NO_ANSWER`: nobody knows whether it was done. */
+  /**
+   * A code of the server's closed list (`FORBIDDEN`, `RATE_LIMITED`, …). Or `NO_ANSWER`: the operation may or may not have run.
+   * Or `APP_FAILED`: a callback of the app threw `cause`. Or `BAD_DOCUMENT`: the followed document lacks a field that the
+   * library needs.
+   */
   readonly code: string
-  /** Whether the same may succeed later. */
+  /** Whether the same operation may succeed later. */
   readonly isRetryable: boolean
-  /** How long to wait before that, where the server said so. */
+  /** How long to wait before a retry, if the server says so. */
   readonly retryAfterMs: number | undefined
   /** The argument at fault, as a path: `input.text`. */
   readonly argument: string | undefined
@@ -46,21 +55,37 @@ export class ParleyFailure extends Error {
   }
 }
 
-/** The failure that the errors of an answer tell; the first one decides. */
+/** The failure of an answer with errors; the first error decides. */
 export function refusal(errors: readonly ServerError[]): ParleyFailure {
-  const { message = 'The operation failed', extensions } = errors[0] ?? {}
+  const { message = 'The operation failed.', extensions } = errors[0] ?? {}
   return new ParleyFailure(extensions?.code ?? 'INTERNAL', message, extensions?.retryable ?? false, errors)
 }
 
-/** There was no answer: it may have been done, or not. */
+/** A failure without an answer: the operation may or may not have run. */
 export function noAnswer(why: string, cause?: unknown): ParleyFailure {
   return new ParleyFailure('NO_ANSWER', why, true, [], cause)
 }
 
-/** The session is over: nothing but a new login helps. @param code why */
-export const signedOut = (code: string) => new ParleyFailure(code, 'The session is over', false)
+/** Calls a callback of the app. @throws ParleyFailure `APP_FAILED` for an error in it; a ParleyFailure passes unchanged */
+export async function fromApp<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof ParleyFailure) throw error
+    throw new ParleyFailure('APP_FAILED', error instanceof Error ? error.message : String(error), true, [], error)
+  }
+}
 
-/** Any error as a failure: what is not one already counts as no answer. */
+/** Codes of documents that the server will refuse every time. */
+const refusedForGood: ReadonlySet<string> = new Set(['OPERATION_REFUSED', 'BAD_INPUT', 'BAD_DOCUMENT'])
+
+/** Whether the document is at fault, so that no retry helps. */
+export const isRefusedForGood = ({ code }: ParleyFailure): boolean => refusedForGood.has(code)
+
+/** The failure of a client whose session is over: only a new login helps. @param code why it ended */
+export const signedOut = (code: string) => new ParleyFailure(code, 'The session has ended.', false)
+
+/** Any error as a failure: any other error counts as no answer. */
 export function failureOf(error: unknown): ParleyFailure {
   return error instanceof ParleyFailure ? error : noAnswer(error instanceof Error ? error.message : String(error), error)
 }

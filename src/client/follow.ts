@@ -1,67 +1,79 @@
-// Following: brings an app every event after its cursor, once and in order, over any number of sockets. Where there is no
-// cursor, or the server cannot go on from it (RESET), the app reads a snapshot and goes on from that.
+// Following: delivers every event after the app's cursor, once and in order, over any number of sockets. Without a cursor, or
+// if the server cannot continue from it (RESET), the app reads a snapshot and following continues from that.
 
-import type { Connection, Running } from './connection.ts'
+import type { ClientConnection, Running } from './connection.ts'
 import type { Variables } from './document.ts'
-import { failureOf, ParleyFailure, type Result, refusal } from './failure.ts'
-import { type Bounds, backOffMs, Pause } from './pause.ts'
-import { tell } from './tell.ts'
+import { failureOf, fromApp, isRefusedForGood, ParleyFailure, type Result, refusal } from './failure.ts'
+import { logError, notify } from './notify.ts'
+import type { Leaving } from './outbox.ts'
+import { backOffMs, Pause, type PauseBounds } from './pause.ts'
 
-/** What every event has. A document selects `mode` and `reason` of `SyncStarted`, too. */
+/** The fields of every event. A document also selects `mode` and `reason` of `SyncStarted`. */
 export type AnyEvent = { readonly __typename: string; readonly cursor: string }
 
-/** How an app follows. */
+/** The options of `follow`. */
 export type FollowOptions<Event extends AnyEvent> = {
-  /** Where to go on: the newest cursor that the app has stored. Null where it has none; then it begins with a snapshot. */
+  /** The newest cursor that the app has stored; null if it has none: then following starts with a snapshot. */
   readonly after: string | null
   /**
-   * Deals with an event: store what it tells and its cursor together. The next event waits for it. Where it fails, the event
-   * has not been dealt with, and comes again after a pause.
+   * Processes an event: store its data and its cursor together. The next event waits until this has finished. If it throws, the
+   * event comes again after a pause.
    */
   onEvent(event: Event): void | Promise<void>
   /**
-   * Throws away what the app holds, reads a snapshot, and gives its `syncCursor`. Called where there is no cursor, and on
-   * RESET, with the server's reason; also where an event cannot be shown, with the code of its error. Where it fails it is
+   * Discards the app's data, reads a snapshot, and returns its `syncCursor`. Called if there is no cursor; on RESET, with the
+   * server's reason; and if the server repeatedly fails to deliver an event, with the code of the error. If it throws, it is
    * called again after a pause.
    */
   snapshot(reason: string | null): Promise<string>
-  /** Told what went wrong, before it is tried again. */
+  /**
+   * Gets each failure before the retry. An error that `onEvent` or `snapshot` threw comes as the `cause` of an `APP_FAILED`.
+   * Without `onTrouble`, that error goes to the console.
+   */
   onTrouble?(failure: ParleyFailure): void
 }
 
-/** A following that goes on. */
+/** A handle on what an app follows. */
 export type Following = {
-  /** Whether it has brought everything that there was; what comes now is new. */
+  /** Whether it has caught up: the app has every event so far. */
   readonly isLive: boolean
-  /** Resolves when it is over: with null where it was stopped, else with why it cannot go on. Never fails. */
+  /** Resolves when it ends: with null if it was stopped, otherwise with why it cannot continue. Never rejects. */
   readonly ended: Promise<ParleyFailure | null>
   stop(): void
 }
 
 /** What a follower needs of the client. */
 export type FollowHost = {
-  readonly connection: Connection
+  readonly connection: ClientConnection
   readonly silenceMs: number
-  readonly backOff: Bounds
-  /** An event has come; told before the app is. */
-  heard(event: AnyEvent): void
+  readonly backOff: PauseBounds
+  /** Called with each event before the app gets it. */
+  received(event: AnyEvent): Leaving | null
+  /** The app has every event up to a cursor; `isAll` says that there were no more then. */
+  reached(cursor: string, isAll: boolean): void
   changed(): void
 }
 
-/** An event that the server fails to show so often, for a cause that does not pass, is passed over by a snapshot. */
+/** After this many errors of an event that are not retryable, a snapshot skips the event. */
 const faultsMax = 3
-/** So many events wait for the app at most; then the stream is left, and taken up again when they are dealt with. */
+/** How many events may wait for the app. With more, following stops the stream until the app has processed them. */
 const pendingMax = 1_000
 
-type Outcome =
+/** What a follower without a stream does: nothing, reading a snapshot, or waiting for a retry. */
+export type Preparing =
+  | { readonly status: 'NONE' | 'SNAPSHOT' }
+  | { readonly status: 'WAITING'; readonly until: Date; readonly failure: ParleyFailure }
+
+type FollowEnd =
   | { readonly kind: 'reset'; readonly reason: string | null }
   | { readonly kind: 'again'; readonly failure: ParleyFailure | null }
   | { readonly kind: 'over'; readonly failure: ParleyFailure | null }
 
-/** One following. */
-export class Follower<Event extends AnyEvent> implements Following {
+/** Follows one document. */
+export class EventFollower<Event extends AnyEvent> implements Following {
   readonly ended: Promise<ParleyFailure | null>
   isLive = false
+  preparing: Preparing = { status: 'NONE' }
   readonly #query: string
   readonly #variables: Variables
   readonly #options: FollowOptions<Event>
@@ -69,23 +81,23 @@ export class Follower<Event extends AnyEvent> implements Following {
   readonly #pause = new Pause()
   #isStopped = false
   #stoppedFor: ParleyFailure | null = null
-  /** Up to where the app has dealt with the events, and up to where they have come. */
-  #dealt: string | null
+  /** The cursor up to which the app has processed the events. */
+  #processed: string | null
   #attempt = 0
-  /** Whether an event was dealt with since the last reset. One reset after another, without any, is a server that is ill. */
-  #hasDealt = true
-  #finish: (outcome: Outcome) => void = () => undefined
+  /** Whether the app has processed an event since the last reset. If not, the next reset waits: the server is ill. */
+  #hasProcessed = true
+  #finish: (outcome: FollowEnd) => void = () => undefined
 
   constructor(query: string, variables: Variables, options: FollowOptions<Event>, host: FollowHost) {
     this.#query = query
     this.#variables = variables
     this.#options = options
     this.#host = host
-    this.#dealt = options.after
+    this.#processed = options.after
     this.ended = this.#run()
   }
 
-  /** Ends it. @param failure why, where it is not the app that wants it */
+  /** Stops following. @param failure why, if not on behalf of the app */
   stop(failure: ParleyFailure | null = null): void {
     this.#isStopped = true
     this.#stoppedFor = failure
@@ -96,33 +108,62 @@ export class Follower<Event extends AnyEvent> implements Following {
   async #run(): Promise<ParleyFailure | null> {
     let reason: string | null = null
     while (!this.#isStopped) {
-      const outcome: Outcome = await this.#once(reason).catch((error) => ({ kind: 'again', failure: failureOf(error) }))
+      const outcome: FollowEnd = await this.#once(reason).catch((error) => ({ kind: 'again', failure: failureOf(error) }))
       this.#setLive(false)
       if (outcome.kind === 'over') return outcome.failure
       if (outcome.kind === 'reset') {
         reason = outcome.reason
-        this.#dealt = null
-        if (!this.#hasDealt) await this.#pause.wait(backOffMs(this.#attempt++, this.#host.backOff))
-        this.#hasDealt = false
+        this.#processed = null
+        if (!this.#hasProcessed) await this.#pause.wait(backOffMs(this.#attempt++, this.#host.backOff))
+        this.#hasProcessed = false
         continue
       }
       const { failure } = outcome
       if (!failure || this.#isStopped) continue
       this.#trouble(failure)
-      await this.#pause.wait((failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff))
+      if (isRefusedForGood(failure)) return failure
+      const waitMs = (failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff)
       this.#attempt += 1
+      this.#prepare({ status: 'WAITING', until: new Date(Date.now() + waitMs), failure })
+      await this.#pause.wait(waitMs)
     }
     return this.#stoppedFor
   }
 
-  async #once(reason: string | null): Promise<Outcome> {
-    const after = this.#dealt ?? (await this.#options.snapshot(reason))
-    this.#dealt = after
+  async #once(reason: string | null): Promise<FollowEnd> {
+    const after = this.#processed ?? (await this.#snapshot(reason))
+    // Without `#prepare`: the connection, which the stream now needs, reports its own change.
+    this.preparing = { status: 'NONE' }
+    this.#processed = after
     return this.#isStopped ? { kind: 'over', failure: null } : this.#stream(after)
   }
 
-  /** Follows from a cursor, until something else has to be done. */
-  #stream(after: string): Promise<Outcome> {
+  async #snapshot(reason: string | null): Promise<string> {
+    this.#prepare({ status: 'SNAPSHOT' })
+    const cursor = await fromApp(() => this.#options.snapshot(reason))
+    this.#host.reached(cursor, false)
+    return cursor
+  }
+
+  /** Gives the app an event. A message of the outbox that it brings leaves the outbox once the app has processed it. */
+  async #process(event: Event): Promise<void> {
+    const leaving = this.#host.received(event)
+    try {
+      await fromApp(() => {
+        const processing = this.#options.onEvent(event)
+        if (typeof processing?.then === 'function') leaving?.wait()
+        return processing
+      })
+    } catch (error) {
+      leaving?.failed()
+      throw error
+    }
+    leaving?.processed()
+    this.#host.reached(event.cursor, event.__typename === 'CaughtUp' || event.__typename === 'Tick')
+  }
+
+  /** Streams from a cursor until the stream ends or has to be replaced. */
+  #stream(after: string): Promise<FollowEnd> {
     return new Promise((resolve) => {
       const pending: Event[] = []
       let arrived = after
@@ -131,7 +172,7 @@ export class Follower<Event extends AnyEvent> implements Following {
       let isFull = false
       let faults = 0
       let silence: ReturnType<typeof setTimeout> | undefined
-      const finish = (outcome: Outcome) => {
+      const finish = (outcome: FollowEnd) => {
         if (isOver) return
         isOver = true
         clearTimeout(silence)
@@ -147,12 +188,11 @@ export class Follower<Event extends AnyEvent> implements Following {
         for (let event = pending.shift(); event && !isOver; event = pending.shift()) {
           if (isReset(event)) return finish({ kind: 'reset', reason: (event as { reason?: string | null }).reason ?? null })
           try {
-            this.#host.heard(event)
-            await this.#options.onEvent(event)
+            await this.#process(event)
           } catch (error) {
             return finish({ kind: 'again', failure: failureOf(error) })
           }
-          this.#dealt = event.cursor
+          this.#processed = event.cursor
           this.#note(event, running)
         }
         isWorking = false
@@ -169,9 +209,9 @@ export class Follower<Event extends AnyEvent> implements Following {
           listen()
           const event = eventOf<Event>(result)
           if (event instanceof ParleyFailure) {
-            // It was not brought. Whoever goes on would have a hole.
+            // Continuing without this event would leave a hole.
             this.#trouble(event)
-            if (event.code === 'BAD_DOCUMENT') return finish({ kind: 'over', failure: event })
+            if (isRefusedForGood(event)) return finish({ kind: 'over', failure: event })
             faults += event.isRetryable ? 0 : 1
             return faults < faultsMax ? running.again(event) : finish({ kind: 'reset', reason: event.code })
           }
@@ -199,13 +239,20 @@ export class Follower<Event extends AnyEvent> implements Following {
   #note({ __typename }: AnyEvent, running: Running): void {
     if (__typename === 'SyncStarted') return
     this.#attempt = 0
-    this.#hasDealt = true
+    this.#hasProcessed = true
     running.progress()
     if (__typename === 'CaughtUp') this.#setLive(true)
   }
 
   #trouble(failure: ParleyFailure): void {
-    tell(() => this.#options.onTrouble?.(failure))
+    const { onTrouble } = this.#options
+    if (onTrouble) notify(() => onTrouble(failure))
+    else if (failure.code === 'APP_FAILED') logError(failure.cause)
+  }
+
+  #prepare(preparing: Preparing): void {
+    this.preparing = preparing
+    this.#host.changed()
   }
 
   #setLive(isLive: boolean): void {
@@ -217,7 +264,7 @@ export class Follower<Event extends AnyEvent> implements Following {
 
 const isReset = (event: AnyEvent) => event.__typename === 'SyncStarted' && (event as { mode?: string }).mode === 'RESET'
 
-/** The event of an answer, or why there is none. */
+/** The event of a result, or why there is none. */
 function eventOf<Event extends AnyEvent>({ data, errors }: Result): Event | ParleyFailure {
   const [event] = Object.values((data as Record<string, Event | null> | null | undefined) ?? {})
   if (errors) return refusal(errors)

@@ -1,46 +1,45 @@
-// What a browser keeps for a client: unsent messages and credentials, in IndexedDB, which outlives the tab and is shared by all
-// tabs of an origin. Messages are numbered by the database, so that their order holds over all tabs.
+// Stores unsent messages and credentials in IndexedDB, which outlives a tab and is shared by all tabs of an origin. The
+// database numbers the messages, so their order holds across tabs.
 
-import type { Credentials, CredentialsStore } from './session.ts'
-import type { OutboxStorage, StoredMessage } from './storage.ts'
+import type { Credentials, CredentialsStore, OutboxStorage, StoredMessage } from './storage.ts'
 
-// The part of IndexedDB that is used here, so that an app needs no DOM library for its types.
-type Asked<T> = { readonly result: T; readonly error: unknown; onsuccess: (() => void) | null; onerror: (() => void) | null }
-type Cursor = { readonly value: Row; update(row: Row): unknown; delete(): unknown }
-type Store = {
-  get(key: number | string): Asked<unknown>
-  getAll(): Asked<Row[]>
+// The parts of IndexedDB used here, so that an app does not need the DOM library of TypeScript.
+type IdbRequest<T> = { readonly result: T; readonly error: unknown; onsuccess: (() => void) | null; onerror: (() => void) | null }
+type IdbCursor = { readonly value: IdbRow; update(row: IdbRow): unknown; delete(): unknown }
+type IdbStore = {
+  get(key: number | string): IdbRequest<unknown>
+  getAll(): IdbRequest<IdbRow[]>
   add(value: StoredMessage): unknown
   put(value: unknown, key: number | string): unknown
   delete(key: number | string): unknown
-  index(name: string): { openCursor(key: string): Asked<Cursor | null> }
+  index(name: string): { openCursor(key: string): IdbRequest<IdbCursor | null> }
   createIndex(name: string, path: string, options: { unique: boolean }): unknown
 }
-type Transaction = {
-  objectStore(name: string): Store
+type IdbTransaction = {
+  objectStore(name: string): IdbStore
   readonly error: unknown
   oncomplete: (() => void) | null
   onabort: (() => void) | null
 }
 type Database = {
-  transaction(name: string, mode: 'readonly' | 'readwrite'): Transaction
-  createObjectStore(name: string, options?: { keyPath: string; autoIncrement: boolean }): Store
+  transaction(name: string, mode: 'readonly' | 'readwrite'): IdbTransaction
+  createObjectStore(name: string, options?: { keyPath: string; autoIncrement: boolean }): IdbStore
   close(): void
   onversionchange: (() => void) | null
 }
-type Factory = { open(name: string, version: number): Asked<Database> & { onupgradeneeded: (() => void) | null } }
-type Row = StoredMessage & { readonly order: number }
+type Factory = { open(name: string, version: number): IdbRequest<Database> & { onupgradeneeded: (() => void) | null } }
+type IdbRow = StoredMessage & { readonly order: number }
 
-/** The only store of each database. */
+/** The name of the only object store of each database. */
 export const store = 'kept'
 /** The key of the only credentials of a database. */
 const theOnly = 1
 const key = 'clientMessageId'
 
 /**
- * Keeps unsent messages in IndexedDB.
- * @param name of the database; make one for each user, since what is in it is sent as whoever is logged in
- * @throws later, from its methods, where the browser refuses (in some private windows): use `memoryOutbox` then
+ * Keeps unsent messages in IndexedDB. Its methods reject if the browser refuses IndexedDB (in some private windows): use
+ * `memoryOutbox` then.
+ * @param name the name of the database. Use one for each user: its messages are sent as the user who is logged in
  */
 export function indexedDbOutbox(name: string): OutboxStorage {
   let opening: Promise<Database> | null = null
@@ -53,25 +52,35 @@ export function indexedDbOutbox(name: string): OutboxStorage {
     })
     return opening
   }
-  const change = async (mode: 'readonly' | 'readwrite', act: (messages: Store) => void) => run(await open(), mode, act)
-  const atKey = (clientMessageId: string, act: (cursor: Cursor) => void) =>
+  const change = async (mode: 'readonly' | 'readwrite', act: (messages: IdbStore) => void) => run(await open(), mode, act)
+  const atKey = (clientMessageId: string, act: (cursor: IdbCursor) => void) =>
     change('readwrite', (messages) => {
-      const asked = messages.index(key).openCursor(clientMessageId)
-      asked.onsuccess = () => {
-        if (asked.result) act(asked.result)
+      const request = messages.index(key).openCursor(clientMessageId)
+      request.onsuccess = () => {
+        if (request.result) act(request.result)
       }
     })
   return {
     name,
     async load() {
-      let rows: Row[] = []
+      let rows: IdbRow[] = []
       await change('readonly', (messages) => {
-        const asked = messages.getAll()
-        asked.onsuccess = () => {
-          rows = asked.result
+        const request = messages.getAll()
+        request.onsuccess = () => {
+          rows = request.result
         }
       })
       return rows
+    },
+    async find(clientMessageId) {
+      let row: IdbRow | null = null
+      await change('readonly', (messages) => {
+        const request = messages.index(key).openCursor(clientMessageId)
+        request.onsuccess = () => {
+          row = request.result?.value ?? null
+        }
+      })
+      return row
     },
     add: (message) => change('readwrite', (messages) => void messages.add(message)),
     replace: (message) =>
@@ -86,12 +95,12 @@ export function indexedDbOutbox(name: string): OutboxStorage {
 }
 
 /**
- * Keeps credentials in IndexedDB. Other tabs see at once what one has saved, which they do not in `localStorage`: there a tab may
- * read a refresh token that another one has just used, and that ends the session.
- * @param name of the database; make one for each user
+ * Keeps credentials in IndexedDB, where other tabs see a write at once. In `localStorage` they may not: a tab that reads a
+ * refresh token which another tab has just used ends the session.
+ * @param name the name of the database. Use one for each user
  */
 export function indexedDbCredentials(name: string): CredentialsStore {
-  const once = async (mode: 'readonly' | 'readwrite', act: (kept: Store) => void) => {
+  const once = async (mode: 'readonly' | 'readwrite', act: (kept: IdbStore) => void) => {
     const database = await openDatabase(name, (made) => void made.createObjectStore(store))
     await run(database, mode, act).finally(() => database.close())
   }
@@ -99,9 +108,9 @@ export function indexedDbCredentials(name: string): CredentialsStore {
     async load() {
       let credentials: Credentials | null = null
       await once('readonly', (kept) => {
-        const asked = kept.get(theOnly)
-        asked.onsuccess = () => {
-          credentials = (asked.result as Credentials | undefined) ?? null
+        const request = kept.get(theOnly)
+        request.onsuccess = () => {
+          credentials = (request.result as Credentials | undefined) ?? null
         }
       })
       return credentials
@@ -112,26 +121,26 @@ export function indexedDbCredentials(name: string): CredentialsStore {
 }
 
 /**
- * Opens a database, and makes it where it is not there.
- * @throws where there is no IndexedDB, or the browser refuses it
+ * Opens a database, and creates it if it does not exist.
+ * @throws if there is no IndexedDB, or the browser refuses it
  */
 export function openDatabase(name: string, make: (database: Database) => void): Promise<Database> {
   return new Promise((resolve, reject) => {
     const { indexedDB } = globalThis as { indexedDB?: Factory }
-    if (!indexedDB) throw new Error('There is no IndexedDB here')
-    const asked = indexedDB.open(name, 1)
-    asked.onupgradeneeded = () => make(asked.result)
-    asked.onsuccess = () => {
-      // Another tab that wants to delete the database is not kept from it.
-      asked.result.onversionchange = () => asked.result.close()
-      resolve(asked.result)
+    if (!indexedDB) throw new Error('There is no IndexedDB in this environment.')
+    const request = indexedDB.open(name, 1)
+    request.onupgradeneeded = () => make(request.result)
+    request.onsuccess = () => {
+      // Let another tab delete the database.
+      request.result.onversionchange = () => request.result.close()
+      resolve(request.result)
     }
-    asked.onerror = () => reject(asked.error)
+    request.onerror = () => reject(request.error)
   })
 }
 
-/** Resolves when what was done is stored. */
-export function run(database: Database, mode: 'readonly' | 'readwrite', act: (messages: Store) => void): Promise<void> {
+/** Runs `act` in a transaction. Resolves when the transaction has committed. */
+export function run(database: Database, mode: 'readonly' | 'readwrite', act: (messages: IdbStore) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(store, mode)
     transaction.oncomplete = () => resolve()

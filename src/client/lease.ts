@@ -1,24 +1,24 @@
-// What stands in for a Web Lock where a page has none: a lease in IndexedDB, which all tabs of an origin see. It is a row that
-// says who has it and until when; it is taken in one transaction, and taken on while the work goes on.
+// A substitute for Web Locks on pages that have none: a lease in IndexedDB, which all tabs of an origin see. A lease is a row
+// with its owner and its end; a tab takes it in one transaction, and extends it while it works.
 
 import { openDatabase, run, store } from './indexed-db.ts'
 import { Pause } from './pause.ts'
 import { uuidv7 } from './uuid.ts'
 
-type Lease = { readonly owner: string; readonly untilMs: number }
-type Leases = Awaited<ReturnType<typeof openDatabase>>
+type StoredLease = { readonly owner: string; readonly untilMs: number }
+type LeaseDatabase = Awaited<ReturnType<typeof openDatabase>>
 
 const databaseName = 'parley-leases'
-/** A tab that dies with a lease keeps the others out for so long. */
+/** How long a lease lasts: a tab that dies with one blocks the others for this long. */
 const leaseMs = 20_000
 const extendMs = leaseMs / 4
 const lookAgainMs = 100
 
 /**
- * Does something while no other tab has the lease of the same name; at once where there is no IndexedDB, or the browser refuses
- * it. A tab whose timers stand still for longer than a lease may lose it while it works.
- * @param limit ends the wait
- * @throws why the wait was ended, and what `work` throws
+ * Runs `work` while no other tab has the lease of this name. Without IndexedDB, it runs `work` at once. A tab whose timers
+ * stop for longer than a lease may lose it while it works.
+ * @param limit aborts the wait
+ * @throws the reason of the abort, and whatever `work` throws
  */
 export async function withLease<T>(name: string, limit: AbortSignal, work: () => Promise<T>): Promise<T> {
   const leases = await openDatabase(databaseName, (made) => void made.createObjectStore(store)).catch(() => null)
@@ -41,15 +41,15 @@ export async function withLease<T>(name: string, limit: AbortSignal, work: () =>
   }
 }
 
-/** Takes a lease, or takes it on. @returns whether it is ours */
-async function take(leases: Leases, name: string, owner: string): Promise<boolean> {
+/** Takes or extends a lease. @returns whether it is ours now */
+async function take(leases: LeaseDatabase, name: string, owner: string): Promise<boolean> {
   let isOurs = false
   await run(leases, 'readwrite', (rows) => {
-    const asked = rows.get(name)
-    asked.onsuccess = () => {
-      const held = asked.result as Lease | undefined
+    const request = rows.get(name)
+    request.onsuccess = () => {
+      const held = request.result as StoredLease | undefined
       const leftMs = (held?.untilMs ?? 0) - Date.now()
-      // More than a whole lease is left where the clock was set back.
+      // If more than a whole lease is left, the clock was set back.
       isOurs = held?.owner === owner || leftMs <= 0 || leftMs > leaseMs
       if (isOurs) rows.put({ owner, untilMs: Date.now() + leaseMs }, name)
     }
@@ -57,11 +57,11 @@ async function take(leases: Leases, name: string, owner: string): Promise<boolea
   return isOurs
 }
 
-function give(leases: Leases, name: string, owner: string): Promise<void> {
+function give(leases: LeaseDatabase, name: string, owner: string): Promise<void> {
   return run(leases, 'readwrite', (rows) => {
-    const asked = rows.get(name)
-    asked.onsuccess = () => {
-      if ((asked.result as Lease | undefined)?.owner === owner) rows.delete(name)
+    const request = rows.get(name)
+    request.onsuccess = () => {
+      if ((request.result as StoredLease | undefined)?.owner === owner) rows.delete(name)
     }
   })
 }

@@ -1,31 +1,31 @@
-// Which node to ask, and which to open the socket at: the gateway says it. Where nothing says it, the address that the app was
-// given, which in small installations is all there is.
+// Chooses the nodes for requests and for the socket. The gateway names them; without its answer, the client uses the address
+// from the app, which in small installations is the only one.
 
 import type { Result } from './failure.ts'
 import { gateway } from './operations.ts'
 
-/** A node without an address of its own is where it was asked. */
-type Address = { readonly url: string | null }
-type GatewayAnswer = { readonly gateway: { readonly node: Address; readonly fallbacks: readonly Address[] } }
+/** The address of a node. Null means that it has none of its own: the address from the app reaches it. */
+type GatewayNode = { readonly url: string | null }
+type GatewayAnswer = { readonly gateway: { readonly node: GatewayNode; readonly fallbacks: readonly GatewayNode[] } }
 
-/** Asks Parley over HTTP. */
+/** Runs an operation over HTTP. */
 export type Execute = (query: string, variables: { readonly [name: string]: unknown }) => Promise<Result>
 
 const knownMax = 16
-/** How many nodes are asked for the gateway, one after another. */
+/** How many nodes may be attempt for the gateway, one after another. */
 const asksMax = 3
-/** A node at which no socket could be opened is passed over for so long: a firewall may keep just us from it. */
+/** How long to avoid a node after a socket failed to open there: perhaps only this client cannot reach it. */
 const failedMs = 60_000
 const toSocket = (url: string) => url.replace(/^http/, 'ws')
 const toHttp = (url: string) => url.replace(/^ws/, 'http')
 
-/** The nodes that a client knows of. */
+/** The nodes that a client knows. */
 export class Nodes {
   readonly #base: string
   readonly #region: string | null
-  /** Where a socket can be opened, the best first; the base comes last. */
+  /** The URLs for sockets, the best first; that of the base comes last. */
   #known: readonly string[]
-  /** Where none could be opened lately, and when that was, in milliseconds since 1970. */
+  /** The URLs at which a socket recently failed to open, and when, in milliseconds since 1970. */
   readonly #failed = new Map<string, number>()
   #http: string
   #isRefused = false
@@ -38,22 +38,22 @@ export class Nodes {
     this.#http = base
   }
 
-  /** Where to ask over HTTP now. */
+  /** The URL for requests over HTTP. */
   get http(): string {
     return this.#http
   }
 
-  /** Nothing answered there: the next request goes elsewhere, if there is another place. */
+  /** Reports that a URL did not answer: the next request goes to another one, if there is one. */
   unanswered(url: string): void {
     if (url !== this.#http) return
     const all = [...new Set([this.#base, ...this.#known.map(toHttp)])]
     this.#http = all[(all.indexOf(url) + 1) % all.length] ?? this.#base
   }
 
-  /** Asks the gateway, and chooses where to open the next socket. */
+  /** Asks the gateway, and chooses the URL for the next socket. */
   async choose(execute: Execute): Promise<string> {
-    // Where one does not answer, the next is asked: what was told before is the order of another moment, and many heard the same.
-    for (let asked = 0; asked < asksMax && !this.#isRefused; asked += 1) {
+    // If one node does not answer, ask the next: the last answer is out of date, and many clients have the same one.
+    for (let attempt = 0; attempt < asksMax && !this.#isRefused; attempt += 1) {
       const answer = await execute(gateway, { region: this.#region }).catch(() => null)
       this.#learn(answer)
       if (answer) break
@@ -63,23 +63,23 @@ export class Nodes {
     return this.#known.find((url) => !this.#failed.has(url)) ?? toSocket(this.#base)
   }
 
-  /** A socket was opened there. */
+  /** Reports that a socket opened at a URL. */
   opened(url: string): void {
     this.#failed.delete(url)
   }
 
-  /** No socket could be opened there, or the node is going away: others first. */
+  /** Reports that no socket could be opened at a URL, or that its node is going away: other nodes come first. */
   failed(url: string): void {
     this.#failed.set(url, Date.now())
   }
 
   #learn(answer: Result | null): void {
-    const { gateway: told } = (answer?.data as GatewayAnswer | null | undefined) ?? {}
-    if (told) {
-      const urls = [told.node, ...told.fallbacks].map(({ url }) => url ?? toSocket(this.#base)).slice(0, knownMax)
+    const { gateway: named } = (answer?.data as GatewayAnswer | null | undefined) ?? {}
+    if (named) {
+      const urls = [named.node, ...named.fallbacks].map(({ url }) => url ?? toSocket(this.#base)).slice(0, knownMax)
       this.#known = [...new Set([...urls, toSocket(this.#base)])]
     }
-    // A server that has no gateway says so once.
+    // The server has no gateway: do not ask again.
     else if (answer?.errors?.[0]?.extensions?.code === 'OPERATION_REFUSED') this.#isRefused = true
   }
 }

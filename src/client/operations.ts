@@ -1,4 +1,4 @@
-// The operations that the library itself asks. test/client/operations.test.ts checks them against the schema.
+// The library's own operations. test/client/operations.test.ts checks them against the schema.
 
 export const refreshSession = `mutation RefreshSession($input: RefreshSessionInput!) {
   refreshSession(input: $input) { accessToken refreshToken expiresAt }

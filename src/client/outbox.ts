@@ -1,54 +1,51 @@
-// The outbox: messages on their way. Each is stored before it is sent, sent with one key until there is an answer, and sent
-// after those that were given before it. It outlives the app where its storage does. Tabs that share a storage take turns; that
-// two might send the same is no harm, since the server takes a key once (D2).
+// The outbox sends messages in order. It stores each one first, and sends it with the same key until the server answers. It
+// outlives the app if its storage does. Tabs that share a storage take turns; if two send the same message nevertheless, the
+// server accepts its key once (D2).
 
 import { onNetwork, withLock } from './browser.ts'
 import { failureOf, type ParleyFailure, type Result, refusal } from './failure.ts'
+import { logError } from './notify.ts'
 import { sendMessage } from './operations.ts'
-import { type Bounds, backOffMs, Pause } from './pause.ts'
-import type { MessageInput, OutboxStorage, SendFailure, StoredMessage } from './storage.ts'
-import { tell } from './tell.ts'
+import { fromStored, Messages, type OutboxMessage, statusOf, toStored } from './outbox-message.ts'
+import { backOffMs, Pause, type PauseBounds } from './pause.ts'
+import { isIncluded, type JournalPlace, laterOf, placeOf } from './place.ts'
+import { type MessageInput, type OutboxStorage, reporting, type StoredMessage } from './storage.ts'
 import { uuidv7 } from './uuid.ts'
-
-/** What the server answered to a message that was sent. */
-export type Sent = { readonly messageId: string; readonly seq: number; readonly createdAt: string; readonly cursor: string }
-
-/** A message on its way. */
-export type OutboxMessage = {
-  readonly clientMessageId: string
-  readonly input: MessageInput
-  readonly queuedAt: Date
-  /**
-   * `QUEUED`: it waits. `SENDING`: it is under way. `SENT`: it is stored at the server, and out of the outbox. `FAILED`: the
-   * server refused it; it stays until it is retried or discarded. `DISCARDED`: somebody did.
-   */
-  readonly status: 'QUEUED' | 'SENDING' | 'SENT' | 'FAILED' | 'DISCARDED'
-  /** Why it failed. */
-  readonly failure: SendFailure | null
-  /** What was answered; null until then, and where it was an event or another tab that told of it. */
-  readonly sent: Sent | null
-}
 
 /** What an outbox needs of the client. */
 export type OutboxHost = {
-  readonly backOff: Bounds
+  readonly backOff: PauseBounds
   execute(query: string, variables: object): Promise<Result>
-  /** Whether the session is over; then what waits is left for the next client. */
+  /** Whether the session is over: then queued messages stay for the next client. */
   isOver(): boolean
+  /** Whether the app follows events: then the event of a message brings it to the app. */
+  isFollowed(): boolean
+}
+
+/** A message whose event the app is processing. It is hidden in the outbox, and listeners do not know yet. */
+export type Leaving = {
+  /** The app processes the event asynchronously: the outbox shows the message until it has finished. */
+  wait(): void
+  /** The app has processed the event. */
+  processed(): void
+  /** The app failed to process the event, which comes again. */
+  failed(): void
 }
 
 const lockMs = 60_000
-/** So many wait at most; the app is told `LIMIT_EXCEEDED` by `send` beyond. */
+/** How many messages the outbox holds; `send` throws a RangeError beyond that. */
 export const queuedMax = 10_000
+const discardedMs = 24 * 3_600_000
 
-/** The outbox of a client. */
+/** The unsent messages of a client. */
 export class Outbox {
   readonly #storage: OutboxStorage
   readonly #host: OutboxHost
-  readonly #messages = new Map<string, OutboxMessage>()
-  /** The keys that have been seen in the storage; what is being stored is not missed there. */
+  readonly #messages = new Messages()
+  /** Keys of messages that are in the storage. */
   readonly #isAdded = new Set<string>()
-  readonly #listeners = new Set<(message: OutboxMessage) => void>()
+  /** The app has every event up to this place. */
+  #reached: JournalPlace | null = null
   readonly #pause = new Pause()
   readonly #unlisten: () => void
   #working: Promise<void> | null = null
@@ -57,7 +54,7 @@ export class Outbox {
   #attempt = 0
 
   constructor(storage: OutboxStorage, host: OutboxHost) {
-    this.#storage = storage
+    this.#storage = reporting(storage)
     this.#host = host
     this.#unlisten = onNetwork((isThere) => {
       if (isThere) this.#pause.end()
@@ -65,22 +62,28 @@ export class Outbox {
     this.#work()
   }
 
-  /** What is queued, under way or failed, in order. */
+  /** The messages that are queued, under way, failed, or sent without their event, in order: the same array until a change. */
   get messages(): readonly OutboxMessage[] {
-    return [...this.#messages.values()]
+    return this.#messages.list
   }
 
-  /** Tells of every change of a message, also of those of an earlier run. @returns what ends it */
+  /**
+   * Calls the listener at every change of a message, also of messages from an earlier run. A message may be reported as `SENT`
+   * twice: when the server answers, and when it leaves the outbox. @returns a function to remove the listener
+   */
   onChange(listener: (message: OutboxMessage) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#messages.onChange(listener)
   }
 
-  /** Takes a message. When this resolves it is stored, and will be sent. */
+  /**
+   * Queues a message. Once this resolves, the message is stored and will be sent.
+   * @throws RangeError if the outbox is full
+   * @throws ParleyFailure `APP_FAILED` if the storage fails; its `cause` is the error of the storage
+   */
   async send(input: MessageInput, clientMessageId = uuidv7()): Promise<OutboxMessage> {
-    if (this.#messages.size >= queuedMax) throw new RangeError(`There are ${queuedMax} messages in the outbox`)
+    if (this.#messages.size >= queuedMax) throw new RangeError(`The outbox is full: it holds ${queuedMax} messages.`)
     const stored: StoredMessage = { clientMessageId, input, queuedAtMs: Date.now(), failure: null }
-    const message = this.#set(fromStored(stored))
+    const message = this.#messages.set(fromStored(stored))
     try {
       await this.#storage.add(stored)
     } catch (error) {
@@ -92,47 +95,84 @@ export class Outbox {
     return message
   }
 
-  /** Resolves when a message is on its way no more: `SENT`, `FAILED` or `DISCARDED`. Never where the client is closed before. */
+  /**
+   * Resolves when a message is `SENT`, `FAILED` or `DISCARDED`. If the client closes first, it resolves with the message as it is
+   * then, `QUEUED` or `SENDING`; the next client on the same storage sends it.
+   * @throws RangeError for an unknown key
+   */
   settled(clientMessageId: string): Promise<OutboxMessage> {
     return new Promise((resolve, reject) => {
-      const now = this.#messages.get(clientMessageId)
-      if (!now) return reject(new RangeError('There is no such message in the outbox'))
-      if (now.status === 'FAILED') return resolve(now)
-      const stop = this.onChange((message) => {
-        if (message.clientMessageId !== clientMessageId || message.status === 'QUEUED' || message.status === 'SENDING') return
+      const now = this.#messages.known(clientMessageId)
+      if (!now) return reject(new RangeError('The outbox has no such message.'))
+      if (!isOnItsWay(now) || this.#isClosed) return resolve(now)
+      const done = (message: OutboxMessage) => {
         stop()
+        this.#closing.signal.removeEventListener('abort', closed)
         resolve(message)
+      }
+      const closed = () => done(this.#messages.get(clientMessageId) ?? now)
+      const stop = this.onChange((message) => {
+        if (message.clientMessageId === clientMessageId && !isOnItsWay(message)) done(message)
       })
+      this.#closing.signal.addEventListener('abort', closed)
     })
   }
 
-  /** Sends a message that failed once more, with the same key. */
+  /** Queues a failed message again, with the same key. */
   async retry(clientMessageId: string): Promise<void> {
     const message = this.#messages.get(clientMessageId)
     if (message?.status !== 'FAILED') return
     const queued: OutboxMessage = { ...message, status: 'QUEUED', failure: null }
     await this.#storage.replace(toStored(queued))
-    this.#set(queued)
+    this.#messages.set(queued)
     this.#work()
   }
 
-  /** Takes a message out. Where it was tried before, without an answer, it may be there all the same. */
+  /** Removes a message. The server may have it nevertheless, if an earlier attempt had no answer. */
   async discard(clientMessageId: string): Promise<void> {
     const message = this.#messages.get(clientMessageId)
     if (!message) return
-    await this.#storage.remove(clientMessageId)
-    if (this.#messages.has(clientMessageId)) this.#drop({ ...message, status: 'DISCARDED' })
+    const { conversationId } = message.input
+    await this.#storage.replace({
+      ...toStored({ ...message, input: { conversationId, text: '' } }),
+      discardedAtMs: Date.now(),
+    })
+    if (this.#messages.get(clientMessageId)) this.#drop({ ...message, status: 'DISCARDED' })
   }
 
-  /** An event has brought a message with this key: whatever became of the answer, it is sent. */
-  heard(clientMessageId: string): void {
+  /** Reports that an event has brought a message: it is sent, even if its answer was lost. Null if it is not in the outbox. */
+  received(clientMessageId: string): Leaving | null {
     const message = this.#messages.get(clientMessageId)
-    if (!message) return
-    this.#drop({ ...message, status: 'SENT', failure: null })
+    if (!message) return null
+    const sent: OutboxMessage = { ...message, status: 'SENT', failure: null }
+    this.#messages.hold(sent, false)
     this.#storage.remove(clientMessageId).catch(() => undefined)
+    return {
+      wait: () => this.#messages.hold(sent, true),
+      processed: () => this.#drop(sent),
+      failed: () => void this.#messages.set(sent),
+    }
   }
 
-  /** Sends no more. What waits stays in the storage, which is closed. */
+  /**
+   * Reports that the app has every event up to a cursor.
+   * @param isAll whether there were no more events then
+   */
+  reached(cursor: string, isAll: boolean): void {
+    this.#reached = laterOf(this.#reached, placeOf(cursor))
+    if (this.#messages.size === 0) return
+    for (const message of this.#messages.all()) {
+      if (message.status !== 'SENT') continue
+      if (message.sent === null ? isAll : this.#isBrought(message)) this.#drop(message)
+    }
+  }
+
+  /** Reports that the app follows nothing any more: no event will bring the sent messages, so they leave now. */
+  unfollowed(): void {
+    for (const message of this.#messages.all()) if (message.status === 'SENT') this.#drop(message)
+  }
+
+  /** Stops sending and closes the storage. Queued messages stay in it. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#closing.abort()
@@ -146,7 +186,7 @@ export class Outbox {
     if (this.#isClosed || this.#host.isOver()) return
     this.#working ??= this.#rounds().finally(() => {
       this.#working = null
-      if ([...this.#messages.values()].some((m) => m.status === 'QUEUED' && this.#isAdded.has(m.clientMessageId))) this.#work()
+      if (this.#messages.all().some((m) => m.status === 'QUEUED' && this.#isAdded.has(m.clientMessageId))) this.#work()
     })
   }
 
@@ -159,6 +199,7 @@ export class Outbox {
         : withLock(`parley-outbox:${name}`, lockMs, round, this.#closing.signal)
       ).catch(failureOf)
       isDone = failure === null
+      if (failure?.code === 'APP_FAILED' && this.#attempt === 0) logError(failure.cause)
       if (failure && !this.#isClosed && !this.#host.isOver()) {
         await this.#pause.wait((failure.retryAfterMs ?? 0) + backOffMs(this.#attempt, this.#host.backOff))
         this.#attempt += 1
@@ -166,75 +207,91 @@ export class Outbox {
     }
   }
 
-  /** Sends everything that is stored, one after another. @returns what stopped it; null where nothing is left */
+  /** Sends all stored messages, one after another. @returns the failure that stopped it; null if none is left */
   async #round(): Promise<ParleyFailure | null> {
-    // What is added while the storage is read may not be in what was read.
+    // A message that is added during the read may be missing from its result.
     const known = new Set(this.#isAdded)
     const stored = await this.#storage.load()
-    this.#meet(stored, known)
+    this.#reconcile(stored, known)
+    for (const { clientMessageId, discardedAtMs = Number.POSITIVE_INFINITY } of stored) {
+      if (Date.now() - discardedAtMs > discardedMs) await this.#storage.remove(clientMessageId)
+    }
     for (const { clientMessageId } of stored) {
       if (this.#isClosed || this.#host.isOver()) return null
       const message = this.#messages.get(clientMessageId)
+      if (message?.status === 'SENT') await this.#storage.remove(clientMessageId)
       if (message?.status !== 'QUEUED') continue
-      const failure = await this.#sendOne(this.#set({ ...message, status: 'SENDING' }))
+      // Another tab may have changed it while this one sent the messages before it.
+      this.#update(message, await this.#storage.find(clientMessageId))
+      if (this.#messages.get(clientMessageId)?.status !== 'QUEUED') continue
+      const failure = await this.#sendOne(this.#messages.set({ ...message, status: 'SENDING' }))
       if (failure) return failure
       this.#attempt = 0
     }
     return null
   }
 
-  /** Brings what we hold together with the storage, in which other tabs and earlier runs have been at work. */
-  #meet(stored: readonly StoredMessage[], known: ReadonlySet<string>): void {
+  /** Brings the messages in memory in line with the storage, which other tabs and earlier runs have changed. */
+  #reconcile(stored: readonly StoredMessage[], known: ReadonlySet<string>): void {
     const kept = new Map(stored.map((message) => [message.clientMessageId, message]))
-    for (const message of this.#messages.values()) {
-      const other = kept.get(message.clientMessageId)
-      if (!other && known.has(message.clientMessageId)) this.#drop({ ...message, status: 'SENT' })
-      if (other && message.status !== statusOf(other)) this.#set(fromStored(other))
+    for (const message of this.#messages.all()) {
+      const other = kept.get(message.clientMessageId) ?? null
+      if (other || known.has(message.clientMessageId)) this.#update(message, other)
     }
     for (const message of stored) {
+      if (message.discardedAtMs !== undefined) continue
       this.#isAdded.add(message.clientMessageId)
-      if (!this.#messages.has(message.clientMessageId)) this.#set(fromStored(message))
+      if (!this.#messages.get(message.clientMessageId)) this.#messages.set(fromStored(message))
     }
   }
 
-  /** @returns why it has to be tried again; null where it is settled, or is another client's to send */
+  /** Brings one message in line with its stored form; if that is gone, another tab has sent it. */
+  #update(message: OutboxMessage, other: StoredMessage | null): void {
+    const now = this.#messages.get(message.clientMessageId)
+    if (!now || now.status === 'SENT') return // settled here while the storage was read
+    if (!other) this.#finish({ ...message, status: 'SENT', failure: null })
+    else if (other.discardedAtMs !== undefined) this.#drop({ ...message, status: 'DISCARDED' })
+    else if (message.status !== statusOf(other)) this.#messages.set(fromStored(other))
+  }
+
+  /** @returns why it needs a retry; null if it is settled */
   async #sendOne(message: OutboxMessage): Promise<ParleyFailure | null> {
     const { clientMessageId } = message
     const result = await this.#host
       .execute(sendMessage, { input: { ...message.input, clientMessageId } })
       .then(({ data, errors }) => (errors ? refusal(errors) : (data as SendAnswer)))
       .catch(failureOf)
-    // An event was faster, or somebody took it out.
-    if (!this.#messages.has(clientMessageId)) return null
+    // Its event came first, or it was discarded.
+    if (this.#messages.get(clientMessageId)?.status !== 'SENDING') return null
     if (!(result instanceof Error)) {
       const { message: made, cursor } = result.sendMessage
-      this.#drop({ ...message, status: 'SENT', sent: { messageId: made.id, seq: made.seq, createdAt: made.createdAt, cursor } })
+      const sent = { messageId: made.id, seq: made.seq, createdAt: made.createdAt, cursor }
+      this.#finish({ ...message, status: 'SENT', sent })
       await this.#storage.remove(clientMessageId)
       return null
     }
     if (result.isRetryable || result.endsSession || result.code === 'TOKEN_EXPIRED') {
-      this.#set({ ...message, status: 'QUEUED' })
+      this.#messages.set({ ...message, status: 'QUEUED' })
       return result
     }
-    const failed = this.#set({ ...message, status: 'FAILED', failure: { code: result.code, message: result.message } })
+    const failed = this.#messages.set({ ...message, status: 'FAILED', failure: { code: result.code, message: result.message } })
     await this.#storage.replace(toStored(failed))
     return null
   }
 
-  #set(message: OutboxMessage): OutboxMessage {
-    this.#messages.set(message.clientMessageId, message)
-    this.#tell(message)
-    return message
+  /** Marks a message as sent. It leaves with its event if that is still to come, otherwise now. */
+  #finish(message: OutboxMessage): void {
+    if (this.#host.isFollowed() && !this.#isBrought(message)) this.#messages.set(message)
+    else this.#drop(message)
+  }
+
+  #isBrought({ sent }: OutboxMessage): boolean {
+    return sent !== null && isIncluded(placeOf(sent.cursor), this.#reached)
   }
 
   #drop(message: OutboxMessage): void {
-    this.#messages.delete(message.clientMessageId)
     this.#isAdded.delete(message.clientMessageId)
-    this.#tell(message)
-  }
-
-  #tell(message: OutboxMessage): void {
-    for (const listener of [...this.#listeners]) tell(() => listener(message))
+    this.#messages.drop(message)
   }
 }
 
@@ -242,13 +299,4 @@ type SendAnswer = {
   readonly sendMessage: { readonly message: { id: string; seq: number; createdAt: string }; readonly cursor: string }
 }
 
-const statusOf = ({ failure }: StoredMessage) => (failure ? 'FAILED' : 'QUEUED')
-
-function fromStored(stored: StoredMessage): OutboxMessage {
-  const { clientMessageId, input, queuedAtMs, failure } = stored
-  return { clientMessageId, input, queuedAt: new Date(queuedAtMs), status: statusOf(stored), failure, sent: null }
-}
-
-function toStored({ clientMessageId, input, queuedAt, failure }: OutboxMessage): StoredMessage {
-  return { clientMessageId, input, queuedAtMs: queuedAt.getTime(), failure }
-}
+const isOnItsWay = ({ status }: OutboxMessage) => status === 'QUEUED' || status === 'SENDING'

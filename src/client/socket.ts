@@ -1,39 +1,39 @@
-// One WebSocket, from its opening to its end: graphql-ws with its own repeats turned off. It never comes back; the connection
-// opens another one.
+// One WebSocket, from its opening to its end: graphql-ws with its own retries turned off. It never reconnects; the connection
+// opens another socket.
 
 import { type Client, createClient } from 'graphql-ws/client'
 import type { Variables } from './document.ts'
 import { noAnswer, type ParleyFailure, type Result, refusal, type ServerError } from './failure.ts'
 
-/** A class like the browser's `WebSocket`: `ws` of Node, for one. */
+/** A class like the browser's `WebSocket`, for example that of the package ws. */
 export type WebSocketClass = new (url: string, protocols: string) => object
 
 /** How a socket ended. */
 export type SocketEnd = { readonly code: number; readonly reason: string; readonly wasOpen: boolean }
 
-/** Who is told what an operation brings. Nobody is told anything after the socket's end. */
+/** The callbacks of an operation. None is called after the socket's end. */
 export type Sink = {
   next(result: Result): void
   refused(failure: ParleyFailure): void
   completed(): void
 }
 
-/** What a socket is opened with. */
+/** The options of a socket. */
 export type SocketOptions = {
   readonly webSocketImpl: WebSocketClass
   readonly params: Record<string, unknown>
-  /** How long it may take until the server has welcomed us, in milliseconds. */
+  /** How long the server may take to acknowledge the connection, in milliseconds. */
   readonly openMs: number
 }
 
-/** The code of an end that we wanted. */
+/** The close code of a socket that the client closed. */
 export const normalCode = 1000
-/** The code by which graphql-ws gives up a socket that is dead. */
+/** The close code of a dead socket that graphql-ws dropped. */
 const terminatedCode = 4499
 
 /** One WebSocket. */
 export class Socket {
-  /** When the server has welcomed us. Never, where the socket ends before. */
+  /** Resolves when the server has acknowledged the connection. Never, if the socket ends before. */
   readonly opened: Promise<void>
   readonly ended: Promise<SocketEnd>
   isOver = false
@@ -45,10 +45,10 @@ export class Socket {
     this.ended = new Promise((resolve) => {
       this.#over = resolve
     })
-    const patience = setTimeout(() => this.terminate('it did not open in time'), openMs)
-    let welcome: () => void = () => undefined
+    const openTimer = setTimeout(() => this.terminate('it did not open in time'), openMs)
+    let acknowledged: () => void = () => undefined
     this.opened = new Promise((resolve) => {
-      welcome = resolve
+      acknowledged = resolve
     })
     this.#client = createClient({
       url,
@@ -60,11 +60,11 @@ export class Socket {
       on: {
         connected: () => {
           this.#wasOpen = true
-          clearTimeout(patience)
-          welcome()
+          clearTimeout(openTimer)
+          acknowledged()
         },
         closed: (event) => {
-          clearTimeout(patience)
+          clearTimeout(openTimer)
           const { code, reason } = event as { code: number; reason: string }
           this.#end(code, reason)
         },
@@ -72,34 +72,34 @@ export class Socket {
     })
   }
 
-  /** Asks an operation; after the end of the socket nothing is asked. @returns what stops it */
+  /** Starts an operation; does nothing after the end of the socket. @returns a function to stop it */
   subscribe(query: string, variables: Variables, sink: Sink): () => void {
-    // graphql-ws would open another socket for it, which nobody closes.
+    // graphql-ws would open another socket for it, which nothing closes.
     if (this.isOver) return () => undefined
     let isStopped = false
-    const told = (tell: () => void) => {
-      if (!isStopped && !this.isOver) tell()
+    const unlessOver = (call: () => void) => {
+      if (!isStopped && !this.isOver) call()
     }
     const unsubscribe = this.#client.subscribe(
       { query, variables: { ...variables } },
       {
-        next: (result) => told(() => sink.next(result as Result)),
-        // What is no list of errors is the end of the socket, which is told to its owner.
-        error: (error) => Array.isArray(error) && told(() => sink.refused(refusal(error as ServerError[]))),
-        complete: () => told(() => sink.completed()),
+        next: (result) => unlessOver(() => sink.next(result as Result)),
+        // Anything but a list of errors is the end of the socket, which `ended` reports.
+        error: (error) => Array.isArray(error) && unlessOver(() => sink.refused(refusal(error as ServerError[]))),
+        complete: () => unlessOver(() => sink.completed()),
       },
     )
     return () => {
       isStopped = true
-      // Later than what has come together with what we are called from: graphql-ws counts an operation down twice that is
-      // stopped while its `complete` is already here, and then takes the socket for one that nobody uses.
+      // After the messages that arrived together with the current one: if an operation is stopped when its `complete` is already
+      // here, graphql-ws counts it down twice, and then closes the socket as unused.
       queueMicrotask(unsubscribe)
     }
   }
 
   /**
-   * Asks a query or a mutation.
-   * @throws ParleyFailure where it was refused, or there was no answer in time
+   * Runs a query or a mutation.
+   * @throws ParleyFailure if the server refuses it or does not answer in time
    */
   once(query: string, variables: Variables, limitMs: number): Promise<Result> {
     return new Promise((resolve, reject) => {
@@ -108,7 +108,7 @@ export class Socket {
         stop()
         act()
       }
-      const lost = () => settle(() => reject(noAnswer('There was no answer over the socket')))
+      const lost = () => settle(() => reject(noAnswer('The server did not answer over the WebSocket.')))
       const timer = setTimeout(lost, limitMs)
       const stop = this.subscribe(query, variables, {
         next: (result) => settle(() => (result.errors ? reject(refusal(result.errors)) : resolve(result))),
@@ -119,14 +119,14 @@ export class Socket {
     })
   }
 
-  /** Says goodbye. What is not open yet is given up at once. */
+  /** Closes the socket, or drops it if it is not open yet. */
   close(): void {
     const isOpening = !this.#wasOpen
     this.#end(normalCode, 'closed')
     if (isOpening) this.#client.terminate()
   }
 
-  /** Gives it up: it is dead, and nobody waits for its goodbye. */
+  /** Drops a dead socket without waiting for its close frame. */
   terminate(reason: string): void {
     this.#client.terminate()
     this.#end(terminatedCode, reason)
@@ -135,7 +135,7 @@ export class Socket {
   #end(code: number, reason: string): void {
     if (this.isOver) return
     this.isOver = true
-    // Also where the other side ended it: graphql-ws would open it again after some codes. Fails where it never was open.
+    // Also if the server closed it: graphql-ws would reconnect after some codes. Rejects if the socket never opened.
     Promise.resolve(this.#client.dispose()).catch(() => undefined)
     this.#over({ code, reason, wasOpen: this.#wasOpen })
   }
@@ -143,7 +143,7 @@ export class Socket {
 
 type Listening = { addEventListener(type: 'error', listener: () => void): void }
 
-/** `ws` ends the process by an error that nobody hears, and graphql-ws hears no more of a socket that it has given up. */
+/** An unhandled `error` of `ws` would end the process, and graphql-ws does not listen to a socket that it has dropped. */
 function quiet(webSocketImpl: WebSocketClass): WebSocketClass {
   return class extends webSocketImpl {
     constructor(url: string, protocols: string) {

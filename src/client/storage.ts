@@ -1,6 +1,23 @@
-// Where an outbox keeps what has not been sent: the port, and its twin in memory. That of browsers is in indexed-db.ts.
+// The interfaces of an app's storage, for credentials and for unsent messages, and a storage in memory. The ones for browsers
+// are in indexed-db.ts.
 
-/** What an app sends. */
+/** The answer of `logIn`, `signUp` and `refreshSession`. `expiresAt` is when the access token expires, as an ISO 8601 string. */
+export type Credentials = { readonly accessToken: string; readonly refreshToken: string; readonly expiresAt: string }
+
+/** Stores the credentials of an app. All tabs of an origin must share one store. */
+export type CredentialsStore = {
+  /** The credentials that were saved last; null if there are none. */
+  load(): Credentials | null | Promise<Credentials | null>
+  /**
+   * Saves credentials; null when the session is over. The client uses the access token only after this has finished. If it
+   * fails, the client continues with the fresh token, and calls it again whenever it needs a token.
+   */
+  save(credentials: Credentials | null): void | Promise<void>
+}
+
+import { fromApp } from './failure.ts'
+
+/** The content of a message, as the app gives it. */
 export type MessageInput = {
   readonly conversationId: string
   readonly text: string
@@ -9,39 +26,57 @@ export type MessageInput = {
   readonly attachmentIds?: readonly string[] | null
 }
 
-/** Why a message was not sent, as the server told it. */
+/** Why the server refused a message. */
 export type SendFailure = { readonly code: string; readonly message: string }
 
-/** An unsent message as it is kept. */
+/** An unsent message in its stored form. */
 export type StoredMessage = {
   /** Its key, the same for every attempt. */
   readonly clientMessageId: string
   readonly input: MessageInput
-  /** When the app gave it, in milliseconds since 1970. */
+  /** When the app sent it, in milliseconds since 1970. */
   readonly queuedAtMs: number
-  /** Why it will not be sent unless somebody asks for it; null while it waits. */
+  /** Why it is not sent until the app retries it; null while it is queued. */
   readonly failure: SendFailure | null
+  /** When it was discarded, in milliseconds since 1970. It stays for a day, without its text, for other tabs to see. */
+  readonly discardedAtMs?: number
 }
 
-/** Where unsent messages are kept. It may be shared between tabs. */
+/** Stores unsent messages. Tabs may share one. */
 export type OutboxStorage = {
-  /** Tells the stores of one origin apart; null where nobody else can have this one. */
+  /** Identifies the storage among those of the origin; null if it is not shared. */
   readonly name: string | null
-  /** All messages, in the order in which they were added, by whomever. */
+  /** All messages of all tabs, in the order in which they were added. */
   load(): Promise<readonly StoredMessage[]>
+  /** The message with this key; null if it is gone. Called just before the message is sent. */
+  find(clientMessageId: string): Promise<StoredMessage | null>
   add(message: StoredMessage): Promise<void>
-  /** Replaces a message by its key, and leaves it where it is. Does nothing where it is gone. */
+  /** Replaces a message by its key, and keeps its place in the order. Does nothing if it is gone. */
   replace(message: StoredMessage): Promise<void>
   remove(clientMessageId: string): Promise<void>
   close(): Promise<void>
 }
 
-/** Keeps unsent messages for as long as the process lives. */
+/** Wraps a storage so that its errors become `APP_FAILED`. */
+export function reporting(storage: OutboxStorage): OutboxStorage {
+  return {
+    name: storage.name,
+    load: () => fromApp(() => storage.load()),
+    find: (clientMessageId) => fromApp(() => storage.find(clientMessageId)),
+    add: (message) => fromApp(() => storage.add(message)),
+    replace: (message) => fromApp(() => storage.replace(message)),
+    remove: (clientMessageId) => fromApp(() => storage.remove(clientMessageId)),
+    close: () => fromApp(() => storage.close()),
+  }
+}
+
+/** Keeps unsent messages in memory. */
 export function memoryOutbox(): OutboxStorage {
   const kept = new Map<string, StoredMessage>()
   return {
     name: null,
     load: async () => [...kept.values()],
+    find: async (clientMessageId) => kept.get(clientMessageId) ?? null,
     async add(message) {
       kept.set(message.clientMessageId, message)
     },

@@ -4,9 +4,11 @@ import { type Exchange, makeOperation, type Operation, type OperationResult, typ
 import { filter, makeSubject, map, merge, pipe } from 'wonka'
 import type { ParleyClient } from './client.ts'
 import type { ServerError } from './failure.ts'
-import { applyEvent, RecentEvents, type TellingEvent } from './patch.ts'
+import { News } from './news.ts'
+import { applyEvent, type EventData } from './patch.ts'
+import { isIncluded, type JournalPlace, laterOf, placeOf, placeOfAnswer } from './place.ts'
 
-/** For `subscriptionExchange`: typing and presence over the socket of a client. `events` are for `client.follow`. */
+/** For `subscriptionExchange`: typing and presence over the client's socket. For `events` use `client.follow`. */
 export function forwardSubscription(client: ParleyClient): SubscriptionForwarder {
   return ({ query = '', variables }) => ({
     subscribe: (sink) => ({
@@ -26,56 +28,71 @@ export function forwardSubscription(client: ParleyClient): SubscriptionForwarder
   })
 }
 
-/** Answers that are kept up to date. */
+/** How many answers are kept up to date. */
 const keptMax = 200
+/** The context field of an operation that holds the latest known place when it was sent: its answer includes that. */
+const sentAt = 'parleySentAt'
 
-/** What applies events to urql's answers. */
-export type Live = {
-  /** To be put before `cacheExchange`. */
+/** An answer that is kept up to date, and the place up to which it was complete when it arrived. */
+type Kept = { readonly result: OperationResult; readonly place: JournalPlace | null }
+
+/** Applies events to the answers of one urql client. */
+export type LiveExchange = {
+  /** Put it before `cacheExchange`. */
   readonly exchange: Exchange
-  /** Applies an event to all answers that are shown, and to those that urql gives from its cache: call it from `onEvent`. */
-  apply(event: TellingEvent): void
-  /** Forgets all events and answers: what is shown is asked anew. Call it from `snapshot`, when you have the cursor. */
+  /** Applies an event to all answers, on the screen and from urql's cache. Call it from `onEvent`. */
+  apply(event: EventData): void
+  /** Forgets all events and answers, and reruns the queries on the screen. Call it from `snapshot` once you have the cursor. */
   reset(): void
 }
 
-/** Makes an exchange that keeps the answers of queries up to date by events. For one urql client. */
-export function liveExchange(): Live {
-  const kept = new Map<number, OperationResult>()
+/** Makes an exchange that keeps the answers of queries up to date with events. Each urql client needs its own. */
+export function liveExchange(): LiveExchange {
+  const kept = new Map<number, Kept>()
   const active = new Map<number, Operation>()
-  const recent = new RecentEvents()
-  let askAgain: (operation: Operation) => void = () => undefined
+  const news = new News()
+  let rerun: (operation: Operation) => void = () => undefined
   const { source, next } = makeSubject<OperationResult>()
+  /** An answer of the server, brought up to date. */
+  const received = (result: OperationResult): Kept => {
+    const place = laterOf(placeOfAnswer(result), (result.operation.context[sentAt] as JournalPlace | undefined) ?? null)
+    const data = news.answered(result.data, place)
+    return { place, result: data === result.data ? result : { ...result, data } }
+  }
   const keep = (result: OperationResult): OperationResult => {
-    const { key } = result.operation
-    const cached = result.operation.context.meta?.cacheOutcome === 'hit' ? kept.get(key) : undefined
-    // What comes from the cache is as old as when it was asked; what is kept has heard of everything since. What comes from the
-    // server may be older than events that were faster.
-    const data = cached ? cached.data : recent.applyTo(result.data)
-    const live = data === result.data ? result : { ...result, data }
+    const { key, context } = result.operation
+    const before = kept.get(key)
+    // A cached answer is as old as its request; the kept one has had every event since. So has a kept answer that was read later
+    // than this one but arrived first.
+    const isCached = context.meta?.cacheOutcome === 'hit'
+    let now = isCached && before ? before : received(result)
+    if (before?.place && now.place && !isIncluded(before.place, now.place) && before.place.epoch === now.place.epoch) now = before
     kept.delete(key)
-    kept.set(key, live)
+    kept.set(key, now)
     for (const oldest of kept.keys()) if (kept.size > keptMax && !active.has(oldest)) kept.delete(oldest)
-    return live
+    return now.result.data === result.data ? result : { ...result, data: now.result.data }
   }
   const note = (operation: Operation): Operation => {
     const { key, kind, context } = operation
     if (kind === 'teardown') active.delete(key)
-    if (kind !== 'query') return operation
+    if (kind === 'teardown' || kind === 'subscription') return operation
+    const stamped = makeOperation(kind, operation, { ...context, [sentAt]: news.latest })
+    if (kind === 'mutation') return stamped
     active.set(key, operation)
-    // What urql has in its cache, and we have not kept, has not heard of all events.
-    return kept.has(key) || context.requestPolicy === 'cache-only' ? operation : anew(operation)
+    // An answer in urql's cache that is not kept here may have missed events.
+    return kept.has(key) || context.requestPolicy === 'cache-only' ? stamped : fromNetwork(stamped)
+  }
+  const seen = (result: OperationResult): OperationResult => {
+    if (!result.data || result.operation.kind === 'subscription') return result
+    return result.operation.kind === 'query' ? keep(result) : received(result).result
   }
   return {
     exchange:
       ({ forward, client }) =>
       (operations) => {
-        askAgain = (operation) => client.reexecuteOperation(anew(operation))
+        rerun = (operation) => client.reexecuteOperation(fromNetwork(operation))
         return merge([
-          pipe(
-            forward(pipe(operations, map(note))),
-            map((result) => (result.operation.kind === 'query' && result.data ? keep(result) : result)),
-          ),
+          pipe(forward(pipe(operations, map(note))), map(seen)),
           pipe(
             source,
             filter(({ operation }) => active.has(operation.key)),
@@ -83,22 +100,23 @@ export function liveExchange(): Live {
         ])
       },
     apply(event) {
-      recent.add(event)
-      for (const [key, result] of kept) {
-        const data = applyEvent(result.data, event)
+      const newest = news.add(event)
+      for (const [key, { result, place }] of kept) {
+        if (isIncluded(placeOf(event.cursor), place)) continue
+        const data = applyEvent(result.data, newest)
         if (data === result.data) continue
         const live = { ...result, data }
-        kept.set(key, live)
+        kept.set(key, { result: live, place })
         next(live)
       }
     },
     reset() {
-      recent.clear()
+      news.clear()
       kept.clear()
-      for (const operation of active.values()) askAgain(operation)
+      for (const operation of active.values()) rerun(operation)
     },
   }
 }
 
-const anew = (operation: Operation) =>
+const fromNetwork = (operation: Operation) =>
   makeOperation(operation.kind, operation, { ...operation.context, requestPolicy: 'network-only' })

@@ -1,4 +1,4 @@
-// Keys for messages: UUIDs of version 7, whose first 48 bits are the time. The database keeps the keys of a day together.
+// Keys of messages: UUIDs of version 7. Their first 48 bits are the time, so the keys of a day are close together in an index.
 
 /** A new UUID of version 7. */
 export function uuidv7(nowMs = Date.now()): string {

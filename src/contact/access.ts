@@ -1,14 +1,16 @@
-// What may be read of contacts and blocks: one's own. Of another's blocks one reads nothing; that one is blocked shows only in
-// what is refused.
+// Reads the viewer's own contacts and blocks. Nobody can read another user's blocks: a block shows only in the actions that
+// it refuses.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { indexBy, viewerLoader } from '../graphql/loader.ts'
 import { type Page, readPage, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
-import type { MessagePolicy } from './actions.ts'
 
-/** What is between the viewer and another user. */
+/** The users who may start a direct conversation with a user or add them to a group. */
+export type MessagePolicy = 'ANYONE' | 'CONTACTS' | 'SHARED_CONVERSATION'
+
+/** A contact or contact request between the viewer and another user. */
 export type ContactRow = {
   readonly id: number
   readonly userId: number
@@ -17,14 +19,14 @@ export type ContactRow = {
   readonly acceptedAt: Date | null
 }
 
-/** Somebody whom the viewer has blocked. */
+/** A user that the viewer has blocked. */
 export type BlockRow = { readonly id: number; readonly userId: number; readonly blockedAt: Date }
 
 type NamedContactRow = ContactRow & { readonly username: string }
 
 const highest = Number.MAX_SAFE_INTEGER
 
-/** Contacts and requests of the user $1, from both sides of the pair. */
+/** Contacts and requests of the user $1, in either column of the pair. */
 const own = `select c.id, o.id as "userId", c.requested_at as "requestedAt", c.accepted_at as "acceptedAt", u.username,
     case when c.accepted_at is not null then 'ACCEPTED' when c.requested_by = $1 then 'OUTGOING' else 'INCOMING' end as state
   from contact c
@@ -53,18 +55,18 @@ const policy = statement<{ messagePolicy: MessagePolicy }>(
   'select message_policy as "messagePolicy" from "user" where id = $1',
 )
 
-/** What is between the viewer and a user; null for nothing. */
-export const findContact = batched(async (context, ids: readonly number[]) =>
-  by(await context.reader.rows(contactsByUsers, [requireViewer(context).userId, ids]), (contact) => contact.userId),
+/** Finds the contact or request between the viewer and a user; null if there is none. */
+export const findContact = viewerLoader(async (context, ids: readonly number[]) =>
+  indexBy(await context.reader.rows(contactsByUsers, [requireViewer(context).userId, ids]), (contact) => contact.userId),
 )
 
 /** Whether the viewer has blocked a user: true, or null. */
-export const findOwnBlock = batched(async (context, ids: readonly number[]) => {
+export const findOwnBlock = viewerLoader(async (context, ids: readonly number[]) => {
   const rows = await context.reader.rows(blocksByUsers, [requireViewer(context).userId, ids])
   return new Map(rows.map(({ userId }) => [userId, true]))
 })
 
-/** A page of the viewer's contacts, by username. */
+/** Reads a page of the viewer's contacts, by username. */
 export function readContacts(context: Context, args: DefaultConnectionArguments): Promise<Page<NamedContactRow>> {
   const { userId } = requireViewer(context)
   return readPageByText(
@@ -75,7 +77,7 @@ export function readContacts(context: Context, args: DefaultConnectionArguments)
   )
 }
 
-/** A page of the open requests that the viewer has sent, or received; the newest first. */
+/** Reads a page of the pending requests that the viewer has sent, or received; newest first. */
 export function readRequests(context: Context, isOutgoing: boolean, args: DefaultConnectionArguments): Promise<Page<ContactRow>> {
   const { userId } = requireViewer(context)
   return readPage(
@@ -92,7 +94,7 @@ export function readRequests(context: Context, isOutgoing: boolean, args: Defaul
   )
 }
 
-/** A page of the people whom the viewer has blocked; the newest first. */
+/** Reads a page of the users that the viewer has blocked; newest first. */
 export function readBlocks(context: Context, args: DefaultConnectionArguments): Promise<Page<BlockRow>> {
   const { userId } = requireViewer(context)
   return readPage(
@@ -108,7 +110,7 @@ export function readBlocks(context: Context, args: DefaultConnectionArguments): 
   )
 }
 
-/** Who may start a direct conversation with the viewer. */
+/** Reads who may start a direct conversation with the viewer or add them to a group. */
 export async function readMessagePolicy(context: Context): Promise<MessagePolicy> {
   const [row] = await context.reader.rows(policy, [requireViewer(context).userId])
   return row?.messagePolicy ?? 'ANYONE'

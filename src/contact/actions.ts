@@ -1,28 +1,24 @@
-// What one does about other people: to be contacts, to block, to say who may write. Each action locks both users first
-// (reach.ts), so both sides may act at once on two nodes. All of them may be repeated: what is so already stays as it is.
+// Contact actions: requests, blocks, the message policy. Each action locks both users first (reach.ts), so the two may act at
+// the same time on different nodes. All actions are idempotent: repeating one changes nothing.
 
 import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
-import type { Prisma } from '../store/store.ts'
+import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
+import type { MessagePolicy } from './access.ts'
 import { blockChanged, contactChangedForBoth, conversationClosed, conversationReopened, messagePolicyChanged } from './events.ts'
 import { lockPair, pairOf, requireNoBlock } from './reach.ts'
 
-/** Who may start a direct conversation with somebody. */
-export type MessagePolicy = 'ANYONE' | 'CONTACTS' | 'SHARED_CONVERSATION'
-
-/** A committed action about another user. `place` is that of its last fact; null where nothing had to change. */
+/** A committed action on another user. `place` is that of its last fact; null if nothing changed. */
 export type DoneAbout = { readonly userId: number; readonly place: Place | null }
 
-/** How many requests of one's own may be open, and how many people one may block. */
+/** The most pending requests that a user can have sent, and the most users that one can block. */
 export const contactLimits = { requests: 500, blocks: 5_000 } as const
 
-type Transaction = Prisma.TransactionClient
-
 /**
- * Asks somebody to be a contact. Where they have asked already, this accepts.
- * @throws ParleyError NOT_FOUND, BAD_INPUT for oneself, FORBIDDEN where one has blocked the other, LIMIT_EXCEEDED
+ * Sends a contact request. Accepts the other user's request instead if there is one.
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, FORBIDDEN if one has blocked the other, LIMIT_EXCEEDED
  */
 export function requestContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
@@ -30,25 +26,25 @@ export function requestContact(by: Viewer, userId: number, app: App): Promise<Do
     const pair = pairOf(by.userId, userId)
     const known = await tx.contact.findUnique({ where: { lowId_highId: pair } })
     if (known?.acceptedAt || Number(known?.requestedBy) === by.userId) return []
-    if (known) return accept(tx, by, userId)
+    if (known) return accept(tx, by, userId, app)
     const open = await tx.contact.count({ where: { requestedBy: by.userId, acceptedAt: null } })
-    requireRoom(open, contactLimits.requests, 'requests')
+    requireRoom(open, contactLimits.requests, 'pending requests')
     await tx.contact.create({ data: { ...pair, requestedBy: by.userId } })
     return contactChangedForBoth(by.userId, userId)
   })
 }
 
-/** Accepts somebody's request. @throws ParleyError NOT_FOUND where there is none, BAD_INPUT for oneself */
+/** Accepts a contact request. @throws ParleyError NOT_FOUND if there is none, BAD_INPUT for the viewer's own ID */
 export function acceptContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const known = await tx.contact.findUnique({ where: { lowId_highId: pairOf(by.userId, userId) } })
     if (known?.acceptedAt) return []
     if (Number(known?.requestedBy) !== userId) throw notFound('Contact request')
-    return accept(tx, by, userId)
+    return accept(tx, by, userId, app)
   })
 }
 
-/** Declines somebody's request; where there is none, or it is accepted, nothing changes. @throws ParleyError NOT_FOUND, BAD_INPUT */
+/** Declines a contact request. Does nothing if there is none, or if it is accepted. @throws ParleyError NOT_FOUND, BAD_INPUT */
 export function declineContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const where = { ...pairOf(by.userId, userId), requestedBy: userId, acceptedAt: null }
@@ -57,7 +53,7 @@ export function declineContact(by: Viewer, userId: number, app: App): Promise<Do
   })
 }
 
-/** Ends a contact, or takes one's own request back. @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself */
+/** Removes a contact or withdraws the viewer's request. @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID */
 export function removeContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const isContactOrOwn = { OR: [{ acceptedAt: { not: null } }, { requestedBy: by.userId }] }
@@ -67,15 +63,15 @@ export function removeContact(by: Viewer, userId: number, app: App): Promise<Don
 }
 
 /**
- * Blocks somebody: ends the contact and requests between the two, and closes their direct conversation for both, at the
+ * Blocks a user: removes the contact and any request between the two, and closes their direct conversation for both, at the
  * positions of its facts (D6).
- * @throws ParleyError NOT_FOUND, BAD_INPUT for oneself, LIMIT_EXCEEDED
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, LIMIT_EXCEEDED
  */
 export function blockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const data = { blockerId: by.userId, blockedId: userId }
     if ((await tx.block.count({ where: data })) > 0) return []
-    requireRoom(await tx.block.count({ where: { blockerId: by.userId } }), contactLimits.blocks, 'blocked people')
+    requireRoom(await tx.block.count({ where: { blockerId: by.userId } }), contactLimits.blocks, 'blocked users')
     await tx.block.create({ data })
     const { count } = await tx.contact.deleteMany({ where: pairOf(by.userId, userId) })
     const direct = await findDirectUnlessBlocked(tx, by, userId)
@@ -88,8 +84,8 @@ export function blockUser(by: Viewer, userId: number, app: App): Promise<DoneAbo
 }
 
 /**
- * Takes a block back. The direct conversation goes on, unless the other has blocked as well.
- * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself
+ * Removes a block. Reopens the direct conversation unless the other user has blocked the viewer too.
+ * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID
  */
 export function unblockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
@@ -100,7 +96,7 @@ export function unblockUser(by: Viewer, userId: number, app: App): Promise<DoneA
   })
 }
 
-/** Says who may start a direct conversation with the viewer. @throws ParleyError NOT_FOUND where the account is gone */
+/** Sets who may start a direct conversation with the viewer or add them to a group. @throws ParleyError NOT_FOUND if deleted */
 export async function setMessagePolicy(by: Viewer, messagePolicy: MessagePolicy, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const { count } = await tx.user.updateMany({
@@ -112,7 +108,7 @@ export async function setMessagePolicy(by: Viewer, messagePolicy: MessagePolicy,
   return place
 }
 
-/** A rare write about the viewer and another user, with both locked. */
+/** Runs a rare write about the viewer and another user, with both locked. */
 async function changing(
   by: Viewer,
   userId: number,
@@ -126,12 +122,13 @@ async function changing(
   return { userId, place }
 }
 
-async function accept(tx: Transaction, by: Viewer, userId: number): Promise<NewFact[]> {
-  await tx.contact.update({ where: { lowId_highId: pairOf(by.userId, userId) }, data: { acceptedAt: new Date() } })
+async function accept(tx: Transaction, by: Viewer, userId: number, app: App): Promise<NewFact[]> {
+  const acceptedAt = new Date(app.clock.now())
+  await tx.contact.update({ where: { lowId_highId: pairOf(by.userId, userId) }, data: { acceptedAt } })
   return contactChangedForBoth(by.userId, userId)
 }
 
-/** The direct conversation of the two, unless the other's block keeps it closed anyway; null for none. */
+/** The direct conversation of the two, unless the other user's block keeps it closed anyway; null if there is none. */
 async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: number): Promise<number | null> {
   if ((await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })) > 0) return null
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
@@ -140,5 +137,5 @@ async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: numb
 }
 
 function requireRoom(count: number, max: number, what: string): void {
-  if (count >= max) throw new ParleyError('LIMIT_EXCEEDED', `One has at most ${max} ${what}`, { argument: 'input.userId' })
+  if (count >= max) throw new ParleyError('LIMIT_EXCEEDED', `You can have at most ${max} ${what}.`, { argument: 'input.userId' })
 }

@@ -1,40 +1,50 @@
-// The facts of contacts and blocks. Each is heard by whom it concerns: what one does about somebody else, by one's own devices;
-// what changes between two, by both; the end of a direct conversation, by its audience.
+// The facts of contacts and blocks. A user's own change (a block, the policy) goes to that user only, a change between two users
+// to both, and a closed direct conversation to its audience.
 
-import { factKinds, type NewFact } from '../journal/fact.ts'
+import type { NewFact } from '../journal/fact.ts'
+import { defineKinds } from '../journal/kind.ts'
 
-/** Something has changed between a user and another: a request, a contact, or the end of one. Heard by the user. */
+/** The kinds of facts of contacts and blocks. */
+export const contactKinds = defineKinds({
+  ContactChanged: { number: 21 },
+  BlockChanged: { number: 22 },
+  MessagePolicyChanged: { number: 23 },
+  ConversationClosed: { number: 24 },
+  ConversationReopened: { number: 25 },
+})
+
+/** A request or contact between two users appeared, changed or ended. Only the first user receives this. */
 export function contactChanged(userId: number, otherId: number): NewFact {
-  return { kind: factKinds.ContactChanged, user_id: userId, subject_id: otherId }
+  return { kind: contactKinds.ContactChanged.number, user_id: userId, subject_id: otherId }
 }
 
-/** Both sides of a change between two people. */
+/** The facts for both users when something between them changes. */
 export function contactChangedForBoth(userId: number, otherId: number): NewFact[] {
   return [contactChanged(userId, otherId), contactChanged(otherId, userId)]
 }
 
-/** A user has blocked or unblocked another. Heard by the user alone, on all devices. */
+/** A user has blocked or unblocked another. Only the first user receives this, on all devices. */
 export function blockChanged(userId: number, otherId: number): NewFact {
-  return { kind: factKinds.BlockChanged, user_id: userId, subject_id: otherId }
+  return { kind: contactKinds.BlockChanged.number, user_id: userId, subject_id: otherId }
 }
 
-/** A user has chosen who may write to them. Heard by the user alone. */
+/** A user has changed who may write to them. Only that user receives this. */
 export function messagePolicyChanged(userId: number): NewFact {
-  return { kind: factKinds.MessagePolicyChanged, user_id: userId, subject_id: userId }
+  return { kind: contactKinds.MessagePolicyChanged.number, user_id: userId, subject_id: userId }
 }
 
 /**
- * A direct conversation ends until further notice: both leave its audience, so that from these positions on neither can
- * commit a fact in it or hears one (D6). They stay members, and read what was written. Nobody acts in these facts, so that
- * they do not say who blocked whom; whoever comes first in `userIds` hears only their own.
+ * Closes a direct conversation until further notice: both users leave its audience, so after these positions neither can commit
+ * a fact in it or receive one (D6). They stay members and can read earlier messages. The facts have no actor, so that they do
+ * not reveal who made the block. The first user in `userIds` receives only their own fact.
  */
 export function conversationClosed(conversationId: number, userIds: readonly [number, number]): NewFact[] {
-  const fact = { kind: factKinds.ConversationClosed, conversation_id: conversationId, audience_change: -1 } as const
+  const fact = { kind: contactKinds.ConversationClosed.number, conversation_id: conversationId, audience_change: -1 } as const
   return userIds.map((userId) => ({ ...fact, subject_id: userId }))
 }
 
-/** A direct conversation goes on: both come back into its audience. */
+/** Reopens a direct conversation: both users return to its audience. */
 export function conversationReopened(conversationId: number, userIds: readonly [number, number]): NewFact[] {
-  const fact = { kind: factKinds.ConversationReopened, conversation_id: conversationId, audience_change: 1 } as const
+  const fact = { kind: contactKinds.ConversationReopened.number, conversation_id: conversationId, audience_change: 1 } as const
   return userIds.map((userId) => ({ ...fact, subject_id: userId }))
 }

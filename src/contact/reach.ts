@@ -1,12 +1,10 @@
-// Who may reach whom: the locks and checks inside the transactions that bring two people together or part them. Whatever is
-// decided by blocks, contacts or the end of an account is decided with the rows of the users locked, in the order of their
-// ids; so of two such writes about the same person one sees what the other did.
+// Checks whether one user may reach another, inside the transaction that brings them together or parts them. A decision that
+// depends on blocks, contacts or deleted accounts locks the users' rows first, in the order of their IDs, so of two such writes
+// about the same user the later sees the earlier.
 
 import { badInput, ParleyError } from '../errors.ts'
-import type { Prisma } from '../store/store.ts'
+import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
-
-type Transaction = Prisma.TransactionClient
 
 const argument = 'input.userId'
 
@@ -16,60 +14,90 @@ export function pairOf(userId: number, otherId: number): { lowId: number; highId
 }
 
 /**
- * Locks oneself and another user until COMMIT.
- * @throws ParleyError BAD_INPUT for oneself, NOT_FOUND where the account of either is not there, or gone
+ * Locks the viewer and another user until COMMIT.
+ * @throws ParleyError BAD_INPUT for the viewer's own ID, NOT_FOUND if either account does not exist or was deleted
  */
 export async function lockPair(tx: Transaction, by: Viewer, userId: number): Promise<void> {
-  if (userId === by.userId) throw badInput(argument, 'is yourself')
+  if (userId === by.userId) throw badInput(argument, 'must not be yourself')
   const { lowId, highId } = pairOf(by.userId, userId)
   const rows = await tx.$queryRaw<unknown[]>`
     select 1 from "user" where id in (${lowId}, ${highId}) and deleted_at is null order by id for no key update`
-  if (rows.length !== 2) throw new ParleyError('NOT_FOUND', 'User not found', { argument })
+  if (rows.length !== 2) throw new ParleyError('NOT_FOUND', 'User not found.', { argument })
 }
 
 /**
- * Checks that all these accounts are there, and keeps them from being deleted until COMMIT.
+ * Checks that all these accounts exist, and prevents their deletion until COMMIT.
  * @throws ParleyError NOT_FOUND
  */
 export async function requireUsers(tx: Transaction, userIds: readonly number[], argument: string): Promise<void> {
   const rows = await tx.$queryRaw<unknown[]>`
     select 1 from "user" where id = any(${[...userIds]}::bigint[]) and deleted_at is null order by id for key share`
-  if (rows.length !== userIds.length) throw new ParleyError('NOT_FOUND', 'User not found', { argument })
-}
-
-/** @throws ParleyError FORBIDDEN where one of these people has blocked the viewer. */
-export async function requireUnblocked(tx: Transaction, by: Viewer, userIds: readonly number[], argument: string): Promise<void> {
-  const blocks = await tx.block.count({ where: { blockerId: { in: [...userIds] }, blockedId: by.userId } })
-  if (blocks > 0) throw unreachable(argument)
-}
-
-/** @throws ParleyError FORBIDDEN where there is a block between the two, whoever made it. */
-export async function requireNoBlock(tx: Transaction, by: Viewer, userId: number): Promise<void> {
-  await requireUnblocked(tx, by, [userId], argument)
-  const own = await tx.block.count({ where: { blockerId: by.userId, blockedId: userId } })
-  if (own > 0) throw new ParleyError('FORBIDDEN', 'You have blocked this person: unblock them first', { argument })
+  requireAll(rows, userIds, argument)
 }
 
 /**
- * Checks that the viewer may begin to write to somebody. Both users are locked.
- * @throws ParleyError FORBIDDEN where there is a block between them, or the other's message policy does not let them
+ * Checks that the viewer may add these users to a group. Locks them and the viewer until COMMIT, so that none of their policies,
+ * contacts and blocks changes in between. `named` is the list as the client sent it.
+ * @throws ParleyError NOT_FOUND if an account does not exist, FORBIDDEN with the argument of the first user who does not allow it
+ */
+export async function requireAdmission(
+  tx: Transaction,
+  by: Viewer,
+  { added, named, argument }: { added: readonly number[]; named: readonly number[]; argument: string },
+): Promise<void> {
+  const userIds = [by.userId, ...added]
+  const rows = await tx.$queryRaw<unknown[]>`
+    select 1 from "user" where id = any(${userIds}::bigint[]) and deleted_at is null order by id for share`
+  requireAll(rows, userIds, argument)
+  const refusing = new Set(await findRefusing(tx, by, added))
+  const first = named.findIndex((id) => refusing.has(id))
+  if (first >= 0) throw unreachable(`${argument}.${first}`)
+}
+
+function requireAll(rows: readonly unknown[], userIds: readonly number[], argument: string): void {
+  if (rows.length !== userIds.length) throw new ParleyError('NOT_FOUND', 'User not found.', { argument })
+}
+
+/** @throws ParleyError FORBIDDEN if either of the two has blocked the other */
+export async function requireNoBlock(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+  const blocks = await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })
+  if (blocks > 0) throw unreachable(argument)
+  await requireNoOwnBlock(tx, by, userId)
+}
+
+async function requireNoOwnBlock(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+  const own = await tx.block.count({ where: { blockerId: by.userId, blockedId: userId } })
+  if (own > 0) throw new ParleyError('FORBIDDEN', 'You have blocked this user. Unblock them first.', { argument })
+}
+
+/**
+ * Checks that the viewer may start a direct conversation with a user. The caller has locked both.
+ * @throws ParleyError FORBIDDEN if one has blocked the other, or if the user's message policy does not allow it
  */
 export async function requireReach(tx: Transaction, by: Viewer, userId: number): Promise<void> {
-  await requireNoBlock(tx, by, userId)
-  const { messagePolicy } = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { messagePolicy: true } })
-  if (messagePolicy === 'ANYONE') return
-  const contact = await tx.contact.count({ where: { ...pairOf(by.userId, userId), acceptedAt: { not: null } } })
-  if (contact > 0) return
-  if (messagePolicy === 'CONTACTS' || !(await shareConversation(tx, by.userId, userId))) throw unreachable(argument)
+  if ((await findRefusing(tx, by, [userId])).length > 0) throw unreachable(argument)
+  await requireNoOwnBlock(tx, by, userId)
 }
 
-async function shareConversation(tx: Transaction, userId: number, otherId: number): Promise<boolean> {
-  const rows = await tx.$queryRaw<unknown[]>`
-    select 1 from member m join member o using (conversation_id) where m.user_id = ${userId} and o.user_id = ${otherId} limit 1`
-  return rows.length > 0
+/** Finds the users who have blocked the viewer or whose message policy excludes the viewer. The caller has locked all of them. */
+async function findRefusing(tx: Transaction, by: Viewer, userIds: readonly number[]): Promise<number[]> {
+  const rows = await tx.$queryRaw<{ id: bigint }[]>`
+    select u.id from "user" u
+     where u.id = any(${[...userIds]}::bigint[])
+       and (exists (select 1 from block b where b.blocker_id = u.id and b.blocked_id = ${by.userId})
+         or u.message_policy <> 'ANYONE'
+            and not exists (select 1 from contact c
+                             where c.low_id = least(u.id, ${by.userId}) and c.high_id = greatest(u.id, ${by.userId})
+                               and c.accepted_at is not null)
+            and (u.message_policy = 'CONTACTS'
+              or not exists (select 1 from member theirs
+                               join member own on own.conversation_id = theirs.conversation_id and own.user_id = ${by.userId}
+                               join conversation g on g.id = theirs.conversation_id and g.kind = 'GROUP'
+                              where theirs.user_id = u.id)))`
+  return rows.map(({ id }) => Number(id))
 }
 
-/** The one refusal for a block and for a message policy, so that neither can be told from the other. */
+/** Blocks and message policies get the same error, so that it does not reveal a block. */
 function unreachable(argument: string): ParleyError {
-  return new ParleyError('FORBIDDEN', 'Somebody whom you name does not let you reach them', { argument })
+  return new ParleyError('FORBIDDEN', 'This user does not accept messages from you.', { argument })
 }

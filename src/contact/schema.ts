@@ -1,4 +1,4 @@
-// Contacts and blocks in the schema.
+// The schema of contacts and blocks.
 
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
@@ -19,54 +19,59 @@ import {
   readRequests,
 } from './access.ts'
 import * as actions from './actions.ts'
+import { contactKinds } from './events.ts'
 
 const ContactState = builder.enumType('ContactState', {
-  description: 'What is between you and somebody else.',
+  description: 'The state of a contact, as you see it.',
   values: {
-    INCOMING: { description: 'They have asked you to be contacts.' },
-    OUTGOING: { description: 'You have asked them.' },
+    INCOMING: { description: 'The other person has asked you to be contacts.' },
+    OUTGOING: { description: 'You have asked the other person to be contacts.' },
     ACCEPTED: { description: 'You are contacts.' },
   } as const,
 })
 const ContactRequestDirection = builder.enumType('ContactRequestDirection', {
-  description: 'Which requests are meant.',
+  description: 'The direction of a contact request.',
   values: {
-    INCOMING: { description: 'Those that you have received.' },
-    OUTGOING: { description: 'Those that you have sent.' },
+    INCOMING: { description: 'Requests that you received.' },
+    OUTGOING: { description: 'Requests that you sent.' },
   } as const,
 })
 const MessagePolicy = builder.enumType('MessagePolicy', {
-  description: 'Who may start a direct conversation with somebody. One that is there already goes on.',
+  description: 'Who may start a direct conversation with a user and add them to groups. Existing conversations are not affected.',
   values: {
-    ANYONE: { description: 'Everybody who is not blocked.' },
-    CONTACTS: { description: 'Contacts only.' },
-    SHARED_CONVERSATION: { description: 'Contacts, and people in a group with them.' },
+    ANYONE: { description: 'Everyone, except users who are blocked.' },
+    CONTACTS: { description: 'Only contacts.' },
+    SHARED_CONVERSATION: { description: 'Contacts, and people who share a group with the user.' },
   } as const,
 })
 
 export const Contact = builder.objectRef<ContactRow>('Contact').implement({
-  description: 'You and somebody else: contacts, or on the way to it. Only the two see it.',
+  description: 'A contact, or a pending contact request, between you and another user. Visible only to the two of you.',
   fields: (t) => ({
     user: t.field({
       type: User,
-      description: 'The other.',
+      description: 'The other user.',
       resolve: ({ userId }, _args, context) => requireUser(context, userId),
     }),
-    state: t.expose('state', { type: ContactState, description: 'How far it is.' }),
-    requestedAt: t.expose('requestedAt', { type: 'DateTime', description: 'When the one asked the other.' }),
+    state: t.expose('state', { type: ContactState, description: 'Whether you are contacts, or who has asked whom.' }),
+    requestedAt: t.expose('requestedAt', { type: 'DateTime', description: 'When the request was made.' }),
     acceptedAt: t.expose('acceptedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when you are contacts; null while it is a request.',
+      description: 'When the request was accepted; null while it is pending.',
     }),
   }),
 })
 
 export const Block = builder.objectRef<BlockRow>('Block').implement({
-  description: 'Somebody whom you have blocked. Only you see it.',
+  description: 'Your block of another user. Visible only to you.',
   fields: (t) => ({
-    user: t.field({ type: User, description: 'Whom.', resolve: ({ userId }, _args, context) => requireUser(context, userId) }),
-    blockedAt: t.expose('blockedAt', { type: 'DateTime', description: 'Since when.' }),
+    user: t.field({
+      type: User,
+      description: 'The user you have blocked.',
+      resolve: ({ userId }, _args, context) => requireUser(context, userId),
+    }),
+    blockedAt: t.expose('blockedAt', { type: 'DateTime', description: 'When you blocked them.' }),
   }),
 })
 
@@ -74,11 +79,11 @@ builder.objectFields(User, (t) => ({
   viewerContact: t.field({
     type: Contact,
     nullable: true,
-    description: 'What is between you and them: a contact, or a request; null for nothing.',
+    description: 'Your contact or pending contact request with this user; null if there is none.',
     resolve: ({ id }, _args, context) => findContact(context, id),
   }),
   viewerHasBlocked: t.boolean({
-    description: 'Whether you have blocked them.',
+    description: 'Whether you have blocked this user.',
     resolve: async ({ id }, _args, context) => (await findOwnBlock(context, id)) ?? false,
   }),
 }))
@@ -87,66 +92,72 @@ builder.queryFields((t) => ({
   contacts: t.connection(
     {
       type: Contact,
-      description: 'Your contacts, by username.',
+      description: 'Your contacts, ordered by username.',
       complexity: pageCost,
       resolve: (_root, args, context) => readContacts(context, args),
     },
-    { name: 'ContactConnection', description: 'Contacts, by page.' },
-    { name: 'ContactEdge', description: 'A contact in a page.' },
+    { name: 'ContactConnection', description: 'A page of contacts.' },
+    { name: 'ContactEdge', description: 'A contact on a page.' },
   ),
   contactRequests: t.connection(
     {
       type: Contact,
-      description: 'Open requests to be contacts, the newest first.',
-      args: { direction: t.arg({ type: ContactRequestDirection, description: 'Those that you received, or sent.' }) },
+      description: 'Pending contact requests, newest first.',
+      args: {
+        direction: t.arg({
+          type: ContactRequestDirection,
+          description: 'Whether to list the requests that you received or those that you sent.',
+        }),
+      },
       complexity: pageCost,
       resolve: (_root, { direction, ...args }, context) => readRequests(context, direction === 'OUTGOING', args),
     },
-    { name: 'ContactRequestConnection', description: 'Requests, by page.' },
-    { name: 'ContactRequestEdge', description: 'A request in a page.' },
+    { name: 'ContactRequestConnection', description: 'A page of contact requests.' },
+    { name: 'ContactRequestEdge', description: 'A contact request on a page.' },
   ),
   blockedUsers: t.connection(
     {
       type: Block,
-      description: 'The people whom you have blocked, the newest first.',
+      description: 'The users you have blocked, newest block first.',
       complexity: pageCost,
       resolve: (_root, args, context) => readBlocks(context, args),
     },
-    { name: 'BlockConnection', description: 'Blocked people, by page.' },
-    { name: 'BlockEdge', description: 'A blocked person in a page.' },
+    { name: 'BlockConnection', description: 'A page of blocks.' },
+    { name: 'BlockEdge', description: 'A block on a page.' },
   ),
   messagePolicy: t.field({
     type: MessagePolicy,
-    description: 'Who may start a direct conversation with you.',
+    description: 'Who may start a direct conversation with you and add you to groups.',
     resolve: (_root, _args, context) => readMessagePolicy(context),
   }),
 }))
 
 // ---- Mutations
 
-/** Declares a mutation about another user: its input, its payload and its field. */
+/** Declares a mutation on another user: its input, payload and field. */
 function aboutUser(
   name: string,
   description: string,
+  inputDescription: string,
   act: (by: ReturnType<typeof requireViewer>, userId: number, app: Context['app']) => Promise<actions.DoneAbout>,
 ): void {
   const typeName = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
   const input = builder.inputType(`${typeName}Input`, {
-    description: `Whom \`${name}\` is about.`,
-    fields: (t) => ({ userId: t.id({ description: 'The other person.' }) }),
+    description: `Input for \`${name}\`.`,
+    fields: (t) => ({ userId: t.id({ description: 'The ID of the other user.' }) }),
   })
   const payload = builder.objectRef<actions.DoneAbout>(`${typeName}Payload`).implement({
-    description: `The answer to \`${name}\`.`,
+    description: `The result of \`${name}\`.`,
     fields: (t) => ({
       user: t.field({
         type: User,
-        description: 'The other, as you see them now.',
+        description: 'The other user in their current state.',
         resolve: ({ userId }, _args, context) => requireUser(context, userId),
       }),
       cursor: t.field({
         type: 'Cursor',
         nullable: true,
-        description: 'The place of the last fact that this caused; null where nothing had to change.',
+        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
         resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
       }),
     }),
@@ -155,7 +166,7 @@ function aboutUser(
     t.field({
       type: payload,
       description,
-      args: { input: t.arg({ type: input, description: 'Whom.' }) },
+      args: { input: t.arg({ type: input, description: inputDescription }) },
       resolve: (_root, args, context) =>
         act(requireViewer(context), parseId('User', args.input.userId, 'input.userId'), context.app),
     }),
@@ -164,45 +175,62 @@ function aboutUser(
 
 aboutUser(
   'requestContact',
-  'Asks somebody to be your contact; where they have asked you, it accepts. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN where one of you has blocked the other, LIMIT_EXCEEDED.',
+  'Asks a user to be your contact. If they have already asked you, it accepts their request. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN if one of you has blocked the other, LIMIT_EXCEEDED.',
+  'The user to ask.',
   actions.requestContact,
 )
-aboutUser('acceptContact', "Accepts somebody's request. Errors: NOT_FOUND where there is none, BAD_INPUT.", actions.acceptContact)
+aboutUser(
+  'acceptContact',
+  "Accepts a user's contact request. Errors: NOT_FOUND if there is none, BAD_INPUT.",
+  'The user whose request to accept.',
+  actions.acceptContact,
+)
 aboutUser(
   'declineContact',
-  "Declines somebody's request; where there is none, or you have accepted it, nothing changes. Errors: NOT_FOUND, BAD_INPUT.",
+  "Declines a user's contact request. Changes nothing if there is none, or if you have accepted it. Errors: NOT_FOUND, BAD_INPUT.",
+  'The user whose request to decline.',
   actions.declineContact,
 )
-aboutUser('removeContact', 'Ends a contact, or takes your own request back. Errors: NOT_FOUND, BAD_INPUT.', actions.removeContact)
+aboutUser(
+  'removeContact',
+  'Removes a contact, or withdraws your own request. Errors: NOT_FOUND, BAD_INPUT.',
+  'The user to remove from your contacts.',
+  actions.removeContact,
+)
 aboutUser(
   'blockUser',
-  'Blocks somebody: ends your contact and requests between you, and closes your direct conversation, in both directions. What was written stays. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.',
+  'Blocks a user: removes your contact and any requests between you, and closes your direct conversation for both of you. Earlier messages stay. The user is not told. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.',
+  'The user to block.',
   actions.blockUser,
 )
 aboutUser(
   'unblockUser',
-  'Takes a block back. Your direct conversation goes on, unless they have blocked you. Errors: NOT_FOUND, BAD_INPUT.',
+  'Removes your block of a user. Your direct conversation reopens unless they have blocked you too. Errors: NOT_FOUND, BAD_INPUT.',
+  'The user to unblock.',
   actions.unblockUser,
 )
 
 const SetMessagePolicyInput = builder.inputType('SetMessagePolicyInput', {
-  description: 'Who may write to you.',
-  fields: (t) => ({
-    messagePolicy: t.field({ type: MessagePolicy, description: 'Who may start a direct conversation with you.' }),
-  }),
-})
-const SetMessagePolicyPayload = builder.objectRef<{ place: Place | null }>('SetMessagePolicyPayload').implement({
-  description: 'The answer to `setMessagePolicy`.',
+  description: 'Input for `setMessagePolicy`.',
   fields: (t) => ({
     messagePolicy: t.field({
       type: MessagePolicy,
-      description: 'The policy as it is now.',
+      description: 'Who may start a direct conversation with you and add you to groups.',
+    }),
+  }),
+})
+const SetMessagePolicyPayload = builder.objectRef<{ place: Place | null }>('SetMessagePolicyPayload').implement({
+  description: 'The result of `setMessagePolicy`.',
+  fields: (t) => ({
+    messagePolicy: t.field({
+      type: MessagePolicy,
+      description: 'Your current policy.',
       resolve: (_done, _args, context) => readMessagePolicy(context),
     }),
     cursor: t.field({
       type: 'Cursor',
       nullable: true,
-      description: 'The place of the fact that this caused; null where it was so already.',
+      description: 'The cursor of the event that this mutation caused; null if nothing changed.',
       resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
     }),
   }),
@@ -210,8 +238,8 @@ const SetMessagePolicyPayload = builder.objectRef<{ place: Place | null }>('SetM
 builder.mutationField('setMessagePolicy', (t) =>
   t.field({
     type: SetMessagePolicyPayload,
-    description: 'Says who may start a direct conversation with you. Errors: BAD_INPUT.',
-    args: { input: t.arg({ type: SetMessagePolicyInput, description: 'Who.' }) },
+    description: 'Sets who may start a direct conversation with you and add you to groups. Errors: BAD_INPUT.',
+    args: { input: t.arg({ type: SetMessagePolicyInput, description: 'The policy to set.' }) },
     resolve: async (_root, { input }, context) => ({
       place: await actions.setMessagePolicy(requireViewer(context), input.messagePolicy, context.app),
     }),
@@ -221,27 +249,33 @@ builder.mutationField('setMessagePolicy', (t) =>
 // ---- Events
 
 const ContactChanged = factEvent(
-  'ContactChanged',
-  'Something has changed between you and somebody: a request, a contact, its end.',
+  contactKinds.ContactChanged,
+  'The contact between you and another user has changed: it was requested, accepted, declined or removed. Sent to both of you.',
 )
-const BlockChanged = factEvent('BlockChanged', 'You have blocked or unblocked somebody; perhaps on another device.')
+const BlockChanged = factEvent(
+  contactKinds.BlockChanged,
+  'You blocked or unblocked a user, on this or another device. Sent only to you.',
+)
 for (const ref of [ContactChanged, BlockChanged]) {
   builder.objectField(ref, 'user', (t) =>
     t.field({
       shared: true,
       type: User,
-      description: 'The other, as you see them now: `viewerContact` and `viewerHasBlocked` say how it stands.',
+      description: 'The other user in their current state: read `viewerContact` and `viewerHasBlocked`.',
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
     }),
   )
 }
 builder.objectField(
-  factEvent('MessagePolicyChanged', 'You have chosen who may write to you; perhaps on another device.'),
+  factEvent(
+    contactKinds.MessagePolicyChanged,
+    'You changed who may start a direct conversation with you and add you to groups, on this or another device. Sent only to you.',
+  ),
   'messagePolicy',
   (t) =>
     t.field({
       type: MessagePolicy,
-      description: 'The policy as it is now.',
+      description: 'Your current policy.',
       resolve: (_event, _args, context) => readMessagePolicy(context),
     }),
 )

@@ -2,14 +2,13 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { andThen, batched, batchedForAll, by, type MaybePromise, remembered } from '../graphql/loader.ts'
+import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
-import { factKinds } from '../journal/fact.ts'
+import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
-
-/** What members see who come later. */
-export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
+import type { HistoryVisibility } from './events.ts'
+import { conversationKinds } from './events.ts'
 
 /** A conversation without what depends on who looks. */
 export type ConversationRow = {
@@ -19,6 +18,8 @@ export type ConversationRow = {
   readonly description: string | null
   readonly historyVisibility: HistoryVisibility
   readonly createdAt: Date
+  /** In events: when somebody had left it last before this was read, as a position; 0 where nobody had. */
+  readonly lastLeftAt?: number
 }
 
 /** Somebody in a conversation. */
@@ -56,6 +57,12 @@ const memberships = statement<MembershipRow>(
   `select ${membershipColumns} from member m ${lastInterval}
     where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
 )
+const ownConversations = statement<ConversationRow & MembershipRow>(
+  'own_conversations',
+  `select ${conversationColumns}, ${membershipColumns}
+     from member m join conversation c on c.id = m.conversation_id ${lastInterval}
+    where m.user_id = $1 and m.conversation_id = any($2::bigint[])`,
+)
 const membersByPairs = statement<MemberRow>(
   'members_by_pairs',
   `select ${memberColumns} from unnest($1::bigint[], $2::bigint[]) as p(conversation_id, user_id)
@@ -89,48 +96,84 @@ const lowest = -1
 const highest = Number.MAX_SAFE_INTEGER
 
 /** A conversation by id, whoever asks: for what names it already (a fact, a message that may be seen). */
-export const findConversation = remembered(
-  async (reader, ids) => by(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
-  ({ kind, conversationId }) => (kind === factKinds.ConversationUpdated ? conversationId : null),
+export const findConversation = cachedLoader(
+  async (reader, ids) => indexBy(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
+  ({ kind, conversationId }) => (kind === conversationKinds.ConversationUpdated.number ? conversationId : null),
+  async (reader, conversations) => {
+    const lastLeft = await readLastLeft(reader, [...conversations.keys()])
+    return new Map([...conversations].map(([id, row]) => [id, { ...row, lastLeftAt: lastLeft.get(id) ?? 0 }]))
+  },
 )
 
+/**
+ * Whether an event shows the title of its conversation to all whom it is executed for: they are in it as far as the node knows, and
+ * nobody of whom it does not know had left when the title was read.
+ */
+export function isShownInEvent(
+  { visibleRange: range }: Context,
+  { id, lastLeftAt = Number.POSITIVE_INFINITY }: ConversationRow,
+): boolean {
+  return range?.isOpen === true && range.conversationId === id && lastLeftAt <= range.until
+}
+
 /** The viewer's membership of a conversation; null where there is none, and for nobody. */
-export const findMembership = batched(async ({ reader, caller }, ids: readonly number[]) =>
+export const findMembership = viewerLoader(async ({ reader, caller }, ids: readonly number[]) =>
   caller.viewer
-    ? by(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
+    ? indexBy(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
     : new Map<number, MembershipRow>(),
 )
 
-/** What members of a conversation are shown; `otherwise` for anybody else. */
+/**
+ * What members of a conversation are shown; `otherwise` for anybody else. What `show` reads may be of a moment later than the
+ * membership, so that is looked at again: who is removed meanwhile is not shown what was written after (A5).
+ */
 export function ifMember<T>(
   context: Context,
   conversationId: number,
-  show: () => MaybePromise<T | null>,
+  show: (membership: MembershipRow) => MaybePromise<T | null>,
   otherwise: T,
 ): MaybePromise<T> {
-  return andThen(findMembership(context, conversationId), (membership) =>
-    membership ? andThen(show(), (shown) => shown ?? otherwise) : otherwise,
+  return mapMaybePromise(findMembership(context, conversationId), (membership) => {
+    if (!membership) return otherwise
+    const shown = show(membership)
+    if (!(shown instanceof Promise)) return shown ?? otherwise
+    return shown.then((value) =>
+      value === null
+        ? otherwise
+        : mapMaybePromise(isStillMember(context, membership), (isStill) => (isStill ? value : otherwise)),
+    )
+  })
+}
+
+/** Whether the viewer is in a conversation as they were when the membership was read. One snapshot needs no second look. */
+export function isStillMember(context: Context, was: MembershipRow): MaybePromise<boolean> {
+  if (context.snapshot) return true
+  return mapMaybePromise(
+    findMembership(context, was.conversationId),
+    (is) => is?.visibleFromSeq === was.visibleFromSeq && is.joinedAt.getTime() === was.joinedAt.getTime(),
   )
 }
+
+const readOwnConversation = viewerLoader(async ({ reader, caller }, ids: readonly number[]) =>
+  indexBy(await reader.rows(ownConversations, [caller.viewer?.userId ?? 0, ids]), ({ id }) => id),
+)
 
 /** A conversation that the viewer is a member of; null for any other. */
 export async function findOwnConversation(context: Context, conversationId: number): Promise<ConversationRow | null> {
   requireViewer(context)
-  const [membership, conversation] = await Promise.all([
-    findMembership(context, conversationId),
-    findConversation(context, conversationId),
-  ])
-  return membership && conversation
+  const own = await readOwnConversation(context, conversationId)
+  if (own) findMembership.prime(context, new Map([[conversationId, own]]))
+  return own
 }
 
 /** How many members a conversation has. */
-export const countMembers = batchedForAll(async (reader, ids: readonly number[]) => {
+export const countMembers = sharedLoader(async (reader, ids: readonly number[]) => {
   const rows = await reader.rows(memberCounts, [ids])
   return new Map(rows.map(({ conversationId, count }) => [conversationId, count]))
 })
 
 /** Somebody in a conversation, as `conversation:user`; null for somebody who is not in it. */
-export const findMember = batchedForAll(async (reader, pairs: readonly `${number}:${number}`[]) => {
+export const findMember = sharedLoader(async (reader, pairs: readonly `${number}:${number}`[]) => {
   const [conversationIds, userIds] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
   return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))
@@ -164,9 +207,9 @@ export function readConversations(
       const bounds = [before ?? lowest, after ?? highest]
       const statement = from === 'START' ? listedNewestFirst : listedOldestFirst
       const conversations = await context.reader.rows(statement, [userId, ...bounds, limit, archived])
-      findMembership.know(
+      findMembership.prime(
         context,
-        by(conversations, ({ id }) => id),
+        indexBy(conversations, ({ id }) => id),
       )
       return conversations
     },

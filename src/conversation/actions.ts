@@ -1,4 +1,4 @@
-// What one does with conversations of either kind. What changes a group is in src/group.
+// What one does with conversations of either kind. What changes a group is in group-actions.ts.
 
 import type { App } from '../app.ts'
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'

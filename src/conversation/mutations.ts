@@ -7,24 +7,25 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, type FactEvent, factEvent, subjectOf } from '../graphql/event.ts'
 import { parseId } from '../id.ts'
-import { findMember, findMembership } from './access.ts'
+import { findMember, ifMember } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
+import { conversationKinds } from './events.ts'
 import { Conversation, Member, requireConversation } from './schema.ts'
 
 /** Declares the payload of a mutation on a conversation: the conversation as it is now, and the place of what was done. */
 export function conversationPayload(name: string, mutation: string) {
   return builder.objectRef<Done>(name).implement({
-    description: `The answer to \`${mutation}\`.`,
+    description: `The result of \`${mutation}\`.`,
     fields: (t) => ({
       conversation: t.field({
         type: Conversation,
-        description: 'The conversation as it is now.',
+        description: 'The conversation in its current state.',
         resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
       }),
       cursor: t.field({
         type: 'Cursor',
         nullable: true,
-        description: 'The place of the last fact that this caused; null where nothing had to change.',
+        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
         resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
       }),
     }),
@@ -32,15 +33,15 @@ export function conversationPayload(name: string, mutation: string) {
 }
 
 const StartDirectConversationInput = builder.inputType('StartDirectConversationInput', {
-  description: 'Whom to write to.',
-  fields: (t) => ({ userId: t.id({ description: 'The other person.' }) }),
+  description: 'Input for `startDirectConversation`.',
+  fields: (t) => ({ userId: t.id({ description: 'The ID of the other user.' }) }),
 })
 builder.mutationFields((t) => ({
   startDirectConversation: t.field({
     type: conversationPayload('StartDirectConversationPayload', 'startDirectConversation'),
     description:
-      'Starts the direct conversation with somebody, or finds it where the pair has it already. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN where there is none yet and they do not let you reach them, or you have blocked them.',
-    args: { input: t.arg({ type: StartDirectConversationInput, description: 'With whom.' }) },
+      'Starts a direct conversation with a user, or returns the existing one. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN if there is none yet and the user does not accept messages from you or you have blocked them.',
+    args: { input: t.arg({ type: StartDirectConversationInput, description: 'The user to talk to.' }) },
     resolve: (_root, { input }, context) =>
       startDirectConversation(requireViewer(context), parseId('User', input.userId, 'input.userId'), context.app),
   }),
@@ -50,7 +51,10 @@ builder.mutationFields((t) => ({
 
 const aboutConversation = (event: FactEvent, context: Context) => requireConversation(context, conversationOf(event))
 
-const ConversationAdded = factEvent('ConversationAdded', 'A conversation has appeared among yours. What happens in it follows.')
+const ConversationAdded = factEvent(
+  conversationKinds.ConversationAdded,
+  'You joined a conversation, or it was started with you. Its events follow this one.',
+)
 builder.objectField(ConversationAdded, 'conversation', (t) =>
   t.field({
     shared: true,
@@ -60,34 +64,37 @@ builder.objectField(ConversationAdded, 'conversation', (t) =>
   }),
 )
 
-const MemberJoined = factEvent('MemberJoined', 'Somebody has joined a conversation; perhaps you.')
+const MemberJoined = factEvent(conversationKinds.MemberJoined, 'A user joined a conversation. The user may be you.')
 const MemberLeft = factEvent(
-  'MemberLeft',
-  'Somebody has left a conversation, or was removed; perhaps you: then it is the last you hear of it.',
+  conversationKinds.MemberLeft,
+  'A user left a conversation or was removed. If the user is you, this is the last event that you receive of it.',
 )
-const ConversationUpdated = factEvent('ConversationUpdated', "A group's title, description or settings have changed.")
+const ConversationUpdated = factEvent(
+  conversationKinds.ConversationUpdated,
+  'The title, description or settings of a group changed.',
+)
 builder.objectField(ConversationUpdated, 'conversation', (t) =>
   t.field({
     shared: true,
     type: Conversation,
-    description: 'The conversation, as it is now.',
+    description: 'The conversation in its current state.',
     resolve: (event, _args, context) => aboutConversation(event, context),
   }),
 )
 
-const MemberUpdated = factEvent('MemberUpdated', "A member's role has changed.")
+const MemberUpdated = factEvent(conversationKinds.MemberUpdated, 'The role of a member changed.')
 for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {
   builder.objectFields(ref, (t) => ({
     conversation: t.field({
       shared: true,
       type: Conversation,
-      description: 'Where.',
+      description: 'The conversation.',
       resolve: (event, _args, context) => aboutConversation(event, context),
     }),
     user: t.field({
       shared: true,
       type: User,
-      description: 'Who.',
+      description: 'The user who joined or left, or whose role changed.',
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
     }),
   }))
@@ -97,7 +104,7 @@ builder.objectField(MemberJoined, 'seq', (t) =>
   t.int({
     shared: true,
     description:
-      'The `seq` of the last message before the join, 0 for none: it is where the read marker of who joined stands at least.',
+      "The `seq` of the last message before the join; 0 if there was none. The new member's read marker is at this `seq` or later.",
     resolve: ({ item }) => joinPayload.parse(item.fact.payload).seq,
   }),
 )
@@ -107,10 +114,10 @@ for (const ref of [MemberJoined, MemberUpdated]) {
       shared: true,
       type: Member,
       nullable: true,
-      description: 'The member as they are now; null when they have left since, or you have.',
-      resolve: async (event, _args, context) => {
+      description: 'The member in their current state; null if they, or you, have left since.',
+      resolve: (event, _args, context) => {
         const conversationId = conversationOf(event)
-        return (await findMembership(context, conversationId)) && findMember(context, `${conversationId}:${subjectOf(event)}`)
+        return ifMember(context, conversationId, () => findMember(context, `${conversationId}:${subjectOf(event)}`), null)
       },
     }),
   )

@@ -20,6 +20,6 @@ export async function refusalOf(userId: number, target: Target, { store }: App):
   const isConversation = 'conversationId' in target
   const ids = isConversation ? [target.conversationId, null] : [null, target.messageId]
   const [closed] = await store.reader.rows(ownClosed, [userId, ...ids])
-  if (closed) return new ParleyError('FORBIDDEN', 'The conversation is closed: nothing in it changes any more')
+  if (closed) return new ParleyError('FORBIDDEN', 'The conversation is closed: nothing in it can be changed.')
   return notFound(isConversation ? 'Conversation' : 'Message')
 }

@@ -1,12 +1,12 @@
 // Conversations in the schema. A conversation may be named to somebody who is no longer in it, by the fact that tells the
-// leaving; beyond its id, kind and title such a person sees an empty one.
+// leaving; beyond its id, kind and time such a person sees an empty one.
 
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
-import { andThen, type MaybePromise } from '../graphql/loader.ts'
+import { type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
 import { parseId } from '../id.ts'
 import {
@@ -17,105 +17,117 @@ import {
   findMembership,
   findOwnConversation,
   ifMember,
+  isShownInEvent,
   type MemberRow,
   readConversations,
   readMembers,
 } from './access.ts'
 
 const ConversationKind = builder.enumType('ConversationKind', {
-  description: 'What a conversation is.',
+  description: 'The kind of a conversation.',
   values: {
-    DIRECT: { description: 'Of two people, who are fixed. A pair has one, for ever.' },
-    GROUP: { description: 'Of people who come and go, with a title.' },
+    DIRECT: { description: 'A conversation between two fixed people. Each pair of users has at most one.' },
+    GROUP: { description: 'A conversation with a title that people can join and leave.' },
   } as const,
 })
 export const MemberRole = builder.enumType('MemberRole', {
-  description: 'What a member of a group may do.',
+  description: 'The role of a member, which decides what they may do in a group.',
   values: {
-    OWNER: { description: 'Everything; cannot be removed. A group has one, always.' },
-    ADMIN: { description: 'Runs the group: all that the owner may, but not hand it over.' },
-    MEMBER: { description: 'Reads and writes.' },
+    OWNER: { description: 'May do everything, and cannot be removed. Every group has exactly one owner.' },
+    ADMIN: { description: 'May do everything that the owner may, except hand over the group.' },
+    MEMBER: { description: 'May read and write messages.' },
   } as const,
 })
 
 export const HistoryVisibility = builder.enumType('HistoryVisibility', {
-  description: 'What members of a group see who come later. What it is at the moment of joining holds for as long as one stays.',
+  description:
+    "How much of a group's history new members see. The value at the time somebody joins applies to them for as long as they stay.",
   values: {
-    ALL: { description: 'All messages, from the first.' },
-    SINCE_JOINING: { description: 'The messages that are sent after they joined.' },
+    ALL: { description: 'All messages, from the very first.' },
+    SINCE_JOINING: { description: 'Only messages sent after they joined.' },
   } as const,
 })
 
 export const Member = builder.objectRef<MemberRow>('Member')
 builder.node(Member, {
-  description: 'Somebody in a conversation.',
+  description: "A user's membership in a conversation.",
   id: { shared: true, resolve: ({ conversationId, userId }) => `${conversationId}:${userId}` },
   loadMany: (ids, context) =>
     Promise.all(
       ids.map(async (id) => {
-        const own = await findOwnConversation(context, Number(id.split(':')[0]))
-        return own && findMember(context, id as `${number}:${number}`)
+        const member = await findMember(context, id as `${number}:${number}`)
+        return member && (await findOwnConversation(context, member.conversationId)) && member
       }),
     ),
   fields: (t) => ({
     user: t.field({
       shared: true,
       type: User,
-      description: 'Who it is.',
+      description: 'The user.',
       resolve: ({ userId }, _args, context) => requireUser(context, userId),
     }),
     role: t.expose('role', {
       shared: true,
       type: MemberRole,
-      description: 'What they may do. In a direct conversation: MEMBER.',
+      description: "The member's role. Always MEMBER in a direct conversation.",
     }),
-    joinedAt: t.expose('joinedAt', { shared: true, type: 'DateTime', description: 'Since when they are in it.' }),
+    joinedAt: t.expose('joinedAt', { shared: true, type: 'DateTime', description: 'When the user joined the conversation.' }),
   }),
 })
 
 export const Conversation = builder.objectRef<ConversationRow>('Conversation')
 builder.node(Conversation, {
-  description: 'A place where people write to each other.',
+  description:
+    'A direct conversation between two people, or a group. If you have left it, you can read only its ID, `kind` and `createdAt`: every other field is null, empty, 0 or false unless it says otherwise.',
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, Number(id)))),
   fields: (t) => ({
-    kind: t.expose('kind', { shared: true, type: ConversationKind, description: 'Direct, or a group.' }),
-    title: t.exposeString('title', {
+    kind: t.expose('kind', {
+      shared: true,
+      type: ConversationKind,
+      description: 'Whether this is a direct conversation or a group.',
+    }),
+    title: t.string({
       shared: true,
       nullable: true,
-      description: 'The title of a group; null for a direct conversation.',
+      description: 'The title of the group; null for a direct conversation, or if you are not a member.',
+      resolve: (conversation, _args, context) => {
+        const { id, title } = conversation
+        return title === null || isShownInEvent(context, conversation) ? title : ifMember(context, id, () => title, null)
+      },
     }),
     description: t.string({
       nullable: true,
-      description: 'What a group is for; null where nothing is said, and for somebody who is not in it.',
+      description: 'What the group is about; null if it has no description, or if you are not a member.',
       resolve: ({ id, description }, _args, context) => ifMember(context, id, () => description, null),
     }),
     historyVisibility: t.field({
       type: HistoryVisibility,
       nullable: true,
-      description: 'What those see who join it now; null for somebody who is not in it.',
+      description: 'How much of the history new members see; null if you are not a member.',
       resolve: ({ id, historyVisibility }, _args, context) => ifMember(context, id, () => historyVisibility, null),
     }),
-    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When it was started.' }),
+    createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the conversation was started.' }),
     memberCount: t.int({
-      description: 'How many people are in it; 0 for somebody who is not.',
+      description: 'The number of members; 0 if you are not a member.',
       resolve: ({ id }, _args, context) => ifMember(context, id, () => countMembers(context, id), 0),
     }),
     viewerMembership: t.field({
       type: Member,
       nullable: true,
-      description: 'Yourself in it; null when you have left.',
+      description: 'Your own membership; null if you are not a member.',
       resolve: ({ id }, _args, context) => findMembership(context, id),
     }),
     members: t.connection(
       {
         type: Member,
-        description: 'Who is in it; nobody, for somebody who is not.',
+        description: 'The members; empty if you are not a member.',
         complexity: pageCost,
-        resolve: async ({ id }, args, context) => readMembers(context, (await findMembership(context, id)) ? id : 0, args),
+        resolve: async ({ id }, args, context) =>
+          (await ifMember(context, id, () => readMembers(context, id, args), null)) ?? readMembers(context, 0, args),
       },
-      { name: 'MemberConnection', description: 'Members, by page.' },
-      { name: 'MemberEdge', description: 'A member in a page.' },
+      { name: 'MemberConnection', description: 'A page of members.' },
+      { name: 'MemberEdge', description: 'A member on a page.' },
     ),
   }),
 })
@@ -124,33 +136,32 @@ builder.queryFields((t) => ({
   conversation: t.field({
     type: Conversation,
     nullable: true,
-    description: 'One of your conversations by its id; null where it does not exist or you are not in it.',
-    args: { id: t.arg.id({ description: 'Its global id.' }) },
+    description: 'One of your conversations; null if it does not exist or you are not a member.',
+    args: { id: t.arg.id({ description: 'The ID of the conversation.' }) },
     resolve: (_root, { id }, context) => findOwnConversation(context, parseId('Conversation', id, 'id')),
   }),
   conversations: t.connection(
     {
       type: Conversation,
-      description:
-        'Your conversations, the one where something happened last first; without those that you have archived, where `archived` is left out.',
+      description: 'Your conversations, most recent activity first. Omits archived ones unless you set `archived`.',
       args: {
         archived: t.arg.boolean({
           required: false,
           defaultValue: false,
-          description: 'False: those that are not archived. True: those that are. Null: both.',
+          description: 'False returns conversations that you have not archived, true those that you have, null both.',
         }),
       },
       complexity: pageCost,
       resolve: (_root, { archived, ...args }, context) => readConversations(context, archived ?? null, args),
     },
-    { name: 'ConversationConnection', description: 'Conversations, by page.' },
-    { name: 'ConversationEdge', description: 'A conversation in a page.' },
+    { name: 'ConversationConnection', description: 'A page of conversations.' },
+    { name: 'ConversationEdge', description: 'A conversation on a page.' },
   ),
 }))
 
 /** A conversation that something names already. */
 export function requireConversation(context: Context, conversationId: number): MaybePromise<ConversationRow> {
-  return andThen(findConversation(context, conversationId), (conversation) => {
+  return mapMaybePromise(findConversation(context, conversationId), (conversation) => {
     if (!conversation) throw notFound('Conversation')
     return conversation
   })

@@ -3,7 +3,7 @@
 // Reports are up to a second old, and a thousand clients may ask within it. So each recommendation counts as a connection of
 // its node for some seconds: the clients that one node answers are dealt out evenly.
 
-import type { NodeReport } from '../signal/node-board.ts'
+import type { NodeReport } from './node-registry.ts'
 
 /** Beyond this lag, in milliseconds, a node is as good as full: it has more to do than it can. */
 const lagMax = 500
@@ -22,29 +22,29 @@ export function nearness(one: string, other: string): number {
 }
 
 /** A choice of nodes: the recommended one, and where to go when it does not answer, best first. */
-export type Choice = { readonly node: NodeReport; readonly fallbacks: readonly NodeReport[] }
+export type NodeChoice = { readonly node: NodeReport; readonly fallbacks: readonly NodeReport[] }
 
 /** Chooses nodes for clients; remembers whom it has sent where lately. */
-export class Chooser {
+export class NodeChooser {
   /** How many clients were sent to a node between its last reports, the newest first. */
-  readonly #given = new Map<string, number[]>()
+  readonly #recommended = new Map<string, number[]>()
 
-  /** A node has told how it is. Who was sent to it some reports ago is counted by itself by now, or went elsewhere. */
-  heard({ id }: NodeReport): void {
-    const given = this.#given.get(id)
-    if (!given) return
-    given.unshift(0)
-    given.length = Math.min(given.length, periodsKept)
-    if (given.every((count) => count === 0)) this.#given.delete(id)
+  /** A node has reported. Clients that were sent to it some reports ago are in its own count by now, or went elsewhere. */
+  onReport({ id }: NodeReport): void {
+    const recommended = this.#recommended.get(id)
+    if (!recommended) return
+    recommended.unshift(0)
+    recommended.length = Math.min(recommended.length, periodsKept)
+    if (recommended.every((count) => count === 0)) this.#recommended.delete(id)
   }
 
   /**
    * Chooses among nodes: the least loaded one of the nearest region that has a healthy one with room; where none has, the
    * least loaded of all that can be had. Null where there is none.
    */
-  choose(nodes: readonly NodeReport[], region: string): Choice | null {
+  choose(nodes: readonly NodeReport[], region: string): NodeChoice | null {
     const ids = new Set(nodes.map(({ id }) => id))
-    for (const id of this.#given.keys()) if (!ids.has(id)) this.#given.delete(id)
+    for (const id of this.#recommended.keys()) if (!ids.has(id)) this.#recommended.delete(id)
     const loads = new Map(nodes.map((node) => [node, this.#load(node)]))
     const load = (node: NodeReport) => loads.get(node) ?? 1
     const isFull = (node: NodeReport) => load(node) >= 1 || node.eventLoopLagMs > lagMax
@@ -62,15 +62,15 @@ export class Chooser {
       )
     const [node, ...others] = ranked
     if (!node) return null
-    const [newest = 0, ...older] = this.#given.get(node.id) ?? []
-    this.#given.set(node.id, [newest + 1, ...older])
+    const [newest = 0, ...older] = this.#recommended.get(node.id) ?? []
+    this.#recommended.set(node.id, [newest + 1, ...older])
     // Nodes behind one balancer share an address: it is listed once.
     const isFirst = (other: NodeReport) => ranked.findIndex(({ url }) => url === other.url) === ranked.indexOf(other)
     return { node, fallbacks: others.filter(isFirst).slice(0, fallbacksMax) }
   }
 
   #load({ id, connections, capacity }: NodeReport): number {
-    const given = (this.#given.get(id) ?? []).reduce((sum, count) => sum + count, 0)
-    return (connections + given) / capacity
+    const recommended = (this.#recommended.get(id) ?? []).reduce((sum, count) => sum + count, 0)
+    return (connections + recommended) / capacity
   }
 }

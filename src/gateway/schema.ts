@@ -2,57 +2,65 @@
 
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { regionName, regionRule } from '../config.ts'
 import { ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
-import type { NodeReport } from '../signal/node-board.ts'
-import { type Choice, Chooser } from './choice.ts'
+import { regionName, regionRule } from '../variables.ts'
+import { type NodeChoice, NodeChooser } from './choice.ts'
+import type { NodeReport } from './node-registry.ts'
 
 const retryAfterMs = 1_000
 const argumentsForm = z.object({ region: z.string().regex(regionName, regionRule).nullish() })
 
 const GatewayNode = builder.objectRef<NodeReport>('GatewayNode').implement({
-  description: 'A node of this installation, as it told of itself within the last seconds.',
+  description: 'A node of this installation, in the state that it reported within the last few seconds.',
   fields: (t) => ({
     url: t.string({
       nullable: true,
       description:
-        'Where its WebSocket is: `wss://…/graphql`. null where the node was not told its address, and is the one that you ask: then it is there.',
+        'The WebSocket URL of the node: `wss://…/graphql`. Null if it is the node that answers this request and no address is configured for it: connect to the address that you already use.',
       // By what name a node that was not told is asked, it cannot know: a page at localhost may not go to 127.0.0.1.
       resolve: ({ id, url }, _args, { app }) => (id === app.nodes.id && app.config.node.publicUrl === null ? null : url),
     }),
-    region: t.exposeString('region', { description: 'Where it stands.' }),
-    version: t.exposeString('version', { description: 'Which version of Parley it runs.' }),
-    connections: t.exposeInt('connections', { description: 'How many WebSockets and event streams are open on it.' }),
-    capacity: t.exposeInt('capacity', { description: 'How many of them it is meant for.' }),
-    eventLoopLagMs: t.exposeInt('eventLoopLagMs', {
-      description: 'The longest that anything had to wait for its turn on it, within a second, in milliseconds.',
+    region: t.exposeString('region', { description: 'The region of the node.' }),
+    version: t.exposeString('version', { description: 'The version of Parley that the node runs.' }),
+    connections: t.exposeInt('connections', {
+      description: 'The number of WebSockets and event streams that are open on the node.',
     }),
-    isDraining: t.exposeBoolean('isDraining', { description: 'Whether it is going down. Such a node is not recommended.' }),
+    capacity: t.exposeInt('capacity', { description: 'The number of connections that the node is configured for.' }),
+    eventLoopLagMs: t.exposeInt('eventLoopLagMs', {
+      description:
+        "The longest delay of the node's event loop within one second, in milliseconds. A high value means that the node is overloaded.",
+    }),
+    isDraining: t.exposeBoolean('isDraining', {
+      description: 'Whether the node is shutting down. `gateway` never recommends such a node.',
+    }),
   }),
 })
 
-const Gateway = builder.objectRef<Choice>('Gateway').implement({
-  description: 'Where to open a socket. Any node serves any request: this only spreads the clients.',
+const Gateway = builder.objectRef<NodeChoice>('Gateway').implement({
+  description: 'The node to open a WebSocket to. Any node serves any request; this only spreads clients across nodes.',
   fields: (t) => ({
-    node: t.expose('node', { type: GatewayNode, description: 'The least loaded healthy node of the nearest region.' }),
+    node: t.expose('node', {
+      type: GatewayNode,
+      description: 'The recommended node: the least loaded healthy node in the nearest region.',
+    }),
     fallbacks: t.expose('fallbacks', {
       type: [GatewayNode],
-      description: 'Where to go when it does not answer, the best first; wait a random time before each.',
+      description: 'The nodes to try if `node` does not answer, best first. Wait a random time before each attempt.',
     }),
   }),
 })
 
-const choosers = new WeakMap<App, Chooser>()
+const choosers = new WeakMap<App, NodeChooser>()
 
-function chooserOf(app: App): Chooser {
+function chooserOf(app: App): NodeChooser {
   let chooser = choosers.get(app)
   if (!chooser) {
-    chooser = new Chooser()
+    chooser = new NodeChooser()
     choosers.set(app, chooser)
-    app.nodes.onReport((report) => chooser?.heard(report))
+    app.nodes.onReport((report) => chooser?.onReport(report))
   }
   return chooser
 }
@@ -62,12 +70,12 @@ builder.queryField('gateway', (t) =>
     type: Gateway,
     complexity: 500,
     description:
-      'Where you should open your socket. Ask again after a connection was lost, and wait a random time first, so that not all clients of a lost node come at once. Errors: BAD_INPUT, UNAVAILABLE.',
+      'Recommends a node to open a WebSocket to. Ask again after you lose a connection, but wait a random time first, so that the clients of a failed node do not all come at once. Errors: BAD_INPUT, UNAVAILABLE.',
     args: {
       region: t.arg.string({
         required: false,
         description:
-          'Where you are. The more parts two names begin with in common, the nearer they are: eu-west-1 is nearer to eu-west-2 than to eu-north-1, and to that nearer than to us-east-1. Without it: near the node that you ask.',
+          'Your region. Two regions are nearer the more leading parts their names share: eu-west-1 is nearer to eu-west-2 than to eu-north-1, and nearer to eu-north-1 than to us-east-1. Defaults to the region of the node that answers.',
       }),
     },
     resolve: (_root, args, context) => {
@@ -75,7 +83,7 @@ builder.queryField('gateway', (t) =>
       const { app } = context
       const region = parseArguments(argumentsForm, args).region ?? app.config.node.region
       const choice = chooserOf(app).choose(app.nodes.nodes(), region)
-      if (!choice) throw new ParleyError('UNAVAILABLE', 'No node can take you at the moment', { retryAfterMs })
+      if (!choice) throw new ParleyError('UNAVAILABLE', 'No node is available at the moment. Try again later.', { retryAfterMs })
       return choice
     },
   }),

@@ -3,13 +3,14 @@
 import SchemaBuilder from '@pothos/core'
 import ComplexityPlugin from '@pothos/plugin-complexity'
 import RelayPlugin from '@pothos/plugin-relay'
-import { badInput, errorCodes, notFound, ParleyError } from '../errors.ts'
+import { badInput, errorCodes, ParleyError } from '../errors.ts'
 import './sharing.ts'
 import { encodeId, findId, type IdType } from '../id.ts'
-import type { Context } from './context.ts'
+import { type Context, requireViewer } from './context.ts'
+import { parseDateTime, printDateTime } from './date-time.ts'
 
-/** What one operation may ask for. A connection counts its page size times what is selected below it. */
-const costMax = { depth: 15, breadth: 400, complexity: 20_000 } as const
+/** The type of a text that is no id. */
+const noType = ''
 
 /** The schema under construction. */
 export const builder = new SchemaBuilder<{
@@ -28,77 +29,94 @@ export const builder = new SchemaBuilder<{
   relay: {
     clientMutationId: 'omit',
     cursorType: 'String',
-    nodesOnConnection: { description: 'The things of this page, without their cursors.' },
-    idFieldOptions: { description: 'The global id.' },
-    edgesFieldOptions: { description: 'The things of this page, with their cursors.' },
-    pageInfoFieldOptions: { description: 'Where this page lies.' },
-    nodeFieldOptions: { description: 'The thing itself.' },
-    cursorFieldOptions: { description: 'What to give to `after` or `before` to go on from here.' },
-    firstArgOptions: { description: 'The first 1 to 100 after `after`; 50 where neither first nor last is given.' },
-    lastArgOptions: { description: 'The last 1 to 100 before `before`.' },
-    afterArgOptions: { description: 'Only what comes after this cursor.' },
-    beforeArgOptions: { description: 'Only what comes before this cursor.' },
-    hasNextPageFieldOptions: { description: 'Whether more comes after this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether there is more before this page.' },
-    startCursorFieldOptions: { description: 'The cursor of the first thing of the page; null for an empty one.' },
-    endCursorFieldOptions: { description: 'The cursor of the last thing of the page; null for an empty one.' },
+    nodesOnConnection: { description: 'The items on this page, without their cursors.' },
+    idFieldOptions: { description: 'The global ID of this object.' },
+    edgesFieldOptions: { description: 'The items on this page, each with its cursor.' },
+    pageInfoFieldOptions: { description: 'Where this page lies in the whole list.' },
+    nodeFieldOptions: { description: 'The item.' },
+    cursorFieldOptions: { description: 'The cursor of this item: pass it as `after` or `before` to continue from here.' },
+    firstArgOptions: {
+      description:
+        'Returns up to this many items (1 to 100) from the start, or after `after`. Defaults to 50 unless you set `last`.',
+    },
+    lastArgOptions: {
+      description: 'Returns up to this many items (1 to 100) from the end, or before `before`. Cannot be combined with `first`.',
+    },
+    afterArgOptions: { description: 'Returns only items after this cursor.' },
+    beforeArgOptions: { description: 'Returns only items before this cursor.' },
+    hasNextPageFieldOptions: { description: 'Whether there are more items after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there are more items before this page.' },
+    startCursorFieldOptions: { description: 'The cursor of the first item on this page; null if the page is empty.' },
+    endCursorFieldOptions: { description: 'The cursor of the last item on this page; null if the page is empty.' },
     encodeGlobalID: (typename, id) => encodeId(typename as IdType, ...(String(id).split(':').map(Number) as [number])),
+    // What is no id of ours is the id of nothing: `nodes` has null at its place, and all else beside it.
     decodeGlobalID(globalId) {
       const found = findId(globalId)
-      if (!found) throw notFound('Node')
-      return { typename: found.type, id: found.numbers.join(':') }
+      return found ? { typename: found.type, id: found.numbers.join(':') } : { typename: noType, id: '' }
     },
-    nodeTypeOptions: { description: 'Anything that has a global id.' },
-    pageInfoTypeOptions: { description: 'Where a page lies in its connection.' },
+    nodeTypeOptions: { description: 'An object with a global ID.' },
+    pageInfoTypeOptions: { description: 'Where a page lies in the whole list.' },
     nodeQueryOptions: {
-      description: 'Anything by its global id; null where it does not exist or is not yours to see.',
-      args: { id: { description: 'The global id.' } },
+      description: 'Finds an object by its global ID; null if it does not exist, you may not see it, or the ID is malformed.',
+      args: { id: { description: 'The global ID.' } },
+      resolve(_root, { id }, context, _info, load) {
+        requireViewer(context)
+        return id.typename === noType ? null : load(id)
+      },
     },
     nodesQueryOptions: {
-      args: { ids: { description: 'The global ids.' } },
+      args: { ids: { description: 'The global IDs, at most 100.' } },
       complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(ids.length, 1) }),
-      resolve(_root, { ids }, _context, _info, load) {
-        if (ids.length > 100) throw badInput('ids', 'at most 100 at once')
+      resolve(_root, { ids }, context, _info, load) {
+        requireViewer(context)
+        if (ids.length > 100) throw badInput('ids', 'must have at most 100 IDs')
+        // What is loaded are the arguments themselves, whatever is given to `load`: null there is null in the list.
+        for (const [i, { typename }] of ids.entries()) if (typename === noType) Object.assign(ids, { [i]: null })
         return load(ids)
       },
-      description: 'Many things by their global ids, at most 100, in the order of the ids; null for each that is not to be had.',
+      description:
+        'Finds up to 100 objects by their global IDs, in the order of the IDs. An entry is null if the object does not exist, you may not see it, or the ID is malformed. Errors: BAD_INPUT.',
     },
   },
-  complexity: {
-    defaultComplexity: 1,
-    defaultListMultiplier: 1,
-    limit: costMax,
-    complexityError: (kind) => {
-      throw new ParleyError('OPERATION_REFUSED', `The operation is too large (${kind}): ask for less at once`)
-    },
-  },
+  // Declares what fields cost. It is counted, and decided, before an operation runs: see cost.ts.
+  complexity: { defaultComplexity: 1, defaultListMultiplier: 1, disabled: true },
 })
 
-builder.queryType({ description: 'What can be asked.' })
-builder.mutationType({ description: 'What can be done. Each mutation takes one `input` and answers with one payload.' })
-builder.subscriptionType({ description: 'What can be followed, over WebSocket (graphql-transport-ws) or server-sent events.' })
+builder.queryType({
+  description:
+    'The operations that read data. Each needs an access token unless its description says otherwise; without a valid one it fails with UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED.',
+})
+builder.mutationType({
+  description:
+    'The operations that change data. Each takes one `input`, if any, and returns one payload. Each needs an access token unless its description says otherwise; without a valid one it fails with UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED.',
+})
+builder.subscriptionType({
+  description:
+    'The operations that deliver events as they happen, over WebSocket (graphql-transport-ws) or server-sent events. Each needs an access token.',
+})
 
 builder.scalarType('DateTime', {
-  description: 'A moment in UTC, by RFC 3339, to the millisecond: `2026-11-21T09:30:00.000Z`.',
-  serialize: (date) => date.toISOString(),
+  description:
+    'An RFC 3339 timestamp: a valid date, a time and a UTC offset, in the years 0001 to 9999. Returned in UTC with milliseconds: `2026-11-21T09:30:00.000Z`. Accepted with any offset; fractional digits beyond milliseconds are dropped. Anything else is BAD_INPUT.',
+  serialize: printDateTime,
   parseValue(value) {
-    const date = new Date(typeof value === 'string' ? value : Number.NaN)
-    if (Number.isNaN(date.getTime()))
-      throw new ParleyError('BAD_INPUT', 'A DateTime is a text of the form 2026-11-21T09:30:00.000Z')
-    return date
+    const date = typeof value === 'string' ? parseDateTime(value) : null
+    if (date) return date
+    const message = 'A DateTime must be an RFC 3339 timestamp with an offset, such as 2026-11-21T09:30:00Z, on a day that exists.'
+    throw new ParleyError('BAD_INPUT', message)
   },
 })
 builder.scalarType('Cursor', {
   description:
-    'A place in the journal of everything that happens: "up to here, I have it all". Opaque: keep it, and give it back to `events(after:)`.',
+    "A position in the journal, the ordered record of everything that happens. Opaque: store it as it is, and pass it to `events(after:)` to receive everything after it. The cursor of a mutation's event does not mean that you have received the events before it; resume only from cursors of `events` and `syncCursor`.",
   serialize: (value) => value,
   parseValue(value) {
-    if (typeof value !== 'string') throw new ParleyError('BAD_INPUT', 'A Cursor is a string')
+    if (typeof value !== 'string') throw new ParleyError('BAD_INPUT', 'A Cursor must be a string.')
     return value
   },
 })
 builder.enumType('ErrorCode', {
   description:
-    'What `extensions.code` of an error may hold. Beside it stand `retryable` and, where it helps, `retryAfterMs` and `argument`.',
+    'The values of `extensions.code` in errors. Every error also has `extensions.retryable` and, where it helps, `retryAfterMs` and `argument`.',
   values: Object.fromEntries(Object.entries(errorCodes).map(([code, description]) => [code, { description }])),
 })

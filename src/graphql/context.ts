@@ -3,12 +3,20 @@
 import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
-import type { Visit } from '../signal/visits.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 
 /** Who came through the door: nobody, a viewer, or somebody whose token was refused (told when a field asks for a viewer). */
 export type Caller = { readonly viewer: Viewer } | { readonly viewer: null; readonly refusal: ParleyError | null }
+
+/** What those who are shown an event may see of its conversation. */
+export type VisibleRange = {
+  readonly conversationId: number
+  /** They are in it, as far as this node knows. */
+  readonly isOpen: boolean
+  /** They may be shown what was written and changed up to this position. What is later needs another look. */
+  readonly until: number
+}
 
 /** The context of an operation. */
 export type Context = {
@@ -16,6 +24,8 @@ export type Context = {
   readonly caller: Caller
   /** Given back as `x-request-id`, and beside masked errors. */
   readonly requestId: string
+  /** Where the request comes from: the address of a client, as far as this node can know. */
+  readonly address: string
   /** What is shown is read here: from the pool, or from the one snapshot of this operation. */
   readonly reader: Reader
   /** The place of this operation's snapshot; null where it runs in none. */
@@ -30,8 +40,10 @@ export type Context = {
    * `caller`: asking for one throws.
    */
   readonly wholeHistoryOf: number | null
-  /** The visit of the device whose WebSocket this came over; null over HTTP, and for nobody. */
-  visit(): Visit | null
+  /** What those who receive an event may see of its conversation; null outside of events, and in those of no conversation. */
+  readonly visibleRange: VisibleRange | null
+  /** The device whose WebSocket this came over; null over HTTP, and without a viewer. */
+  device(): ReturnType<App['devices']['connect']> | null
   /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
   endConnection(code: number, reason: string): void
   /**
@@ -47,5 +59,11 @@ export type Context = {
  */
 export function requireViewer({ caller }: Context): Viewer {
   if (caller.viewer) return caller.viewer
-  throw caller.refusal ?? new ParleyError('UNAUTHENTICATED', 'This needs an access token: log in first')
+  throw (
+    caller.refusal ??
+    new ParleyError(
+      'UNAUTHENTICATED',
+      'This operation needs an access token. Send it as Authorization: Bearer <token> over HTTP, or as connectionParams.accessToken on a WebSocket.',
+    )
+  )
 }

@@ -1,9 +1,14 @@
 // Errors on their way to a client: expected ones with their code, all others masked and logged once.
 
-import { GraphQLError } from 'graphql'
+import { type ExecutionResult, GraphQLError } from 'graphql'
 import { errorCodes, ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isTransient } from '../store/postgres.ts'
+import type { Context } from './context.ts'
+import { withPlaces } from './source.ts'
+
+/** What the engine says of a value quotes it, whatever its length. */
+const messageMax = 1_000
 
 /** The error beneath GraphQL's wrapping. */
 function originOf(error: unknown): unknown {
@@ -12,39 +17,74 @@ function originOf(error: unknown): unknown {
   return origin
 }
 
+/** How the engine begins what it says of a value, in the document or in its variables. */
+const ofValues =
+  /^(Variable|Argument|Expected value|(Int|Float|String|Boolean|ID|Enum ".+") cannot represent|Value ".*" does not exist in|Field ".+" of required type)/
+
+/** The argument that the engine names in what it says of a variable, as a path: `input.until`, `ids.3`. */
+function argumentIn(message: string): string | undefined {
+  const [, name] = /^Variable "\$(\w+)" got invalid value /.exec(message) ?? []
+  return name && (/^.* at "([\w.[\]]+)"; /s.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1') ?? name)
+}
+
 /** Finds or makes the expected failure that an error with this origin and message stands for; null for a bug. */
 function expected(origin: unknown, message: string): ParleyError | null {
-  if (origin instanceof ParleyError) return origin
+  const argument = argumentIn(message)
+  if (origin instanceof ParleyError) {
+    const isScalar = origin.code === 'BAD_INPUT' && origin.argument === undefined && argument !== undefined
+    return isScalar ? new ParleyError(origin.code, origin.message, { argument }) : origin
+  }
   if (origin instanceof GraphQLError) {
     // What the engine itself says of a document or its variables.
-    const code = /^(Variable|Argument|Expected value)/.test(message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
-    return new ParleyError(code, message)
+    const code = ofValues.test(message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
+    return new ParleyError(code, message, argument === undefined ? {} : { argument })
   }
   if (isTransient(origin))
-    return new ParleyError('UNAVAILABLE', 'The database gave no answer', { cause: origin, retryAfterMs: 1_000 })
+    return new ParleyError('UNAVAILABLE', 'The database did not answer.', { cause: origin, retryAfterMs: 1_000 })
   return null
+}
+
+/** A result with its errors as a client sees them. */
+export function withClientErrors(result: ExecutionResult, { app, requestId }: Context): ExecutionResult {
+  const { errors } = result
+  return errors ? { ...result, errors: errors.map((error) => clientError(error, requestId, app.log)) } : result
 }
 
 /** The error as a client sees it. A bug is logged here, once, and masked; so is the cause of an outage. */
 export function clientError(error: unknown, requestId: string, log: Log): GraphQLError {
+  const told = httpError(error, requestId, log)
+  if (!('http' in told.extensions)) return told
+  const { http: _status, ...extensions } = told.extensions
+  return copyOf(told, told.message, extensions)
+}
+
+/** The same over HTTP, with what Yoga wants for its own refusals and takes out: the status and headers of the answer. */
+export function httpError(error: unknown, requestId: string, log: Log): GraphQLError {
   if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // told before
   const origin = originOf(error)
   const failure = expected(origin, error instanceof Error ? error.message : '')
   if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')
+  else if (failure.code === 'UNAVAILABLE' && isTransient(failure.cause))
+    log.debug({ err: failure.cause, requestId }, failure.message)
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)
-  const told = error instanceof GraphQLError ? error : null
-  // The status and headers that Yoga wants for its own refusals (of a GET, of a body that is no operation).
-  const http = told?.extensions.http
-  return new GraphQLError(failure?.message ?? 'The server failed; the fault was logged', {
-    nodes: told?.nodes ?? null,
-    path: told?.path ?? null,
-    source: told?.source ?? null,
-    positions: told?.positions ?? null,
-    extensions: {
-      ...(failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId }),
-      ...(http === undefined ? {} : { http }),
-    },
+  const given = error instanceof GraphQLError ? error : null
+  const http = given?.extensions.http
+  return copyOf(given, failure?.message ?? 'Internal error. The server has logged it.', {
+    ...(failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId }),
+    ...(http === undefined ? {} : { http }),
   })
+}
+
+/** An error at the place of another one. */
+function copyOf(given: GraphQLError | null, message: string, extensions: Record<string, unknown>): GraphQLError {
+  const shown = new GraphQLError(message.length > messageMax ? `${message.slice(0, messageMax)}…` : message, {
+    nodes: given?.nodes ?? null,
+    path: given?.path ?? null,
+    source: given?.source ?? null,
+    positions: given?.positions ?? null,
+    extensions,
+  })
+  return withPlaces(shown)
 }
 
 /** What stands beside the message of an expected failure. */

@@ -1,9 +1,9 @@
 // The interface of everything that `events` brings. Features add a type for each kind of fact of theirs.
 
 import type { ObjectRef } from '@pothos/core'
-import { type Fact, type FactKind, kindOf } from '../journal/fact.ts'
+import type { Fact } from '../journal/fact.ts'
 import type { StreamItem } from '../journal/item.ts'
-import type { MessageRow } from '../journal/tables.ts'
+import type { FactKind } from '../journal/kind.ts'
 import { builder } from './builder.ts'
 
 /** An item of a stream on its way out. */
@@ -16,33 +16,37 @@ export type EventSource<Item extends StreamItem = StreamItem> = {
 /** An event that tells a fact. Being let see a fact is the permission for what it names. */
 export type FactEvent = EventSource<StreamItem & { type: 'fact' }>
 
+/** The names of the types that `factEvent` declared, by the number of the kind. */
+const factNames: (string | undefined)[] = []
 const controlNames = { started: 'SyncStarted', caughtUp: 'CaughtUp', tick: 'Tick' } as const
 
 /** The name of the schema's type for an item; null for a fact of a kind that this version does not know. */
 export function eventNameOf(item: StreamItem): string | null {
-  return item.type === 'fact' ? kindOf(item.fact) : controlNames[item.type]
+  return item.type === 'fact' ? (factNames[item.fact.kind] ?? null) : controlNames[item.type]
 }
 
 export const Event = builder.interfaceRef<EventSource>('Event').implement({
-  description: 'Something that `events` brings. Keep the last `cursor` you have dealt with: it is what you resume from.',
+  description:
+    'An event that `events` delivers. Store the `cursor` of the last event that you have processed: it is where you resume.',
   resolveType: ({ item }) => eventNameOf(item) ?? undefined,
   fields: (t) => ({
     cursor: t.expose('cursor', {
       shared: true,
       type: 'Cursor',
-      description: 'The place of this event: you have everything up to it.',
+      description: 'The cursor of this event. Once you have processed the event, you have everything up to here.',
     }),
     occurredAt: t.expose('occurredAt', {
       shared: true,
       type: 'DateTime',
-      description: 'When it happened; for control events, when it was made.',
+      description: 'When it happened. For SyncStarted, CaughtUp and Tick: when the server created the event.',
     }),
   }),
 })
 
 /** Declares the type of the event that tells facts of a kind. */
-export function factEvent(kind: FactKind, description: string): ObjectRef<Types, FactEvent> {
-  return builder.objectRef<FactEvent>(kind).implement({ description, interfaces: [Event] })
+export function factEvent({ name, number }: FactKind<never>, description: string): ObjectRef<Types, FactEvent> {
+  factNames[number] = name
+  return builder.objectRef<FactEvent>(name).implement({ description, interfaces: [Event] })
 }
 
 type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never
@@ -55,11 +59,6 @@ export function subjectOf({ item }: FactEvent): number {
 /** The conversation of an event's fact. */
 export function conversationOf({ item }: FactEvent): number {
   return idOf(item.fact.conversationId, item.fact)
-}
-
-/** The message that an event's fact names, where the stream brought it along. */
-export function messageOf({ item }: FactEvent): MessageRow | undefined {
-  return item.message
 }
 
 function idOf(id: number | null, fact: Fact): number {

@@ -6,68 +6,72 @@ import {
   BREAK,
   type DocumentNode,
   type ExecutionArgs,
-  type ExecutionResult,
-  GraphQLError,
   getOperationAST,
   OperationTypeNode,
-  parse,
   type SubscriptionArgs,
-  subscribe as subscribeByEngine,
-  type ValidationRule,
   visit,
 } from 'graphql'
 import type { App } from '../app.ts'
+import { UserQueues } from '../fair-queue.ts'
 import { readHead } from '../journal/tables.ts'
-import { Answers, openEvents } from './answers.ts'
-import type { Broadcast } from './broadcast.ts'
+import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
+import { parseDocument, refusalsOf, validateDocument } from './documents.ts'
 import { execute } from './engine.ts'
-import { clientError } from './errors.ts'
-
-/** The largest document, in tokens. Deep nesting overflows the stack of a parser; no honest operation comes near. */
-const tokensMax = 2_000
+import { clientError, withClientErrors } from './errors.ts'
+import { PayloadStream } from './payload-stream.ts'
+import { withCursor } from './place.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 /**
- * Our engine, with a limit on the size of documents. Subscriptions to `events` are executed for all who ask the same.
+ * Our engine. Documents are checked before they are used, on every transport. Events are executed once for all subscriptions
+ * with the same operation key; executions for one user take turns with those for others.
  */
-export function useOurEngine(broadcast: Broadcast): Plugin {
-  const parseLimited: typeof parse = (source, options) => parse(source, { ...options, maxTokens: tokensMax })
+export function useOurEngine(subscriptions: Subscriptions): Plugin {
   const subscribe = async (args: SubscriptionArgs) => {
-    const opened = await openEvents(args, broadcast)
-    return opened instanceof Answers ? opened.pulled() : (opened ?? subscribeByEngine(args))
+    const opened = await subscriptions.openEvents(args)
+    return opened instanceof PayloadStream ? opened.pulled() : (opened ?? subscriptions.openSignals(args))
   }
-  return useEngine({ parse: parseLimited, execute, subscribe })
+  return useEngine({ parse: parseDocument, validate: validateDocument, execute, subscribe })
 }
 
 /**
- * Refuses aliases in introspection. Without them its fields can't be multiplied: with them 5 kB of document make 80 MB of
- * answer, which no cost limit sees, since introspection has no resolvers of ours. No tool needs them.
+ * Refuses operations that cost too much or whose variables are wrong, before anything of them runs. Over a WebSocket that was
+ * decided when the operation was prepared.
  */
-export function usePlainIntrospection(): Plugin {
-  const rule: ValidationRule = (context) => ({
-    Field(node) {
-      const isIntrospection = /^__(schema|type)$/.test(node.name.value) || context.getParentType()?.name.startsWith('__')
-      if (node.alias && isIntrospection) context.reportError(new GraphQLError('Introspection takes no aliases', { nodes: node }))
+export function useAdmission(app: App): Plugin<Context & { call?: unknown }> {
+  const refusal = ({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs) => {
+    if ('call' in (contextValue as object)) return null
+    const errors = refusalsOf(schema, document, operationName, variableValues)
+    return errors && { errors: errors.map((error) => clientError(error, (contextValue as Context).requestId, app.log)) }
+  }
+  return {
+    onExecute({ args, setResultAndStopExecution }) {
+      const refused = refusal(args)
+      if (refused) setResultAndStopExecution(refused)
     },
-  })
-  return { onValidate: ({ addValidationRule }) => addValidationRule(rule) }
+    onSubscribe({ args, setResultAndStopExecution }) {
+      const refused = refusal(args as ExecutionArgs)
+      if (refused) setResultAndStopExecution(refused)
+    },
+  }
 }
 
-/** Brings every error of an execution into the form that clients are told of, with the id of the request. */
-export function useClientErrors(broadcast: Broadcast): Plugin<Context> {
-  const told = (result: ExecutionResult, context: Context) => broadcast.told(result, context)
+/** Brings every error of an execution into the form that clients see, with the id of the request. */
+export function useClientErrors(): Plugin<Context> {
   return {
     onExecute: ({ args }) => ({
       onExecuteDone({ result, setResult }) {
-        if (!isAsyncIterable(result)) setResult(told(result, args.contextValue))
+        if (!isAsyncIterable(result)) setResult(withClientErrors(result, args.contextValue))
       },
     }),
     onSubscribe: ({ args }) => ({
       onSubscribeResult({ result, setResult }) {
-        if (!isAsyncIterable(result)) return setResult(told(result, args.contextValue))
+        if (!isAsyncIterable(result)) return setResult(withClientErrors(result, args.contextValue))
         return {
           onNext(next) {
-            next.setResult(told(next.result, args.contextValue))
+            const result = withClientErrors(next.result, args.contextValue)
+            next.setResult(result.errors ? Object.assign({}, result, { stringify: () => JSON.stringify(result) }) : result)
           },
         }
       },
@@ -94,23 +98,29 @@ function selectsSyncCursor(document: DocumentNode): boolean {
   return answer
 }
 
+/** How many snapshots of one user are read at once: of the connections for snapshots, others have the rest. */
+const snapshotBounds = { atOnce: 2, waitingMax: 100, waitMs: 5_000 } as const
+
 /**
  * Runs an operation that selects `syncCursor` in one read-only snapshot, whose first statement is the place of the last fact
  * (D4). Where Postgres fails in it, the whole operation fails: half a snapshot is none.
  */
 export function useSnapshots(app: App): Plugin<Context> {
+  const snapshots = new UserQueues(snapshotBounds, 'You are reading too many snapshots at once. Try again.')
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
+      const { viewer } = args.contextValue.caller
       // Nobody needs no snapshot: the field itself refuses.
-      if (!isQuery || !args.contextValue.caller.viewer || !selectsSyncCursor(args.document)) return
+      if (!isQuery || !viewer || !selectsSyncCursor(args.document)) return
       setExecuteFn(async (given: ExecutionArgs) => {
+        const read = async (reader: Reader) => {
+          const snapshot = await readHead(reader)
+          const contextValue: Context = { ...args.contextValue, reader, snapshot }
+          return withCursor(await executeFn({ ...given, contextValue }), app.journal.cursor(snapshot))
+        }
         try {
-          return await app.store.snapshot(async (reader) => {
-            const snapshot = await readHead(reader)
-            const contextValue: Context = { ...args.contextValue, reader, snapshot }
-            return executeFn({ ...given, contextValue })
-          })
+          return await snapshots.run(viewer.userId, () => app.store.snapshot(read))
         } catch (error) {
           return { errors: [clientError(error, args.contextValue.requestId, app.log)] }
         }

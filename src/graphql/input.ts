@@ -1,37 +1,43 @@
 // The door for what clients send: forms that are checked once, here, and trusted within.
 
 import { z } from 'zod'
+import type { Clock } from '../clock.ts'
 import { badInput } from '../errors.ts'
+import { faultOfLine, isVisible } from './line.ts'
+
+/** Texts that UTF-8 can carry unchanged: no half of a surrogate pair. */
+export const wellFormed = z.string().refine((text) => text.isWellFormed(), 'must not contain half of a surrogate pair')
 
 /** Texts that Postgres and JSON can carry unchanged: no U+0000, no half of a surrogate pair. */
-const carriable = z
-  .string()
-  .refine((text) => !text.includes('\0'), 'must not hold the character U+0000')
-  .refine((text) => text.isWellFormed(), 'must not hold half of a surrogate pair')
+const carriable = wellFormed.refine((text) => !text.includes('\0'), 'must not contain the character U+0000')
 
-const lengthOf = (text: string) => [...text].length
+/** The number of characters: Unicode code points. */
+export const lengthOf = (text: string) => [...text].length
 
-/** A line of text that people see: trimmed, 1 to `max` characters (Unicode code points), no control characters. */
+/** A line of text that people see: trimmed, 1 to `max` characters (Unicode code points), by the rules of line.ts. */
 export function line(max: number): z.ZodType<string> {
   return carriable
     .transform((text) => text.trim())
     .refine((text) => text !== '', 'must not be empty')
     .refine((text) => lengthOf(text) <= max, `must have at most ${max} characters`)
-    .refine((text) => !/\p{Cc}/u.test(text), 'must not hold control characters')
+    .check(({ value, issues }) => {
+      const message = faultOfLine(value)
+      if (message !== null) issues.push({ code: 'custom', input: value, message })
+    })
 }
 
-/** A text of several lines, kept as it is: at least one character that is not white space, at most `max` code points. */
+/** A text of several lines, kept as it is: at least one character that can be seen, at most `max` code points. */
 export function prose(max: number): z.ZodType<string> {
   return carriable
-    .refine((text) => text.trim() !== '', 'must not be empty')
+    .refine(isVisible, 'must not be empty')
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
 }
 
-/** The same, where it may also be left empty: what is only white space becomes the empty text. */
+/** The same, where it may also be left empty: what cannot be seen becomes the empty text. */
 export function note(max: number): z.ZodType<string> {
   return carriable
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
-    .transform((text) => (text.trim() === '' ? '' : text))
+    .transform((text) => (isVisible(text) ? text : ''))
 }
 /** Makes a form that depends on a configured limit, once for each limit: zod compiles a form when it is first used. */
 export function perLimit<Shape extends z.ZodType>(make: (max: number) => Shape): (max: number) => Shape {
@@ -43,14 +49,8 @@ export function perLimit<Shape extends z.ZodType>(make: (max: number) => Shape):
   }
 }
 
-/** A moment to come, of the four-digit years that RFC 3339 knows. */
-export const future = z
-  .date()
-  .refine((at) => at.getTime() > Date.now(), 'must lie in the future')
-  .refine((at) => at.getUTCFullYear() <= 9_999, 'must lie before the year 10000')
-
 /** A UUID of any version, in lower case. */
-export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCase())
+export const uuid = z.guid('must be a UUID')
 
 /**
  * Checks an input.
@@ -58,6 +58,11 @@ export const uuid = z.guid('must be a UUID').transform((text) => text.toLowerCas
  */
 export function parseInput<Shape extends z.ZodType>(shape: Shape, input: unknown): z.output<Shape> {
   return parse(shape, input, ['input'])
+}
+
+/** Checks that a time of an input is to come, by the clock of a node. @throws ParleyError BAD_INPUT naming `input.<name>` */
+export function requireFuture(name: string, at: Date | null | undefined, { now }: Clock): void {
+  if (at && at.getTime() <= now()) throw badInput(`input.${name}`, 'must be in the future')
 }
 
 /**

@@ -4,7 +4,7 @@ import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
 import { statement } from '../store/reader.ts'
 import type { Context } from './context.ts'
-import { batchedForAll, grouped } from './loader.ts'
+import { groupBy, sharedLoader } from './loader.ts'
 
 /** The largest page and the page that is given when nothing was asked. */
 export const pageSizes = { max: 100, fallback: 50 } as const
@@ -28,9 +28,9 @@ export type Page<Row> = {
 
 /** The size of the page that the arguments ask for. @throws ParleyError BAD_INPUT naming the argument at fault. */
 function sizeOf({ first, last }: DefaultConnectionArguments): number {
-  if (first != null && last != null) throw badInput('last', 'cannot stand beside first')
+  if (first != null && last != null) throw badInput('last', 'cannot be combined with first')
   const [name, size] = last != null ? ['last', last] : ['first', first ?? pageSizes.fallback]
-  if (size < 1 || size > pageSizes.max) throw badInput(String(name), `must be 1 to ${pageSizes.max}`)
+  if (size < 1 || size > pageSizes.max) throw badInput(String(name), `must be between 1 and ${pageSizes.max}`)
   return size
 }
 
@@ -40,16 +40,26 @@ export function pageCost(args: DefaultConnectionArguments): { field: number; mul
   return { field: 1, multiplier: Math.min(Math.max(size, 1), pageSizes.max) }
 }
 
+/** What a page costs that is searched for: finding it takes as long as reading some hundred rows. */
+export function searchCost(args: DefaultConnectionArguments): { field: number; multiplier: number } {
+  return { ...pageCost(args), field: 1_000 }
+}
+
 const encodeKey = (key: number | string) => Buffer.from(String(key)).toString('base64url')
 
-const findNumber = (text: string) => (/^\d{1,16}$/.test(text) ? Number(text) : null)
+const findNumber = (text: string) => (/^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null)
 /** Whoever sends a forged key of text gets other rows of the same list, at most; Postgres must be able to take it. */
 const findText = (text: string) => (/^[^\0\ufffd]{1,200}$/.test(text) ? text : null)
 
-function parseKey<Key>(cursor: string | null | undefined, argument: string, find: (text: string) => Key | null): Key | null {
+function parseKey<Key extends number | string>(
+  cursor: string | null | undefined,
+  argument: string,
+  find: (text: string) => Key | null,
+): Key | null {
   if (cursor == null) return null
   const key = find(Buffer.from(cursor, 'base64url').toString())
-  if (key === null) throw badInput(argument, 'is not a cursor of this connection')
+  // Only the very text that was given out: Buffer reads much that is no base64.
+  if (key === null || encodeKey(key) !== cursor) throw badInput(argument, 'is not a cursor of this connection')
   return key
 }
 
@@ -133,9 +143,9 @@ function partsStatement<Row>(end: string, order: string, { name, table, columns,
 /** Reads parts of lists: those that are asked for together, of whichever lists, with one statement for each end and limit. */
 export function batchedParts<Row>(lists: Lists) {
   const statements = { START: partsStatement<Row>('forward', 'asc', lists), END: partsStatement<Row>('backward', 'desc', lists) }
-  const find = batchedForAll(async (reader, keys: readonly string[]) => {
+  const find = sharedLoader(async (reader, keys: readonly string[]) => {
     const found = new Map<string, Row[]>(keys.map((key) => [key, []]))
-    const alike = grouped(
+    const alike = groupBy(
       keys.map((key) => ({ key, part: JSON.parse(key) as Part })),
       ({ part: { from, limit } }) => `${from} ${limit}`,
     )

@@ -1,6 +1,6 @@
-// Fields whose values do not depend on who looks. An event is executed once for all who ask the same of it, as far as each
-// field that they select is declared with `shared: true` (C1). That is the plan; the guarantee is the context of such an
-// execution, which has no viewer: whatever asks for one ends it, and the event is executed for each viewer instead.
+// Fields whose values do not depend on the viewer. An event is executed once for all subscriptions with the same operation key
+// if each field that they select is declared with `shared: true` (C1). That is the plan; the guarantee is the context of such
+// an execution, which has no viewer: a resolver that asks for one ends it, and the event is executed for each viewer instead.
 
 import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core'
 
@@ -11,7 +11,7 @@ declare global {
     }
     // The parameters are those of Pothos, which this declaration is merged with.
     interface FieldOptions {
-      /** The value is the same for everybody who hears of the event, or the resolver asks for the viewer where it is not. */
+      /** The value is the same for everybody who receives the event, or the resolver asks for the viewer if it is not. */
       shared?: true
     }
   }

@@ -5,26 +5,34 @@
 import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { RepeatLog } from '../repeats.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Batch } from './batch.ts'
+import { LaneQueue } from './lane-queue.ts'
 import { steps } from './steps.ts'
 
-/** What a hot write is to the lanes: a procedure that takes many inputs at once and has an outcome for each. */
-export type Procedure<Input, Outcome, Row> = {
+/**
+ * A procedure of a feature: it takes many inputs at once and has an outcome for each. `Row` is what its CALL answers.
+ */
+export type Procedure<Input, Outcome, Row = never> = {
   readonly name: string
   /** A CALL. The procedure commits by itself and flushes what it answers (B1), and a repeat of the same inputs must be safe. */
   readonly text: string
+  /** What an input adds to a batch, in bytes, roughly. */
+  bytesOf(input: Input): number
   /** The values of the CALL's parameters. */
   values(inputs: readonly Input[]): unknown[]
   /** The outcome of each input, and the facts that were appended (null where none was). */
   read(row: Row, inputs: readonly Input[]): { outcomes: readonly Outcome[]; batch: Batch | null }
 }
 
-const batchMax = { inputs: 200, bytes: 262_144 } as const
-const queueMax = { inputs: 10_000, bytes: 33_554_432 } as const
 /** How long an input waits for its answer. It may be committed all the same: a repeat is safe. */
 const patienceMs = 10_000
 const callMs = 5_000
+/** How often a lane looks for inputs whose time is over. */
+const lookMs = 200
+/** How long a lane that closes still tries. */
+const closingMs = 2_000
 const retryMs = 50
 
 // A lane holds items of several procedures; only `Item` knows that its parts belong together.
@@ -42,27 +50,23 @@ type Item = {
 export class Lanes {
   readonly #lanes: readonly Lane[]
 
-  constructor(pool: pg.Pool, count: number, announce: (batch: Batch) => void, log: Log) {
-    this.#lanes = Array.from({ length: count }, () => new Lane(pool, announce, log))
+  constructor(pool: pg.Pool, count: number, announce: (batch: Batch) => void, log: Log, repeats: RepeatLog) {
+    this.#lanes = Array.from({ length: count }, () => new Lane(pool, announce, log, repeats))
   }
 
   /**
    * Appends one input. Resolves with its outcome once that is committed; what it appended anew, this node's follower has.
-   * `bytes` is what the input adds to a batch, roughly.
-   * @throws ParleyError UNAVAILABLE when the queue is full, or Postgres gave no answer within 10 s.
+   * `key` names the sender, whose turns and share of the queue it takes; what a sender appends stays in order.
+   * @throws ParleyError RATE_LIMITED when too many inputs of this sender wait; UNAVAILABLE when the queue is full of others', or
+   *   Postgres gave no answer within 10 s.
    */
-  append<Input, Outcome, Row>(
-    procedure: Procedure<Input, Outcome, Row>,
-    sender: number,
-    bytes: number,
-    input: Input,
-  ): Promise<Outcome> {
-    const lane = this.#lanes[sender % this.#lanes.length]
+  append<Input, Outcome>(procedure: Procedure<Input, Outcome>, key: number, input: Input): Promise<Outcome> {
+    const lane = this.#lanes[Math.abs(key) % this.#lanes.length]
     if (!lane) throw new Error('there is no append lane')
     return new Promise<Outcome>((resolve, reject) => {
       lane.add({
-        sender,
-        bytes,
+        sender: key,
+        bytes: procedure.bytesOf(input),
         deadline: Date.now() + patienceMs,
         procedure: procedure as unknown as Item['procedure'],
         input,
@@ -72,7 +76,7 @@ export class Lanes {
     })
   }
 
-  /** Refuses new inputs, and lets those that wait be appended, within the time that each of them has. */
+  /** Refuses new inputs, and lets those that wait be appended, within 2 s. */
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()))
   }
@@ -82,67 +86,51 @@ class Lane {
   readonly #pool: pg.Pool
   readonly #announce: (batch: Batch) => void
   readonly #log: Log
-  /** Each sender's items in order. The senders take turns: who was served goes to the end. */
-  readonly #queues = new Map<number, Item[]>()
-  #inputs = 0
-  #bytes = 0
+  readonly #queue: LaneQueue<Item>
+  /** What was taken from the queue and is not answered yet. */
+  #taken: readonly Item[] = []
   #running: Promise<void> | null = null
-  #isClosed = false
+  /** When all that is left is given up; infinite while the lane is open. */
+  #closesAt = Number.POSITIVE_INFINITY
+  readonly #clock: NodeJS.Timeout
 
-  constructor(pool: pg.Pool, announce: (batch: Batch) => void, log: Log) {
+  constructor(pool: pg.Pool, announce: (batch: Batch) => void, log: Log, repeats: RepeatLog) {
     this.#pool = pool
     this.#announce = announce
     this.#log = log
+    this.#queue = new LaneQueue((sender, refusal) => {
+      repeats.note('warn', `${sender}`, { sender, code: refusal.code }, 'an append was refused: the queue is full')
+    })
+    // A call to a Postgres that is frozen takes longer than the inputs in it have.
+    this.#clock = setInterval(() => {
+      if (this.#taken.length > 0) this.#withoutExpired(this.#taken)
+    }, lookMs)
   }
 
   add(item: Item): void {
-    const isFull = this.#inputs >= queueMax.inputs || this.#bytes + item.bytes > queueMax.bytes
-    if (this.#isClosed || isFull) {
-      item.reject(unavailable(isFull ? 'Too much is being written at the moment' : 'The server is closing', 1_000))
+    if (this.#closesAt < Number.POSITIVE_INFINITY) {
+      item.reject(unavailable('The server is shutting down.', 1_000))
       return
     }
-    const queue = this.#queues.get(item.sender)
-    if (queue) queue.push(item)
-    else this.#queues.set(item.sender, [item])
-    this.#inputs += 1
-    this.#bytes += item.bytes
+    this.#queue.add(item)
     this.#running ??= this.#run()
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closesAt = Date.now() + closingMs
     await this.#running
+    clearInterval(this.#clock)
   }
 
   async #run(): Promise<void> {
     // Inputs of the same turn of the event loop go together.
     await Promise.resolve()
-    while (this.#inputs > 0) await this.#append(this.#take())
-    this.#running = null
-  }
-
-  /** The next batch: items of one procedure, one a turn from each sender, in each sender's order. */
-  #take(): Item[] {
-    const batch: Item[] = []
-    let bytes = 0
-    let isStuck = false
-    while (!isStuck) {
-      isStuck = true
-      for (const [sender, queue] of [...this.#queues]) {
-        const [item] = queue
-        if (!item || (batch[0] && item.procedure !== batch[0].procedure)) continue
-        if (batch.length >= batchMax.inputs || (batch.length > 0 && bytes + item.bytes > batchMax.bytes)) return batch
-        queue.shift()
-        this.#queues.delete(sender)
-        if (queue.length > 0) this.#queues.set(sender, queue)
-        this.#inputs -= 1
-        this.#bytes -= item.bytes
-        bytes += item.bytes
-        batch.push(item)
-        isStuck = false
-      }
+    while (this.#queue.size > 0) {
+      this.#taken = this.#queue.take()
+      await this.#append(this.#taken)
     }
-    return batch
+    this.#taken = []
+    this.#running = null
   }
 
   /** Appends a batch. Never throws: each item gets its outcome or an error. */
@@ -155,7 +143,7 @@ class Lane {
       } catch (error) {
         if (isTransient(error)) {
           // The answer is lost, the batch perhaps not: it is sent again before anything else of this lane.
-          this.#log.warn({ err: error, inputs: items.length }, 'an append is tried again')
+          this.#log.debug({ err: error, inputs: items.length }, 'an append is tried again')
           await new Promise((resolve) => setTimeout(resolve, retryMs))
           items = this.#withoutExpired(items)
         } else if (items.length > 1) {
@@ -201,20 +189,10 @@ class Lane {
   }
 
   #withoutExpired(items: readonly Item[]): Item[] {
-    const now = Date.now()
-    const [expired, alive] = [items.filter((i) => i.deadline <= now), items.filter((i) => i.deadline > now)]
-    for (const item of expired) item.reject(unavailable('The database gave no answer in time', 1_000))
-    for (const [sender, queue] of this.#queues) {
-      const late = queue.filter((item) => item.deadline <= now)
-      for (const item of late) {
-        this.#inputs -= 1
-        this.#bytes -= item.bytes
-        item.reject(unavailable('The database gave no answer in time', 1_000))
-      }
-      // Items wait in the order in which they came, so the late ones are the first.
-      queue.splice(0, late.length)
-      if (queue.length === 0) this.#queues.delete(sender)
-    }
+    const now = Date.now() < this.#closesAt ? Date.now() : Number.POSITIVE_INFINITY
+    const [late, alive] = [items.filter((i) => i.deadline <= now), items.filter((i) => i.deadline > now)]
+    for (const item of [...late, ...this.#queue.takeExpired(now)])
+      item.reject(unavailable('The database did not answer in time.', 1_000))
     return alive
   }
 }

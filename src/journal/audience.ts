@@ -1,16 +1,16 @@
-// Whom devices hear that connect: read for many of them at once, since after a node has gone they all come at once.
+// Loads the audience intervals of connecting users in batches: after a node dies, all of its users reconnect at once.
 
 import type { Store } from '../store/store.ts'
-import { Gatherer } from './gatherer.ts'
+import { Coalescer } from './coalescer.ts'
 import { type AudienceRow, readAudience } from './tables.ts'
 
 const usersAtOnce = 500
 /** Who comes alone does not wait; who comes right behind somebody waits for so long. */
-const gatherMs = 20
+const coalesceMs = 20
 
-/** Gathers look-ups, by user, under one key: while one statement is under way the next users gather behind it. */
-export function gatherAudiences(store: Store): Gatherer<number, readonly AudienceRow[]> {
-  return new Gatherer(gatherMs, async (_key, userIds: readonly number[]) => {
+/** Coalesces look-ups, by user, under one key: while one statement is under way the next users wait for the one after it. */
+export function coalesceAudiences(store: Store): Coalescer<number, readonly AudienceRow[]> {
+  return new Coalescer(coalesceMs, async (_key, userIds: readonly number[]) => {
     const found = new Map<number, AudienceRow[]>(userIds.map((userId) => [userId, []]))
     const distinct = [...found.keys()]
     for (let from = 0; from < distinct.length; from += usersAtOnce) {

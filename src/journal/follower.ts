@@ -1,18 +1,22 @@
 // The follower: brings this node's memory after the journal, fact by fact, without a hole. Batches come from this node's
 // own appends and from the other nodes over the bus, in any order, more than once or never; positions put them in order,
 // tags show that they belong to one history, and what is missing is read from Postgres. The bus makes it quick; Postgres
-// makes it right. What is read from there passes a flush before it is remembered (B1): it may be visible and not yet on disk.
+// makes it right. What it sees it tells its observers. What is read from there passes a flush before it is remembered (B1): it may be visible and not yet on disk.
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import type { Log } from '../log.ts'
+import { reportFailure } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
-import { type Batch, parseBatch, partsOf } from './batch.ts'
+import { type Batch, batchForm, partsOf } from './batch.ts'
 import { type EpochKey, epochKeyOf } from './cursor.ts'
-import { type Fact, namesMessage, type Place } from './fact.ts'
-import type { Hub } from './hub.ts'
+import type { Fact, Place } from './fact.ts'
+import type { FactKinds } from './kind.ts'
+import type { NamedRow } from './named-row.ts'
+import { type Observer, Observers } from './observers.ts'
+import { RecentLog, type RecentLogLimits } from './recent-log.ts'
+import { readIdentity, scopeOf } from './scope.ts'
 import { steps } from './steps.ts'
-import { type Head, type MessageRow, readFactsAfter, readHead, readMessages, readTagAt } from './tables.ts'
-import { Window, type WindowLimits } from './window.ts'
+import { type Head, readFactsAfter, readHead, readTagAt } from './tables.ts'
 
 const pollMs = 250
 /** How long a gap may be closed by a batch that is still on its way; the longest seen took 8 ms. */
@@ -20,16 +24,25 @@ const gapMs = 20
 const heldMax = 200
 const readMax = 2_000
 
+/**
+ * Why what was read may be wrong. MOVED: the node goes on from another place, because it skipped facts or the history is another
+ * one. DOUBTED: Postgres was away, and may have lost what was visible before.
+ */
+export type Restart = { readonly type: 'MOVED'; readonly reason: string } | { readonly type: 'DOUBTED' }
+
 /** The follower of one node. */
 export class Follower {
   readonly #reader: Reader
   readonly #flush: () => Promise<void>
   readonly #bus: Bus
-  readonly #hub: Hub
-  readonly #limits: WindowLimits
+  readonly #installation: string
+  readonly #kinds: FactKinds
+  readonly #limits: RecentLogLimits
   readonly #log: Log
-  #window: Window
+  #recentLog: RecentLog
+  #scope = ''
   #epoch = ''
+  #identity = ''
   #epochKey: EpochKey = 0n
   #unsubscribe: Unsubscribe = async () => {}
   #held = new Map<number, Batch>()
@@ -38,24 +51,37 @@ export class Follower {
   #looking: Promise<void> | undefined
   #isClosed = false
   #isDoubted = false
+  /** The database is another one, whatever its rows say. */
+  #isElsewhere = false
   #lastContactAt = 0
-  readonly #observers: ((fact: Fact) => void)[] = []
-  readonly #restartListeners: (() => void)[] = []
+  readonly #facts: Observers<Fact>
+  readonly #restarts: Observers<Restart>
   readonly #waiting = new Set<() => void>()
 
-  constructor(reader: Reader, flush: () => Promise<void>, bus: Bus, hub: Hub, limits: WindowLimits, log: Log) {
+  constructor(
+    reader: Reader,
+    flush: () => Promise<void>,
+    bus: Bus,
+    installation: string,
+    kinds: FactKinds,
+    limits: RecentLogLimits,
+    log: Log,
+  ) {
     this.#reader = reader
     this.#flush = flush
     this.#bus = bus
-    this.#hub = hub
+    this.#installation = installation
+    this.#kinds = kinds
     this.#limits = limits
     this.#log = log
-    this.#window = new Window({ position: 0, tag: 0 }, limits)
+    this.#recentLog = new RecentLog({ position: 0, tag: 0 }, limits, kinds)
+    this.#facts = new Observers(log, 'facts')
+    this.#restarts = new Observers(log, 'restarts')
   }
 
   /** What this node remembers. Another object after a change of history. */
-  get window(): Window {
-    return this.#window
+  get recentLog(): RecentLog {
+    return this.#recentLog
   }
 
   get epochKey(): EpochKey {
@@ -64,7 +90,7 @@ export class Follower {
 
   /** The name of a topic of this journal: two installations on one Redis do not meet. */
   topic(name: string): string {
-    return `parley:${this.#epoch}:${name}`
+    return `${this.#scope}:${name}`
   }
 
   /** When Postgres last answered, in milliseconds since 1970. */
@@ -72,14 +98,14 @@ export class Follower {
     return this.#lastContactAt
   }
 
-  /** Calls `observer` for each fact, in order, when it is remembered and before it is offered to the streams. */
-  onFact(observer: (fact: Fact) => void): void {
-    this.#observers.push(observer)
+  /** Calls `observer` for each fact, in order, when it is remembered. */
+  onFact(observer: Observer<Fact>): void {
+    this.#facts.add(observer)
   }
 
-  /** Calls `listener` when what was read may be wrong: facts were skipped, the history is another, or Postgres was away. */
-  onRestart(listener: () => void): void {
-    this.#restartListeners.push(listener)
+  /** Calls `observer` when what was read may be wrong. */
+  onRestart(observer: Observer<Restart>): void {
+    this.#restarts.add(observer)
   }
 
   /** Starts to follow from the journal's head. */
@@ -108,14 +134,14 @@ export class Follower {
   /** Takes a batch of this node's own appends: it is applied here at once, and told to the other nodes. */
   announce(batch: Batch): void {
     this.offer(batch)
-    for (const part of partsOf(batch)) this.#bus.publish(this.topic('facts'), part)
+    for (const part of partsOf(batch, this.#kinds.rows)) this.#bus.publish(this.topic('facts'), part)
   }
 
   /** Takes a batch from anywhere: applies it, holds it until the gap before it is closed, or drops it as known. */
   offer(batch: Batch): void {
     const first = batch.facts[0]
     if (!first || this.#isClosed) return
-    const head = this.#window.head
+    const head = this.#recentLog.head
     if (first.position > head.position + 1) {
       const isNear = first.position - head.position <= this.#limits.factsMax
       if (isNear && this.#held.size < heldMax) this.#held.set(first.position, batch)
@@ -125,14 +151,14 @@ export class Follower {
     const known = batch.facts.findLast((fact) => fact.position <= head.position)
     const before = known ?? { position: first.position - 1, tag: batch.previousTag }
     // The tag 0 is that of a journal whose facts are all trimmed: it says nothing.
-    if (before.tag !== 0 && this.#window.holds(before) === false) {
+    if (before.tag !== 0 && this.#recentLog.holds(before) === false) {
       // Somebody is in another history. Postgres says who.
       this.#log.warn({ position: before.position }, 'a batch of facts does not fit this journal')
       this.#armGap()
       return
     }
     const fresh = known ? batch.facts.filter((fact) => fact.position > head.position) : batch.facts
-    if (fresh.length > 0) this.#apply(fresh, batch.messages)
+    if (fresh.length > 0) this.#apply(fresh, batch.rows)
     this.#applyHeld()
   }
 
@@ -141,14 +167,14 @@ export class Follower {
    * @returns whether it has, within `limitMs`.
    */
   async reaches(position: number, limitMs: number): Promise<boolean> {
-    if (this.#window.head.position >= position) return true
+    if (this.#recentLog.head.position >= position) return true
     this.#look()
     return new Promise((resolve) => {
       const done = () => {
-        if (!this.#isClosed && this.#window.head.position < position && Date.now() < deadline) return
+        if (!this.#isClosed && this.#recentLog.head.position < position && Date.now() < deadline) return
         clearTimeout(timer)
         this.#waiting.delete(done)
-        resolve(this.#window.head.position >= position)
+        resolve(this.#recentLog.head.position >= position)
       }
       const deadline = Date.now() + limitMs
       const timer = setTimeout(done, limitMs + 1)
@@ -156,26 +182,17 @@ export class Follower {
     })
   }
 
-  #apply(facts: readonly Fact[], messages: readonly MessageRow[]): void {
+  #apply(facts: readonly Fact[], rows: readonly NamedRow[]): void {
     const taken = { position: facts[0]?.position, facts: facts.length }
     steps.followTaking.publish(taken)
-    this.#window.append(facts, messages)
+    this.#recentLog.append(facts, rows)
     steps.followRemembered.publish(taken)
-    for (const fact of facts) {
-      for (const observer of this.#observers) {
-        try {
-          observer(fact)
-        } catch (error) {
-          this.#log.error({ err: error, position: fact.position }, 'an observer of facts failed')
-        }
-      }
-      this.#hub.deliver(fact)
-    }
+    for (const fact of facts) this.#facts.call(fact)
     for (const wake of [...this.#waiting]) wake()
   }
 
   #applyHeld(): void {
-    const { position } = this.#window.head
+    const { position } = this.#recentLog.head
     for (const [first, batch] of this.#held) {
       if (first > position + 1) continue
       this.#held.delete(first)
@@ -194,7 +211,7 @@ export class Follower {
 
   #look(): void {
     this.#looking ??= this.#catchUp()
-      .catch((error: unknown) => this.#log.warn({ err: error }, 'the journal could not be read'))
+      .catch((error: unknown) => reportFailure(this.#log, error, 'the journal could not be read'))
       .finally(() => {
         this.#looking = undefined
       })
@@ -203,22 +220,23 @@ export class Follower {
   /** Reads what lies between the head of the memory and the head of the journal; notices another history. */
   async #catchUp(): Promise<void> {
     for (;;) {
-      const from = this.#window.head
+      const from = this.#recentLog.head
       const head = await readHead(this.#reader)
       this.#lastContactAt = Date.now()
       if (this.#isClosed) return
-      if (head.position - from.position > this.#limits.factsMax) return this.#restart('this node fell too far behind')
-      if (!(await this.#isStillTrue(from, head))) return this.#restart('the journal has another history')
-      if (head.position <= this.#window.head.position) return
-      const after = this.#window.head
+      if (this.#isElsewhere) return this.#restart('The database was replaced by another one.')
+      if (head.position - from.position > this.#limits.factsMax) return this.#restart('This node fell too far behind.')
+      if (!(await this.#isStillTrue(from, head))) return this.#restart('The journal has another history.')
+      if (head.position <= this.#recentLog.head.position) return
+      const after = this.#recentLog.head
       const facts = await readFactsAfter(this.#reader, after.position, readMax)
-      const messages = await readMessages(
+      const rows = await this.#kinds.rows.read(
         this.#reader,
-        facts.filter(namesMessage).map((fact) => Number(fact.subjectId)),
+        facts.filter((fact) => this.#kinds.namesRow(fact)).map((fact) => Number(fact.subjectId)),
       )
-      if (facts[0]?.position !== after.position + 1) return this.#restart('facts were trimmed before this node saw them')
+      if (facts[0]?.position !== after.position + 1) return this.#restart('Facts were trimmed before this node saw them.')
       await this.#flush()
-      this.offer({ previousTag: after.tag, facts, messages })
+      this.offer({ previousTag: after.tag, facts, rows })
       this.#dropHeld()
     }
   }
@@ -232,20 +250,20 @@ export class Follower {
   }
 
   #dropHeld(): void {
-    const { position } = this.#window.head
+    const { position } = this.#recentLog.head
     for (const [first, batch] of this.#held) {
       if ((batch.facts.at(-1)?.position ?? first) <= position) this.#held.delete(first)
     }
   }
 
   async #restart(reason: string): Promise<void> {
-    this.#log.error({ head: this.#window.head }, reason)
+    this.#log.error({ head: this.#recentLog.head }, reason)
     const head = await this.#readFlushedHead()
     await this.#hear(head)
+    this.#isElsewhere = false
     // In one turn: no stream may say a place of the new history before it is ended.
     this.#begin(head)
-    this.#hub.abandonAll(reason)
-    for (const listener of this.#restartListeners) listener()
+    this.#restarts.call({ type: 'MOVED', reason })
   }
 
   async #readFlushedHead(): Promise<Head> {
@@ -254,38 +272,50 @@ export class Follower {
     return head
   }
 
-  /** Hears the topic of this head's epoch. */
+  /** Hears the topic of this database and this head's epoch. */
   async #hear(head: Head): Promise<void> {
-    if (head.epoch === this.#epoch) return
-    await this.#unsubscribe()
+    if (head.epoch === this.#epoch && !this.#isElsewhere) return
+    this.#identity = await readIdentity(this.#reader)
     this.#epoch = head.epoch
-    this.#unsubscribe = await this.#bus.subscribe(this.topic('facts'), (message) => this.offer(parseBatch(message)))
+    const scope = scopeOf(this.#installation, this.#identity, head.epoch)
+    if (scope === this.#scope) return
+    await this.#unsubscribe()
+    this.#scope = scope
+    this.#unsubscribe = await this.#bus.subscribe(this.topic('facts'), batchForm, (batch) => this.offer(batch))
   }
 
   /** Forgets everything and goes on from this head. */
   #begin(head: Head): void {
     this.#epochKey = epochKeyOf(head.epoch)
     this.#held = new Map()
-    this.#window = new Window(head, this.#limits)
+    this.#recentLog = new RecentLog(head, this.#limits, this.#kinds)
     this.#lastContactAt = Date.now()
   }
 
   /** The head poll: always, whatever the bus does. A fact whose batch was lost is noticed here at the latest. */
   #poll(): void {
     if (this.#isClosed) return
-    const [from, wasDoubted] = [this.#window.head, this.#isDoubted]
+    const [from, wasDoubted] = [this.#recentLog.head, this.#isDoubted]
     readHead(this.#reader)
       .then((head) => {
         this.#lastContactAt = Date.now()
-        const isBehind = head.position > this.#window.head.position
+        const isBehind = head.position > this.#recentLog.head.position
         const isElsewhere =
           head.position < from.position ||
           (head.position === from.position && head.tag !== from.tag && head.tag !== 0) ||
           epochKeyOf(head.epoch) !== this.#epochKey
         if (isBehind || isElsewhere) this.#armGap()
-        if (!wasDoubted) return
+        return wasDoubted ? readIdentity(this.#reader) : null
+      })
+      .then((identity) => {
+        if (identity === null) return
+        // It was away: perhaps another database has its address, with the same rows.
+        if (identity !== this.#identity) {
+          this.#isElsewhere = true
+          this.#armGap()
+        }
         this.#isDoubted = false
-        for (const listener of this.#restartListeners) listener()
+        this.#restarts.call({ type: 'DOUBTED' })
       })
       .catch((error: unknown) => {
         this.doubt()

@@ -1,7 +1,7 @@
 // What comes out of a stream, and who takes it.
 
 import type { Fact, Place } from './fact.ts'
-import type { MessageRow } from './tables.ts'
+import type { NamedRow } from './named-row.ts'
 
 /** Why a stream could not go on from the cursor it was given. */
 export type ResetReason = 'CURSOR_TOO_OLD' | 'OTHER_EPOCH' | 'OTHER_HISTORY' | 'AHEAD_OF_JOURNAL'
@@ -11,10 +11,13 @@ export type Start =
   | { readonly mode: 'FRESH' | 'RESUMED'; readonly place: Place }
   | { readonly mode: 'RESET'; readonly reason: ResetReason; readonly place: Place }
 
+/** A fact, with the row that it names. */
+export type FactItem = { readonly type: 'fact'; readonly fact: Fact; readonly place: Place; readonly row: NamedRow | undefined }
+
 /** What comes out of a stream, in this order: started, facts, caughtUp, then facts and ticks as they come. */
 export type StreamItem =
   | ({ readonly type: 'started' } & Start)
-  | { readonly type: 'fact'; readonly fact: Fact; readonly place: Place; readonly message: MessageRow | undefined }
+  | FactItem
   | { readonly type: 'caughtUp'; readonly count: number; readonly place: Place }
   | { readonly type: 'tick'; readonly place: Place }
 

@@ -5,25 +5,27 @@ import type { Bus } from '../bus/bus.ts'
 import type { Config } from '../config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { Outage } from '../outage.ts'
+import type { RepeatLog } from '../repeats.ts'
+import { postgresWords, reportingReader } from '../store/availability.ts'
 import { type Reader, readerOn } from '../store/reader.ts'
-import type { Prisma, Store } from '../store/store.ts'
-import { gatherAcknowledgements } from './acknowledgement.ts'
-import { Lanes } from './append.ts'
-import { gatherAudiences } from './audience.ts'
-import { type ChangeInput, type ChangeOutcome, changeBytes, changeProcedure } from './change.ts'
+import type { Store, Transaction } from '../store/store.ts'
+import { Lanes, type Procedure } from './append.ts'
+import { coalesceAudiences } from './audience.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
-import { Follower } from './follower.ts'
+import { Follower, type Restart } from './follower.ts'
 import { forgetUser } from './forget.ts'
 import { Hub } from './hub.ts'
 import type { ResetReason, Start, StreamItem } from './item.ts'
-import { gatherMarkers, type ReadInput, type ReadOutcome } from './read-marker.ts'
-import { readReplay } from './replay.ts'
-import { type SendInput, type SendOutcome, sendBytes, sendProcedure } from './send.ts'
+import type { FactKinds } from './kind.ts'
+import type { NamedRow } from './named-row.ts'
+import { type Observer, Observers } from './observers.ts'
+import { type ReadReplay, replayOn } from './replay.ts'
+import { RoundRobin } from './round-robin.ts'
 import { Stream } from './stream.ts'
-import { type MessageRow, readHead, readMessages, readTagAt } from './tables.ts'
+import { readHead, readTagAt } from './tables.ts'
 import { openTrimmer } from './trimmer.ts'
-import { Turns } from './turns.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
@@ -37,7 +39,7 @@ export type StreamRequest = {
   readonly userId: number
   /** Where it left off; null to begin now. */
   readonly after: Cursor | null
-  /** One conversation only; null for everything the user hears. */
+  /** One conversation only; null for everything the user may see. */
   readonly conversationId: number | null
   /** Called once if this node has to end the stream: the client resumes from its cursor, here or elsewhere. */
   onAbandoned(reason: string): void
@@ -45,23 +47,21 @@ export type StreamRequest = {
 
 /** The open journal. */
 export type Journal = {
-  /** Sends a message in the next batch; the outcome is committed. @throws ParleyError UNAVAILABLE */
-  send(input: SendInput): Promise<SendOutcome>
-  /** Changes a message in the next batch: edits, deletes, reacts. @throws ParleyError UNAVAILABLE */
-  change(input: ChangeInput): Promise<ChangeOutcome>
-  /** Moves a read marker, together with others of its conversation: within about a second. @throws ParleyError UNAVAILABLE */
-  read(input: ReadInput): Promise<ReadOutcome>
+  /** The kinds of facts that it was opened with. */
+  readonly kinds: FactKinds
+  /** Appends an input by a procedure of a feature, in the next batch: see Lanes. The outcome is committed. @throws ParleyError RATE_LIMITED, UNAVAILABLE */
+  append<Input, Outcome>(procedure: Procedure<Input, Outcome>, key: number, input: Input): Promise<Outcome>
   /**
-   * Stores that a session has everything up to a cursor, within about a second; one that it was beyond already changes nothing.
-   * @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE
+   * Why a stream from this cursor would be a RESET; null if it would continue.
+   * @throws ParleyError UNAVAILABLE if Postgres does not answer or this node cannot reach the cursor in time
    */
-  acknowledge(sessionId: number, cursor: Cursor): Promise<void>
+  findResetReason(cursor: Cursor): Promise<ResetReason | null>
   /** Removes what is kept of a user for that user's own sake. The account is gone: nothing new comes to it. */
   forget(userId: number): Promise<void>
   /** Runs a rare write: see Writer. */
-  writing<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>>
+  writing<T>(work: (tx: Transaction) => Promise<Work<T>>): Promise<Written<T>>
   /**
-   * Opens a stream; null where it asks for a conversation that the user never heard.
+   * Opens a stream; null where it asks for a conversation in whose audience the user never was.
    * @throws ParleyError UNAVAILABLE where Postgres does not answer or this node can't reach the cursor in time.
    */
   openStream(request: StreamRequest): Promise<Stream | null>
@@ -69,18 +69,20 @@ export type Journal = {
   cursor(place: Place): string
   /** The last place that this node has seen. */
   head(): Place
+  /** The position up to which this node knows who has left what. */
+  deliveredPosition(): number
   /** Whether the node remembers this very fact. */
   remembers(fact: Fact): boolean
-  /** A message that the node remembers, as it is at the head. */
-  message(id: number): MessageRow | undefined
+  /** A row that the node remembers, as it is at the head. */
+  row(id: number): NamedRow | undefined
   /** The name of a topic of this journal's nodes on the bus, told apart from those of other installations. */
   topic(name: string): string
-  /** Whether a user hears a conversation now, where this node knows it without asking: while a stream of the user's is open. */
-  findHears(userId: number, conversationId: number): boolean | null
+  /** Whether a user is in the audience of a conversation now; null where this node has no open stream of the user. */
+  findIsInAudience(userId: number, conversationId: number): boolean | null
   /** Calls `observer` for each fact that this node sees, in order, before any stream is given it. */
-  onFact(observer: (fact: Fact) => void): void
-  /** Calls `listener` when what was read from Postgres may be stale or taken back: see Follower. */
-  onRestart(listener: () => void): void
+  onFact(observer: Observer<Fact>): void
+  /** Calls `observer` when what was read from Postgres may be stale or taken back: see Follower. */
+  onRestart(observer: Observer<Restart>): void
   /** How many streams are open on this node. */
   streamCount(): number
   /** Whether this node follows the journal: Postgres answered within the last 5 s. */
@@ -88,57 +90,61 @@ export type Journal = {
   close(): Promise<void>
 }
 
-/** Opens the journal of a node: begins to follow from its head. */
-export async function openJournal(store: Store, bus: Bus, settings: Config['journal'], log: Log): Promise<Journal> {
-  const reader = readerOn(store.journalPool)
-  const audiences = gatherAudiences(store)
-  const hub: Hub = new Hub(
-    (userId) => audiences.add(0, userId),
-    () => follower.window.head.position,
-  )
-  const limits = { factsMax: settings.windowFactsMax, bytesMax: settings.windowBytesMax }
-  const follower: Follower = new Follower(reader, store.flush, bus, hub, limits, log)
+/** Opens the journal of a node: begins to follow from its head. `kinds` are those of all features. */
+export async function openJournal(
+  store: Store,
+  bus: Bus,
+  settings: Config['journal'],
+  kinds: FactKinds,
+  log: Log,
+  repeats: RepeatLog,
+): Promise<Journal> {
+  const outage = new Outage(log, postgresWords)
+  const reader = reportingReader(readerOn(store.journalPool), outage)
+  const audiences = coalesceAudiences(store)
+  const headOf = () => follower.recentLog.head.position
+  const hub: Hub = new Hub((userId) => audiences.add(0, userId, userId), headOf, kinds)
+  const { installation, recentFactsMax: factsMax, recentBytesMax: bytesMax } = settings
+  const limits = { factsMax, bytesMax }
+  const follower: Follower = new Follower(reader, store.flush, bus, installation, kinds, limits, log)
+  const observers = new Observers<Fact>(log, 'facts')
+  const deliveredPosition = deliver(follower, observers, hub)
   store.journalPool.on('error', () => follower.doubt())
   await follower.open()
-  const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log)
-  const markers = gatherMarkers(lanes)
+  const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log, repeats)
   const writer = new Writer(
     store.prisma,
     reader,
     store.flush,
-    () => follower.window.head.position,
+    () => follower.recentLog.head.position,
     (batch) => follower.announce(batch),
   )
-  const acknowledgements = gatherAcknowledgements(store.prisma)
   const trimmer = openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
+  const replay = replayOn(store.reader, kinds)
   const source = {
-    turns: new Turns(),
-    window: () => follower.window,
-    replay: (...args: Parameters<typeof readReplay> extends [unknown, ...infer Rest] ? Rest : never) =>
-      turn(() => readReplay(store.reader, ...args)),
-    messages: (ids: readonly number[]) => readMessages(store.reader, ids),
+    roundRobin: new RoundRobin(),
+    kinds,
+    recentLog: () => follower.recentLog,
+    replay: (...scope: Parameters<ReadReplay>) => turn(() => replay(...scope)),
+    rows: (ids: readonly number[]) => kinds.rows.read(store.reader, ids),
   }
   const beat = keepBeat(hub, follower, settings.tickIntervalMs)
 
   return {
-    send: (input) => lanes.append(sendProcedure, input.senderId, sendBytes(input), input),
-    change: (input) => lanes.append(changeProcedure, input.actorId, changeBytes(input), input),
-    read: (input) => markers.add(input.conversationId, input),
-    async acknowledge(sessionId, cursor) {
-      await requireGood(follower, store.reader, cursor)
-      await acknowledgements.add(0, { sessionId, position: cursor.position })
-    },
+    kinds,
+    append: (procedure, key, input) => lanes.append(procedure, key, input),
+    findResetReason: (cursor) => findResetReason(follower, store.reader, cursor),
     forget: (userId) => forgetUser(reader, userId),
     writing: (work) => writer.write(work),
     async openStream({ userId, after, conversationId, onAbandoned }) {
       const hold = await hub.hold(userId)
       try {
         const start = await startOf(follower, store.reader, after)
-        if (conversationId !== null && !hold.listener.everHeard(conversationId)) {
+        if (conversationId !== null && !hold.subscriber.wasEverInAudience(conversationId)) {
           // Perhaps this node has not seen the join yet.
           if (!(await follower.reaches((await readHead(store.reader)).position, followerPatienceMs))) throw behind()
-          if (!hold.listener.everHeard(conversationId)) {
+          if (!hold.subscriber.wasEverInAudience(conversationId)) {
             hold.release()
             return null
           }
@@ -150,31 +156,55 @@ export async function openJournal(store: Store, bus: Bus, settings: Config['jour
       }
     },
     cursor: (place) => encodeCursor(follower.epochKey, place),
-    head: () => follower.window.head,
-    remembers: (fact) => follower.window.at(fact.position) === fact,
-    message: (id) => follower.window.message(id),
+    head: () => follower.recentLog.head,
+    deliveredPosition,
+    remembers: (fact) => follower.recentLog.at(fact.position) === fact,
+    row: (id) => follower.recentLog.row(id),
     topic: (name) => follower.topic(name),
-    findHears: (userId, conversationId) => hub.findHears(userId, conversationId),
-    onFact: (observer) => follower.onFact(observer),
-    onRestart: (listener) => follower.onRestart(listener),
+    findIsInAudience: (userId, conversationId) => hub.findIsInAudience(userId, conversationId),
+    onFact: (observer) => observers.add(observer),
+    onRestart: (observer) => follower.onRestart(observer),
     streamCount: () => hub.streamCount,
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
+      outage.close()
       clearInterval(beat)
       await trimmer.close()
-      await Promise.all([markers.close(), acknowledgements.close(), audiences.close()])
+      await audiences.close()
       await lanes.close()
-      for (const stream of [...hub.streams()]) stream.abandon('the server is closing')
+      for (const stream of [...hub.streams()]) stream.abandon('The server is shutting down.')
       await follower.close()
     },
   }
+}
+
+/**
+ * Gives each fact that the follower sees to the observers, and last to the hub: whoever is sent a fact finds that the node has
+ * taken note of it.
+ * @returns the position of the last fact that the hub was given
+ */
+function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () => number {
+  /** Null until there is a fact after the place where the follower began. */
+  let position: number | null = null
+  follower.onFact((fact) => observers.call(fact))
+  follower.onFact((fact) => {
+    position = fact.position
+    hub.deliver(fact)
+  })
+  // The hub is the first to hear of a restart: a stream of the former history ends before it can be given a place of the new one.
+  follower.onRestart((restart) => {
+    if (restart.type === 'DOUBTED') return
+    position = null
+    hub.abandonAll(restart.reason)
+  })
+  return () => position ?? follower.recentLog.head.position
 }
 
 /** Looks after all streams every second or so: with one clock, and one tick for all. */
 function keepBeat(hub: Hub, follower: Follower, tickIntervalMs: number): NodeJS.Timeout {
   const beat = () => {
     const now = Date.now()
-    const tick: StreamItem = { type: 'tick', place: follower.window.head }
+    const tick: StreamItem = { type: 'tick', place: follower.recentLog.head }
     for (const stream of hub.streams()) if (stream instanceof Stream) stream.beat(now, tick)
   }
   return setInterval(beat, Math.min(1_000, tickIntervalMs / 4))
@@ -182,9 +212,9 @@ function keepBeat(hub: Hub, follower: Follower, tickIntervalMs: number): NodeJS.
 
 /** Decides how a stream starts: from its cursor, or from now where it has none or it can't be served. */
 async function startOf(follower: Follower, reader: Reader, after: Cursor | null): Promise<Start> {
-  if (!after) return { mode: 'FRESH', place: follower.window.head }
+  if (!after) return { mode: 'FRESH', place: follower.recentLog.head }
   const reason = await findResetReason(follower, reader, after)
-  return reason ? { mode: 'RESET', reason, place: follower.window.head } : { mode: 'RESUMED', place: after }
+  return reason ? { mode: 'RESET', reason, place: follower.recentLog.head } : { mode: 'RESUMED', place: after }
 }
 
 /**
@@ -194,23 +224,19 @@ async function startOf(follower: Follower, reader: Reader, after: Cursor | null)
  */
 async function findResetReason(follower: Follower, reader: Reader, cursor: Cursor): Promise<ResetReason | null> {
   if (cursor.epochKey !== follower.epochKey) return 'OTHER_EPOCH'
-  if (cursor.position > follower.window.head.position) {
+  if (cursor.position > follower.recentLog.head.position) {
     const head = await readHead(reader)
     if (cursor.position > head.position) return 'AHEAD_OF_JOURNAL'
     if (!(await follower.reaches(cursor.position, followerPatienceMs))) throw behind()
   }
-  if (follower.window.holds(cursor)) return null
+  if (follower.recentLog.holds(cursor)) return null
   const { tag, floor } = await readTagAt(reader, cursor.position)
   if (cursor.position < floor || (cursor.position === floor && cursor.tag !== 0)) return 'CURSOR_TOO_OLD'
   return (tag ?? 0) === cursor.tag ? null : 'OTHER_HISTORY'
 }
 
-/** @throws ParleyError CURSOR_REFUSED where a stream from this cursor would be a RESET; UNAVAILABLE */
-async function requireGood(follower: Follower, reader: Reader, cursor: Cursor): Promise<void> {
-  const reason = await findResetReason(follower, reader, cursor)
-  if (reason) throw new ParleyError('CURSOR_REFUSED', `Nothing goes on from this cursor: ${reason}`, { argument: 'input.cursor' })
-}
-
 function behind(): ParleyError {
-  return new ParleyError('UNAVAILABLE', 'This node is behind: resume on another one', { retryAfterMs: 1_000 })
+  return new ParleyError('UNAVAILABLE', 'This node has not reached the cursor yet. Resume on another node, or try again.', {
+    retryAfterMs: 1_000,
+  })
 }

@@ -3,6 +3,7 @@
 
 import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
+import type { FactKinds } from './kind.ts'
 import { factColumns, isNotHidden } from './tables.ts'
 
 /** What one window of a replay holds. */
@@ -14,8 +15,8 @@ export type ReplayPage = {
   readonly floor: number
 }
 
-type Bounds = { end: number; endTag: number | null; floor: number }
-type Row = Bounds & { [column in keyof Fact]: Fact[column] | null }
+type ReplayBounds = { end: number; endTag: number | null; floor: number }
+type ReplayRow = ReplayBounds & { [column in keyof Fact]: Fact[column] | null }
 
 const bounds = `with bounds as materialized (
   select j.floor, e.position as "end", coalesce(f.tag, 0) as "endTag"
@@ -23,13 +24,20 @@ const bounds = `with bounds as materialized (
     cross join lateral (select least($3::bigint, coalesce((select position from fact order by position desc limit 1), j.floor)) as position) e
     left join fact f on f.position = e.position)`
 
-const inIntervals = `f.position > greatest($2::bigint, a.from_position - 1)
-   and f.position <= least((select "end" from bounds), coalesce(a.to_position, (select "end" from bounds)))
-   and ${isNotHidden}`
+/** What to replay: for whom, and of which conversation (null: of all, and what concerns the user alone). */
+export type ReplayScope = { readonly userId: number; readonly conversationId: number | null }
 
-const everything = statement<Row>(
-  'replay_everything',
-  `${bounds}
+/** Reads the facts after `from` up to `to` that a user may see, in order. */
+export type ReadReplay = (scope: ReplayScope, from: number, to: number) => Promise<ReplayPage>
+
+/** Prepares replays of facts of these kinds. */
+export function replayOn(reader: Reader, kinds: FactKinds): ReadReplay {
+  const inIntervals = `f.position > greatest($2::bigint, a.from_position - 1)
+   and f.position <= least((select "end" from bounds), coalesce(a.to_position, (select "end" from bounds)))
+   and ${isNotHidden(kinds)}`
+  const everything = statement<ReplayRow>(
+    'replay_everything',
+    `${bounds}
    select b.*, ${factColumns} from bounds b left join lateral (
      select f.* from audience a cross join lateral (
        select f.* from fact f where f.conversation_id = a.conversation_id and ${inIntervals}) f
@@ -37,29 +45,24 @@ const everything = statement<Row>(
      union all
      select f.* from fact f where f.user_id = $1 and f.position > $2 and f.position <= b."end") f on true
    order by f.position`,
-)
-const oneConversation = statement<Row>(
-  'replay_one_conversation',
-  `${bounds}
+  )
+  const oneConversation = statement<ReplayRow>(
+    'replay_one_conversation',
+    `${bounds}
    select b.*, ${factColumns} from bounds b left join lateral (
      select f.* from audience a cross join lateral (
        select f.* from fact f where f.conversation_id = a.conversation_id and ${inIntervals}) f
       where a.user_id = $1 and a.conversation_id = $4) f on true
    order by f.position`,
-)
-
-/** What to replay: for whom, and of which conversation (null: of all, and what concerns the user alone). */
-export type ReplayScope = { readonly userId: number; readonly conversationId: number | null }
-
-/** Reads the facts after `from` up to `to` that the user may see, in order. */
-export async function readReplay(reader: Reader, scope: ReplayScope, from: number, to: number): Promise<ReplayPage> {
-  const { userId, conversationId } = scope
-  const rows =
-    conversationId === null
-      ? await reader.rows(everything, [userId, from, to])
-      : await reader.rows(oneConversation, [userId, from, to, conversationId])
-  const [first] = rows
-  if (!first) throw new Error('the table journal has no row')
-  const facts = rows.filter((row): row is Bounds & Fact => row.position !== null)
-  return { facts, end: { position: first.end, tag: first.endTag ?? 0 }, floor: first.floor }
+  )
+  return async ({ userId, conversationId }, from, to) => {
+    const rows =
+      conversationId === null
+        ? await reader.rows(everything, [userId, from, to])
+        : await reader.rows(oneConversation, [userId, from, to, conversationId])
+    const [first] = rows
+    if (!first) throw new Error('the table journal has no row')
+    const facts = rows.filter((row): row is ReplayBounds & Fact => row.position !== null)
+    return { facts, end: { position: first.end, tag: first.endTag ?? 0 }, floor: first.floor }
+  }
 }

@@ -1,78 +1,70 @@
 // A stream: one device's way through the journal. It is a place in the node's memory, not a queue: it gives its consumer one
-// item after another for as long as the consumer takes them. A stream at the head is given each fact by the hub, at once and
-// without a promise; one that is behind reads from memory, or from Postgres where the memory does not reach back (D3, D7).
+// item after another for as long as the consumer takes them. A live stream is given each fact by the hub, at once and without a
+// promise; one that is behind catches up (D3, D7).
 
 import { isTransient } from '../store/postgres.ts'
-import { type BacklogLimits, isBacklogTooLarge, stuckMs } from './backlog.ts'
-import { type Fact, namesMessage, type Place } from './fact.ts'
-import type { Hold, Wakeable } from './hub.ts'
+import { type BacklogLimits, stuckMs } from './backlog.ts'
+import { CatchUp, type FactSource, itemFrom } from './catch-up.ts'
+import type { Fact, Place } from './fact.ts'
+import type { FactVisibility, SubscriberHold, SubscriberStream } from './hub.ts'
 import type { Consumer, Start, StreamItem } from './item.ts'
-import type { ReplayPage, ReplayScope } from './replay.ts'
+import type { ReplayScope } from './replay.ts'
+import type { RoundRobin, TurnTaker } from './round-robin.ts'
 import { steps } from './steps.ts'
-import type { MessageRow } from './tables.ts'
-import type { Turnable, Turns } from './turns.ts'
-import type { Window } from './window.ts'
 
 /** What a stream needs of its node. */
-export type StreamSource = {
-  readonly turns: Turns
-  window(): Window
-  /** Reads a window of the replay; waits for its turn. */
-  replay(scope: ReplayScope, from: number, to: number): Promise<ReplayPage>
-  /** Reads messages. */
-  messages(ids: readonly number[]): Promise<readonly MessageRow[]>
-}
-
-const span = { first: 2_000, longest: 20_000, sparse: 250 } as const
-/** How many facts of a page are shown with one look at their messages. */
-const pageSlice = 100
-/** How many items one stream is given before others get a turn. */
-const turnItems = 64
-/** How many facts are looked through before other work gets a turn. */
-const sliceFacts = 20_000
+export type StreamSource = FactSource & { readonly roundRobin: RoundRobin }
 
 /** What bounds a stream: its silence and its backlog. */
 export type StreamLimits = BacklogLimits & { readonly tickIntervalMs: number }
 
-/** What was read ahead from Postgres: facts, how many of them are shown, and for how many the messages are there. */
-/** `readAt`: where the journal stood, as far as this node knows, before the messages were read. */
-type ReadAhead = {
-  facts: readonly Fact[]
-  shown: number
-  ready: number
-  messages: ReadonlyMap<number, MessageRow>
-  readAt: number
-  end: Place
-}
+/**
+ * Where a stream stands. It goes from `starting` to `replaying` and, with CaughtUp, to `live`; from there to `slow` and back as
+ * often as it falls behind. If its facts are trimmed it starts again, from the head. What most streams are most of the time is
+ * constant: going from one to the other costs nothing.
+ */
+type Phase =
+  /** SyncStarted comes next, and then the phase `next`. */
+  | { readonly type: 'starting'; readonly item: StreamItem; readonly next: Phase }
+  /** On the way from its cursor to the head, for the first time; `count` facts were given. */
+  | { readonly type: 'replaying'; count: number }
+  /** At the head: the hub gives it each fact. */
+  | { readonly type: 'live' }
+  /** Behind the head again. */
+  | { readonly type: 'slow' }
+  | { readonly type: 'ended' }
+
+const live: Phase = { type: 'live' }
+const slow: Phase = { type: 'slow' }
+const ended: Phase = { type: 'ended' }
+
+/** How many items one stream is given before others get a turn. */
+const turnItems = 64
 
 /** An open stream. It gives nothing before `start`. */
-export class Stream implements Wakeable, Turnable {
+export class Stream implements SubscriberStream, TurnTaker {
   readonly #source: StreamSource
-  readonly #hold: Hold
-  readonly #scope: ReplayScope
+  readonly #hold: SubscriberHold
+  readonly #conversationId: number | null
   readonly #limits: StreamLimits
   readonly #onAbandoned: (reason: string) => void
   #consumer: Consumer | null = null
-  #started: StreamItem | null
-  /** Everything up to here has been looked at. While the stream stands at the head it is the head, whatever this says. */
-  #position: number
-  #isAtHead = false
-  #isCatchingUp = true
-  #replayed = 0
-  #ahead: ReadAhead | null = null
-  #span: number = span.first
+  #phase: Phase
+  /** The way to the head, unless the stream is live. */
+  readonly #catchUp: CatchUp
   /** The consumer takes the next item. */
   #isWanted = false
-  #isGoing = false
+  /** Items are being given: what comes meanwhile waits. */
+  #isGiving = false
   /** Postgres is being asked; the stream goes on when it has answered. */
   #isReading = false
-  #told: Place
-  #isClosed = false
+  /** Everything up to here was given, or is not for this stream. Further on while the stream is live. */
+  #place: Place
   #lastItemAt = Date.now()
 
   constructor(
     source: StreamSource,
-    hold: Hold,
+    hold: SubscriberHold,
     scope: ReplayScope,
     start: Start,
     limits: StreamLimits,
@@ -80,26 +72,27 @@ export class Stream implements Wakeable, Turnable {
   ) {
     this.#source = source
     this.#hold = hold
-    this.#scope = scope
+    this.#conversationId = scope.conversationId
     this.#limits = limits
     this.#onAbandoned = onAbandoned
-    this.#position = start.place.position
-    this.#told = start.place
-    this.#started = { type: 'started', ...start }
-    if (!hold.attach(this)) this.abandon('the journal has another history')
+    this.#place = start.place
+    this.#phase = { type: 'starting', item: { type: 'started', ...start }, next: { type: 'replaying', count: 0 } }
+    const canSee = (fact: Fact) => this.#isInScope(fact) && hold.subscriber.canSee(fact)
+    this.#catchUp = new CatchUp(source, scope, canSee, start.place.position)
+    if (!hold.attach(this)) this.abandon('The journal has another history.')
   }
 
   /** Begins to give its items to a consumer, which takes the first one now. */
   start(consumer: Consumer): void {
     this.#consumer = consumer
-    if (this.#isClosed) consumer.ended(null)
+    if (this.#phase === ended) consumer.ended(null)
     else this.more()
   }
 
   /** The consumer takes the next item, now or as soon as there is one. */
   more(): void {
     this.#isWanted = true
-    this.#go()
+    this.#giveNext()
   }
 
   /** Ends the stream and frees what it holds, at once. */
@@ -114,96 +107,78 @@ export class Stream implements Wakeable, Turnable {
 
   /** Ends the stream because this node can't go on with it; the client is told to resume. */
   abandon(reason: string): void {
-    if (this.#isClosed) return
+    if (this.#phase === ended) return
     this.close()
     this.#onAbandoned(reason)
   }
 
-  /** A fact at the head of the journal that this stream's user may see: it is given at once where the consumer takes it. */
+  /** A fact at the head of the journal that this stream's user may see: it is given at once if the consumer takes it. */
   offer(fact: Fact): void {
-    if (!this.#isAtHead || this.#isClosed || !this.#isInScope(fact)) return
-    if (!this.#isWanted || this.#isGoing) this.#fallBehind(fact)
-    else {
-      this.#position = fact.position
-      this.#give(this.#show(fact))
-    }
+    if (this.#phase !== live || !this.#isInScope(fact)) return
+    if (this.#isWanted && !this.#isGiving) this.#give(itemFrom(this.#source.recentLog(), fact))
+    else this.#fallBehind(fact)
   }
 
   /** The same, in one of the next turns of the event loop. */
   postpone(fact: Fact): void {
-    if (!this.#isAtHead || this.#isClosed || !this.#isInScope(fact)) return
+    if (this.#phase !== live || !this.#isInScope(fact)) return
     this.#fallBehind(fact)
-    this.#source.turns.add(this)
+    this.#giveLater()
   }
 
   turn(): void {
-    this.#go()
+    this.#giveNext()
   }
 
-  /** Whether this stream's user sees the whole history of a fact's conversation today. False for a fact of no conversation. */
-  seesWholeHistory(fact: Fact): boolean {
-    return this.#hold.listener.seesWholeHistory(fact)
+  /** What the user may see besides a fact: see Subscriber. */
+  visibilityOf(fact: Fact): FactVisibility {
+    return this.#hold.subscriber.visibilityOf(fact)
+  }
+
+  /** The last position of the interval in which the user sees a fact: see Subscriber. */
+  visibleUntil(fact: Fact): number {
+    return this.#hold.subscriber.visibleUntil(fact)
   }
 
   /**
-   * Called every second or so, with a tick for those that stand at the head. A stream that said nothing for long says where
-   * it is, also while it waits to be replayed (D8). One whose socket takes nothing gives back what it has read, and is ended
-   * when it is too far behind (D7).
+   * Called every second or so, with a tick for live streams. A stream that said nothing for long says where it is, also while it
+   * waits to be replayed (D8). One whose socket takes nothing gives back what it has read, and is ended when it is too far behind
+   * (D7).
    */
   beat(now: number, tick: StreamItem): void {
     const sinceMs = now - this.#lastItemAt
     if (this.#isWanted) {
-      if (sinceMs >= this.#limits.tickIntervalMs) this.#give(this.#isAtHead ? tick : { type: 'tick', place: this.#told })
-    } else if (sinceMs > stuckMs && !this.#isAtHead) {
-      if (isBacklogTooLarge(this.#source.window(), this.#position, (fact) => this.#isSeen(fact), this.#limits)) {
-        this.abandon('the client does not take what it asked for: resume when it can')
-      } else if (!this.#isReading) this.#turnBack()
+      if (sinceMs >= this.#limits.tickIntervalMs) this.#give(this.#phase === live ? tick : { type: 'tick', place: this.#place })
+    } else if (sinceMs > stuckMs && this.#phase !== live) {
+      if (this.#catchUp.isTooFarBehind(this.#limits)) this.abandon('The client does not read its events. Resume when it can.')
+      else if (!this.#isReading) this.#catchUp.forgetPage()
     }
   }
 
+  #isInScope(fact: Fact): boolean {
+    return this.#conversationId === null || fact.conversationId === this.#conversationId
+  }
+
   #fallBehind(fact: Fact): void {
-    this.#isAtHead = false
-    this.#position = fact.position - 1
+    this.#phase = slow
+    this.#catchUp.moveTo(fact.position - 1)
   }
 
   #end(fault: unknown): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#ahead = null
-    this.#hold.listener.streams.delete(this)
+    if (this.#phase === ended) return
+    this.#phase = ended
+    this.#catchUp.forgetPage()
+    this.#hold.subscriber.streams.delete(this)
     this.#hold.release()
     this.#consumer?.ended(fault)
   }
 
-  /** Forgets what was read ahead from Postgres: it is read again when the consumer comes back. */
-  #turnBack(): void {
-    if (!this.#ahead) return
-    this.#position = this.#ahead.facts[this.#ahead.shown - 1]?.position ?? this.#position
-    this.#ahead = null
-  }
-
-  #isInScope(fact: Fact): boolean {
-    return this.#scope.conversationId === null || fact.conversationId === this.#scope.conversationId
-  }
-
-  #isSeen(fact: Fact): boolean {
-    return this.#isInScope(fact) && this.#hold.listener.sees(fact)
-  }
-
-  #show(fact: Fact): StreamItem {
-    const message = fact.subjectId === null ? undefined : this.#source.window().message(fact.subjectId)
-    return { type: 'fact', fact, place: fact, message }
-  }
-
-  /** Hands an item over. A consumer that fails ends its own stream, and no other. */
+  /** Gives an item. A consumer that fails ends its own stream, and no other. */
   #give(item: StreamItem): void {
-    if (item.type === 'fact') {
-      if (this.#isCatchingUp) this.#replayed += 1
-      // Asked first: nothing is made for nobody on the way of each delivered fact.
-      if (steps.streamShowing.hasSubscribers) steps.streamShowing.publish({ position: item.fact.position })
-    }
+    // Without a subscriber of the channel nothing is allocated for it: this is the way of each delivered fact.
+    if (item.type === 'fact' && steps.streamShowing.hasSubscribers) steps.streamShowing.publish({ position: item.fact.position })
     this.#isWanted = false
-    this.#told = item.place
+    this.#place = item.place
     this.#lastItemAt = Date.now()
     try {
       if (this.#consumer?.take(item)) this.#isWanted = true
@@ -212,115 +187,75 @@ export class Stream implements Wakeable, Turnable {
     }
   }
 
-  /** Gives what there is for as long as the consumer takes it, in turns with others; at the head it waits for the hub. */
-  #go(): void {
-    if (this.#isGoing) return
-    this.#isGoing = true
-    for (let given = 0; this.#isWanted && !this.#isClosed && !this.#isReading; given += 1) {
-      if (given === turnItems) {
-        this.#source.turns.add(this)
-        break
-      }
-      if (this.#isAtHead || !this.#step()) break
-    }
-    this.#isGoing = false
+  #giveLater(): void {
+    this.#source.roundRobin.add(this.#hold.subscriber, this)
   }
 
-  /** Gives the next item, or looks further; false where it has to wait for a later turn. */
-  #step(): boolean {
-    if (this.#started) {
-      const started = this.#started
-      this.#started = null
-      this.#give(started)
+  /** Gives what there is for as long as the consumer takes it, in turns with others; a live stream waits for the hub. */
+  #giveNext(): void {
+    if (this.#isGiving) return
+    this.#isGiving = true
+    let given = 0
+    while (this.#isWanted && !this.#isReading && given < turnItems && this.#advance(this.#phase)) given += 1
+    this.#isGiving = false
+    if (given === turnItems) this.#giveLater()
+  }
+
+  /** Gives the next item, or looks further; false if the stream has to wait for something. */
+  #advance(phase: Phase): boolean {
+    if (phase.type === 'live' || phase.type === 'ended') return false
+    if (phase.type === 'starting') {
+      this.#phase = phase.next
+      this.#give(phase.item)
       return true
     }
-    const window = this.#source.window()
-    if (this.#ahead) return this.#stepAhead(this.#ahead)
-    if (this.#position < window.basePosition) return this.#read(() => this.#turnPage(window))
-    const found = this.#look(window)
-    if (found) this.#give(this.#show(found))
-    else if (this.#position < window.head.position) {
-      this.#source.turns.add(this)
-      return false
-    } else {
-      this.#isAtHead = true
-      if (this.#isCatchingUp) {
-        this.#isCatchingUp = false
-        this.#give({ type: 'caughtUp', count: this.#replayed, place: window.head })
-      }
+    const result = this.#catchUp.next()
+    switch (result.type) {
+      case 'fact':
+        if (phase.type === 'replaying') phase.count += 1
+        this.#give(result)
+        return true
+      case 'passed':
+        this.#place = result.place
+        return true
+      case 'paused':
+        this.#giveLater()
+        return false
+      case 'reading':
+        this.#waitFor(result.done)
+        return false
+      case 'atHead':
+        this.#phase = live
+        if (phase.type === 'replaying') {
+          this.#give({ type: 'caughtUp', count: phase.count, place: this.#source.recentLog().head })
+        }
+        return true
     }
-    return true
   }
 
-  /** The next fact in memory for this stream, within one slice; moves the place to it, or to the end of the slice. */
-  #look(window: Window): Fact | undefined {
-    const end = Math.min(window.head.position, this.#position + sliceFacts)
-    while (this.#position < end) {
-      this.#position += 1
-      const fact = window.at(this.#position)
-      if (fact && this.#isSeen(fact)) return fact
-    }
-    return undefined
-  }
-
-  /** The same of what was read ahead from Postgres. */
-  #stepAhead(ahead: ReadAhead): boolean {
-    const fact = ahead.facts[ahead.shown]
-    if (!fact) {
-      this.#told = ahead.end
-      this.#position = ahead.end.position
-      this.#ahead = null
-    } else if (ahead.shown >= ahead.ready) {
-      return this.#read(() => this.#readMessages(ahead))
-    } else {
-      ahead.shown += 1
-      // What has changed since the slice was read is known to the window, or is read by who shows it.
-      const id = fact.subjectId
-      const hasChanged = id !== null && this.#source.window().wasNamedAfter(id, ahead.readAt)
-      if (id === null || hasChanged) this.#give(this.#show(fact))
-      else this.#give({ type: 'fact', fact, place: fact, message: ahead.messages.get(id) })
-    }
-    return true
-  }
-
-  /** Asks Postgres, and goes on with the answer. Where none comes the client is told to resume. */
-  #read(ask: () => Promise<void>): false {
+  /** Goes on when Postgres has answered. If it does not, the client is told to resume. */
+  #waitFor(reading: Promise<'READ' | 'TRIMMED'>): void {
     this.#isReading = true
-    ask()
+    reading
+      .then((outcome) => {
+        if (outcome === 'TRIMMED') this.#startAgain()
+      })
       .catch((error: unknown) => {
-        if (isTransient(error)) this.abandon('Postgres did not answer')
+        if (isTransient(error)) this.abandon('The database did not answer.')
         else this.#end(error)
       })
       .finally(() => {
         this.#isReading = false
-        this.#go()
+        this.#giveNext()
       })
-    return false
   }
 
-  /**
-   * Reads the next window, up to this node's head and never beyond it: what follows is brought by the hub. Where the journal
-   * was trimmed meanwhile the stream starts anew from the head.
-   */
-  async #turnPage(window: Window): Promise<void> {
-    const from = this.#position
-    const page = await this.#source.replay(this.#scope, from, Math.min(from + this.#span, window.head.position))
-    if (page.floor > from) {
-      const place = this.#source.window().head
-      this.#position = place.position
-      this.#replayed = 0
-      this.#started = { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place }
-      return
-    }
-    this.#ahead = { facts: page.facts, shown: 0, ready: 0, messages: new Map(), readAt: window.head.position, end: page.end }
-    if (page.facts.length < span.sparse) this.#span = Math.min(this.#span * 2, span.longest)
-  }
-
-  async #readMessages(ahead: ReadAhead): Promise<void> {
-    const slice = ahead.facts.slice(ahead.shown, ahead.shown + pageSlice)
-    ahead.readAt = this.#source.window().head.position
-    const messages = await this.#source.messages(slice.filter(namesMessage).map(({ subjectId }) => Number(subjectId)))
-    ahead.messages = new Map(messages.map((message) => [message.id, message]))
-    ahead.ready = ahead.shown + slice.length
+  /** The next facts are gone: the stream starts again, from the head. CaughtUp comes once in its life. */
+  #startAgain(): void {
+    if (this.#phase === ended) return
+    const { head: place } = this.#source.recentLog()
+    this.#catchUp.moveTo(place.position)
+    const item = { type: 'started', mode: 'RESET', reason: 'CURSOR_TOO_OLD', place } as const
+    this.#phase = { type: 'starting', item, next: this.#phase.type === 'slow' ? slow : { type: 'replaying', count: 0 } }
   }
 }

@@ -1,29 +1,8 @@
-// The J tables as rows: what the journal reads of them. They are written only by the SQL functions of prisma/migrations.
+// The J tables as rows: what the journal reads of them. They are written only by the SQL functions of prisma/functions.
 
 import { type Reader, statement } from '../store/reader.ts'
-import { type Fact, messageKinds, type Place } from './fact.ts'
-
-/** A message as the journal keeps it and as it travels with its fact. */
-export type MessageRow = {
-  /** The position of the fact that created it. */
-  readonly id: number
-  readonly conversationId: number
-  readonly seq: number
-  readonly senderId: number
-  readonly clientMessageId: string
-  readonly text: string
-  /** Milliseconds since 1970, as the two that follow. */
-  readonly createdAt: number
-  /** Counts from 1; each edit, and the deletion, adds one. */
-  readonly version: number
-  readonly editedAt: number | null
-  /** When it was deleted for everyone: then its text is empty. */
-  readonly deletedAt: number | null
-  readonly replyToId: number | null
-  readonly mentionedUserIds: readonly number[]
-  /** The row is that of the sending itself: nobody has reacted to the message or pinned it, as far as this row goes. */
-  readonly isNew?: true
-}
+import type { Fact, Place } from './fact.ts'
+import type { FactKinds } from './kind.ts'
 
 /** When a user hears a conversation: from the one position to the other, both included; null is "until further notice". */
 export type AudienceRow = {
@@ -38,7 +17,8 @@ export type AudienceRow = {
 /** The last place of the journal, and the UUID of its epoch. */
 export type Head = Place & { readonly epoch: string }
 
-const milliseconds = (column: string) => `floor(extract(epoch from ${column}) * 1000)::bigint`
+/** A time as milliseconds since 1970, in SQL. */
+export const milliseconds = (column: string) => `floor(extract(epoch from ${column}) * 1000)::bigint`
 
 /** The columns of a fact with the names of `Fact`, from a table or alias `f`. */
 export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} as "occurredAt", f.kind,
@@ -47,15 +27,10 @@ export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} 
 
 /**
  * What an interval of the audience (alias `a`) does not hide of the facts (alias `f`) that lie in it: who sees no message from
- * before the join hears of none either. A message's id is a position, so the two are compared.
+ * before the join hears of none either. The id of a named row is the position of the fact that created it, so the two are compared.
  */
-export const isNotHidden = `(a.visible_from_seq = 0 or f.kind not in (${[...messageKinds].join()}) or f.subject_id > a.from_position)`
-
-/** The columns of a message with the names of `MessageRow`, from a table or alias `m`. */
-export const messageColumns = `m.id, m.conversation_id as "conversationId", m.seq, m.sender_id as "senderId",
-  m.client_message_id as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt",
-  m.version, ${milliseconds('m.edited_at')} as "editedAt", ${milliseconds('m.deleted_at')} as "deletedAt",
-  m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds"`
+export const isNotHidden = ({ rowKinds }: FactKinds) =>
+  `(a.visible_from_seq = 0 or f.kind not in (${rowKinds.join()}) or f.subject_id > a.from_position)`
 
 const head = statement<Head>(
   'journal_head',
@@ -69,10 +44,6 @@ const factsAfter = statement<Fact>(
 const tagAt = statement<{ tag: number | null; floor: number }>(
   'journal_tag_at',
   'select j.floor, f.tag from journal j left join fact f on f.position = $1',
-)
-const messagesByIds = statement<MessageRow>(
-  'messages_by_ids',
-  `select ${messageColumns} from message m where m.id = any($1::bigint[])`,
 )
 const audienceOf = statement<AudienceRow>(
   'audience_of_users',
@@ -99,12 +70,19 @@ export async function readTagAt(reader: Reader, position: number): Promise<{ tag
   return row
 }
 
-/** The messages with these ids, in no order. */
-export function readMessages(reader: Reader, ids: readonly number[]): Promise<MessageRow[]> {
-  return ids.length === 0 ? Promise.resolve([]) : reader.rows(messagesByIds, [ids])
-}
-
 /** Every interval in which these users heard or hear a conversation. */
 export function readAudience(reader: Reader, userIds: readonly number[]): Promise<AudienceRow[]> {
   return reader.rows(audienceOf, [userIds])
+}
+
+const lastLeft = statement<{ conversationId: number; position: number }>(
+  'last_left',
+  `select conversation_id as "conversationId", max(to_position) as position from audience
+    where conversation_id = any($1::bigint[]) and to_position is not null group by 1`,
+)
+
+/** The position at which somebody left each of these conversations last; without those that nobody has left. */
+export async function readLastLeft(reader: Reader, conversationIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+  const rows = await reader.rows(lastLeft, [conversationIds])
+  return new Map(rows.map(({ conversationId, position }) => [conversationId, position]))
 }

@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../log.ts'
-import { isTransient } from '../store/postgres.ts'
+import { BackgroundLoop } from '../store/background-loop.ts'
 import { type Reader, statement } from '../store/reader.ts'
 
 /** Each append waits for a step. One of this size takes a few milliseconds. */
@@ -19,48 +19,21 @@ const trim = statement<{ removed: number | null; floor: number | null }>(
   'call journal_trim_batch(make_interval(secs => $1), $2, null, null)',
 )
 
-/** The trimmer of a node. */
-export type Trimmer = {
-  /** Ends after the step that is under way. */
-  close(): Promise<void>
-}
-
-/** Opens the trimmer: it looks at once, and then now and again. */
-export function openTrimmer(reader: Reader, retentionS: number, log: Log): Trimmer {
-  const closing = new AbortController()
-  let working: Promise<void> | undefined
-
-  async function work(): Promise<void> {
+/** Opens the trimmer of a node: it looks at once, and then now and again. Closing it ends it after the step that is under way. */
+export function openTrimmer(reader: Reader, retentionS: number, log: Log): BackgroundLoop {
+  const run = async (closing: AbortSignal) => {
     let removed = 0
     let floor: number | null = null
-    while (!closing.signal.aborted) {
+    while (!closing.aborted) {
       const [step] = await reader.rows(trim, [retentionS, stepFacts])
       removed += step?.removed ?? 0
       floor = step?.floor ?? floor
       // Nothing more is too old, or another node is at it.
       if ((step?.removed ?? 0) < stepFacts) break
-      await delay(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      await delay(pauseMs, undefined, { signal: closing }).catch(() => undefined)
     }
     if (removed > 0) log.info({ removed, floor }, 'old facts were trimmed')
   }
-  function look(): void {
-    working ??= work()
-      .catch((error: unknown) => {
-        if (isTransient(error)) log.warn({ err: error }, 'the journal could not be trimmed for now')
-        else log.error({ err: error }, 'the journal could not be trimmed')
-      })
-      .finally(() => {
-        working = undefined
-      })
-  }
-
-  const looking = setInterval(look, Math.min(lookMs, retentionS * 100))
-  look()
-  return {
-    async close() {
-      closing.abort()
-      clearInterval(looking)
-      await working
-    },
-  }
+  const everyMs = Math.min(lookMs, retentionS * 100)
+  return new BackgroundLoop({ everyMs, gatherMs: 0, failure: 'the journal could not be trimmed', run }, log)
 }

@@ -8,7 +8,7 @@ import { notFound, ParleyError } from '../errors.ts'
 import { isTransient, sqlStateOf } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
-import type { Prisma, PrismaClient } from '../store/store.ts'
+import type { PrismaClient, Transaction } from '../store/store.ts'
 import type { Batch } from './batch.ts'
 import type { Fact, NewFact, Place } from './fact.ts'
 import { steps } from './steps.ts'
@@ -55,7 +55,7 @@ export class Writer {
    * @throws ParleyError NOT_FOUND where an actor of a fact left the conversation meanwhile; UNAVAILABLE where Postgres failed
    *   and nothing was written, as far as could be seen within 2 s, or it could not be flushed; whatever `work` throws, with nothing written.
    */
-  async write<T>(work: (tx: Prisma.TransactionClient) => Promise<Work<T>>): Promise<Written<T>> {
+  async write<T>(work: (tx: Transaction) => Promise<Work<T>>): Promise<Written<T>> {
     for (let attempt = 1; ; attempt += 1) {
       const tag = randomInt(1, 2 ** 31 - 1)
       const from = this.#position()
@@ -66,7 +66,7 @@ export class Writer {
             done = await work(tx)
             const facts = JSON.stringify(done.facts)
             if (done.facts.length > 0)
-              await tx.$executeRaw`insert into journal_request(tag, facts, is_flushed_after) values (${tag}, ${facts}::jsonb, true)`
+              await tx.$executeRaw`insert into journal_request(tag, facts) values (${tag}, ${facts}::jsonb)`
           },
           { isolationLevel: 'ReadCommitted' },
         )
@@ -84,7 +84,7 @@ export class Writer {
           const finished = await this.#finish(done, from, tag).catch(() => null)
           if (finished) return finished
         }
-        throw new ParleyError('UNAVAILABLE', 'The database gave no answer', { cause: error, retryAfterMs: 1_000 })
+        throw unavailable(error)
       }
     }
   }
@@ -96,9 +96,10 @@ export class Writer {
     const numbered = await this.#reader.rows(factsByTag, [from, tag])
     const [first] = numbered
     const last = numbered.at(-1)
-    if (!first || !last) throw new Error(`the facts with the tag ${tag} are not in the journal`)
+    // Postgres crashed between the commit and the flush, and took the commit back: nothing was written.
+    if (!first || !last) throw unavailable(new Error(`the facts with the tag ${tag} are not in the journal`))
     const [before] = await this.#reader.rows(factAt, [first.position - 1])
-    this.#announce({ previousTag: before?.tag ?? 0, facts: numbered, messages: [] })
+    this.#announce({ previousTag: before?.tag ?? 0, facts: numbered, rows: [] })
     return { result, place: { position: last.position, tag } }
   }
 
@@ -110,4 +111,8 @@ export class Writer {
     }
     return false
   }
+}
+
+function unavailable(cause: unknown): ParleyError {
+  return new ParleyError('UNAVAILABLE', 'The database did not answer.', { cause, retryAfterMs: 1_000 })
 }

@@ -1,6 +1,6 @@
-// One Parley at a time in a data directory. The owner listens on a loopback port that it writes down beside a random word;
-// whoever answers with that word is alive. So a directory whose owner was killed is free at once, without waiting for a
-// lock to go stale and without mistaking another process that got its number.
+// Lets one Parley at a time use a data directory. The owner writes a random word and a loopback port into a file, and answers on
+// that port with the word while it is alive. So a directory is free as soon as its owner was killed: no lock has to go stale,
+// and a new process with the same id is not taken for the owner.
 
 import { randomBytes } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -13,9 +13,9 @@ const ownerForm = z.object({ port: z.number(), word: z.string(), pid: z.number()
 const answerMs = 1_000
 
 /**
- * Takes a data directory. Of several that try at the same moment one is first.
- * @returns gives it back
- * @throws StartError where another process has it
+ * Takes a data directory. If several processes try at the same moment, one of them gets it.
+ * @returns a function to release it
+ * @throws StartError if another process has it
  */
 export async function takeDirectory(directory: string): Promise<() => Promise<void>> {
   const file = path.join(directory, 'owner.json')
@@ -46,7 +46,7 @@ export async function takeDirectory(directory: string): Promise<() => Promise<vo
   }
 }
 
-/** Takes away what an owner wrote that is dead. Whoever came in between and was taken away with it is put back. */
+/** Removes the file of a dead owner. If a new owner's file was removed instead, because it came in between, puts it back. */
 async function dislodge(file: string, aside: string, directory: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch(() => '')
   const owner = ownerForm.safeParse(safeJson(text)).data
@@ -60,7 +60,7 @@ async function dislodge(file: string, aside: string, directory: string): Promise
   await rm(aside, { force: true })
 }
 
-/** Whether a change of files was made; false where it failed for this reason. */
+/** Whether a change of files succeeded; false if it failed with the code `unless`. */
 async function isDone(change: Promise<void>, unless: string): Promise<boolean> {
   return change.then(
     () => true,
@@ -81,14 +81,14 @@ function safeJson(text: string): unknown {
 
 function answers(port: number, word: string): Promise<boolean> {
   return new Promise((resolve) => {
-    let heard = ''
+    let received = ''
     const socket = connect({ port, host: '127.0.0.1', timeout: answerMs })
     const end = () => {
       socket.destroy()
-      resolve(heard === word)
+      resolve(received === word)
     }
     socket.on('data', (chunk) => {
-      heard += String(chunk)
+      received += String(chunk)
     })
     socket.once('end', end).once('error', end).once('timeout', end)
   })

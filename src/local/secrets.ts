@@ -1,4 +1,5 @@
-// The secrets of an installation that was given none: made once, kept in the data directory, readable by its owner only.
+// The secrets of an installation whose environment has none: made once, and kept in the data directory, readable only by its
+// owner.
 
 import { randomBytes } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
@@ -16,23 +17,23 @@ const form = z.object({
   vapid: z.object({ publicKey: z.string(), privateKey: z.string() }),
 })
 
-/** What is kept in `secrets.json`. */
-export type Secrets = z.output<typeof form>
+/** The content of `secrets.json`. */
+export type StoredSecrets = z.output<typeof form>
 
 /**
  * Reads the secrets of a data directory, or makes them.
- * @throws StartError where the file is there and is not what was written: making new ones would end every session.
+ * @throws StartError if the file is damaged: new secrets would end every session
  */
-export async function keepSecrets(directory: string): Promise<Secrets> {
+export async function keepSecrets(directory: string): Promise<StoredSecrets> {
   const file = path.join(directory, 'secrets.json')
   const kept = await findKept(file)
   if (kept) return kept
-  const secrets: Secrets = {
+  const secrets: StoredSecrets = {
     token: randomBytes(32).toString('base64url'),
     database: randomBytes(24).toString('base64url'),
     vapid: webPush.generateVAPIDKeys(),
   }
-  // Of several nodes that start at once on a shared directory one is first, and all take what that one made.
+  // If several nodes start at once on a shared directory, all of them use the secrets of the first one.
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   await writeFile(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 })
   await link(draft, file).catch((error: NodeJS.ErrnoException) => {
@@ -42,7 +43,7 @@ export async function keepSecrets(directory: string): Promise<Secrets> {
   return (await findKept(file)) ?? secrets
 }
 
-async function findKept(file: string): Promise<Secrets | null> {
+async function findKept(file: string): Promise<StoredSecrets | null> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
@@ -50,7 +51,7 @@ async function findKept(file: string): Promise<Secrets | null> {
   return text === null ? null : parse(text, file)
 }
 
-function parse(text: string, file: string): Secrets {
+function parse(text: string, file: string): StoredSecrets {
   try {
     return form.parse(JSON.parse(text))
   } catch (error) {

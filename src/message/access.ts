@@ -2,14 +2,14 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findUser } from '../account/access.ts'
-import { findConversation, findMembership, type MembershipRow } from '../conversation/access.ts'
+import { findConversation, findMembership, ifMember, isStillMember, type MembershipRow } from '../conversation/access.ts'
 import { type Capability, can } from '../conversation/capabilities.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { andThen, batchedForAll, by, grouped, type MaybePromise } from '../graphql/loader.ts'
+import { groupBy, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
-import { type MessageRow, messageColumns, readMessages } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
+import { type MessageRow, messageColumns, readMessages } from './row.ts'
 
 const readParts = batchedParts<MessageRow>({
   name: 'messages',
@@ -35,14 +35,14 @@ const versionsByMessages = statement<VersionRow>(
     where message_id = any($1::bigint[]) order by message_id, version`,
 )
 
-/** The texts that edits replaced, the oldest first. For members; the caller has checked. */
-export const readVersions = batchedForAll(async (reader, messageIds: readonly number[]) =>
-  grouped(await reader.rows(versionsByMessages, [messageIds]), (row) => row.messageId),
+/** The texts that edits replaced, the oldest first: see `ifSeen`. */
+export const readVersions = sharedLoader(async (reader, messageIds: readonly number[]) =>
+  groupBy(await reader.rows(versionsByMessages, [messageIds]), (row) => row.messageId),
 )
 
 /** A message by id, whoever asks: for what names it already. */
-export const findMessage = batchedForAll(async (reader, ids: readonly number[]) =>
-  by(await readMessages(reader, ids), (message) => message.id),
+export const findMessage = sharedLoader(async (reader, ids: readonly number[]) =>
+  indexBy(await readMessages(reader, ids), (message) => message.id),
 )
 
 /** A message of a conversation that the viewer is in, and of the part that the viewer sees; null for any other. */
@@ -53,20 +53,55 @@ export async function findOwnMessage(context: Context, messageId: number): Promi
   return message && isVisible(message, await findMembership(context, message.conversationId)) ? message : null
 }
 
-const isVisible = ({ seq }: MessageRow, membership: MembershipRow | null) =>
-  membership !== null && seq > membership.visibleFromSeq
-
-/** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
-export function findLastMessage(context: Context, conversationId: number): MaybePromise<MessageRow | null> {
-  return andThen(findMembership(context, conversationId), (membership) =>
-    andThen(findNewestMessage(context, conversationId), (message) =>
-      message && isVisible(message, membership) ? message : null,
-    ),
+/**
+ * What belongs to a message, for those who see the message. It is read first and the permission after it, so that who is removed
+ * meanwhile is not shown what changed after (A5).
+ */
+export function ifSeen<T>(context: Context, messageId: number, found: MaybePromise<T | null>): MaybePromise<T | null> {
+  return mapMaybePromise(found, (value) =>
+    value === null ? null : mapMaybePromise(findOwnMessage(context, messageId), (message) => message && value),
   )
 }
 
-const findNewestMessage = batchedForAll(async (reader, conversationIds: readonly number[]) =>
-  by(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
+const isVisible = ({ seq }: MessageRow, membership: MembershipRow | null) =>
+  membership !== null && seq > membership.visibleFromSeq
+
+const seenBy = statement<{ one: number }>(
+  'message_seen_by',
+  `select 1 as one from audience where user_id = $1 and conversation_id = $2
+     and (case when to_position is null then visible_from_seq < $5
+               else from_position <= $3 and to_position >= greatest($3::bigint, $4::bigint) end) limit 1`,
+)
+
+/**
+ * A message as a viewer may see it whom a fact named it to: without what was written after the viewer left (A5). Whoever is in the
+ * conversation and sees the message sees it as it is. For others its text and mentions are empty, and it is neither edited nor
+ * deleted.
+ * @param position where it was named: of the event, of the change, or of the send that is repeated
+ */
+export function asHeard(context: Context, message: MessageRow, position: number): MaybePromise<MessageRow> {
+  const changedAt = message.changedPosition ?? message.id
+  if (changedAt <= (context.visibleRange?.until ?? position)) return message
+  const { userId } = requireViewer(context)
+  const values = [userId, message.conversationId, position, changedAt, message.seq]
+  return context.reader.rows(seenBy, values).then(([found]) => (found ? message : withheld(message)))
+}
+
+function withheld(message: MessageRow): MessageRow {
+  return { ...message, text: '', mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
+}
+
+/** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
+export function findLastMessage(context: Context, conversationId: number): MaybePromise<MessageRow | null> {
+  const find = (membership: MembershipRow) =>
+    mapMaybePromise(findNewestMessage(context, conversationId), (message) =>
+      message && isVisible(message, membership) ? message : null,
+    )
+  return ifMember(context, conversationId, find, null)
+}
+
+const findNewestMessage = sharedLoader(async (reader, conversationIds: readonly number[]) =>
+  indexBy(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
 )
 
 /** A page of what the viewer sees of a conversation's messages, in order of `seq`; an empty one for somebody who is not in it. */
@@ -77,12 +112,14 @@ export async function readHistory(
 ): Promise<Page<MessageRow>> {
   const membership = await findMembership(context, conversationId)
   return readPage(args, seqOf, async (request) => {
-    const messages = membership ? await readVisible(context, membership, request) : []
+    if (!membership) return []
+    const messages = await readVisible(context, membership, request)
+    const isStill = isStillMember(context, membership)
     await findUser.prepare(
       context,
       messages.map(({ senderId }) => senderId),
     )
-    return messages
+    return (await isStill) ? messages : []
   })
 }
 
@@ -98,7 +135,9 @@ export async function readHistoryAround(
 ): Promise<Page<MessageRow>> {
   const [message, membership] = await Promise.all([findOwnMessage(context, messageId), findMembership(context, conversationId)])
   if (message?.conversationId !== conversationId || !membership) throw notFound('Message')
-  return readPageAround(message.seq, around, seqOf, (request) => readVisible(context, membership, request))
+  const page = await readPageAround(message.seq, around, seqOf, (request) => readVisible(context, membership, request))
+  if (!(await isStillMember(context, membership))) throw notFound('Message')
+  return page
 }
 
 const seqOf = (message: MessageRow) => message.seq

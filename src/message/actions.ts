@@ -3,40 +3,45 @@
 import type { App } from '../app.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
-import { type ChangeInput, changeLimits } from '../journal/change.ts'
 import type { Place } from '../journal/fact.ts'
-import type { SendInput } from '../journal/send.ts'
-import { type MessageRow, readMessages, readTagAt } from '../journal/tables.ts'
+import { readTagAt } from '../journal/tables.ts'
 import type { Viewer } from '../viewer.ts'
+import { type ChangeInput, changeLimits, changeProcedure } from './change.ts'
+import { type MessageRow, readMessages } from './row.ts'
+import { type SendInput, sendProcedure } from './send.ts'
 
 /** A message to send. The door has checked its form. */
 export type Send = Omit<SendInput, 'senderId'>
 
 /** A message that was sent, now or at the first try, and the place of the fact that tells it. */
-export type Sent = { readonly message: MessageRow; readonly place: Place }
+export type SentMessage = { readonly message: MessageRow; readonly place: Place }
 
 /**
  * Sends a message. When this returns it is committed (D1). A repeat with the same clientMessageId and content returns the
  * first message and changes nothing (D2).
  * @throws ParleyError NOT_FOUND where the viewer is not in the conversation, FORBIDDEN where it is closed, IDEMPOTENCY_CONFLICT, UNAVAILABLE
  */
-export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sent> {
-  const outcome = await app.journal.send({ ...send, senderId: by.userId })
+export async function sendMessage(by: Viewer, send: Send, app: App): Promise<SentMessage> {
+  const outcome = await app.journal.append(sendProcedure, by.userId, { ...send, senderId: by.userId })
   switch (outcome.status) {
     case 'SENT':
       return outcome
     case 'REPEATED':
       return findFirst(outcome.messageId, app)
     case 'CONFLICT':
-      throw new ParleyError('IDEMPOTENCY_CONFLICT', 'This clientMessageId was used with other content', {
+      throw new ParleyError('IDEMPOTENCY_CONFLICT', 'This clientMessageId was already used with different content.', {
         argument: 'input.clientMessageId',
       })
     case 'NOT_MEMBER':
       throw await refusalOf(by.userId, send, app)
     case 'NOTHING_TO_REPLY_TO':
-      throw new ParleyError('NOT_FOUND', 'The message replied to is not in this conversation', { argument: 'input.replyToId' })
+      throw new ParleyError('NOT_FOUND', 'The message that you reply to is not in this conversation.', {
+        argument: 'input.replyToId',
+      })
     case 'MENTIONS_STRANGER':
-      throw new ParleyError('NOT_FOUND', 'Somebody mentioned is not in this conversation', { argument: 'input.mentionedUserIds' })
+      throw new ParleyError('NOT_FOUND', 'A user that you mention is not in this conversation.', {
+        argument: 'input.mentionedUserIds',
+      })
   }
 }
 
@@ -67,34 +72,42 @@ export function deleteMessage(by: Viewer, messageId: number, isEntitled: boolean
   return change({ change: 'delete', messageId, actorId: by.userId, isEntitled }, app)
 }
 
+function notEntitled(change: ChangeInput['change']): string {
+  if (change === 'edit') return 'Only the author may edit a message.'
+  if (change === 'delete') return 'Only the author or a group admin may delete a message.'
+  return 'Your role in this conversation does not allow this.'
+}
+
 /** Makes a change in the next batch. A change that is there already is a success without effect. */
 export async function change(input: ChangeInput, app: App): Promise<Changed> {
-  const outcome = await app.journal.change(input)
+  const outcome = await app.journal.append(changeProcedure, input.actorId, input)
   switch (outcome.status) {
     case 'DONE':
       return { messageId: input.messageId, place: outcome.place }
     case 'UNCHANGED':
       return { messageId: input.messageId, place: null }
     case 'CONFLICT':
-      throw new ParleyError('VERSION_CONFLICT', 'The message was changed since', { argument: 'input.expectedVersion' })
+      throw new ParleyError('VERSION_CONFLICT', 'The message has changed since the version that you expect.', {
+        argument: 'input.expectedVersion',
+      })
     case 'NOT_FOUND':
       throw await refusalOf(input.actorId, input, app)
     case 'DELETED':
-      throw new ParleyError('MESSAGE_DELETED', 'The message was deleted')
+      throw new ParleyError('MESSAGE_DELETED', 'The message was deleted.')
     case 'NOT_ENTITLED':
-      throw new ParleyError('FORBIDDEN', 'Only who wrote a message, or who looks after a group, may do this')
+      throw new ParleyError('FORBIDDEN', notEntitled(input.change))
     case 'TOO_MANY_PINS':
-      throw new ParleyError('LIMIT_EXCEEDED', `A conversation has at most ${changeLimits.pins} pinned messages`, {
+      throw new ParleyError('LIMIT_EXCEEDED', `A conversation can have at most ${changeLimits.pins} pinned messages.`, {
         argument: 'input.messageId',
       })
     case 'TOO_MANY_EMOJI':
-      throw new ParleyError('LIMIT_EXCEEDED', `A message has at most ${changeLimits.emojiOnMessage} different emoji`, {
+      throw new ParleyError('LIMIT_EXCEEDED', `A message can have at most ${changeLimits.emojiOnMessage} different emoji.`, {
         argument: 'input.emoji',
       })
   }
 }
 
-async function findFirst(messageId: number, app: App): Promise<Sent> {
+async function findFirst(messageId: number, app: App): Promise<SentMessage> {
   const [[message], { tag }] = await Promise.all([
     readMessages(app.store.reader, [messageId]),
     readTagAt(app.store.reader, messageId),

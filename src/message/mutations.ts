@@ -5,46 +5,53 @@ import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { conversationOf, factEvent, messageOf, subjectOf } from '../graphql/event.ts'
+import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
+import { mapMaybePromise } from '../graphql/loader.ts'
 import { parseId } from '../id.ts'
-import type { FactKind } from '../journal/fact.ts'
-import type { MessageRow } from '../journal/tables.ts'
-import { findMessage, may } from './access.ts'
-import { type Changed, deleteMessage, editMessage, type Sent, sendMessage } from './actions.ts'
+import type { FactKind } from '../journal/kind.ts'
+import { asHeard, findMessage, may } from './access.ts'
+import { type Changed, deleteMessage, editMessage, type SentMessage, sendMessage } from './actions.ts'
+import { messageKinds } from './events.ts'
+import { type MessageRow, messageOf } from './row.ts'
 import { Message } from './schema.ts'
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
-  description: 'A message to send.',
+  description: 'Input for `sendMessage`.',
   fields: (t) => ({
-    conversationId: t.id({ description: 'Where to.' }),
+    conversationId: t.id({ description: 'The ID of the conversation.' }),
     clientMessageId: t.id({
       description:
-        'A UUID that you choose, one for each message: make it when the message is written, keep it for every repeat. Unique for each sender for ever; version 7 is stored best.',
+        'A UUID that identifies the message: generate it when the user writes the message, send it with every retry, and never use it for another message. Any version works; version 7 is stored most efficiently.',
     }),
     text: t.string({
-      description: 'At least one character that is not white space; at most 10,000 where the server is not set otherwise.',
+      description:
+        'The text, kept exactly as sent. At least one visible character; at most 10,000 characters unless the server is configured otherwise (`limits.messageTextMax`).',
     }),
-    replyToId: t.id({ required: false, description: 'A message of the same conversation that it answers.' }),
+    replyToId: t.id({
+      required: false,
+      description: 'The ID of the message that this one replies to, in the same conversation.',
+    }),
     mentionedUserIds: t.idList({
       required: false,
-      description: 'Members of the conversation whom it mentions, at most 100; repeats are passed over.',
+      description: 'The IDs of the members that the message mentions, at most 100. Duplicates are ignored.',
     }),
   }),
 })
 
-const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').implement({
-  description: 'The answer to `sendMessage`: the message is committed.',
+const SendMessagePayload = builder.objectRef<SentMessage>('SendMessagePayload').implement({
+  description: 'The result of `sendMessage`: the message is committed.',
   fields: (t) => ({
     message: t.field({
       type: Message,
-      description: 'The message; for a repeat, the first one.',
-      resolve: ({ message }) => message,
+      description: 'The message. For a retry, the message that the first attempt sent.',
+      // What was sent just now nobody has changed. A repeat may come from somebody who has left since.
+      resolve: ({ message }, _args, context) => asHeard(context, message, message.id),
     }),
     cursor: t.field({
       type: 'Cursor',
       description:
-        'The place of the fact that tells it. Do not resume from it unless `events` has brought you everything before it.',
+        'The cursor of the MessageSent event. Do not resume from it unless `events` has delivered everything before it.',
       resolve: ({ place }, _args, { app }) => app.journal.cursor(place),
     }),
   }),
@@ -58,7 +65,7 @@ const sendForm = perLimit((textMax) =>
     conversationId: z.string(),
     clientMessageId: uuid,
     replyToId: z.string().nullish(),
-    mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} ids`).nullish(),
+    mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} IDs`).nullish(),
   }),
 )
 
@@ -66,8 +73,8 @@ builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description:
-      'Sends a message. A repeat with the same `clientMessageId` and content gives the first message and changes nothing, so when an answer is lost, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, UNAVAILABLE.',
-    args: { input: t.arg({ type: SendMessageInput, description: 'The message.' }) },
+      'Sends a message. A retry with the same `clientMessageId` and content returns the first message and changes nothing, so if you get no answer, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, RATE_LIMITED, UNAVAILABLE.',
+    args: { input: t.arg({ type: SendMessageInput, description: 'The message to send.' }) },
     resolve: (_root, { input }, context) => {
       const { conversationId, clientMessageId, text, replyToId, mentionedUserIds } = parseInput(
         sendForm(context.app.config.limits.messageTextMax),
@@ -88,36 +95,41 @@ builder.mutationField('sendMessage', (t) =>
 
 const editForm = perLimit((textMax) => z.object({ text: prose(textMax) }))
 const EditMessageInput = builder.inputType('EditMessageInput', {
-  description: 'A new text for a message.',
+  description: 'Input for `editMessage`.',
   fields: (t) => ({
-    messageId: t.id({ description: 'The message, which you wrote.' }),
-    text: t.string({ description: 'The new text; the limits of `sendMessage`.' }),
+    messageId: t.id({ description: 'The ID of the message. You must be its sender.' }),
+    text: t.string({ description: 'The new text, with the same limits as in `sendMessage`.' }),
     expectedVersion: t.int({
       required: false,
       description:
-        'The `version` that you saw: where another one is there, the edit is refused with VERSION_CONFLICT. Without it the edit replaces whatever is there.',
+        'The `version` that you edited. If the message has another version by now, the edit fails with VERSION_CONFLICT. Without it, the edit replaces any version.',
     }),
   }),
 })
 const DeleteMessageInput = builder.inputType('DeleteMessageInput', {
-  description: 'A message to delete for everyone.',
-  fields: (t) => ({ messageId: t.id({ description: 'The message: your own, or in a group that you look after anybody’s.' }) }),
+  description: 'Input for `deleteMessage`.',
+  fields: (t) => ({
+    messageId: t.id({
+      description: 'The ID of the message: your own, or any message in a group where `viewerCanDeleteOthersMessages` is true.',
+    }),
+  }),
 })
 
 /** Declares the payload of a mutation that changes a message. */
 export function changePayload(name: string, mutation: string) {
   return builder.objectRef<Changed>(name).implement({
-    description: `The answer to \`${mutation}\`.`,
+    description: `The result of \`${mutation}\`.`,
     fields: (t) => ({
       message: t.field({
         type: Message,
-        description: 'The message as it is now.',
-        resolve: ({ messageId }, _args, context) => requireMessage(context, messageId),
+        description: 'The message in its current state.',
+        resolve: async ({ messageId, place }, _args, context) =>
+          asHeard(context, await requireMessage(context, messageId), place?.position ?? messageId),
       }),
       cursor: t.field({
         type: 'Cursor',
         nullable: true,
-        description: 'The place of the fact that tells it; null where it was so already.',
+        description: 'The cursor of the event that this mutation caused; null if nothing changed.',
         resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
       }),
     }),
@@ -131,8 +143,8 @@ builder.mutationFields((t) => ({
   editMessage: t.field({
     type: EditMessagePayload,
     description:
-      'Replaces the text of a message of your own; the former text stays under `versions`. The same text again changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, UNAVAILABLE.',
-    args: { input: t.arg({ type: EditMessageInput, description: 'Which, and what.' }) },
+      'Replaces the text of one of your messages; the previous text stays available in `versions`. Replacing a text with the same text changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, RATE_LIMITED, UNAVAILABLE.',
+    args: { input: t.arg({ type: EditMessageInput, description: 'The message, and its new text.' }) },
     resolve: (_root, { input }, context) => {
       const { text } = parseInput(editForm(context.app.config.limits.messageTextMax), input)
       const messageId = parseId('Message', input.messageId, 'input.messageId')
@@ -142,8 +154,8 @@ builder.mutationFields((t) => ({
   deleteMessage: t.field({
     type: DeleteMessagePayload,
     description:
-      'Deletes a message for everyone: its text, versions and reactions are gone, also from what is replayed; its place stays. Deleting it again changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
-    args: { input: t.arg({ type: DeleteMessageInput, description: 'Which one.' }) },
+      'Deletes a message for everyone. Its text, versions and reactions are gone, from replayed events too; the message keeps its place and `seq`. Deleting it again changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, RATE_LIMITED, UNAVAILABLE.',
+    args: { input: t.arg({ type: DeleteMessageInput, description: 'The message to delete.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
       const messageId = parseId('Message', input.messageId, 'input.messageId')
@@ -158,21 +170,25 @@ export function messageEvent(kind: FactKind, description: string): void {
     message: t.field({
       shared: true,
       type: Message,
-      description: 'The message, as it is now.',
-      resolve: (event, _args, context) => messageOf(event) ?? requireMessage(context, subjectOf(event)),
+      description:
+        'The message in its current state. If it was edited or deleted after you left the conversation, its text and mentions are empty, `version` is 1, and `editedAt` and `deletedAt` are null, as if nobody had changed it.',
+      resolve: (event, _args, context) =>
+        mapMaybePromise(messageOf(event.item.row) ?? requireMessage(context, subjectOf(event)), (message) =>
+          asHeard(context, message, event.item.fact.position),
+        ),
     }),
     conversation: t.field({
       shared: true,
       type: Conversation,
-      description: 'Where it stands.',
+      description: 'The conversation of the message.',
       resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
     }),
   }))
 }
 
-messageEvent('MessageSent', 'A message was sent in one of your conversations; perhaps by you, on another device.')
-messageEvent('MessageEdited', 'The text of a message was replaced.')
-messageEvent('MessageDeleted', 'A message was deleted for everyone: throw away what you keep of it.')
+messageEvent(messageKinds.MessageSent, 'A message was sent in one of your conversations, by you or by somebody else.')
+messageEvent(messageKinds.MessageEdited, 'The text of a message was edited.')
+messageEvent(messageKinds.MessageDeleted, 'A message was deleted for everyone: discard your copy of its content.')
 
 /** A message that something names already. */
 export async function requireMessage(context: Context, messageId: number): Promise<MessageRow> {

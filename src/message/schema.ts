@@ -7,83 +7,98 @@ import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
+import { mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
 import { parseId } from '../id.ts'
-import type { MessageRow } from '../journal/tables.ts'
-import { findLastMessage, findOwnMessage, readHistory, readHistoryAround, readVersions, type VersionRow } from './access.ts'
+import {
+  findLastMessage,
+  findOwnMessage,
+  ifSeen,
+  readHistory,
+  readHistoryAround,
+  readVersions,
+  type VersionRow,
+} from './access.ts'
+import type { MessageRow } from './row.ts'
 
 const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement({
-  description: 'A text of a message that an edit replaced.',
+  description: 'An earlier text of a message, from before an edit.',
   fields: (t) => ({
-    version: t.exposeInt('version', { shared: true, description: 'Which one: 1 is the text as it was sent.' }),
-    text: t.exposeString('text', { shared: true, description: 'The text.' }),
-    writtenAt: t.expose('writtenAt', { shared: true, type: 'DateTime', description: 'Since when it stood there.' }),
+    version: t.exposeInt('version', { shared: true, description: 'The version number; 1 is the text as first sent.' }),
+    text: t.exposeString('text', { shared: true, description: 'The text of this version.' }),
+    writtenAt: t.expose('writtenAt', { shared: true, type: 'DateTime', description: 'When this version was written.' }),
   }),
 })
 
-const readVisibleVersions = async (context: Context, messageId: number) =>
-  (await findOwnMessage(context, messageId)) ? ((await readVersions(context, messageId)) ?? []) : []
+const readVisibleVersions = (context: Context, messageId: number) =>
+  mapMaybePromise(ifSeen(context, messageId, readVersions(context, messageId)), (versions) => versions ?? [])
 
 export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
-  description: 'What somebody wrote. Its id sorts: of two messages the later one has the greater id.',
+  description: 'A message in a conversation. IDs sort by age: a newer message has a greater ID.',
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, Number(id)))),
   fields: (t) => ({
     conversation: t.field({
       type: Conversation,
       shared: true,
-      description: 'Where it was written.',
+      description: 'The conversation that the message belongs to.',
       resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
     }),
-    seq: t.exposeInt('seq', { shared: true, description: 'Its number in the conversation: 1, 2, 3, … without a gap.' }),
+    seq: t.exposeInt('seq', {
+      shared: true,
+      description: 'The number of the message within its conversation: 1, 2, 3, … without gaps.',
+    }),
     sender: t.field({
       type: User,
       nullable: true,
       shared: true,
-      description: 'Who wrote it; null when the account is gone.',
+      description: 'Who sent the message; null if the account was deleted.',
       resolve: ({ senderId }, _args, context) => findPresentUser(context, senderId),
     }),
     text: t.exposeString('text', {
       shared: true,
-      description: 'The text to the character, as sent or last edited; empty when it was deleted.',
+      description: 'The text exactly as sent or last edited; empty if the message was deleted.',
     }),
-    version: t.exposeInt('version', { shared: true, description: 'Counts from 1; each edit, and the deletion, adds one.' }),
+    version: t.exposeInt('version', {
+      shared: true,
+      description: 'The version number. Starts at 1; each edit, and the deletion, adds 1.',
+    }),
     editedAt: t.field({
       type: 'DateTime',
       nullable: true,
       shared: true,
-      description: 'When its text was last replaced; null when it never was.',
+      description: 'When the text was last edited; null if it never was.',
       resolve: ({ editedAt }) => (editedAt === null ? null : new Date(editedAt)),
     }),
     deletedAt: t.field({
       type: 'DateTime',
       nullable: true,
       shared: true,
-      description: 'When it was deleted for everyone; null when it was not. A deleted message keeps its place and its `seq`.',
+      description: 'When the message was deleted for everyone; null if it was not. A deleted message keeps its place and `seq`.',
       resolve: ({ deletedAt }) => (deletedAt === null ? null : new Date(deletedAt)),
     }),
     mentions: t.field({
       type: [User],
       shared: true,
-      description: 'Whom the text mentions.',
+      description: 'The members that the message mentions.',
       resolve: ({ mentionedUserIds }, _args, context) => findUsers(context, mentionedUserIds),
     }),
     versions: t.field({
       type: [MessageVersion],
       shared: true,
-      description: 'The texts that edits replaced, the oldest first; none for somebody who does not see the message.',
+      description: 'The earlier texts of the message, oldest first. Empty if you cannot see the message.',
       resolve: ({ id, isNew }, _args, context) => (isNew ? [] : readVisibleVersions(context, id)),
     }),
     clientMessageId: t.exposeID('clientMessageId', {
       shared: true,
       nullable: true,
-      description: 'The key that the sender chose: by it a client knows its own optimistic copy again.',
+      description: 'The UUID that the sender chose. A client uses it to recognise its own message.',
     }),
     createdAt: t.field({
       type: 'DateTime',
       shared: true,
-      description: 'When it was committed. Never before an older message of any conversation.',
+      description: 'When the message was committed. Never earlier than an older message of any conversation.',
       resolve: ({ createdAt }) => new Date(createdAt),
     }),
   }),
@@ -94,16 +109,16 @@ builder.objectField(Message, 'replyTo', (t) =>
     type: Message,
     nullable: true,
     shared: true,
-    description: 'The message that it answers; null where it answers none, and for somebody who may not see that one.',
+    description: 'The message that this one replies to; null if it is not a reply, or if you cannot see that message.',
     resolve: ({ replyToId }, _args, context) => (replyToId === null ? null : findOwnMessage(context, replyToId)),
   }),
 )
 
 /** A message in a page. A field of a later file may show what it lays beside the message. */
-export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'A message in a page.' })
+export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'A message on a page.' })
 /** Messages by page, wherever they come from. */
 export const MessageConnection = builder.connectionObject(
-  { type: Message, name: 'MessageConnection', description: 'Messages, by page.' },
+  { type: Message, name: 'MessageConnection', description: 'A page of messages.' },
   MessageEdge,
 )
 
@@ -112,7 +127,7 @@ const aroundCount = z
   .int()
   .nullish()
   .transform((count) => count ?? aroundSizes.fallback)
-  .refine((count) => count >= 0 && count <= aroundSizes.max, `must be 0 to ${aroundSizes.max}`)
+  .refine((count) => count >= 0 && count <= aroundSizes.max, `must be between 0 and ${aroundSizes.max}`)
 const aroundForm = z.object({
   messageId: z.string(),
   before: aroundCount,
@@ -124,7 +139,7 @@ builder.objectFields(Conversation, (t) => ({
     {
       type: Message,
       description:
-        'Its messages in the order of `seq`: the newest page is `last: 50`. Where newcomers see what is sent after they joined, it begins there. Empty for somebody who is not in it.',
+        'The messages, ordered by `seq`: `last: 50` returns the newest page. If new members see only messages sent after they joined, the list starts there. Empty if you are not a member.',
       complexity: pageCost,
       resolve: ({ id }, args, context) => readHistory(context, id, args),
     },
@@ -134,19 +149,19 @@ builder.objectFields(Conversation, (t) => ({
   messagesAround: t.field({
     type: MessageConnection,
     description:
-      'The page of history with one of its messages in the middle, in the order of `seq`. Its cursors are those of `messages`: go on with `before: startCursor` and `after: endCursor` there. Errors: NOT_FOUND, BAD_INPUT.',
+      'A page of messages around a given one, ordered by `seq`. Continue in `messages` with `before: startCursor` and `after: endCursor`. Errors: NOT_FOUND, BAD_INPUT.',
     args: {
-      messageId: t.arg.id({ description: 'A message of this conversation.' }),
+      messageId: t.arg.id({ description: 'The ID of a message in this conversation.' }),
       before: t.arg.int({
         required: false,
-        description: `How many before it: 0 to ${aroundSizes.max}, else ${aroundSizes.fallback}.`,
+        description: `How many earlier messages to return: 0 to ${aroundSizes.max}. Defaults to ${aroundSizes.fallback}.`,
       }),
       after: t.arg.int({
         required: false,
-        description: `How many after it: 0 to ${aroundSizes.max}, else ${aroundSizes.fallback}.`,
+        description: `How many later messages to return: 0 to ${aroundSizes.max}. Defaults to ${aroundSizes.fallback}.`,
       }),
     },
-    complexity: ({ before, after }) => ({ field: 1, multiplier: sizeAround(before) + sizeAround(after) + 1 }),
+    complexity: ({ before, after }) => ({ field: aroundCost, multiplier: sizeAround(before) + sizeAround(after) + 1 }),
     resolve: ({ id }, args, context) => {
       const { messageId, ...around } = parseArguments(aroundForm, args)
       return readHistoryAround(context, id, parseId('Message', messageId, 'messageId'), around)
@@ -155,10 +170,12 @@ builder.objectFields(Conversation, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
-    description: 'The newest message; null where you see none, and for somebody who is not in the conversation.',
+    description: 'The newest message; null if you can see none, or if you are not a member.',
     resolve: ({ id }, _args, context) => findLastMessage(context, id),
   }),
 }))
 
+/** Finding the message and both sides of it takes three statements. */
+const aroundCost = 50
 /** What one side of such a page counts in the cost of an operation. */
 const sizeAround = (count: number | null | undefined) => Math.min(Math.max(count ?? aroundSizes.fallback, 0), aroundSizes.max)

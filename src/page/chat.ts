@@ -1,11 +1,11 @@
-// The chat: conversations on one side, the messages of one of them on the other, drawn anew after every change.
+// The chat: conversations on one side, the messages of the open one on the other. It draws everything again after each change.
 
 import type { ClientState, OutboxMessage, ParleyClient } from '../client/client.ts'
-import { FindUser, SetTyping, StartDirectConversation, Typing } from './documents.ts'
+import { FindUser, MarkRead, SetTyping, StartDirectConversation, Typing } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
 import { type Conversation, type Message, Model } from './model.ts'
 
-/** `setTyping` holds for 6 s. */
+/** How often to repeat `setTyping`, which lasts for 6 s. */
 const typingEveryMs = 4_000
 
 const words: { readonly [Status in ClientState['status']]: string } = {
@@ -14,6 +14,7 @@ const words: { readonly [Status in ClientState['status']]: string } = {
   CATCHING_UP: 'Catching up…',
   LIVE: 'Live',
   WAITING: 'No connection. What you write is kept, and sent later.',
+  REFUSED: 'This page does not fit the server. Reload it.',
   SIGNED_OUT: 'Signed out',
   CLOSED: 'Closed',
 }
@@ -32,18 +33,25 @@ class Chat {
   readonly #name = el('span', { className: 'faint' })
   readonly #problem = el('p', { className: 'bad', role: 'alert' })
   readonly #list = el('ul')
-  readonly #title = el('h2')
-  readonly #messages = el('ol', { role: 'log', 'aria-label': 'Messages' })
+  readonly #title = el('h2', { dir: 'auto' })
+  readonly #messages = el('ol')
+  /** The log scrolls and can be focused by keyboard, so the list in it keeps its own role. */
+  readonly #log = el('div', { className: 'log', role: 'log', 'aria-label': 'Messages', tabIndex: 0 }, this.#messages)
   readonly #typing = el('p', { className: 'faint typing', 'aria-live': 'polite' })
   readonly #text = el('textarea', {
     name: 'text',
     rows: 2,
+    dir: 'auto',
     required: true,
     placeholder: 'Write a message',
     'aria-label': 'Message',
   })
   readonly #composer = el('form', { hidden: true }, this.#text, el('button', { className: 'main' }, 'Send'))
   #openId: string | null = null
+  /** The unsent text of each conversation. */
+  readonly #drafts = new Map<string, string>()
+  /** The seq up to which each conversation was marked as read. */
+  readonly #readTo = new Map<string, number>()
   #stopTyping: () => void = () => undefined
   #typedAt = 0
 
@@ -75,19 +83,21 @@ class Chat {
       event.preventDefault()
       this.#send()
     })
-    this.#text.addEventListener('input', () => this.#tellTyping())
+    this.#text.addEventListener('input', () => this.#reportTyping())
     const out = el('button', { className: 'plain', onclick: () => void client.logOut() }, 'Log out')
     const back = el('button', { className: 'plain back', onclick: () => this.#open(null) }, '‹ All')
     this.#frame.append(
       el('header', {}, back, el('h1', {}, 'Parley'), this.#status, this.#name, out),
       el('nav', { 'aria-label': 'Conversations' }, start, this.#problem, this.#list),
-      el('main', {}, this.#title, this.#messages, this.#typing, this.#composer),
+      el('main', {}, this.#title, this.#log, this.#typing, this.#composer),
     )
     root.replaceChildren(this.#frame)
+    document.addEventListener('visibilitychange', () => this.#draw())
     this.#draw()
+    this.#model.follow()
   }
 
-  /** Tells the person what went wrong with what they asked for. */
+  /** Shows the user an error of `work`. */
   #try(work: Promise<unknown>): void {
     this.#problem.textContent = ''
     work.catch((error: unknown) => {
@@ -97,7 +107,7 @@ class Chat {
 
   async #start(username: string): Promise<void> {
     const { user } = await this.#client.request(FindUser, { username })
-    if (!user) throw new Error(`There is nobody called ${username}.`)
+    if (!user) throw new Error(`There is no user called ${username}.`)
     const { startDirectConversation } = await this.#client.request(StartDirectConversation, { input: { userId: user.id } })
     this.#model.put(startDirectConversation.conversation)
     this.#open(startDirectConversation.conversation.id)
@@ -111,7 +121,7 @@ class Chat {
     this.#try(this.#client.send({ conversationId: this.#openId, text }))
   }
 
-  #tellTyping(): void {
+  #reportTyping(): void {
     if (this.#openId === null || Date.now() - this.#typedAt < typingEveryMs) return
     this.#typedAt = Date.now()
     this.#client.request(SetTyping, { input: { conversationId: this.#openId, typing: true } }).catch(() => undefined)
@@ -121,6 +131,8 @@ class Chat {
     this.#stopTyping()
     this.#stopTyping = () => undefined
     this.#typing.textContent = ''
+    if (this.#openId !== null) this.#drafts.set(this.#openId, this.#text.value)
+    this.#text.value = (id === null ? undefined : this.#drafts.get(id)) ?? ''
     this.#openId = id
     this.#typedAt = 0
     if (id !== null) {
@@ -143,7 +155,9 @@ class Chat {
 
   #draw(): void {
     const { state } = this.#client
-    this.#status.textContent = words[state.status]
+    const waiting = this.#client.outbox.messages.filter(({ status }) => status !== 'SENT' && status !== 'FAILED').length
+    const isSending = state.status === 'LIVE' && waiting > 0
+    this.#status.textContent = isSending ? `Sending ${waiting}…` : words[state.status]
     this.#status.dataset.status = state.status
     this.#name.textContent = this.#model.viewer?.displayName ?? ''
     const conversations = this.#model.conversations
@@ -154,12 +168,24 @@ class Chat {
     if (focused) document.getElementById(focused)?.focus()
     this.#composer.hidden = open === undefined || open.isClosed
     this.#title.textContent = open ? this.#model.titleOf(open) : 'Choose a conversation, or start one by a username.'
-    const wasAtEnd = this.#messages.scrollHeight - this.#messages.scrollTop - this.#messages.clientHeight < 80
+    const wasAtEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 80
     const items = open
       ? [...messagesOf(open).map((each) => this.#message(each)), ...this.#model.unsent(open.id).map((each) => this.#unsent(each))]
       : []
     patch(this.#messages, items)
-    if (wasAtEnd) this.#messages.scrollTop = this.#messages.scrollHeight
+    if (wasAtEnd) this.#log.scrollTop = this.#log.scrollHeight
+    if (open && wasAtEnd && !document.hidden) this.#markRead(open)
+  }
+
+  /** Marks the visible messages as read. After a failure, the next change tries again. */
+  #markRead(conversation: Conversation): void {
+    const seq = messagesOf(conversation).at(-1)?.seq ?? 0
+    const before = this.#readTo.get(conversation.id) ?? 0
+    if (seq <= before) return
+    this.#readTo.set(conversation.id, seq)
+    this.#client.request(MarkRead, { input: { conversationId: conversation.id, seq } }).catch(() => {
+      this.#readTo.set(conversation.id, before)
+    })
   }
 
   #item(conversation: Conversation): HTMLElement {
@@ -167,6 +193,7 @@ class Chat {
     const isOpen = conversation.id === this.#openId
     const button = el('button', {
       id: conversation.id,
+      dir: 'auto',
       onclick: () => this.#open(conversation.id),
       'aria-current': String(isOpen),
     })
@@ -179,15 +206,20 @@ class Chat {
 
   #message(message: Message): HTMLElement {
     const isOwn = message.sender?.id === this.#model.viewer?.id
-    const by = isOwn ? 'You' : (message.sender?.displayName ?? 'Somebody who left')
+    const by = isOwn ? 'You' : (message.sender?.displayName ?? 'Deleted user')
     const edited = message.editedAt && !message.deletedAt ? ', edited' : ''
     const note = el('span', { className: 'faint' }, `${by}, ${timeOf(message.createdAt)}${edited}`)
-    return el('li', { id: message.id, className: isOwn ? 'own' : '' }, textOf(message), note)
+    return el('li', { id: message.id, dir: 'auto', className: isOwn ? 'own' : '' }, textOf(message), note)
   }
 
   #unsent({ clientMessageId, input, status, failure, queuedAt }: OutboxMessage): HTMLElement {
     const { outbox } = this.#client
-    const item = el('li', { id: clientMessageId, className: 'own pending' }, input.text)
+    const isSent = status === 'SENT'
+    const item = el('li', { id: clientMessageId, dir: 'auto', className: isSent ? 'own' : 'own pending' }, input.text)
+    if (isSent) {
+      item.append(el('span', { className: 'faint' }, `You, ${timeOf(queuedAt)}`))
+      return item
+    }
     if (status !== 'FAILED') {
       item.append(el('span', { className: 'faint' }, `On its way since ${timeOf(queuedAt)}`))
       return item
@@ -204,7 +236,7 @@ class Chat {
 const textOf = ({ text, deletedAt }: Message) => (deletedAt ? 'This message was deleted.' : text)
 const messagesOf = ({ messages }: Conversation) => (messages.nodes ?? []).flatMap((message) => (message ? [message] : []))
 
-/** Puts items in place, and leaves those alone that are there and the same: a screen reader reads only what is new. */
+/** Replaces the items of a list, but keeps unchanged elements: a screen reader then reads only new ones. */
 function patch(list: HTMLElement, items: readonly HTMLElement[]): void {
   const there = new Map([...list.children].map((child) => [child.id, child]))
   const wanted = items.map((item) => {

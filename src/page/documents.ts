@@ -1,4 +1,4 @@
-// What the page asks. From these codegen makes the types in ./generated.
+// The operations of the page. Codegen makes the types in ./generated from them.
 
 import { graphql } from './generated/index.ts'
 
@@ -62,6 +62,11 @@ export const FindUser = graphql(`
 export const StartDirectConversation = graphql(`
   mutation StartDirectConversationHere($input: StartDirectConversationInput!) {
     startDirectConversation(input: $input) { conversation { ...ConversationParts } }
+  }
+`)
+export const MarkRead = graphql(`
+  mutation MarkReadHere($input: MarkReadInput!) {
+    markRead(input: $input) { conversation { id } }
   }
 `)
 export const SetTyping = graphql(`

@@ -1,9 +1,9 @@
-// Elements from code. Texts are set as texts, so nothing that people write is taken for HTML.
+// Makes DOM elements. Texts are always set as text, so a message can never become HTML.
 
 type Child = Node | string | null | false
 type Props = { readonly [name: string]: string | number | boolean | (() => void) }
 
-/** Makes an element. Properties are set as they are named in the DOM; those with a hyphen, and `role`, as attributes. */
+/** Makes an element. Names with a hyphen and `role` are set as attributes, all others as properties of the DOM. */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   props: Props = {},
@@ -18,7 +18,7 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** What a form's fields hold, by their names. */
+/** The values of a form's fields, by name. */
 export function fieldsOf(form: HTMLFormElement): { readonly [name: string]: string } {
   return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]))
 }

@@ -1,17 +1,17 @@
-// Logging in, and signing up.
+// The form to log in or sign up.
 
 import { type Credentials, createParleyClient, ParleyFailure } from '../client/client.ts'
 import { LogIn, SignUp } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
 
-/** Who has come in. */
+/** The user who logged in, with the credentials of the session. */
 export type Login = { readonly userId: string; readonly credentials: Credentials }
 
 const endpoint = new URL('/graphql', location.href).href
 const deviceName = 'Web page'
 
-/** Shows the door until somebody has come in. */
-export function showDoor(root: HTMLElement, entered: (login: Login) => Promise<void>): void {
+/** Shows the form until a user has logged in or signed up. */
+export function showLogin(root: HTMLElement, entered: (login: Login) => Promise<void>): void {
   const client = createParleyClient({ url: endpoint })
   const problem = el('p', { className: 'bad', role: 'alert' })
   const field = (name: string, label: string, more: { readonly [name: string]: string | boolean }) =>

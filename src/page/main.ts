@@ -1,13 +1,13 @@
-// The page that Parley shows at `/`: log in or sign up, and chat. It is small on purpose, and stands on the client library.
+// The page at `/`: a user logs in or signs up, and chats. It is small on purpose, and uses the client library.
 
 import { createParleyClient, indexedDbCredentials, indexedDbOutbox } from '../client/client.ts'
 import { showChat } from './chat.ts'
-import { showDoor } from './login.ts'
+import { showLogin } from './login.ts'
 
-/** Who is logged in here. The credentials are kept apart, in IndexedDB. */
+/** The localStorage key of the id of the user who is logged in. The credentials are in IndexedDB. */
 const key = 'parley.user'
-/** Nothing was touched for so long: the person is elsewhere. */
-const awayMs = 5 * 60_000
+/** After this long without input, the user is idle. */
+const idleAfterMs = 5 * 60_000
 
 const root = document.getElementById('app') as HTMLElement
 
@@ -16,7 +16,7 @@ const credentialsOf = (userId: string) => indexedDbCredentials(`parley-login-${u
 function show(userId: string | null): void {
   if (userId !== null) chat(userId)
   else
-    showDoor(root, async (login) => {
+    showLogin(root, async (login) => {
       await credentialsOf(login.userId).save(login.credentials)
       localStorage.setItem(key, login.userId)
       chat(login.userId)
@@ -31,13 +31,13 @@ function chat(userId: string): void {
       load: credentials.load,
       async save(given) {
         await credentials.save(given)
-        // Another person may have logged in by another tab.
+        // Another user may have logged in from another tab.
         if (given === null && localStorage.getItem(key) === userId) localStorage.removeItem(key)
       },
     },
     outbox: indexedDbOutbox(`parley-outbox-${userId}`),
   })
-  const stopWatching = watchPresence((isAway) => client.setIdle(isAway))
+  const stopWatching = watchPresence((isIdle) => client.setIdle(isIdle))
   client.onState(({ status }) => {
     if (status !== 'SIGNED_OUT') return
     stopWatching()
@@ -46,13 +46,13 @@ function chat(userId: string): void {
   showChat(root, client)
 }
 
-/** Tells whether somebody is at the page: it is seen, and was touched lately. */
-function watchPresence(tell: (isAway: boolean) => void): () => void {
+/** Reports whether the user is idle: the page is hidden, or had no input for a while. @returns a function to stop it */
+function watchPresence(report: (isIdle: boolean) => void): () => void {
   let timer = 0
   const look = () => {
     clearTimeout(timer)
-    tell(document.hidden)
-    timer = window.setTimeout(() => tell(true), awayMs)
+    report(document.hidden)
+    timer = window.setTimeout(() => report(true), idleAfterMs)
   }
   const types = ['visibilitychange', 'pointerdown', 'keydown'] as const
   for (const type of types) document.addEventListener(type, look)

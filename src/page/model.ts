@@ -1,4 +1,4 @@
-// What the page knows: the answer of its snapshot, with every event applied, and what is still on its way.
+// The data of the page: the answer of its snapshot with every event applied, and the unsent messages.
 
 import { applyEvent, type OutboxMessage, type ParleyClient } from '../client/client.ts'
 import { Events, OneConversation, Overview } from './documents.ts'
@@ -19,17 +19,21 @@ export class Model {
   readonly #changed: () => void
   #data: OverviewHereQuery | null = null
 
-  /** @param changed told after every change of what is to be shown */
+  /** @param changed called after every change of the data */
   constructor(client: ParleyClient, changed: () => void) {
     this.client = client
     this.#changed = changed
-    client.onState(changed)
-    client.outbox.onChange((message) => this.#sent(message))
-    client.follow(Events, {
+  }
+
+  /** Starts to follow events. `changed` may be called before this returns. */
+  follow(): void {
+    this.client.onState(this.#changed)
+    this.client.outbox.onChange((message) => this.#sent(message))
+    this.client.follow(Events, {
       after: null,
       snapshot: async () => {
-        this.#data = await client.request(Overview, {})
-        changed()
+        this.#data = await this.client.request(Overview, {})
+        this.#changed()
         return this.#data.syncCursor
       },
       onEvent: (event) => this.#take(event),
@@ -40,24 +44,28 @@ export class Model {
     return this.#data?.viewer ?? null
   }
 
-  /** All conversations, the one in which somebody wrote last first. */
+  /** All conversations, the one with the newest message first. */
   get conversations(): readonly Conversation[] {
     const lastAt = ({ messages }: Conversation) => messages.nodes?.at(-1)?.createdAt ?? ''
     return this.#all.toSorted((a, b) => lastAt(b).localeCompare(lastAt(a)))
   }
 
-  /** The messages of a conversation that are not sent yet. */
+  /** The messages of a conversation that are not known from the server yet. */
   unsent(conversationId: string): readonly OutboxMessage[] {
-    return this.client.outbox.messages.filter(({ input }) => input.conversationId === conversationId)
+    const known = this.#all.find(({ id }) => id === conversationId)?.messages.nodes ?? []
+    const keys = new Set(known.map((message) => message?.clientMessageId))
+    return this.client.outbox.messages.filter(
+      ({ input, clientMessageId }) => input.conversationId === conversationId && !keys.has(clientMessageId),
+    )
   }
 
-  /** How a conversation is called by whoever looks. */
+  /** The title of a conversation, or the names of its other members. */
   titleOf({ title, members }: Conversation): string {
     const others = (members.nodes ?? []).flatMap((member) => (member && member.user.id !== this.viewer?.id ? [member.user] : []))
     return title ?? (others.map(({ displayName }) => displayName).join(', ') || 'Only you')
   }
 
-  /** Puts a conversation in place, new or as it is now. */
+  /** Adds or replaces a conversation. */
   put(conversation: Conversation): void {
     this.#set([...this.#all.filter(({ id }) => id !== conversation.id), conversation])
   }
@@ -89,7 +97,7 @@ export class Model {
     if (this.#data !== before) this.#changed()
   }
 
-  /** A message is shown as sent from its answer on; the event that brings it again changes nothing. */
+  /** Shows a message as sent once the server has answered; its event then changes nothing. */
   #sent({ sent, input, clientMessageId }: OutboxMessage): void {
     if (!sent) {
       this.#changed()

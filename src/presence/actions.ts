@@ -2,16 +2,16 @@
 
 import type { App } from '../app.ts'
 import type { Place } from '../journal/fact.ts'
-import type { LastActiveVisibility, PresenceMode } from '../signal/presence-tables.ts'
 import type { Viewer } from '../viewer.ts'
 import { presenceSettingsChanged } from './events.ts'
+import type { LastActiveVisibility, PresenceMode } from './tables.ts'
 
 /** Chooses what to be seen as. @returns the place of the fact; null where it was so already */
 export async function setPresenceMode(by: Viewer, presenceMode: PresenceMode, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const { count } = await tx.user.updateMany({
       where: { id: by.userId, deletedAt: null, presenceMode: { not: presenceMode } },
-      data: { presenceMode, presenceModeAt: new Date() },
+      data: { presenceMode, presenceModeAt: new Date(app.clock.now()) },
     })
     return { result: undefined, facts: count === 0 ? [] : [presenceSettingsChanged(by.userId)] }
   })

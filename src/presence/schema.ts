@@ -6,70 +6,75 @@ import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent } from '../graphql/event.ts'
-import { batched } from '../graphql/loader.ts'
+import { viewerLoader } from '../graphql/loader.ts'
 import { parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
-import { latestOf } from '../signal/latest.ts'
-import { coalesceMs } from '../signal/presence-board.ts'
-import type { Seen } from '../signal/seen.ts'
-import { idleAfterMs, type Visit } from '../signal/visits.ts'
-import { findSeen, readOwnStanding, requireRelations, watchedMax } from './access.ts'
+import { findVisiblePresence, readOwnPresenceSettings, requireRelations, watchedMax } from './access.ts'
 import { setLastActiveVisibility, setPresenceMode } from './actions.ts'
+import { idleAfterMs } from './device-activity.ts'
+import type { ConnectedDevice } from './device-service.ts'
+import { presenceKinds } from './events.ts'
+import { latestOf } from './latest.ts'
+import { coalesceMs } from './presence-service.ts'
+import type { VisiblePresence } from './visible-presence.ts'
 
 const [idleAfterMin, coalesceS] = [idleAfterMs / 60_000, coalesceMs / 1_000]
 
 const PresenceState = builder.enumType('PresenceState', {
-  description: 'What is shown of a user: the best of their devices, or what they chose to be seen as.',
+  description:
+    'The presence of a user, as shown to others: the most active state of their devices, or what they chose with `setPresenceMode`.',
   values: {
-    ONLINE: { description: 'On at least one device, and at it.' },
+    ONLINE: { description: 'Active on at least one device.' },
     IDLE: {
-      description: `Connected, but on no device has anything been done for ${idleAfterMin} minutes, or the devices say that nobody is at them.`,
+      description: `Connected, but inactive: on every device, nothing has happened for ${idleAfterMin} minutes or the device has reported that nobody is using it.`,
     },
-    DO_NOT_DISTURB: { description: 'There, and does not want to be disturbed.' },
-    OFFLINE: { description: 'On no device; or chose to look so; or not yours to see any more.' },
+    DO_NOT_DISTURB: { description: 'Connected, and the user does not want to be disturbed.' },
+    OFFLINE: { description: 'Not connected, or the user chose to appear so, or you may no longer see their presence.' },
   } as const,
 })
 const DeviceState = builder.enumType('DeviceState', {
-  description: 'What there is of a device.',
+  description: 'The presence of one device.',
   values: {
-    ONLINE: { description: 'Connected, and somebody is at it.' },
-    IDLE: { description: 'Connected, and nobody is at it.' },
-    OFFLINE: { description: 'Nothing was heard of it for 30 seconds, or what this server is set to.' },
+    ONLINE: { description: 'Connected and in use.' },
+    IDLE: { description: 'Connected, but nobody is using it.' },
+    OFFLINE: {
+      description: 'Not connected: the server has had no sign of life for 30 seconds, unless it is configured otherwise.',
+    },
   } as const,
 })
 const PresenceMode = builder.enumType('PresenceMode', {
-  description: 'What you want to be seen as.',
+  description: 'How you appear to others.',
   values: {
-    AUTOMATIC: { description: 'As it is.' },
-    DO_NOT_DISTURB: { description: 'As somebody who does not want to be disturbed, while you are there.' },
-    INVISIBLE: { description: 'As somebody who is not there, and left when you chose this.' },
+    AUTOMATIC: { description: 'You appear as you are.' },
+    DO_NOT_DISTURB: { description: 'You appear as DO_NOT_DISTURB while you are connected.' },
+    INVISIBLE: { description: 'You appear as OFFLINE, as if you had left when you chose this.' },
   } as const,
 })
 const LastActiveVisibility = builder.enumType('LastActiveVisibility', {
-  description: 'Who, among those who see your presence, may know when you were last active.',
+  description: 'Who, among the people who can see your presence, can see when you were last active.',
   values: {
-    EVERYONE: { description: 'All of them.' },
-    CONTACTS: { description: 'Your contacts.' },
+    EVERYONE: { description: 'Everyone who can see your presence.' },
+    CONTACTS: { description: 'Only your contacts.' },
     NOBODY: { description: 'Nobody.' },
   } as const,
 })
 
 /** What is seen, and for changes that are followed a scope in which users are remembered. */
-type Shown = Seen & { readonly scope?: object }
+type ShownPresence = VisiblePresence & { readonly scope?: object }
 
-const Presence = builder.objectRef<Shown>('Presence').implement({
-  description: 'Whether somebody is there.',
+const Presence = builder.objectRef<ShownPresence>('Presence').implement({
+  description: 'The presence of a user.',
   fields: (t) => ({
     user: t.field({
       type: User,
-      description: 'Who.',
+      description: 'The user.',
       resolve: ({ userId, scope }, _args, context) => requireUser(scope ? { ...context, scope } : context, userId),
     }),
-    state: t.expose('state', { type: PresenceState, description: 'What is shown of them.' }),
+    state: t.expose('state', { type: PresenceState, description: 'Whether the user is online, as shown to you.' }),
     lastActiveAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When they last did something, as of now; null where they do not want you to know, or never did.',
+      description: 'When the user was last active; null if they do not share this with you or were never active.',
       resolve: ({ lastActiveAt }) => (lastActiveAt === null ? null : new Date(lastActiveAt)),
     }),
   }),
@@ -80,18 +85,18 @@ builder.objectField(User, 'presence', (t) =>
     type: Presence,
     nullable: true,
     description:
-      'Whether they are there now; null where you share no conversation and are no contacts, and while it cannot be known. For what you look at all the time subscribe to `presence`.',
-    resolve: ({ id }, _args, context) => findSeen(context, id),
+      'The current presence; null if you neither are contacts nor share a conversation, or if it cannot be determined at the moment. To follow changes, use the `presence` subscription.',
+    resolve: ({ id }, _args, context) => findVisiblePresence(context, id),
   }),
 )
 
-const devicesOf = batched(async (context, userIds: readonly number[]) =>
+const devicesOf = viewerLoader(async (context, userIds: readonly number[]) =>
   context.app.presence.devices(userIds).catch((): ReadonlyMap<number, never[]> => new Map()),
 )
 builder.objectField(Session, 'state', (t) =>
   t.field({
     type: DeviceState,
-    description: 'Whether the device is there now.',
+    description: 'Whether the device is currently connected and in use.',
     resolve: async ({ id, userId }, _args, context) =>
       (await devicesOf(context, userId))?.find(({ deviceId }) => deviceId === id)?.state ?? 'OFFLINE',
   }),
@@ -100,62 +105,62 @@ builder.objectField(Session, 'state', (t) =>
 builder.queryFields((t) => ({
   presenceMode: t.field({
     type: PresenceMode,
-    description: 'What you want to be seen as.',
-    resolve: async (_root, _args, context) => (await readOwnStanding(context)).mode,
+    description: 'How you appear to others.',
+    resolve: async (_root, _args, context) => (await readOwnPresenceSettings(context)).mode,
   }),
   lastActiveVisibility: t.field({
     type: LastActiveVisibility,
-    description: 'Who may know when you were last active.',
-    resolve: async (_root, _args, context) => (await readOwnStanding(context)).visibility,
+    description: 'Who can see when you were last active.',
+    resolve: async (_root, _args, context) => (await readOwnPresenceSettings(context)).visibility,
   }),
 }))
 
 builder.subscriptionField('presence', (t) =>
   t.field({
     type: Presence,
-    description: `Whether people are there: first each as they are, then every change, at most one in ${coalesceS} seconds of each. A signal: it is never stored. Who stops to be yours to see turns OFFLINE, and stays so until you may see them again. Errors: BAD_INPUT, NOT_FOUND where one of them is not yours to see, LIMIT_EXCEEDED.`,
+    description: `Reports the presence of users: first the current state of each, then every change, at most one per user every ${coalesceS} seconds. Presence is a signal, which is never stored. If you may no longer see a user's presence, it turns OFFLINE and stays so until you may see it again. Errors: BAD_INPUT, NOT_FOUND if you may not see one of the users, LIMIT_EXCEEDED.`,
     args: {
       userIds: t.arg.idList({
-        description: `Whom: contacts, people in a conversation with you, yourself. At most ${watchedMax}; of larger groups read \`presence\` of the members when you enter, and follow those that you show.`,
+        description: `The IDs of the users to follow: contacts, people who share a conversation with you, or yourself. At most ${watchedMax}. For a larger group, read \`presence\` of its members once and follow only the users on screen.`,
       }),
     },
     subscribe: async (_root, args, context) => {
       const { userId } = requireViewer(context)
       const userIds = args.userIds.map((id) => parseId('User', id, 'userIds'))
-      if (userIds.length === 0) throw badInput('userIds', 'names nobody')
+      if (userIds.length === 0) throw badInput('userIds', 'must contain at least one ID')
       const relations = await requireRelations(context, userIds)
       // Read with one statement, and remembered until somebody changes.
       const shared = { ...context, scope: {} }
       await Promise.all(userIds.map((id) => findUser(shared, id)))
-      return latestOf<Seen>(
-        (seen) => seen.userId,
+      return latestOf<VisiblePresence>(
+        (visible) => visible.userId,
         (show) => context.app.presence.watch(userId, relations, show),
       )
     },
-    resolve: (seen): Shown => ({ ...seen, scope: {} }),
+    resolve: (visible): ShownPresence => ({ ...visible, scope: {} }),
   }),
 )
 
 const HeartbeatInput = builder.inputType('HeartbeatInput', {
-  description: 'How it is with this device.',
+  description: 'Input for `heartbeat`.',
   fields: (t) => ({
     idle: t.boolean({
-      description: `true: nobody is at the device, for instance since it is locked or its window hidden. false: somebody is. A device that says neither, and on which nothing is done for ${idleAfterMin} minutes, is idle by itself; so say now and then that somebody is there who only reads.`,
+      description: `True if nobody is using the device, for instance because it is locked or its window is hidden; false if somebody is. A device becomes idle by itself after ${idleAfterMin} minutes without activity, so send false now and then while the user is only reading.`,
     }),
   }),
 })
-const HeartbeatPayload = builder.objectRef<Visit>('HeartbeatPayload').implement({
-  description: 'The answer to `heartbeat`.',
+const HeartbeatPayload = builder.objectRef<ConnectedDevice>('HeartbeatPayload').implement({
+  description: 'The result of `heartbeat`.',
   fields: (t) => ({
     onlineUntil: t.field({
       type: 'DateTime',
-      description: 'Until when this device counts as there without another sign of life.',
-      resolve: (visit) => visit.lastsUntil(),
+      description: 'When this device becomes OFFLINE unless it gives another sign of life.',
+      resolve: (device) => device.presentUntil(),
     }),
     state: t.field({
       type: DeviceState,
-      description: 'What it counts as.',
-      resolve: (visit) => (visit.isIdle() ? 'IDLE' : 'ONLINE'),
+      description: 'The current state of this device.',
+      resolve: (device) => (device.isIdle() ? 'IDLE' : 'ONLINE'),
     }),
   }),
 })
@@ -163,20 +168,20 @@ builder.mutationField('heartbeat', (t) =>
   t.field({
     type: HeartbeatPayload,
     description:
-      'Says that this device is there. An open WebSocket says it by itself; an event stream over HTTP does not, and needs this every 15 seconds or so. Nothing is stored.',
+      'Reports that this device is still connected. An open WebSocket does not need it; an event stream over HTTP needs it about every 15 seconds. Nothing is stored.',
     args: {
       input: t.arg({
         type: HeartbeatInput,
         required: false,
-        description: 'Whether somebody is at it; where it is left out, somebody is.',
+        description: 'Whether the device is in use. Defaults to in use.',
       }),
     },
     resolve: (_root, { input }, context) => {
       const viewer = requireViewer(context)
-      const visit = context.visit() ?? context.app.visits.overHttp(viewer, true)
-      if (input?.idle) visit.rest()
-      else visit.act()
-      return visit
+      const device = context.device() ?? context.app.devices.overHttp(viewer, true)
+      if (input?.idle) device.left()
+      else device.used()
+      return device
     },
   }),
 )
@@ -185,52 +190,59 @@ builder.mutationField('heartbeat', (t) =>
 
 type Chosen = { readonly place: Place | null }
 const cursorOf = ({ place }: Chosen, _args: unknown, { app }: Context) => place && app.journal.cursor(place)
-const cursorDescription = 'The place of the fact that this caused; null where it was so already.'
+const cursorDescription = 'The cursor of the event that this mutation caused; null if nothing changed.'
 
 const SetPresenceModePayload = builder.objectRef<Chosen>('SetPresenceModePayload').implement({
-  description: 'The answer to `setPresenceMode`.',
+  description: 'The result of `setPresenceMode`.',
   fields: (t) => ({
     presenceMode: t.field({
       type: PresenceMode,
-      description: 'What you want to be seen as now.',
-      resolve: async (_done, _args, context) => (await readOwnStanding(context)).mode,
+      description: 'How you appear to others now.',
+      resolve: async (_done, _args, context) => (await readOwnPresenceSettings(context)).mode,
     }),
     cursor: t.field({ type: 'Cursor', nullable: true, description: cursorDescription, resolve: cursorOf }),
   }),
 })
 const SetPresenceModeInput = builder.inputType('SetPresenceModeInput', {
-  description: 'What you want to be seen as.',
-  fields: (t) => ({ presenceMode: t.field({ type: PresenceMode, description: 'On all devices, until you choose again.' }) }),
+  description: 'Input for `setPresenceMode`.',
+  fields: (t) => ({
+    presenceMode: t.field({
+      type: PresenceMode,
+      description: 'How to appear to others, on all devices and until you change it.',
+    }),
+  }),
 })
 const SetLastActiveVisibilityPayload = builder.objectRef<Chosen>('SetLastActiveVisibilityPayload').implement({
-  description: 'The answer to `setLastActiveVisibility`.',
+  description: 'The result of `setLastActiveVisibility`.',
   fields: (t) => ({
     lastActiveVisibility: t.field({
       type: LastActiveVisibility,
-      description: 'Who may know it now.',
-      resolve: async (_done, _args, context) => (await readOwnStanding(context)).visibility,
+      description: 'Your current setting.',
+      resolve: async (_done, _args, context) => (await readOwnPresenceSettings(context)).visibility,
     }),
     cursor: t.field({ type: 'Cursor', nullable: true, description: cursorDescription, resolve: cursorOf }),
   }),
 })
 const SetLastActiveVisibilityInput = builder.inputType('SetLastActiveVisibilityInput', {
-  description: 'Who may know when you were last active.',
-  fields: (t) => ({ lastActiveVisibility: t.field({ type: LastActiveVisibility, description: 'Who.' }) }),
+  description: 'Input for `setLastActiveVisibility`.',
+  fields: (t) => ({
+    lastActiveVisibility: t.field({ type: LastActiveVisibility, description: 'Who can see when you were last active.' }),
+  }),
 })
 
 builder.mutationFields((t) => ({
   setPresenceMode: t.field({
     type: SetPresenceModePayload,
-    description: 'Chooses what you are seen as. Errors: BAD_INPUT.',
-    args: { input: t.arg({ type: SetPresenceModeInput, description: 'What.' }) },
+    description: 'Sets how you appear to others. Errors: BAD_INPUT.',
+    args: { input: t.arg({ type: SetPresenceModeInput, description: 'How to appear to others.' }) },
     resolve: async (_root, { input }, context) => ({
       place: await setPresenceMode(requireViewer(context), input.presenceMode, context.app),
     }),
   }),
   setLastActiveVisibility: t.field({
     type: SetLastActiveVisibilityPayload,
-    description: 'Chooses who may know when you were last active. Errors: BAD_INPUT.',
-    args: { input: t.arg({ type: SetLastActiveVisibilityInput, description: 'Who.' }) },
+    description: 'Sets who can see when you were last active. Errors: BAD_INPUT.',
+    args: { input: t.arg({ type: SetLastActiveVisibilityInput, description: 'Who can see when you were last active.' }) },
     resolve: async (_root, { input }, context) => ({
       place: await setLastActiveVisibility(requireViewer(context), input.lastActiveVisibility, context.app),
     }),
@@ -238,18 +250,18 @@ builder.mutationFields((t) => ({
 }))
 
 const PresenceSettingsChanged = factEvent(
-  'PresenceSettingsChanged',
-  'You have chosen what to be seen as, or who may know when you were active; perhaps on another device.',
+  presenceKinds.PresenceSettingsChanged,
+  'You changed how you appear to others or who can see when you were last active, on this or another device. Sent only to you.',
 )
 builder.objectFields(PresenceSettingsChanged, (t) => ({
   presenceMode: t.field({
     type: PresenceMode,
-    description: 'What you want to be seen as now.',
-    resolve: async (_event, _args, context) => (await readOwnStanding(context)).mode,
+    description: 'How you appear to others now.',
+    resolve: async (_event, _args, context) => (await readOwnPresenceSettings(context)).mode,
   }),
   lastActiveVisibility: t.field({
     type: LastActiveVisibility,
-    description: 'Who may know it now.',
-    resolve: async (_event, _args, context) => (await readOwnStanding(context)).visibility,
+    description: 'Who can now see when you were last active.',
+    resolve: async (_event, _args, context) => (await readOwnPresenceSettings(context)).visibility,
   }),
 }))

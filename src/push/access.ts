@@ -2,7 +2,7 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { batched, by } from '../graphql/loader.ts'
+import { indexBy, viewerLoader } from '../graphql/loader.ts'
 import { type Page, readPage } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type SkipReason, type Wishes } from './decide.ts'
@@ -58,12 +58,12 @@ export async function readSettings(context: Context): Promise<Wishes> {
 }
 
 /** The registration of one of the viewer's sessions; null for none. */
-export const findRegistration = batched(async ({ reader, caller }, sessionIds: readonly number[]) =>
-  by(await reader.rows(registrations, [caller.viewer?.userId ?? 0, sessionIds]), (row) => row.sessionId),
+export const findRegistration = viewerLoader(async ({ reader, caller }, sessionIds: readonly number[]) =>
+  indexBy(await reader.rows(registrations, [caller.viewer?.userId ?? 0, sessionIds]), (row) => row.sessionId),
 )
 
 /** What the viewer wants of one conversation; null where it is what they want of all. */
-export const findLevel = batched(async ({ reader, caller }, conversationIds: readonly number[]) => {
+export const findLevel = viewerLoader(async ({ reader, caller }, conversationIds: readonly number[]) => {
   const rows = await reader.rows(levels, [caller.viewer?.userId ?? 0, conversationIds])
   return new Map(rows.map(({ conversationId, level }) => [conversationId, level]))
 })

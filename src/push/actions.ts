@@ -2,11 +2,13 @@
 
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { App } from '../app.ts'
 import type { Done } from '../conversation/actions.ts'
+import { membershipUpdated } from '../conversation/events.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
-import { membershipUpdated } from '../membership/events.ts'
+import { locks } from '../store/locks.ts'
 import { statement } from '../store/reader.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
@@ -18,9 +20,13 @@ import { openRegistrations, registrationColumns } from './notify.ts'
 import { isOffered, type Registration, serviceOf } from './provider.ts'
 
 /** Where a device's notifications shall go. The door has checked the form. */
-export type Address = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>
+export type PushAddress = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>
 
-const lookupMs = 3_000
+/**
+ * How long an endpoint is looked up; and after how long one is refused whose host is a name, whatever the cause, so that the time
+ * does not tell which names the network of this server knows.
+ */
+const lookupMs = 1_500
 /** How long after a test notification the next one may be sent. */
 const testPauseMs = 5_000
 
@@ -29,22 +35,30 @@ const testPauseMs = 5_000
  * it: it is the same browser, with somebody else logged in.
  * @throws ParleyError FORBIDDEN where this server does not offer it, BAD_INPUT for an address that may not be sent to
  */
-export async function register(by: Viewer, address: Address, app: App): Promise<Place | null> {
+export async function register(by: Viewer, address: PushAddress, app: App): Promise<Place | null> {
   const { userId, sessionId } = by
   const { provider, platform, endpoint } = address
-  if (!isOffered(app.config, provider)) throw new ParleyError('FORBIDDEN', 'This server does not offer such notifications')
+  if (!isOffered(app.config, provider))
+    throw new ParleyError('FORBIDDEN', 'This server does not offer notifications of this kind.')
   if (provider === 'WEB_PUSH') await requireService(endpoint, app)
   const { place } = await app.journal.writing(async (tx) => {
     // Whoever registers the same address at the same moment waits here.
-    await tx.$executeRaw`select pg_advisory_xact_lock(7022, hashtext(${endpoint}))`
+    await tx.$executeRaw`select pg_advisory_xact_lock(${locks.pushEndpoint}, hashtext(${endpoint}))`
     const known = await tx.pushRegistration.findUnique({ where: { sessionId } })
-    const isSame = known !== null && (Object.keys(address) as (keyof Address)[]).every((key) => known[key] === address[key])
+    const isSame = known !== null && (Object.keys(address) as (keyof PushAddress)[]).every((key) => known[key] === address[key])
     if (isSame) return { result: undefined, facts: [] }
     const others = await tx.$queryRaw<{ user_id: bigint; session_id: bigint }[]>`
       delete from push_registration
        where provider = ${provider}::push_provider and platform = ${platform} and endpoint = ${endpoint} and session_id <> ${sessionId}
       returning user_id, session_id`
-    const fresh = { ...address, registeredAt: new Date(), sentAt: null, failingSince: null, failures: 0, retryAt: null }
+    const fresh = {
+      ...address,
+      registeredAt: new Date(app.clock.now()),
+      sentAt: null,
+      failingSince: null,
+      failures: 0,
+      retryAt: null,
+    }
     await tx.pushRegistration.upsert({ where: { sessionId }, create: { userId, sessionId, ...address }, update: fresh })
     const facts = others.map((other) => pushSubscriptionChanged(Number(other.user_id), Number(other.session_id)))
     return { result: undefined, facts: [...facts, pushSubscriptionChanged(userId, sessionId)] }
@@ -71,12 +85,16 @@ async function requireService(endpoint: string, { config }: App): Promise<void> 
   const { allowsPrivate } = config.push
   const isPlain = url.protocol === 'http:' && allowsPrivate && !config.isProduction
   if (url.protocol !== 'https:' && !isPlain) throw badInput(argument, 'must begin with https:')
-  if (url.username !== '' || url.password !== '') throw badInput(argument, 'must not hold a password')
+  if (url.username !== '' || url.password !== '') throw badInput(argument, 'must not contain a user or password')
   if (allowsPrivate) return
+  // The usual port is no part of a parsed URL.
+  if (url.port !== '') throw badInput(argument, 'must use port 443')
   const host = hostOf(url)
+  const answerAt = delay(isIP(host) === 0 ? lookupMs : 0)
   const addresses = isIP(host) === 0 ? await resolve(host) : [host]
-  if (addresses.length === 0) throw badInput(argument, 'its host is not known')
-  if (!addresses.every(isPublic)) throw badInput(argument, 'its host is at a private address')
+  if (addresses.length > 0 && addresses.every(isPublic)) return
+  await answerAt
+  throw badInput(argument, 'must be at a host on the public internet that this server can resolve')
 }
 
 /** The addresses of a host; none where they cannot be had in time. */
@@ -102,7 +120,7 @@ export async function changeSettings({ userId }: Viewer, changes: Partial<Wishes
     const known = row ? wishesOf(row) : defaultWishes
     const wishes = { ...known, ...changes }
     if (wishes.quietHours.length > 0 && wishes.timeZone === null)
-      throw badInput('input.timeZone', 'must be set where there are quiet hours')
+      throw badInput('input.timeZone', 'must be set if there are quiet hours')
     if (JSON.stringify(wishes) === JSON.stringify(known)) return { result: undefined, facts: [] }
     const data = { ...wishes, quietHours: wishes.quietHours as Prisma.InputJsonValue }
     await tx.pushSettings.upsert({ where: { userId }, create: { userId, ...data }, update: data })
@@ -152,9 +170,12 @@ export async function sendTest({ userId, sessionId }: Viewer, app: App): Promise
     const [registration] = await tx.rows(own, [sessionId])
     if (!registration) throw notFound('Push registration')
     const [last] = await tx.rows(lastTest, [userId, sessionId])
-    const waitMs = last ? last.at.getTime() + testPauseMs - Date.now() : 0
-    if (waitMs > 0) throw new ParleyError('RATE_LIMITED', 'A test notification was sent just now', { retryAfterMs: waitMs })
+    const waitMs = last ? last.at.getTime() + testPauseMs - app.clock.now() : 0
+    if (waitMs > 0)
+      throw new ParleyError('RATE_LIMITED', 'A test notification was sent just now. Try again in a few seconds.', {
+        retryAfterMs: waitMs,
+      })
     const [row] = await tx.rows(insertTest, [userId, registration.id, sessionId])
-    if (row) await addJobs(tx, deliverJobs([{ id: row.id, service: serviceOf(app.config, registration) }], new Date()))
+    if (row) await addJobs(tx, deliverJobs([{ id: row.id, service: serviceOf(app.config, registration) }]))
   })
 }

@@ -9,17 +9,17 @@ export type PushLevel = (typeof pushLevels)[number]
 
 /** Why nobody was notified, each with what it means; the schema's enum is made from it. In the order in which they are looked at. */
 export const skipReasons = {
-  LEFT: 'You were no longer in the conversation, or do not see the message.',
-  BLOCKED: 'There is a block between you and the sender.',
+  LEFT: 'You had left the conversation, or could not see the message.',
+  BLOCKED: 'You have blocked the sender.',
   DELETED: 'The message was deleted.',
-  READ: 'You had read it, on some device.',
-  EXPIRED: 'It was too late: more than a day after the message.',
-  MUTED: 'You have muted the conversation.',
-  LEVEL: 'You want to be notified of less than this.',
-  QUIET_HOURS: 'It was in your quiet hours.',
-  DO_NOT_DISTURB: 'You do not want to be disturbed.',
-  ONLINE: 'One of your devices was online, and saw it.',
-  SUPERSEDED: 'The device could not be reached, and has got a newer one of this conversation since.',
+  READ: 'You had already read the message on some device.',
+  EXPIRED: 'More than a day had passed since the message was sent.',
+  MUTED: 'You had muted the conversation.',
+  LEVEL: 'Your notification level excludes the message.',
+  QUIET_HOURS: 'It fell into your quiet hours.',
+  DO_NOT_DISTURB: 'Your presence mode was DO_NOT_DISTURB.',
+  ONLINE: 'One of your devices was online and in use.',
+  SUPERSEDED: 'The device could not be reached, and a newer notification of the conversation has reached it since.',
 } as const
 export type SkipReason = keyof typeof skipReasons
 

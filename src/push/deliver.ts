@@ -7,11 +7,11 @@ import pLimit from 'p-limit'
 import type { App } from '../app.ts'
 import { isTransient } from '../store/postgres.ts'
 import { decide, lifetimeMs } from './decide.ts'
-import { type Due, findDue, type Outcome, record } from './deliveries.ts'
+import { type DeliveryOutcome, type Due, findDue, record } from './deliveries.ts'
 import { clearPayload, messagePayload, testPayload, topicOf } from './payload.ts'
 import { type Notification, type Provider, type Registration, serviceOf } from './provider.ts'
 import type { Services } from './services.ts'
-import { type Case, readBadges, readCases } from './situation.ts'
+import { type Case, readBadges, readCases, readTexts } from './situation.ts'
 import { pushSteps } from './steps.ts'
 
 /** Requests of one job at once: all, so that what was decided is decided just before. */
@@ -59,10 +59,10 @@ async function postpone(deliverer: Deliverer, due: readonly Due[]): Promise<void
   )
 }
 
-async function attemptAll(deliverer: Deliverer, service: string, due: readonly Due[]): Promise<Outcome[]> {
+async function attemptAll(deliverer: Deliverer, service: string, due: readonly Due[]): Promise<DeliveryOutcome[]> {
   const { app } = deliverer
   const { reader } = app.store.jobs
-  const now = new Date()
+  const now = new Date(app.clock.now())
   const pairs = due.flatMap(({ kind, messageId, userId }) =>
     kind === 'MESSAGE' && messageId !== null ? [{ messageId, userId }] : [],
   )
@@ -70,6 +70,11 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
   const badges = await readBadges(
     reader,
     due.map(({ userId }) => userId),
+    now,
+  )
+  const texts = await readTexts(
+    reader,
+    pairs.map(({ messageId }) => messageId),
   )
   await app.store.flush() // what is shown outside cannot be taken back (B1)
   const turn = pLimit(sendsAtOnce)
@@ -78,15 +83,20 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
       const found = cases.get(`${one.messageId}:${one.userId}`)
       const skipped = findSkip(one, found, now)
       const badge = badges.get(one.userId) ?? 0
-      return skipped ?? turn(() => attemptOne(deliverer, service, one, notificationOf(one, found, badge, now)))
+      return (
+        skipped ??
+        turn(() =>
+          attemptOne(deliverer, service, one, notificationOf(one, found, texts.get(one.messageId ?? 0) ?? '', badge, now)),
+        )
+      )
     }),
   )
 }
 
 /** What becomes of a delivery without sending anything; null: it is to be sent. */
-function findSkip(due: Due, found: Case | undefined, now: Date): Outcome | null {
+function findSkip(due: Due, found: Case | undefined, now: Date): DeliveryOutcome | null {
   if (due.registration === null) return { due, type: 'GONE' }
-  if (due.restsUntil !== null && due.restsUntil > now) return { due, type: 'UNTRIED', until: due.restsUntil }
+  if (due.restsUntil !== null) return { due, type: 'UNTRIED', until: due.restsUntil }
   if (due.kind === 'CLEAR' && due.isSuperseded) return { due, type: 'SKIPPED', reason: 'READ' }
   if (due.kind !== 'MESSAGE') return null
   if (due.isSuperseded) return { due, type: 'SKIPPED', reason: 'SUPERSEDED' }
@@ -94,7 +104,7 @@ function findSkip(due: Due, found: Case | undefined, now: Date): Outcome | null 
   return reason === null ? null : { due, type: 'SKIPPED', reason }
 }
 
-function notificationOf(due: Due, found: Case | undefined, badge: number, now: Date): Notification {
+function notificationOf(due: Due, found: Case | undefined, text: string, badge: number, now: Date): Notification {
   const { kind, userId, conversationId } = due
   const id = `ntf_${due.id}`
   const topic = conversationId === null ? null : topicOf(conversationId, userId)
@@ -102,7 +112,7 @@ function notificationOf(due: Due, found: Case | undefined, badge: number, now: D
   if (kind === 'MESSAGE' && found) {
     const { shown, situation } = found
     const urgency = situation.isDirect || situation.isMentioned ? 'high' : 'normal'
-    const payload = messagePayload(id, shown, situation.wishes.showsText, badge)
+    const payload = messagePayload(id, { ...shown, text }, situation.wishes.showsText, badge)
     return { id, payload, topic, ttlS: ttlS(situation.message.createdAt), urgency }
   }
   if (kind === 'CLEAR' && conversationId !== null)
@@ -115,10 +125,10 @@ async function attemptOne(
   service: string,
   due: Due,
   notification: Notification,
-): Promise<Outcome> {
+): Promise<DeliveryOutcome> {
   const registration = due.registration as Registration
   const provider = providers[registration.provider]
-  if (!provider) return { due, type: 'REFUSED', error: 'this server does not offer it any more' }
+  if (!provider) return { due, type: 'REFUSED', error: 'this server no longer offers this kind of notification' }
   if (!maySend() || services.isPaused(service)) return { due, type: 'UNTRIED' }
   const startedAt = Date.now()
   pushSteps.sending.publish({ deliveryId: due.id })
@@ -133,7 +143,7 @@ async function attemptOne(
 }
 
 /** Writes outcomes down, also where the database has to be waited for: what was sent would be sent again. */
-async function recordSurely({ app }: Deliverer, outcomes: readonly Outcome[]): Promise<void> {
+async function recordSurely({ app }: Deliverer, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   for (const deadline = Date.now() + recordMs; ; await delay(recordPauseMs)) {
     try {
       await record(app, outcomes)

@@ -3,15 +3,16 @@
 
 import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
-import { grouped } from '../graphql/loader.ts'
-import { isTransient } from '../store/postgres.ts'
+import { groupBy } from '../graphql/loader.ts'
+import { reportFailure } from '../store/postgres.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs, type SkipReason } from './decide.ts'
 import { pushSubscriptionChanged } from './events.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
-import { type Registration, type Result, serviceOf } from './provider.ts'
+import { type PushResult, type Registration, serviceOf } from './provider.ts'
 import { clearJob } from './reader.ts'
+import { isOver } from './shown.ts'
 
 /** A delivery that is due. */
 export type Due = {
@@ -26,24 +27,24 @@ export type Due = {
   readonly isSuperseded: boolean
   /** Where it goes; null where the device is not registered any more. */
   readonly registration: Registration | null
-  /** Until when its service wants nothing for this device. */
+  /** Until when its service wants nothing for this device; null where it may be sent now. */
   readonly restsUntil: Date | null
   /** How often in a row something for this device failed. */
   readonly failures: number
 }
 
 /** What became of a delivery. UNTRIED: it was not its turn; it is tried `until` then, or soon. */
-export type Outcome = { readonly due: Due } & (
-  | Result
+export type DeliveryOutcome = { readonly due: Due } & (
+  | PushResult
   | { readonly type: 'SKIPPED'; readonly reason: SkipReason }
   | { readonly type: 'UNTRIED'; readonly until?: Date }
 )
 
 /** Why a delivery failed, each with what it means; the schema's enum has these beside the reasons to skip. */
 export const failReasons = {
-  GONE: 'The device is not registered any more.',
-  REFUSED: 'The push service refused it.',
-  EXHAUSTED: 'The push service did not take it, however often it was tried.',
+  GONE: 'The device is no longer registered.',
+  REFUSED: 'The push service rejected the notification.',
+  EXHAUSTED: 'The push service did not accept the notification, even after retries.',
 } as const
 
 type DueRow = Omit<Due, 'registration'> & { readonly registrationId: number | null }
@@ -51,7 +52,8 @@ type DueRow = Omit<Due, 'registration'> & { readonly registrationId: number | nu
 const due = statement<DueRow>(
   'push_due',
   `select d.id, d.kind, d.user_id as "userId", d.conversation_id as "conversationId", d.message_id as "messageId", d.attempts,
-     d.decided_at as "decidedAt", d.registration_id as "registrationId", r.retry_at as "restsUntil", coalesce(r.failures, 0) as failures,
+     d.decided_at as "decidedAt", d.registration_id as "registrationId", coalesce(r.failures, 0) as failures,
+     case when r.retry_at > clock_timestamp() then r.retry_at end as "restsUntil",
      exists (
        select 1 from push_delivery n where n.user_id = d.user_id and n.conversation_id = d.conversation_id and n.kind = 'MESSAGE'
           and n.outcome in ('QUEUED', 'SENT') and n.cleared_at is null and n.seq > d.seq
@@ -97,12 +99,11 @@ const failed = statement(
      retry_at = o.retry_at
      from unnest($1::bigint[], $2::timestamptz[]) as o(id, retry_at) where r.id = o.id`,
 )
-/** Of these deliveries, what was read while it was sent. */
-const readMeanwhile = statement<{ userId: number; conversationId: number }>(
-  'push_read_meanwhile',
+/** Of these deliveries, what was read, or deleted, or else came to its end while it was sent. */
+const overMeanwhile = statement<{ userId: number; conversationId: number }>(
+  'push_over_meanwhile',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
-     join read_marker r on r.conversation_id = d.conversation_id and r.user_id = d.user_id and r.seq >= d.seq
-    where d.id = any($1::bigint[]) and d.kind = 'MESSAGE'`,
+    where d.id = any($1::bigint[]) and d.kind = 'MESSAGE' and ${isOver}`,
 )
 
 const attemptsMax = 10
@@ -111,7 +112,7 @@ const backOffMs = { least: 5_000, most: 900_000 } as const
 const untriedMs = { least: 200, spread: 800 } as const
 
 /** What an outcome means for its row: done, or to be tried again. */
-type Row =
+type DeliveryUpdate =
   | {
       readonly isDone: true
       readonly id: number
@@ -121,10 +122,10 @@ type Row =
     }
   | { readonly isDone: false; readonly id: number; readonly retryAt: Date; readonly error: string | null }
 
-function rowOf(outcome: Outcome, now: number, soon: number): Row {
+function rowOf(outcome: DeliveryOutcome, now: number, soon: number): DeliveryUpdate {
   const { id, attempts, failures, decidedAt } = outcome.due
   const lastAt = decidedAt.getTime() + lifetimeMs
-  const done = (name: string, reason: string | null, error: string | null): Row => ({
+  const done = (name: string, reason: string | null, error: string | null): DeliveryUpdate => ({
     isDone: true,
     id,
     outcome: name,
@@ -143,7 +144,7 @@ function rowOf(outcome: Outcome, now: number, soon: number): Row {
     case 'UNTRIED': {
       const retryAt = new Date(Math.max(soon, outcome.until?.getTime() ?? 0))
       return retryAt.getTime() > lastAt
-        ? done('FAILED', 'EXHAUSTED', 'its service was left alone')
+        ? done('FAILED', 'EXHAUSTED', 'the push service was not contacted, because it has been failing')
         : { isDone: false, id, retryAt, error: null }
     }
     case 'LATER': {
@@ -160,16 +161,16 @@ export function retryMs(failures: number, afterMs: number | null): number {
   return Math.max(backOff * (0.5 + Math.random() / 2), (afterMs ?? 0) * (1 + Math.random() / 10))
 }
 
-const isTried = ({ type }: Outcome) => type === 'SENT' || type === 'GONE' || type === 'REFUSED' || type === 'LATER'
+const isTried = ({ type }: DeliveryOutcome) => type === 'SENT' || type === 'GONE' || type === 'REFUSED' || type === 'LATER'
 
 /** Writes outcomes down, with the jobs that follow from them. May be repeated. */
-export async function record(app: App, outcomes: readonly Outcome[]): Promise<void> {
+export async function record(app: App, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   const now = Date.now()
   const soon = now + untriedMs.least + Math.random() * untriedMs.spread
   const rows = outcomes.map((outcome) => ({ ...rowOf(outcome, now, soon), tried: isTried(outcome) ? 1 : 0, given: outcome }))
   const done = rows.filter((row) => row.isDone)
   const waiting = rows.filter((row) => !row.isDone)
-  const registrationsOf = (type: Outcome['type']) =>
+  const registrationsOf = (type: DeliveryOutcome['type']) =>
     rows.flatMap(({ given }) => (given.type === type && given.due.registration ? [given.due.registration.id] : []))
   await app.store.jobs.lasting(async (tx) => {
     const retryAts = waiting.map(({ retryAt }) => retryAt)
@@ -186,28 +187,27 @@ export async function record(app: App, outcomes: readonly Outcome[]): Promise<vo
     if (later.length > 0)
       await tx.rows(failed, [later.map(({ given }) => given.due.registration?.id), later.map(({ retryAt }) => retryAt)])
     const sentIds = rows.flatMap(({ given }) => (given.type === 'SENT' ? [given.due.id] : []))
-    const read = sentIds.length > 0 ? await tx.rows(readMeanwhile, [sentIds]) : []
-    await addJobs(tx, [...read.map(clearJob), ...retryJobs(app.config, waiting)])
+    const over = sentIds.length > 0 ? await tx.rows(overMeanwhile, [sentIds]) : []
+    await addJobs(tx, [...over.map(clearJob), ...retryJobs(app.config, waiting)])
   })
   // What was sent is written down by now. A device that is not forgotten is said to be gone again the next time.
   await forgetGone(app, outcomes).catch((error: unknown) => {
-    if (isTransient(error)) app.log.warn({ err: error }, 'devices that are gone could not be forgotten for now')
-    else app.log.error({ err: error }, 'devices that are gone could not be forgotten')
+    reportFailure(app.log, error, 'devices that are gone could not be forgotten')
   })
 }
 
-type Waiting = { readonly given: Outcome; readonly retryAt: Date; readonly id: number }
+type DeliveryRetry = { readonly given: DeliveryOutcome; readonly retryAt: Date; readonly id: number }
 
 /** The jobs of the next tries: those of one time together. */
-function retryJobs(config: Config, waiting: readonly Waiting[]): Job[] {
+function retryJobs(config: Config, waiting: readonly DeliveryRetry[]): Job[] {
   const due = waiting.map(({ given: { due }, retryAt, id }) => {
     return { id, at: retryAt.getTime(), service: due.registration === null ? 'none' : serviceOf(config, due.registration) }
   })
-  return [...grouped(due, ({ at }) => at)].flatMap(([at, ones]) => deliverJobs(ones, new Date(at)))
+  return [...groupBy(due, ({ at }) => at)].flatMap(([at, ones]) => deliverJobs(ones, new Date(at)))
 }
 
 /** Forgets devices that their services do not know any more, unless they have registered anew meanwhile. */
-async function forgetGone({ journal }: App, outcomes: readonly Outcome[]): Promise<void> {
+async function forgetGone({ journal }: App, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   for (const { type, due } of outcomes) {
     const { registration } = due
     if (type !== 'GONE' || registration === null) continue

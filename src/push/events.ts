@@ -1,13 +1,20 @@
 // The facts of notifications.
 
-import { factKinds, type NewFact } from '../journal/fact.ts'
+import type { NewFact } from '../journal/fact.ts'
+import { defineKinds } from '../journal/kind.ts'
+
+/** The kinds of facts of notifications. */
+export const pushKinds = defineKinds({
+  PushSettingsChanged: { number: 16 },
+  PushSubscriptionChanged: { number: 17 },
+})
 
 /** A user wants something else of notifications. Heard by that user. */
 export function pushSettingsChanged(userId: number): NewFact {
-  return { kind: factKinds.PushSettingsChanged, user_id: userId, actor_id: userId, subject_id: userId }
+  return { kind: pushKinds.PushSettingsChanged.number, user_id: userId, actor_id: userId, subject_id: userId }
 }
 
 /** A device of a user is registered for notifications, or no longer. Heard by that user. */
 export function pushSubscriptionChanged(userId: number, sessionId: number): NewFact {
-  return { kind: factKinds.PushSubscriptionChanged, user_id: userId, actor_id: userId, subject_id: sessionId }
+  return { kind: pushKinds.PushSubscriptionChanged.number, user_id: userId, actor_id: userId, subject_id: sessionId }
 }

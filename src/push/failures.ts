@@ -5,7 +5,7 @@ import { type Reader, statement } from '../store/reader.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 
 /** Something that was given up: a delivery, or a job that failed too often. */
-export type Failure = {
+export type PushFailure = {
   readonly what: string
   readonly id: number
   readonly at: Date
@@ -17,7 +17,7 @@ export type Failure = {
 const listMax = 1_000
 const jobsOfOurs = "task_identifier like 'push\\_%' and attempts >= max_attempts and locked_at is null"
 
-const list = statement<Failure>(
+const list = statement<PushFailure>(
   'push_failures',
   `(select 'delivery ' || lower(kind::text) as what, id, decided_at as at, attempts, reason, error from push_failure)
    union all
@@ -36,7 +36,7 @@ const reschedule = statement<{ id: number }>(
 )
 
 /** What was given up and is still known, the newest first, at most 1,000. */
-export function listFailures(reader: Reader): Promise<Failure[]> {
+export function listFailures(reader: Reader): Promise<PushFailure[]> {
   return reader.rows(list, [])
 }
 
@@ -48,12 +48,6 @@ export function listFailures(reader: Reader): Promise<Failure[]> {
 export async function retryFailures(reader: Reader): Promise<number> {
   const deliveries = await reader.rows(requeue, [])
   // Which service each goes to is seen when it is its turn.
-  await addJobs(
-    reader,
-    deliverJobs(
-      deliveries.map(({ id }) => ({ id, service: 'retried' })),
-      new Date(),
-    ),
-  )
+  await addJobs(reader, deliverJobs(deliveries.map(({ id }) => ({ id, service: 'retried' }))))
   return deliveries.length + (await reader.rows(reschedule, [])).length
 }

@@ -13,7 +13,7 @@ export const jobForms = {
   push_notify: z.object({ messageId: z.number().int(), isLast: z.boolean().default(false) }),
   /** Deliveries to one service are due. */
   push_deliver: z.object({ service: z.string(), deliveryIds: z.array(z.number().int()) }),
-  /** Somebody has read on in a conversation that they were notified of. */
+  /** Something that somebody was notified of in a conversation may be over: read, deleted, or not theirs to see any more. */
   push_clear: z.object({ userId: z.number().int(), conversationId: z.number().int() }),
 } as const
 export type JobName = keyof typeof jobForms
@@ -22,7 +22,8 @@ export type JobName = keyof typeof jobForms
 export type Job<Name extends JobName = JobName> = {
   readonly name: Name
   readonly payload: z.output<(typeof jobForms)[Name]>
-  readonly runAt: Date
+  /** When it is due, by Postgres' clock; null is at once. */
+  readonly runAt: Date | null
   /** A job that waits under the same key is replaced. */
   readonly key?: string
   /** What may be slow or away as a whole: its jobs wait without keeping others from running. */
@@ -58,7 +59,7 @@ const deliveriesMax = 8
 /** The jobs that deliver: those of one service together, `deliveriesMax` at a time. */
 export function deliverJobs(
   due: readonly { readonly id: number; readonly service: string }[],
-  runAt: Date,
+  runAt: Date | null = null,
 ): Job<'push_deliver'>[] {
   const ofService = new Map<string, number[]>()
   for (const { id, service } of due) ofService.set(service, [...(ofService.get(service) ?? []), id])

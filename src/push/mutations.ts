@@ -60,13 +60,13 @@ const settingsForm = z.object({
       z.object({
         days: z
           .array(z.custom<Wishes['quietHours'][number]['days'][number]>())
-          .min(1, 'must name a day')
-          .max(7, 'must name a day once'),
+          .min(1, 'must contain at least one day')
+          .max(7, 'must not contain a day twice'),
         from: time,
         until: time,
       }),
     )
-    .max(quietHoursMax, `must be at most ${quietHoursMax}`)
+    .max(quietHoursMax, `must have at most ${quietHoursMax} periods`)
     .nullish(),
   quietExceptDirect: z.boolean().nullish(),
   quietExceptMentions: z.boolean().nullish(),
@@ -83,13 +83,13 @@ async function registered(context: Context, place: Place | null): Promise<Regist
 
 function registrationPayload(name: string, mutation: string) {
   return builder.objectRef<Registered>(name).implement({
-    description: `The answer to \`${mutation}\`.`,
+    description: `The result of \`${mutation}\`.`,
     fields: (t) => ({
-      session: t.expose('session', { type: Session, description: 'The session of this device: `push` says how it stands.' }),
+      session: t.expose('session', { type: Session, description: 'The session of this device, with its current `push`.' }),
       cursor: t.field({
         type: 'Cursor',
         nullable: true,
-        description: 'The place of the fact that this caused; null where it was so already.',
+        description: 'The cursor of the event that this mutation caused; null if nothing changed.',
         resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
       }),
     }),
@@ -97,72 +97,91 @@ function registrationPayload(name: string, mutation: string) {
 }
 
 const RegisterPushSubscriptionInput = builder.inputType('RegisterPushSubscriptionInput', {
-  description: 'What a browser gives to whoever subscribes: its `PushSubscription`.',
+  description:
+    'Input for `registerPushSubscription`: the `PushSubscription` that a browser returns from `pushManager.subscribe()`.',
   fields: (t) => ({
-    endpoint: t.string({ description: `Its \`endpoint\`: an https: URL of a push service, at most ${endpointMax} characters.` }),
-    p256dh: t.string({ description: 'Its `keys.p256dh`, in base64url.' }),
-    auth: t.string({ description: 'Its `keys.auth`, in base64url.' }),
+    endpoint: t.string({
+      description: `The subscription's \`endpoint\`: an https: URL of a push service on the public internet, port 443, at most ${endpointMax} characters.`,
+    }),
+    p256dh: t.string({ description: "The subscription's `keys.p256dh`, in base64url." }),
+    auth: t.string({ description: "The subscription's `keys.auth`, in base64url." }),
   }),
 })
 const RegisterPushTokenInput = builder.inputType('RegisterPushTokenInput', {
-  description: 'How whoever runs this server knows the device.',
+  description: 'Input for `registerPushToken`. The server passes both values to its webhook.',
   fields: (t) => ({
-    platform: t.string({ description: `What it is, in words that their webhook knows: 1 to ${platformMax} characters.` }),
-    token: t.string({ description: `Its token there: 1 to ${tokenMax} characters.` }),
+    platform: t.string({
+      description: `The kind of device, as the webhook of this server knows it: 1 to ${platformMax} characters.`,
+    }),
+    token: t.string({ description: `The token that identifies the device to the webhook: 1 to ${tokenMax} characters.` }),
   }),
 })
 const QuietHoursInput = builder.inputType('QuietHoursInput', {
-  description: 'A span of time without notifications.',
+  description: 'A period in which you receive no notifications.',
   fields: (t) => ({
-    days: t.field({ type: [Weekday], description: 'On which days it begins: at least one.' }),
-    from: t.string({ description: 'When it begins: `22:00`.' }),
-    until: t.string({ description: 'When it ends; where that is not later than `from`, on the next day.' }),
+    days: t.field({ type: [Weekday], description: 'The days on which the period starts; at least one.' }),
+    from: t.string({ description: 'When the period starts: `22:00`, in 24-hour time.' }),
+    until: t.string({ description: 'When the period ends. If it is not later than `from`, the period ends on the next day.' }),
   }),
 })
 const SetPushSettingsInput = builder.inputType('SetPushSettingsInput', {
-  description: 'What you want of notifications; what is left out, or null, stays.',
+  description: 'Input for `setPushSettings`. Fields that are null or omitted stay unchanged.',
   fields: (t) => ({
-    level: t.field({ type: PushLevel, required: false, description: 'Of what, where a conversation has no level of its own.' }),
-    showsText: t.boolean({ required: false, description: 'Whether they hold the beginning of the text.' }),
+    level: t.field({
+      type: PushLevel,
+      required: false,
+      description: 'Which messages trigger notifications in conversations without a level of their own.',
+    }),
+    showsText: t.boolean({ required: false, description: 'Whether notifications contain the beginning of the message.' }),
     timeZone: t.string({
       required: false,
-      description: 'The time zone of the quiet hours, by its IANA name. Needed where there are some.',
+      description: 'The IANA time zone of your quiet hours, such as `Asia/Seoul`. Required if there are quiet hours.',
     }),
     quietHours: t.field({
       type: [QuietHoursInput],
       required: false,
-      description: `When you want none: at most ${quietHoursMax} spans, in place of those before. An empty list: none.`,
+      description: `The periods in which you receive no notifications, at most ${quietHoursMax}. They replace the existing ones; an empty list removes all.`,
     }),
-    quietExceptDirect: t.boolean({ required: false, description: 'Whether direct messages come also then.' }),
-    quietExceptMentions: t.boolean({ required: false, description: 'Whether messages that mention you come also then.' }),
+    quietExceptDirect: t.boolean({
+      required: false,
+      description: 'Whether you are still notified of direct messages during quiet hours and in DO_NOT_DISTURB.',
+    }),
+    quietExceptMentions: t.boolean({
+      required: false,
+      description: 'Whether you are still notified of mentions during quiet hours and in DO_NOT_DISTURB.',
+    }),
   }),
 })
 const SetConversationPushLevelInput = builder.inputType('SetConversationPushLevelInput', {
-  description: 'What you want to be notified of in one conversation.',
+  description: 'Input for `setConversationPushLevel`.',
   fields: (t) => ({
-    conversationId: t.id({ description: 'Which one, of either kind.' }),
-    level: t.field({ type: PushLevel, required: false, description: 'Of what. Null, or left out: of what your settings say.' }),
+    conversationId: t.id({ description: 'The ID of the conversation, direct or group.' }),
+    level: t.field({
+      type: PushLevel,
+      required: false,
+      description: 'Which messages trigger notifications. Null, or omitted, uses the level of your push settings.',
+    }),
   }),
 })
 
 const SetPushSettingsPayload = builder.objectRef<{ place: Place | null }>('SetPushSettingsPayload').implement({
-  description: 'The answer to `setPushSettings`.',
+  description: 'The result of `setPushSettings`.',
   fields: (t) => ({
     pushSettings: t.field({
       type: PushSettings,
-      description: 'What you want now.',
+      description: 'Your current settings.',
       resolve: (_done, _args, context) => readSettings(context),
     }),
     cursor: t.field({
       type: 'Cursor',
       nullable: true,
-      description: 'The place of the fact that this caused; null where it was so already.',
+      description: 'The cursor of the event that this mutation caused; null if nothing changed.',
       resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
     }),
   }),
 })
 const SendTestNotificationPayload = builder.objectRef<{ session: SessionRow }>('SendTestNotificationPayload').implement({
-  description: 'The answer to `sendTestNotification`: it is on its way. `pushDecisions` tells what became of it.',
+  description: 'The result of `sendTestNotification`: the notification is on its way. Read `pushDecisions` for its outcome.',
   fields: (t) => ({ session: t.expose('session', { type: Session, description: 'The session of this device.' }) }),
 })
 
@@ -170,8 +189,8 @@ builder.mutationFields((t) => ({
   registerPushSubscription: t.field({
     type: registrationPayload('RegisterPushSubscriptionPayload', 'registerPushSubscription'),
     description:
-      'Has notifications sent to this device by Web Push, in place of what it had registered before. Another session with the same subscription loses it. Errors: BAD_INPUT, FORBIDDEN where this server has no Web Push.',
-    args: { input: t.arg({ type: RegisterPushSubscriptionInput, description: 'Where to.' }) },
+      'Registers this device for notifications over Web Push, replacing its previous registration. If another session has registered the same subscription, that session loses it. Errors: BAD_INPUT, FORBIDDEN if this server does not offer Web Push.',
+    args: { input: t.arg({ type: RegisterPushSubscriptionInput, description: "The browser's push subscription." }) },
     resolve: async (_root, { input }, context) => {
       const address = { provider: 'WEB_PUSH', platform: '', ...parseInput(subscriptionForm, input) } as const
       return registered(context, await register(requireViewer(context), address, context.app))
@@ -180,8 +199,8 @@ builder.mutationFields((t) => ({
   registerPushToken: t.field({
     type: registrationPayload('RegisterPushTokenPayload', 'registerPushToken'),
     description:
-      'Has notifications sent to this device by whatever stands behind the webhook of this server, in place of what it had registered before. Errors: BAD_INPUT, FORBIDDEN where this server has no webhook.',
-    args: { input: t.arg({ type: RegisterPushTokenInput, description: 'Where to.' }) },
+      'Registers this device for notifications through the webhook of this server, replacing its previous registration. Errors: BAD_INPUT, FORBIDDEN if this server has no webhook.',
+    args: { input: t.arg({ type: RegisterPushTokenInput, description: "The device's token for the webhook." }) },
     resolve: async (_root, { input }, context) => {
       const { platform, token } = parseInput(tokenForm, input)
       const address = { provider: 'WEBHOOK', platform, endpoint: token, p256dh: '', auth: '' } as const
@@ -190,13 +209,13 @@ builder.mutationFields((t) => ({
   }),
   unregisterPush: t.field({
     type: registrationPayload('UnregisterPushPayload', 'unregisterPush'),
-    description: 'Ends the notifications of this device; where it has none, nothing changes.',
+    description: 'Stops notifications on this device. Changes nothing if the device is not registered.',
     resolve: async (_root, _args, context) => registered(context, await unregister(requireViewer(context), context.app)),
   }),
   setPushSettings: t.field({
     type: SetPushSettingsPayload,
-    description: 'Says what you want of notifications, on all of your devices. Errors: BAD_INPUT.',
-    args: { input: t.arg({ type: SetPushSettingsInput, description: 'What.' }) },
+    description: 'Changes your notification settings, on all your devices. Errors: BAD_INPUT.',
+    args: { input: t.arg({ type: SetPushSettingsInput, description: 'The settings to change.' }) },
     resolve: async (_root, { input }, context) => {
       const form = parseInput(settingsForm, input)
       const changes = Object.fromEntries(Object.entries(form).filter(([, value]) => value != null)) as Partial<Wishes>
@@ -206,8 +225,8 @@ builder.mutationFields((t) => ({
   setConversationPushLevel: t.field({
     type: conversationPayload('SetConversationPushLevelPayload', 'setConversationPushLevel'),
     description:
-      'Says what you want to be notified of in a conversation, on all of your devices. Nobody else learns of it. Errors: NOT_FOUND, BAD_INPUT.',
-    args: { input: t.arg({ type: SetConversationPushLevelInput, description: 'Where, and what.' }) },
+      'Sets which messages of a conversation trigger notifications, on all your devices. Nobody else can see this. Errors: NOT_FOUND, BAD_INPUT.',
+    args: { input: t.arg({ type: SetConversationPushLevelInput, description: 'The conversation, and its level.' }) },
     resolve: (_root, { input }, context) => {
       const conversationId = parseId('Conversation', input.conversationId, 'input.conversationId')
       return setLevel(requireViewer(context), conversationId, input.level ?? null, context.app)
@@ -216,7 +235,7 @@ builder.mutationFields((t) => ({
   sendTestNotification: t.field({
     type: SendTestNotificationPayload,
     description:
-      'Sends a notification to this device, whatever you want of them, to see that it works. Errors: NOT_FOUND where it has none registered, RATE_LIMITED.',
+      'Sends a test notification to this device, whatever your settings are. Errors: NOT_FOUND if the device is not registered, RATE_LIMITED.',
     resolve: async (_root, _args, context) => {
       const viewer = requireViewer(context)
       await sendTest(viewer, context.app)

@@ -2,7 +2,7 @@
 // The decisions, and the jobs that deliver what is to be sent, are one transaction; met a second time it changes nothing.
 
 import type { App } from '../app.ts'
-import { readMessages } from '../journal/tables.ts'
+import { readMessages } from '../message/row.ts'
 import { statement } from '../store/reader.ts'
 import { decide } from './decide.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
@@ -43,11 +43,12 @@ type Decision = {
 }
 
 /**
- * Decides about a message, at `now`. Whoever is online is decided about later: a device that was lost a moment ago looks so for
+ * Decides about a message. Whoever is online is decided about later: a device that was lost a moment ago looks so for
  * as long as a sign of life lasts.
  */
-export async function notify(app: App, job: { messageId: number; isLast: boolean }, now: Date): Promise<void> {
+export async function notify(app: App, job: { messageId: number; isLast: boolean }): Promise<void> {
   const { messageId, isLast } = job
+  const now = new Date(app.clock.now())
   const { reader } = app.store.jobs
   const [message] = await readMessages(reader, [messageId])
   if (!message) return
@@ -80,9 +81,9 @@ export async function notify(app: App, job: { messageId: number; isLast: boolean
     const due = rows.flatMap(({ id, registrationId }) =>
       registrationId === null ? [] : [{ id, service: services.get(registrationId) ?? 'none' }],
     )
-    const lastAt = new Date(now.getTime() + app.config.presence.ttlMs)
+    const lastAt = new Date(Date.now() + app.config.presence.ttlMs)
     const later: Job[] = isLeftOut ? [{ name: 'push_notify', payload: { messageId, isLast: true }, runAt: lastAt }] : []
-    await addJobs(tx, [...deliverJobs(due, now), ...later])
+    await addJobs(tx, [...deliverJobs(due), ...later])
   })
   pushSteps.decided.publish({ messageId })
 }

@@ -52,8 +52,33 @@ function pack(payload: object): string {
   return json
 }
 
-/** A line of at most `max` characters, without breaks and control characters, which would cost six bytes each. */
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
+/** White space, control characters (which would cost six bytes each), and what turns the direction of all that follows. */
+const blanks = /[\p{Cc}\s]+/gu
+const turns = /[\u202a-\u202e\u2066-\u2069]/g
+const visible = /[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u
+
+/**
+ * A text on one line, of at most `max` characters (code points), cut between characters as people see them. It ends with an
+ * ellipsis where something was cut off. Empty where there is nothing to see.
+ */
 function shorten(text: string, max: number): string {
-  const characters = [...text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim()]
-  return characters.length <= max ? characters.join('') : `${characters.slice(0, max - 1).join('')}…`
+  const line = text.replaceAll(blanks, ' ').replaceAll(turns, '').trim()
+  if (!visible.test(line)) return ''
+  let [kept, count] = ['', 0]
+  for (const { segment } of graphemes.segment(line)) {
+    const length = [...segment].length
+    // A character that alone is too long, a letter with hundreds of marks, is cut itself.
+    if (count + length > max) return `${endOf(kept, count, max) || [...line].slice(0, max - 1).join('')}…`
+    kept += segment
+    count += length
+  }
+  return kept
+}
+
+/** What was kept of a line that goes on, with room for the ellipsis. */
+function endOf(kept: string, count: number, max: number): string {
+  if (count < max) return kept.trimEnd()
+  const segments = [...graphemes.segment(kept)].map(({ segment }) => segment)
+  return segments.slice(0, -1).join('').trimEnd()
 }

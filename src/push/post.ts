@@ -7,19 +7,19 @@ import { isIP, type LookupFunction } from 'node:net'
 import { hostOf, isPublic, PrivateAddressError, publicLookup } from './addresses.ts'
 
 /** What a service answered. */
-export type Answer = {
+export type PushResponse = {
   readonly status: number
   /** How long it wants to be left alone, in milliseconds; null where it does not say. */
   readonly retryAfterMs: number | null
 }
 
 /** What is sent. */
-export type Message = { readonly headers: Readonly<Record<string, string | number>>; readonly body: Buffer }
+export type PushRequest = { readonly headers: Readonly<Record<string, string | number>>; readonly body: Buffer }
 
 /** Sends requests over connections that are kept for the next ones. */
 export type Poster = {
   /** @throws PrivateAddressError; the error of the connection; AbortError after the time that a request may take */
-  post(url: URL, message: Message): Promise<Answer>
+  post(url: URL, message: PushRequest): Promise<PushResponse>
   close(): void
 }
 

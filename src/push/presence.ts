@@ -1,7 +1,7 @@
 // Where people are, as far as notifications go: the one place of push that asks presence.
 
 import type { App } from '../app.ts'
-import { readStandings } from '../signal/presence-tables.ts'
+import { readPresenceSettings } from '../presence/tables.ts'
 import type { Situation } from './decide.ts'
 
 /** Where somebody is. */
@@ -16,9 +16,9 @@ export async function readWhereabouts(app: App, userIds: readonly number[]): Pro
     app.log.debug({ err: error }, 'who is there could not be read: all devices are taken for offline')
     return new Map<number, never[]>()
   })
-  const [standings, devices] = await Promise.all([readStandings(app.store.jobs.reader, userIds), present])
+  const [settings, devices] = await Promise.all([readPresenceSettings(app.store.jobs.reader, userIds), present])
   return new Map(
-    standings.map(({ userId, mode }) => {
+    settings.map(({ userId, mode }) => {
       const near = (devices.get(userId) ?? []).map(({ deviceId, state }) => ({ sessionId: deviceId, state }))
       return [userId, { devices: near, isDoNotDisturb: mode === 'DO_NOT_DISTURB' }]
     }),

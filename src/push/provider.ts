@@ -3,7 +3,7 @@
 
 import type { Config } from '../config.ts'
 import { PrivateAddressError } from './addresses.ts'
-import type { Answer, Message, Poster } from './post.ts'
+import type { Poster, PushRequest, PushResponse } from './post.ts'
 
 /** Where a device's notifications go. */
 export type Registration = {
@@ -30,7 +30,7 @@ export type Notification = {
 }
 
 /** What became of one attempt. `error` is for operators: it never holds an address or a key. */
-export type Result =
+export type PushResult =
   | { readonly type: 'SENT' }
   /** The service knows the device no longer: forget it. */
   | { readonly type: 'GONE' }
@@ -42,7 +42,7 @@ export type Result =
 /** A way to devices. */
 export type Provider = {
   /** Tries once, within the time of one request. Never rejects. */
-  send(registration: Registration, notification: Notification): Promise<Result>
+  send(registration: Registration, notification: Notification): Promise<PushResult>
   close(): void
 }
 
@@ -57,7 +57,7 @@ export function serviceOf({ push }: Config, { provider, endpoint }: Pick<Registr
 }
 
 /** Sends a request, and says what its answer means. */
-export async function attempt(poster: Poster, url: URL, message: () => Message): Promise<Result> {
+export async function attempt(poster: Poster, url: URL, message: () => PushRequest): Promise<PushResult> {
   try {
     return judge(await poster.post(url, message()))
   } catch (error) {
@@ -69,7 +69,7 @@ export async function attempt(poster: Poster, url: URL, message: () => Message):
   }
 }
 
-function judge({ status, retryAfterMs }: Answer): Result {
+function judge({ status, retryAfterMs }: PushResponse): PushResult {
   if (status >= 200 && status < 300) return { type: 'SENT' }
   if (status === 404 || status === 410) return { type: 'GONE' }
   const error = `the service answered ${status}`

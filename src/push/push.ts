@@ -3,7 +3,7 @@
 
 import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
-import { isTransient } from '../store/postgres.ts'
+import { BackgroundLoop } from '../store/background-loop.ts'
 import { statement } from '../store/reader.ts'
 import { clear } from './clear.ts'
 import { type Deliverer, deliver, type Providers } from './deliver.ts'
@@ -44,11 +44,11 @@ export function openPush(app: App): Push {
   const { secrets, push } = app.config
   const providers = openProviders(secrets.vapid, push)
   if (Object.keys(providers).length === 0) return { close: async () => undefined }
-  const services = new Services()
+  const services = new Services(app.clock)
   const deliverer: Deliverer = { app, providers, services, maySend: () => workers.isHeld() }
   const { push_notify, push_deliver, push_clear } = jobForms
   const tasks = {
-    push_notify: async (payload: unknown) => notify(app, push_notify.parse(payload), new Date()),
+    push_notify: async (payload: unknown) => notify(app, push_notify.parse(payload)),
     push_deliver: async (payload: unknown) => {
       const { service, deliveryIds } = push_deliver.parse(payload)
       await deliver(deliverer, service, deliveryIds)
@@ -78,30 +78,10 @@ function openProviders(vapid: Config['secrets']['vapid'], { subject, allowsPriva
   }
 }
 
-function openTrimmer({ store, log }: App): Push {
-  let working: Promise<void> | undefined
-  let isClosed = false
-  const work = async () => {
-    while ((await store.jobs.reader.rows(trim, [])).length === trimRows && !isClosed);
+function openTrimmer({ store, log }: App): BackgroundLoop {
+  const run = async (closing: AbortSignal) => {
+    while ((await store.jobs.reader.rows(trim, [])).length === trimRows && !closing.aborted);
     for (const statement of [trimRegistrations, restart]) await store.jobs.reader.rows(statement, [])
   }
-  const look = () => {
-    working ??= work()
-      .catch((error: unknown) => {
-        if (isTransient(error)) log.warn({ err: error }, 'old notifications could not be trimmed for now')
-        else log.error({ err: error }, 'old notifications could not be trimmed')
-      })
-      .finally(() => {
-        working = undefined
-      })
-  }
-  const looking = setInterval(look, trimMs)
-  look()
-  return {
-    async close() {
-      isClosed = true
-      clearInterval(looking)
-      await working
-    },
-  }
+  return new BackgroundLoop({ everyMs: trimMs, gatherMs: 0, failure: 'old notifications could not be trimmed', run }, log)
 }

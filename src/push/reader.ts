@@ -1,25 +1,23 @@
-// The durable reader of the journal that makes jobs of facts: of a message that was sent, to decide whom to notify; of a read
-// marker that moved, to clear what was shown elsewhere. Each node has one; the lock on the row of progress lets one of them work
-// at a time. The jobs and the place that it has come to are one transaction: a node that is killed loses none and doubles none.
+// The durable reader that makes jobs of facts: of a message that was sent, to decide whom to notify; of a read marker that moved, a
+// message that was deleted, or a user who left or was blocked, to clear what was shown.
 //
-// No flush is waited for (B1): this transaction commits after the facts that it has seen. A Postgres that crashes before they are
-// on disk takes back the jobs and the place with them, and what a job shows outside passes a flush first (deliver.ts).
+// It waits for no flush (B1): its transaction commits after the facts that it has seen. A Postgres that crashes before they are on
+// disk takes back the jobs and the place with them, and what a job shows outside passes a flush first (deliver.ts).
 
 import type { App } from '../app.ts'
-import { type Fact, factKinds, type Place } from '../journal/fact.ts'
-import type { ReadPayload } from '../journal/read-marker.ts'
-import { readFactsAfter, readHead, readTagAt } from '../journal/tables.ts'
-import { isTransient } from '../store/postgres.ts'
+import { contactKinds } from '../contact/events.ts'
+import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
+import type { Fact, Place } from '../journal/fact.ts'
+import { payloadOf } from '../journal/kind.ts'
+import { readFactsAfter, readHead } from '../journal/tables.ts'
+import { messageKinds } from '../message/events.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs } from './decide.ts'
 import { addJobs, type Job } from './jobs.ts'
 import { pushSteps } from './steps.ts'
 
 const factsAtOnce = 500
-/** How long facts gather before a turn. */
-const gatherMs = 100
-/** How often it is looked whether there is something to do that nobody told of. */
-const lookMs = 1_000
+const seqMax = 2_147_483_647
 
 const progress = statement<Place>('push_progress', 'select position, tag from push_progress')
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
@@ -31,61 +29,46 @@ const notifiable = statement<{ id: number }>(
     where exists (select 1 from audience a join push_registration r on r.user_id = a.user_id
                    where a.conversation_id = f.conversation_id and a.to_position is null and a.user_id <> f.sender_id)`,
 )
-/** Of these readers, those to whom something was sent that may still be shown, or is about to be. */
+/** What was sent and may still be shown, or is about to be. */
+const isShown = "d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null"
+/** Of these readers, those to whom something was sent up to a place in a conversation. */
 const clearable = statement<{ userId: number; conversationId: number }>(
   'push_clearable',
   `select distinct m.user_id as "userId", m.conversation_id as "conversationId"
      from unnest($1::bigint[], $2::bigint[], $3::int[]) as m(user_id, conversation_id, seq)
      join push_delivery d on d.user_id = m.user_id and d.conversation_id = m.conversation_id and d.seq <= m.seq
-      and d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null`,
+      and ${isShown}`,
+)
+/** Those to whom something of these messages was sent. */
+const clearableOfMessages = statement<{ userId: number; conversationId: number }>(
+  'push_clearable_of_messages',
+  `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
+    where d.message_id = any($1::bigint[]) and ${isShown}`,
+)
+/** Where something of these senders was sent to those who may have blocked them. */
+const clearableOfSenders = statement<{ userId: number; conversationId: number }>(
+  'push_clearable_of_senders',
+  `select distinct d.user_id as "userId", d.conversation_id as "conversationId"
+     from unnest($1::bigint[], $2::bigint[]) as b(user_id, sender_id)
+     join push_delivery d on d.user_id = b.user_id and d.conversation_id is not null and ${isShown}
+     join message m on m.id = d.message_id and m.sender_id = b.sender_id`,
 )
 
-/** The reader of a node. */
-export type PushReader = { close(): Promise<void> }
-
-/** Opens the reader: it begins to follow at once. */
-export function openReader(app: App): PushReader {
-  let isClosed = false
-  let working: Promise<void> | undefined
-  let gathering: NodeJS.Timeout | undefined
-
-  async function catchUp(): Promise<void> {
-    while (!isClosed && (await hasWork(app)) && (await takeTurn(app)));
-  }
-  function work(): void {
-    gathering = undefined
-    working ??= catchUp()
-      .catch((error: unknown) => {
-        if (isTransient(error)) app.log.warn({ err: error }, 'notifications wait for the database')
-        else app.log.error({ err: error }, 'facts could not be read for notifications')
-      })
-      .finally(() => {
-        working = undefined
-      })
-  }
-  function wake(): void {
-    if (!isClosed) gathering ??= setTimeout(work, gatherMs)
-  }
-
-  app.journal.onFact(({ kind }) => {
-    if (kind === factKinds.MessageSent || kind === factKinds.ReadMarkersMoved) wake()
-  })
-  const look = setInterval(wake, lookMs)
-  wake()
-  return {
-    async close() {
-      isClosed = true
-      clearInterval(look)
-      clearTimeout(gathering)
-      await working
+/** Opens the reader of a node: it begins to follow at once. */
+export function openReader(app: App): DurableReader {
+  const reading: DurableReading = {
+    gatherMs: 100,
+    failure: 'facts could not be read for notifications',
+    rests: false,
+    concerns: (fact) => fact.kind === messageKinds.MessageSent.number || mayClear(fact),
+    async readProgress() {
+      const [place] = await app.store.jobs.reader.rows(progress, [])
+      if (!place) throw new Error('the table push_progress has no row')
+      return place
     },
+    takeTurn: () => takeTurn(app),
   }
-}
-
-/** Whether the reader is somewhere else than this node's journal. A look that costs little, for the nodes that only stand by. */
-async function hasWork({ store, journal }: App): Promise<boolean> {
-  const [[place], head] = [await store.jobs.reader.rows(progress, []), journal.head()]
-  return place?.position !== head.position || place.tag !== head.tag
+  return new DurableReader(reading, app.journal, app.log)
 }
 
 /** Makes the jobs of the next facts. @returns whether there may be more to do for this node. */
@@ -114,15 +97,14 @@ async function takeTurn({ store, config, log }: App): Promise<boolean> {
  * (the tables were restored apart from each other) the head: what would be notified of again is worse than what would not.
  */
 async function confirm(reader: Reader, place: Place): Promise<Place> {
-  const { tag, floor } = await readTagAt(reader, place.position)
-  if (tag === null ? place.position <= floor : tag === place.tag) return place
+  if ((await standingOf(reader, place)) !== 'OTHER') return place
   const { position, tag: headTag } = await readHead(reader)
   return { position, tag: headTag }
 }
 
 async function notifyJobs(reader: Reader, facts: readonly Fact[], delayMs: number): Promise<Job[]> {
   const oldest = Date.now() - lifetimeMs
-  const sent = facts.filter(({ kind, occurredAt }) => kind === factKinds.MessageSent && occurredAt > oldest)
+  const sent = facts.filter(({ kind, occurredAt }) => kind === messageKinds.MessageSent.number && occurredAt > oldest)
   if (sent.length === 0) return []
   const columns = [sent.map((f) => f.subjectId), sent.map((f) => f.conversationId), sent.map((f) => f.actorId)]
   const wanted = new Set((await reader.rows(notifiable, columns)).map(({ id }) => id))
@@ -134,17 +116,41 @@ async function notifyJobs(reader: Reader, facts: readonly Fact[], delayMs: numbe
 }
 
 async function clearJobs(reader: Reader, facts: readonly Fact[]): Promise<Job[]> {
-  const moved = facts.flatMap(({ kind, payload, subjectId, conversationId }) => {
-    if (kind !== factKinds.ReadMarkersMoved) return []
-    const { seq, markers } = payload as ReadPayload
-    return (markers ?? [{ userId: subjectId ?? 0, seq }]).map((marker) => ({ ...marker, conversationId }))
-  })
-  if (moved.length === 0) return []
-  const columns = [moved.map((m) => m.userId), moved.map((m) => m.conversationId), moved.map((m) => m.seq)]
-  return (await reader.rows(clearable, columns)).map((payload) => clearJob(payload))
+  const moved = facts
+    .filter(({ kind }) => kind === messageKinds.ReadMarkersMoved.number)
+    .flatMap((fact) => {
+      const { markers } = payloadOf(messageKinds.ReadMarkersMoved, fact)
+      return markers.map((marker) => ({ ...marker, conversationId: fact.conversationId }))
+    })
+  const left = facts
+    .filter(({ audienceChange }) => audienceChange < 0)
+    .map(({ subjectId, conversationId }) => ({ userId: subjectId ?? 0, seq: seqMax, conversationId }))
+  const over = [...moved, ...left]
+  const deleted = facts.filter(({ kind }) => kind === messageKinds.MessageDeleted.number).map(({ subjectId }) => subjectId)
+  const blocks = facts.filter(({ kind }) => kind === contactKinds.BlockChanged.number)
+  const columns = [over.map((m) => m.userId), over.map((m) => m.conversationId), over.map((m) => m.seq)]
+  const found = [
+    ...(over.length > 0 ? await reader.rows(clearable, columns) : []),
+    ...(deleted.length > 0 ? await reader.rows(clearableOfMessages, [deleted]) : []),
+    ...(blocks.length > 0
+      ? await reader.rows(clearableOfSenders, [blocks.map(({ userId }) => userId), blocks.map(({ subjectId }) => subjectId)])
+      : []),
+  ]
+  // No two jobs with one key.
+  return [...new Map(found.map((payload) => [clearJob(payload).key, clearJob(payload)])).values()]
+}
+
+/** Whether a fact may be why a notification that is shown is to be cleared: something read or deleted, somebody gone or blocked. */
+function mayClear({ kind, audienceChange }: Fact): boolean {
+  return (
+    kind === messageKinds.ReadMarkersMoved.number ||
+    kind === messageKinds.MessageDeleted.number ||
+    kind === contactKinds.BlockChanged.number ||
+    audienceChange < 0
+  )
 }
 
 /** The job that clears what somebody was shown of a conversation; several at once are one. */
 export function clearJob(payload: { userId: number; conversationId: number }): Job<'push_clear'> {
-  return { name: 'push_clear', payload, runAt: new Date(), key: `push_clear:${payload.userId}:${payload.conversationId}` }
+  return { name: 'push_clear', payload, runAt: null, key: `push_clear:${payload.userId}:${payload.conversationId}` }
 }

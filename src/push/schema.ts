@@ -15,16 +15,18 @@ import { Message } from '../message/schema.ts'
 import { type DecisionRow, findLevel, findRegistration, type RegistrationRow, readDecisions, readSettings } from './access.ts'
 import { skipReasons, type Wishes } from './decide.ts'
 import { failReasons } from './deliveries.ts'
+import { pushKinds } from './events.ts'
 import { type QuietSpan, weekdays } from './quiet-hours.ts'
 
 export const PushLevel = builder.enumType('PushLevel', {
-  description: 'What somebody wants to be notified of.',
+  description: 'Which messages trigger notifications.',
   values: {
-    ALL: { description: 'Every message.' },
+    ALL: { description: 'All messages.' },
     MENTIONS: {
-      description: 'Messages that mention you; as the level of your account, also those of direct conversations.',
+      description:
+        'Messages that mention you. As the level of your account, this includes all direct messages; as the level of a conversation, it does not.',
     },
-    NONE: { description: 'Nothing.' },
+    NONE: { description: 'No messages.' },
   } as const,
 })
 export const Weekday = builder.enumType('Weekday', {
@@ -34,79 +36,84 @@ export const Weekday = builder.enumType('Weekday', {
   },
 })
 const PushProvider = builder.enumType('PushProvider', {
-  description: 'By what way notifications reach a device.',
+  description: 'How notifications reach a device.',
   values: {
-    WEB_PUSH: { description: 'Web Push: the push service of the browser.' },
-    WEBHOOK: { description: 'Whatever stands behind the webhook of this server: push services of phones, e-mail.' },
+    WEB_PUSH: { description: 'Web Push: through the push service of the browser.' },
+    WEBHOOK: { description: 'Through the webhook of this server, for example to push services of phones or e-mail.' },
   } as const,
 })
 const PushOutcome = builder.enumType('PushOutcome', {
-  description: 'What became of a notification.',
+  description: 'The outcome of a notification.',
   values: {
-    QUEUED: { description: 'It is on its way, or waits to be tried again.' },
-    SENT: { description: 'The push service has taken it.' },
-    SKIPPED: { description: 'It was not sent; `reason` says why.' },
-    FAILED: { description: 'It could not be sent; `reason` says why.' },
+    QUEUED: { description: 'It is on its way, or waits for a retry.' },
+    SENT: { description: 'The push service has accepted it.' },
+    SKIPPED: { description: 'It was deliberately not sent; see `reason`.' },
+    FAILED: { description: 'It could not be sent; see `reason`.' },
   } as const,
 })
 const reasons = { ...skipReasons, ...failReasons }
 const PushReason = builder.enumType('PushReason', {
-  description: 'Why a notification was skipped, or failed.',
+  description: 'Why a notification was skipped or failed.',
   values: Object.fromEntries(Object.entries(reasons).map(([name, description]) => [name, { description }])) as {
     [Name in keyof typeof reasons]: { description: string }
   },
 })
 
 const QuietHours = builder.objectRef<QuietSpan>('QuietHours').implement({
-  description: 'A span of time in which you want no notifications.',
+  description: 'A period in which you receive no notifications.',
   fields: (t) => ({
-    days: t.field({ type: [Weekday], description: 'On which days it begins.', resolve: ({ days }) => [...days] }),
-    from: t.exposeString('from', { description: 'When it begins: `22:00`.' }),
-    until: t.exposeString('until', { description: 'When it ends; where that is not later than `from`, on the next day.' }),
+    days: t.field({ type: [Weekday], description: 'The days on which the period starts.', resolve: ({ days }) => [...days] }),
+    from: t.exposeString('from', { description: 'When the period starts: `22:00`, in 24-hour time.' }),
+    until: t.exposeString('until', {
+      description: 'When the period ends. If it is not later than `from`, the period ends on the next day.',
+    }),
   }),
 })
 export const PushSettings = builder.objectRef<Wishes>('PushSettings').implement({
-  description: 'What you want of notifications. Only you see it.',
+  description: 'Your notification settings. Visible only to you.',
   fields: (t) => ({
-    level: t.expose('level', { type: PushLevel, description: 'Of what, where a conversation has no level of its own.' }),
-    showsText: t.exposeBoolean('showsText', { description: 'Whether they hold the beginning of the text.' }),
+    level: t.expose('level', {
+      type: PushLevel,
+      description: 'Which messages trigger notifications in conversations without a level of their own.',
+    }),
+    showsText: t.exposeBoolean('showsText', { description: 'Whether notifications contain the beginning of the message.' }),
     timeZone: t.exposeString('timeZone', {
       nullable: true,
-      description: 'The time zone of your quiet hours, by its IANA name: `Asia/Seoul`.',
+      description: 'The IANA time zone of your quiet hours, such as `Asia/Seoul`; null if you have not set one.',
     }),
     quietHours: t.field({
       type: [QuietHours],
-      description: 'When you want none, by the clock on the wall in your time zone.',
+      description: 'The periods in which you receive no notifications, in the local time of `timeZone`.',
       resolve: ({ quietHours }) => [...quietHours],
     }),
     quietExceptDirect: t.exposeBoolean('quietExceptDirect', {
-      description: 'Whether direct messages come also in quiet hours, and when you do not want to be disturbed.',
+      description: 'Whether you are still notified of direct messages during quiet hours and in DO_NOT_DISTURB.',
     }),
     quietExceptMentions: t.exposeBoolean('quietExceptMentions', {
-      description: 'Whether messages that mention you come also then.',
+      description: 'Whether you are still notified of mentions during quiet hours and in DO_NOT_DISTURB.',
     }),
   }),
 })
 
 const PushRegistration = builder.objectRef<RegistrationRow>('PushRegistration').implement({
-  description: 'That a device has notifications.',
+  description: "A device's registration for notifications.",
   fields: (t) => ({
-    provider: t.expose('provider', { type: PushProvider, description: 'By what way.' }),
+    provider: t.expose('provider', { type: PushProvider, description: 'How notifications reach the device.' }),
     platform: t.string({
       nullable: true,
-      description: 'What the device said it is, where it registered a token; null otherwise.',
+      description: 'The platform that the device registered with its token; null for Web Push.',
       resolve: ({ platform }) => platform || null,
     }),
-    registeredAt: t.expose('registeredAt', { type: 'DateTime', description: 'Since when, with what it has registered now.' }),
+    registeredAt: t.expose('registeredAt', { type: 'DateTime', description: 'When the current registration was made.' }),
     sentAt: t.expose('sentAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When something was last sent; null for never.',
+      description: 'When a notification was last sent; null if none has been sent.',
     }),
     failingSince: t.expose('failingSince', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when nothing could be sent; null where all is well.',
+      description: 'When sending to the device began to fail; null if it works.',
     }),
   }),
 })
@@ -114,7 +121,7 @@ builder.objectField(Session, 'push', (t) =>
   t.field({
     type: PushRegistration,
     nullable: true,
-    description: 'How the device gets notifications; null where it gets none.',
+    description: "The device's registration for notifications; null if it is not registered.",
     resolve: ({ id }, _args, context) => findRegistration(context, id),
   }),
 )
@@ -122,39 +129,48 @@ builder.objectField(Member, 'pushLevel', (t) =>
   t.field({
     type: PushLevel,
     nullable: true,
-    description: 'What you want to be notified of here; null for what your settings say. Null of everybody else.',
+    description:
+      'Which messages of this conversation trigger notifications; null if your push settings apply. Visible only to the member; null for everyone else.',
     resolve: ({ conversationId, userId }, _args, context) =>
       context.caller.viewer?.userId === userId ? findLevel(context, conversationId) : null,
   }),
 )
 
 const PushDecision = builder.objectRef<DecisionRow>('PushDecision').implement({
-  description: 'What was decided about notifying you of a message, and what became of it; on one of your devices, or all.',
+  description: 'A decision whether to notify you of a message, and its outcome, on one or all of your devices.',
   fields: (t) => ({
     message: t.field({
       type: Message,
       nullable: true,
-      description: 'Of what; null for a test, and where you do not see the message any more.',
+      description: 'The message; null for a test notification, or if you can no longer see the message.',
       resolve: ({ messageId }, _args, context) => (messageId === null ? null : findOwnMessage(context, messageId)),
     }),
     conversation: t.field({
       type: Conversation,
       nullable: true,
-      description: 'Where it was written; null for a test.',
+      description: 'The conversation of the message; null for a test notification.',
       resolve: ({ conversationId }, _args, context) =>
         conversationId === null ? null : findConversation(context, conversationId),
     }),
     session: t.field({
       type: Session,
       nullable: true,
-      description: 'On which device; null for all, to none of which it was sent.',
+      description: 'The session of the device; null if the notification was skipped for all devices.',
       resolve: ({ sessionId }, _args, context) =>
         sessionId === null ? null : findSession(requireViewer(context), sessionId, context.reader),
     }),
-    outcome: t.expose('outcome', { type: PushOutcome, description: 'What became of it.' }),
-    reason: t.expose('reason', { type: PushReason, nullable: true, description: 'Why, where it was skipped or failed.' }),
-    decidedAt: t.expose('decidedAt', { type: 'DateTime', description: 'When it was decided.' }),
-    sentAt: t.expose('sentAt', { type: 'DateTime', nullable: true, description: 'When the push service took it; null before.' }),
+    outcome: t.expose('outcome', { type: PushOutcome, description: 'The outcome of the notification.' }),
+    reason: t.expose('reason', {
+      type: PushReason,
+      nullable: true,
+      description: 'Why the notification was skipped or failed; null otherwise.',
+    }),
+    decidedAt: t.expose('decidedAt', { type: 'DateTime', description: 'When the decision was made.' }),
+    sentAt: t.expose('sentAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the push service accepted the notification; null if it has not.',
+    }),
   }),
 })
 
@@ -162,41 +178,45 @@ builder.queryFields((t) => ({
   vapidPublicKey: t.string({
     nullable: true,
     description:
-      'The `applicationServerKey` that a browser subscribes with, in base64url; null where this server has no Web Push. Needs no token.',
+      'The `applicationServerKey` that a browser needs to subscribe to Web Push, in base64url; null if this server does not offer Web Push. Needs no access token.',
     resolve: (_root, _args, { app }) => app.config.secrets.vapid?.publicKey ?? null,
   }),
   pushSettings: t.field({
     type: PushSettings,
-    description: 'What you want of notifications.',
+    description: 'Your notification settings.',
     resolve: (_root, _args, context) => readSettings(context),
   }),
   pushDecisions: t.connection(
     {
       type: PushDecision,
-      description: 'What was decided about your notifications in the last seven days, the newest first. Errors: BAD_INPUT.',
+      description: 'The decisions about your notifications in the last seven days, newest first. Errors: BAD_INPUT.',
       complexity: pageCost,
       resolve: (_root, args, context) => readDecisions(context, args),
     },
-    { name: 'PushDecisionConnection', description: 'Decisions about notifications, by page.' },
-    { name: 'PushDecisionEdge', description: 'A decision in a page.' },
+    { name: 'PushDecisionConnection', description: 'A page of notification decisions.' },
+    { name: 'PushDecisionEdge', description: 'A notification decision on a page.' },
   ),
 }))
 
 const PushSettingsChanged = factEvent(
-  'PushSettingsChanged',
-  'You want something else of notifications; perhaps by another device.',
+  pushKinds.PushSettingsChanged,
+  'You changed your notification settings, on this or another device. Sent only to you.',
 )
 builder.objectField(PushSettingsChanged, 'pushSettings', (t) =>
-  t.field({ type: PushSettings, description: 'What you want now.', resolve: (_event, _args, context) => readSettings(context) }),
+  t.field({
+    type: PushSettings,
+    description: 'Your current settings.',
+    resolve: (_event, _args, context) => readSettings(context),
+  }),
 )
 const PushSubscriptionChanged = factEvent(
-  'PushSubscriptionChanged',
-  'One of your devices has notifications now, or has them no longer, or by another way.',
+  pushKinds.PushSubscriptionChanged,
+  'One of your devices was registered for notifications, was unregistered, or changed its registration. Sent only to you.',
 )
 builder.objectField(PushSubscriptionChanged, 'session', (t) =>
   t.field({
     type: Session,
-    description: 'Which one: `push` says how it stands.',
+    description: 'The session of the device, with its current `push`.',
     resolve: async (event, _args, context) => {
       const session = await findSession(requireViewer(context), subjectOf(event), context.reader)
       if (!session) throw notFound(`Session ${encodeId('Session', subjectOf(event))}`)

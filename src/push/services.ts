@@ -3,7 +3,8 @@
 // while, longer each time. Nothing here is kept: each node learns it by itself.
 
 import { LRUCache } from 'lru-cache'
-import type { Result } from './provider.ts'
+import type { Clock } from '../clock.ts'
+import type { PushResult } from './provider.ts'
 
 /** How many jobs a node works on at once. */
 export const workers = 8
@@ -18,12 +19,17 @@ const failuresMax = 5
 const pauseMs = { least: 1_000, most: 60_000 } as const
 const servicesKept = 1_000
 
-type State = { active: number; failures: number; pausedUntil: number; averageMs: number; isProven: boolean }
+type ServiceState = { active: number; failures: number; pausedUntil: number; averageMs: number; isProven: boolean }
 
 /** The services that a node sends to. */
 export class Services {
-  readonly #states = new LRUCache<string, State>({ max: servicesKept })
-  readonly #active = new Map<string, State>()
+  readonly #clock: Clock
+  readonly #states = new LRUCache<string, ServiceState>({ max: servicesKept })
+  readonly #active = new Map<string, ServiceState>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /**
    * Begins a job for a service. One that is quick may for a moment have more than its part, when several workers took its jobs
@@ -57,11 +63,11 @@ export class Services {
 
   /** Whether a service is left alone for now. */
   isPaused(service: string): boolean {
-    return this.#stateOf(service).pausedUntil > Date.now()
+    return this.#stateOf(service).pausedUntil > this.#clock.monotonicMs()
   }
 
   /** Learns from an attempt that took so long. */
-  learn(service: string, result: Result, ms: number): void {
+  learn(service: string, result: PushResult, ms: number): void {
     const state = this.#stateOf(service)
     state.averageMs = state.averageMs * 0.8 + ms * 0.2
     if (result.type !== 'LATER') state.isProven = true
@@ -71,12 +77,13 @@ export class Services {
       return
     }
     state.failures += 1
-    if (state.failures < failuresMax || state.pausedUntil > Date.now()) return
+    if (state.failures < failuresMax || state.pausedUntil > this.#clock.monotonicMs()) return
     const backOffMs = Math.min(pauseMs.most, pauseMs.least * 2 ** (state.failures - failuresMax))
-    state.pausedUntil = Date.now() + Math.max(backOffMs * (0.5 + Math.random() / 2), Math.min(result.afterMs ?? 0, pauseMs.most))
+    state.pausedUntil =
+      this.#clock.monotonicMs() + Math.max(backOffMs * (0.5 + Math.random() / 2), Math.min(result.afterMs ?? 0, pauseMs.most))
   }
 
-  #stateOf(service: string): State {
+  #stateOf(service: string): ServiceState {
     const known = this.#states.get(service) ?? this.#active.get(service)
     if (known) return known
     const made = { active: 0, failures: 0, pausedUntil: 0, averageMs: 0, isProven: false }
@@ -89,9 +96,9 @@ export class Services {
   }
 }
 
-const isQuick = ({ failures, averageMs, isProven }: State) => failures < failuresMax && averageMs <= slowMs && isProven
+const isQuick = ({ failures, averageMs, isProven }: ServiceState) => failures < failuresMax && averageMs <= slowMs && isProven
 
-function isFull(state: State): boolean {
+function isFull(state: ServiceState): boolean {
   const most = state.failures >= failuresMax ? perService.failing : isQuick(state) ? perService.quick : perService.slow
   return state.active >= most
 }

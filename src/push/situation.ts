@@ -9,10 +9,10 @@ import { readWhereabouts } from './presence.ts'
 /** A message, and somebody who may be notified of it. */
 export type Pair = { readonly messageId: number; readonly userId: number }
 /** What the decision about a pair rests on, and what a notification would show. */
-export type Case = Pair & { readonly situation: Situation; readonly shown: Shown }
+export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, 'text'> }
 
-type Row = Pair &
-  Omit<Shown, 'messageId'> & { [Wish in keyof Wishes as `wish_${Wish}`]: Wishes[Wish] | null } & {
+type SituationRow = Pair &
+  Omit<Shown, 'messageId' | 'text'> & { [Wish in keyof Wishes as `wish_${Wish}`]: Wishes[Wish] | null } & {
     readonly seq: number
     readonly createdAt: Date
     readonly isDeleted: boolean
@@ -24,20 +24,16 @@ type Row = Pair &
     readonly level: PushLevel | null
   }
 
-/** More than a notification shows, and little of the longest text. */
-const textMax = 300
-
-const cases = statement<Row>(
+const cases = statement<SituationRow>(
   'push_cases',
   `select p.user_id as "userId", m.id as "messageId", m.conversation_id as "conversationId", m.seq, m.created_at as "createdAt",
-     m.deleted_at is not null as "isDeleted", left(m.text, ${textMax}) as text, c.kind = 'DIRECT' as "isDirect",
+     m.deleted_at is not null as "isDeleted", c.kind = 'DIRECT' as "isDirect",
      c.title as "conversationTitle", s.display_name as "senderName", p.user_id = any(m.mentioned_user_ids) as "isMentioned",
      coalesce(r.seq, 0) as "readSeq", b.muted_until as "mutedUntil", b.push_level as level,
      b.user_id is not null and exists (
        select 1 from audience a where a.conversation_id = m.conversation_id and a.user_id = p.user_id
           and a.to_position is null and a.visible_from_seq < m.seq) as hears,
-     exists (select 1 from block k
-              where (k.blocker_id, k.blocked_id) in ((p.user_id, m.sender_id), (m.sender_id, p.user_id))) as "isBlocked",
+     exists (select 1 from block k where k.blocker_id = p.user_id and k.blocked_id = m.sender_id) as "isBlocked",
      w.level as "wish_level", w.shows_text as "wish_showsText", w.time_zone as "wish_timeZone", w.quiet_hours as "wish_quietHours",
      w.quiet_except_direct as "wish_quietExceptDirect", w.quiet_except_mentions as "wish_quietExceptMentions"
    from unnest($1::bigint[], $2::bigint[]) as p(message_id, user_id)
@@ -64,7 +60,18 @@ export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[
   })
 }
 
-function situationOf(row: Row, where: Pick<Situation, 'devices' | 'isDoNotDisturb'>): Situation {
+const texts = statement<{ id: number; text: string }>(
+  'push_texts',
+  'select id, text from message where id = any($1::bigint[]) and deleted_at is null',
+)
+
+/** The texts of messages, whole: how much of one is shown is known when it is on one line. */
+export async function readTexts(reader: Reader, messageIds: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  if (messageIds.length === 0) return new Map()
+  return new Map((await reader.rows(texts, [[...new Set(messageIds)]])).map(({ id, text }) => [id, text]))
+}
+
+function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDoNotDisturb'>): Situation {
   const { seq, createdAt, isDeleted, isDirect, isMentioned, hears, isBlocked, readSeq, mutedUntil, level } = row
   const wishes: Wishes = {
     level: row.wish_level ?? defaultWishes.level,
@@ -90,14 +97,17 @@ function situationOf(row: Row, where: Pick<Situation, 'devices' | 'isDoNotDistur
 
 /** How many unread messages of one conversation a badge counts at most. */
 const badgeMax = 1_000
+/** How many messages after a read marker are looked at for it: as for `unreadCount`. */
+const scanMax = 10_000
 
 /** What a badge counts, of those of whose rows some are unread: see docs/push.md. */
 const badges = statement<{ userId: number; badge: number }>(
   'push_badges',
   `select u.id as "userId", coalesce(sum(n.unread), 0)::int as badge
      from unnest($1::bigint[]) as u(id)
+    cross join lateral (select array(select blocked_id from block where blocker_id = u.id) as ids) k
      left join push_settings w on w.user_id = u.id
-     join member b on b.user_id = u.id and (b.muted_until is null or b.muted_until <= now())
+     join member b on b.user_id = u.id and (b.muted_until is null or b.muted_until <= $2)
      join conversation c on c.id = b.conversation_id
      join audience a on a.user_id = u.id and a.conversation_id = b.conversation_id and a.to_position is null
      join conversation_head h on h.conversation_id = b.conversation_id
@@ -105,16 +115,19 @@ const badges = statement<{ userId: number; badge: number }>(
     cross join lateral (select case coalesce(b.push_level,
         case when w.level = 'MENTIONS' and c.kind = 'DIRECT' then 'ALL' else coalesce(w.level, 'ALL') end)
       when 'ALL' then (select count(*) from (select 1 from message m where m.conversation_id = b.conversation_id
-                          and m.seq > coalesce(r.seq, 0) and m.sender_id <> u.id and m.deleted_at is null limit ${badgeMax}) x)
-      when 'MENTIONS' then (select count(*) from mention x where x.user_id = u.id and x.conversation_id = b.conversation_id
-                               and x.seq > coalesce(r.seq, 0))
+                          and m.seq > coalesce(r.seq, 0) and m.seq <= coalesce(r.seq, 0) + ${scanMax}
+                          and m.sender_id <> u.id and m.deleted_at is null and m.sender_id <> all (k.ids) limit ${badgeMax}) x)
+      when 'MENTIONS' then (select count(*) from (select 1 from mention x
+                            join message m on m.conversation_id = x.conversation_id and m.seq = x.seq
+                           where x.user_id = u.id and x.conversation_id = b.conversation_id and x.seq > coalesce(r.seq, 0)
+                             and m.sender_id <> u.id and m.sender_id <> all (k.ids) limit ${badgeMax}) x)
       else 0 end as unread) n
     where h.last_seq > coalesce(r.seq, 0)
     group by u.id`,
 )
 
-/** How many unread messages each of these people has that they want to be notified of; who is left out has none. */
-export async function readBadges(reader: Reader, userIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
-  const rows = await reader.rows(badges, [[...new Set(userIds)]])
+/** How many unread messages each of these people has that they want to be notified of now; who is left out has none. */
+export async function readBadges(reader: Reader, userIds: readonly number[], now: Date): Promise<ReadonlyMap<number, number>> {
+  const rows = await reader.rows(badges, [[...new Set(userIds)], now])
   return new Map(rows.map(({ userId, badge }) => [userId, badge]))
 }

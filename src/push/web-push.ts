@@ -27,6 +27,8 @@ export function openWebPush(keys: VapidKeys, subject: string, allowsPrivate: boo
   return {
     send({ endpoint, p256dh, auth }, { payload, topic, ttlS, urgency }) {
       const url = new URL(endpoint)
+      // One that was registered before only port 443 was taken.
+      if (!allowsPrivate && url.port !== '') return Promise.resolve({ type: 'REFUSED', error: 'its port is not 443' })
       return attempt(poster, url, () => {
         const options = { TTL: ttlS, urgency, contentEncoding: 'aes128gcm' as const, ...(topic === null ? {} : { topic }) }
         const { headers, body } = webPush.generateRequestDetails({ endpoint, keys: { p256dh, auth } }, payload, options)

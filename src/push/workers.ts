@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type { App } from '../app.ts'
 import type { Log } from '../log.ts'
-import { isTransient } from '../store/postgres.ts'
+import { isTransient, reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
 import { requestMs } from './post.ts'
 import { workers } from './services.ts'
@@ -74,7 +74,9 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
   }
   async function keepBeat(): Promise<void> {
     while (!closing.signal.aborted) {
-      await sayAlive().catch((error: unknown) => report(log, error, 'the workers of notifications could not say that they live'))
+      await sayAlive().catch((error: unknown) =>
+        reportFailure(log, error, 'the workers of notifications could not say that they live'),
+      )
       await delay(beatMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
   }
@@ -97,7 +99,7 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
         if (closing.signal.aborted) await runner.stop()
         await runner.promise
       } catch (error) {
-        report(log, error, 'the workers of notifications ended, and are opened anew')
+        reportFailure(log, error, 'the workers of notifications ended, and are opened anew')
       }
       await delay(reopenMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
@@ -114,17 +116,13 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
   }
 }
 
-function report(log: Log, error: unknown, what: string): void {
-  if (isTransient(error)) log.warn({ err: error }, what)
-  else log.error({ err: error }, what)
-}
-
 /** Hands its log lines to ours. A job that fails while the database is away is no fault. */
 function loggerOf(log: Log): Logger {
   const from = 'graphile-worker'
   return new Logger(() => (level, message, meta) => {
     const err = (meta as { error?: unknown } | undefined)?.error
     if (level === 'error' && err !== undefined && !isTransient(err)) log.error({ from, err }, 'a job failed')
+    else if (err !== undefined && isTransient(err)) log.debug({ from }, message.split('\n')[0])
     else if (level === 'error' || level === 'warning') log.warn({ from }, message.split('\n')[0])
     else log.trace({ from }, message)
   })

@@ -1,28 +1,28 @@
-// What may be found: messages that the viewer sees, of the conversations that the viewer is in. The index finds them; what is shown,
-// and where it was met, is the message as it is now.
+// Search for messages that the viewer may see, in the viewer's conversations. The index finds candidates; the message itself, as
+// it is now, decides what is returned and highlighted.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findMembership } from '../conversation/access.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
-import { type MessageRow, messageColumns } from '../journal/tables.ts'
+import { type MessageRow, messageColumns } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { findRanges, type TextRange } from './highlights.ts'
 import type { Query } from './terms.ts'
 
-/** What to look for, and where. */
+/** A search: the query and its filters. */
 export type Search = {
   readonly query: Query
-  /** Only in this conversation; null for all of the viewer's. */
+  /** Searches only this conversation; null for all of the viewer's. */
   readonly conversationId: number | null
   readonly senderId: number | null
-  /** From this moment on, and before that one. */
+  /** Searches only messages created at or after `since` and before `until`. */
   readonly since: Date | null
   readonly until: Date | null
 }
 
-/** A page of messages that were found, each with the ranges of its text that the query met. */
+/** A page of found messages, each with the ranges of its text that match the query. */
 export type FoundPage = Omit<Page<MessageRow>, 'edges'> & {
   readonly edges: readonly (Page<MessageRow>['edges'][number] & { readonly highlights: readonly TextRange[] })[]
 }
@@ -35,7 +35,7 @@ const oldestFirst = statement<MessageRow>('search_oldest_first', `${found} order
 const lowest = -1
 const highest = Number.MAX_SAFE_INTEGER
 
-/** The messages that a viewer may see and that the index says match, from the end that the request names on. */
+/** Reads messages that the viewer may see and that match according to the index, starting at the end that the request names. */
 export function readFound(reader: Reader, viewerId: number, search: Search, request: PageRequest): Promise<MessageRow[]> {
   const { query, conversationId, senderId, since, until } = search
   const isNewestFirst = request.from === 'START'
@@ -55,9 +55,9 @@ export function readFound(reader: Reader, viewerId: number, search: Search, requ
 }
 
 /**
- * A page of what is found, the newest first. A message that the index has not followed yet (it was edited or deleted within
- * the last second) and that matches no more is left out.
- * @throws ParleyError NOT_FOUND where it is to be in a conversation that the viewer is not in
+ * Finds a page of messages, the newest first. It omits a message that no longer matches, because it was edited or deleted within
+ * the last second and the index has not followed yet.
+ * @throws ParleyError NOT_FOUND if the viewer is not a member of the conversation to search
  */
 export async function searchMessages(context: Context, search: Search, args: DefaultConnectionArguments): Promise<FoundPage> {
   const { userId } = requireViewer(context)

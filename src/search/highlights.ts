@@ -1,14 +1,17 @@
-// Where a query met a text. Pure. It answers for the text as it is now, whatever the index still says of it.
+// Finds where a query matches a text. Pure. It looks at the current text, not at the index, which may be behind.
 
-import { marks, type Query } from './terms.ts'
-import { readText } from './text.ts'
+import { marksOf, type Query } from './terms.ts'
+import { readFindable } from './text.ts'
 
 /** A range of a text, in UTF-16 units, the end excluded. */
 export type TextRange = { readonly start: number; readonly end: number }
 
 const rangesMax = 100
 
-/** Every range of the text that a part of the query met, in order, none touching the next; null where a part is missing. */
+/**
+ * The ranges of the text that match a part of the query, at most 100, in order, merged where they touch; null if a part of the
+ * query is not in the text.
+ */
 export function findRanges(text: string, { parts }: Query): TextRange[] | null {
   const { body, starts, ends } = readBody(text)
   const found: TextRange[] = []
@@ -23,7 +26,7 @@ export function findRanges(text: string, { parts }: Query): TextRange[] | null {
   return merge(found).slice(0, rangesMax)
 }
 
-/** The body of a text, and for each of its UTF-16 units where in the text it comes from. */
+/** The body of a text, and for each of its UTF-16 units the range of the text that it comes from. */
 function readBody(text: string): { body: string; starts: number[]; ends: number[] } {
   let body = ''
   const [starts, ends]: [number[], number[]] = [[], []]
@@ -34,12 +37,13 @@ function readBody(text: string): { body: string; starts: number[]; ends: number[
       ends.push(end)
     }
   }
-  for (const token of readText(text)) {
+  for (const token of readFindable(text)) {
     const [first, last] = [token.starts[0], token.ends.at(-1)]
-    // A mark has no width: the one before a word lies at its start, the one after it at its end.
-    if (token.kind === 'word') add(marks.wordStart, first, first)
+    // A mark has no width in the text: the one before a word is at its start, the one after it at its end.
+    const [before, after] = marksOf(token.kind)
+    add(before, first, first)
     for (const [i, character] of token.characters.entries()) add(character, token.starts[i], token.ends[i])
-    if (token.kind === 'word') add(marks.wordEnd, last, last)
+    add(after, last, last)
   }
   return { body, starts, ends }
 }

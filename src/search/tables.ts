@@ -1,42 +1,45 @@
-// The tables of the search index: what is read of them and written to them. S tables, written by the indexer alone.
+// The statements on the tables of the search index. They are S tables, and only the indexer writes them.
 
-import type { MessageRow } from '../journal/tables.ts'
+import { foldVersion } from '../fold.ts'
+import type { MessageRow } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { indexText } from './terms.ts'
 
-/** How far the index is. It holds what the facts up to this place say. */
-export type Progress = {
+/** The progress of the index: it includes all facts up to this place. */
+export type IndexProgress = {
   readonly position: number
   readonly tag: number
-  /** How far the messages up to `position` were read anew; null where that is done. */
+  /** The message id that a rebuild has come to, on its way to `position`; null if no rebuild is under way. */
   readonly walked: number | null
+  /** The seal of the version that wrote this progress: see `sealOf`. */
+  readonly seal: string
 }
 
-/** A message as the index keeps it. */
+/** The index row of a message. */
 export type IndexRow = Pick<MessageRow, 'id' | 'conversationId' | 'seq' | 'senderId' | 'createdAt'> & {
   readonly terms: string
   readonly body: string
 }
 
-const progress = statement<Progress>('search_progress', 'select position, tag, walked from message_search_progress')
+const progress = statement<IndexProgress>('search_progress', 'select position, tag, walked, seal from message_search_progress')
 const messagesAfter = statement<{ id: number }>(
   'search_messages_after',
   'select id from message where id > $1 and id <= $2 order by id limit $3',
 )
 
-/** How far the index is, by what is committed. */
-export async function readProgress(reader: Reader): Promise<Progress> {
+/** Reads the committed progress. */
+export async function readProgress(reader: Reader): Promise<IndexProgress> {
   const [row] = await reader.rows(progress, [])
   if (!row) throw new Error('the table message_search_progress has no row')
   return row
 }
 
-/** The ids of messages after one and up to another, in order, at most `limit`. */
+/** The ids of messages after `after` and up to `upTo`, in order, at most `limit`. */
 export async function readMessageIds(reader: Reader, after: number, upTo: number, limit: number): Promise<number[]> {
   return (await reader.rows(messagesAfter, [after, upTo, limit])).map(({ id }) => id)
 }
 
-/** What the index keeps of a message; null for one in which there is nothing to find. */
+/** Makes the index row of a message; null if it has nothing to find. */
 export function indexRow(message: MessageRow): IndexRow | null {
   const indexed = indexText(message.text)
   if (!indexed) return null
@@ -44,9 +47,9 @@ export function indexRow(message: MessageRow): IndexRow | null {
   return { id, conversationId, seq, senderId, createdAt, ...indexed }
 }
 
-const turn = statement<Progress>(
+const turn = statement<IndexProgress>(
   'search_take_turn',
-  'select position, tag, walked from message_search_progress for update skip locked',
+  'select position, tag, walked, seal from message_search_progress for update skip locked',
 )
 const rowsRemoved = statement<never>('search_remove_rows', 'delete from message_search where message_id = any($1::bigint[])')
 const rangeRemoved = statement<never>(
@@ -62,29 +65,29 @@ const rowsAdded = statement<never>(
 )
 const progressWritten = statement<never>(
   'search_write_progress',
-  'update message_search_progress set position = $1, tag = $2, walked = $3',
+  'update message_search_progress set position = $1, tag = $2, walked = $3, seal = $4',
 )
 
-/** Takes the turn to write the index, until the transaction ends; null where somebody else has it. */
-export async function takeTurn(tx: Reader): Promise<Progress | null> {
+/** Takes the turn to write the index until the transaction ends; null if another node has it. */
+export async function takeTurn(tx: Reader): Promise<IndexProgress | null> {
   const [row] = await tx.rows(turn, [])
   return row ?? null
 }
 
-/** A range of ids: the first one is not in it, the last one is. */
+/** A range of ids, without `after` and with `upTo`. */
 export type IdRange = { readonly after: number; readonly upTo: number }
 
-/** Removes what the index holds of these messages. */
+/** Removes the rows of these messages. */
 export async function removeRows(tx: Reader, ids: readonly number[]): Promise<void> {
   if (ids.length > 0) await tx.rows(rowsRemoved, [ids])
 }
 
-/** Removes what the index holds of all ids in a range. */
+/** Removes the rows of all messages in a range of ids. */
 export async function removeRange(tx: Reader, { after, upTo }: IdRange): Promise<void> {
   await tx.rows(rangeRemoved, [after, upTo])
 }
 
-/** Adds messages to the index that are not in it. */
+/** Adds rows of messages that have none. */
 export async function addRows(tx: Reader, rows: readonly IndexRow[]): Promise<void> {
   if (rows.length === 0) return
   const columns = ['id', 'conversationId', 'seq', 'senderId', 'createdAt', 'body', 'terms'] as const
@@ -94,7 +97,16 @@ export async function addRows(tx: Reader, rows: readonly IndexRow[]): Promise<vo
   )
 }
 
-/** Says how far the index is now. */
-export async function writeProgress(tx: Reader, { position, tag, walked }: Progress): Promise<void> {
-  await tx.rows(progressWritten, [position, tag, walked])
+/** Stores the progress. */
+export async function writeProgress(tx: Reader, progress: Omit<IndexProgress, 'seal'>): Promise<void> {
+  const { position, tag, walked } = progress
+  await tx.rows(progressWritten, [position, tag, walked, sealOf(progress)])
+}
+
+/**
+ * The seal of progress that a node with this version of the folding rules has written. A node with other rules, or from before
+ * seals, leaves another one.
+ */
+export function sealOf({ position, walked }: Pick<IndexProgress, 'position' | 'walked'>): string {
+  return `${foldVersion}:${position}:${walked ?? 'whole'}`
 }

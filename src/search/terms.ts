@@ -1,25 +1,27 @@
-// What the index holds of a message, and what a query asks of the index. Pure.
+// Makes the index entries of a message, and reads queries. Pure.
 //
-// Two forms of each text. Its *terms* find candidates fast: words, pairs of neighbours in a run, symbols. Its *body* decides:
-// the folded text with a mark before and after each word, so that "a part of the query occurs here, from the beginning of a
-// word on" is a plain search for a substring, in Postgres and here alike.
+// Each text has two forms. Its *terms* find candidates fast: words, pairs of neighbours in a run, symbols. Its *body* decides:
+// the folded text with a mark before and after each word and each emoji. So "a part of the query occurs here, from the beginning
+// of a word" is a plain search for a substring, in Postgres and here alike.
 
-import { readText, type Token } from './text.ts'
+import { readFindable, readText, type Token } from './text.ts'
 
-/** What the index keeps of a text: `terms` in the text form of a tsvector. */
+/** The index entries of a text. `terms` is in the text form of a tsvector. */
 export type Indexed = { readonly terms: string; readonly body: string }
 
-/** What a query asks for: `wanted` in the text form of a tsquery, and parts of which each must occur in the body. */
+/** A query. `wanted` is in the text form of a tsquery; each of `parts` must occur in the body. */
 export type Query = { readonly wanted: string; readonly parts: readonly string[] }
 
-/** Control characters never come out of `readText`: no text can hold these marks. */
-export const marks = { wordStart: '\u001f', wordEnd: '\u001e' } as const
+/** The marks in a body. `readText` never returns control characters, so no text contains them. */
+export const marks = { word: ['\u001f', '\u001e'], emoji: ['\u001d', '\u001d'] } as const
 
-/** A tsvector takes 1 MiB. So many terms of at most 64 characters fit, whatever is written. */
+const noMarks = ['', ''] as const
+
+/** A tsvector has at most 1 MiB: this many terms of at most 64 characters fit, whatever the text. */
 const termsMax = 60_000
 const wordMax = 64
 
-/** The text form of a lexeme. Inside the quotes every character but these two is a letter. */
+/** The text form of a lexeme. Inside the quotes, only these two characters are special. */
 const quote = (term: string) => `'${term.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
 /** The pairs of neighbours in a run. */
@@ -28,8 +30,8 @@ function pairsOf({ characters }: Token): string[] {
 }
 
 /**
- * The terms of a token in a message. Of a run also its last character alone: with it every character of a run begins a
- * term, and one syllable is found as the beginning of terms.
+ * The terms of a token in a message. A run also gets its last character as a term: then each of its characters begins a term, and
+ * a query of one character finds it by prefix.
  */
 function termsOf(token: Token): string[] {
   if (token.kind === 'space') return []
@@ -39,15 +41,19 @@ function termsOf(token: Token): string[] {
 
 const wordOf = ({ characters }: Token) => characters.slice(0, wordMax).join('')
 
-/** A token as the body holds it; `isOpen` leaves off the mark after a word, so that longer words are met too. */
+/** A token in its form in the body. `isOpen` omits the mark after a word, so that longer words match too. */
 function bodyOf({ kind, characters }: Token, isOpen = false): string {
   const text = characters.join('')
-  return kind === 'word' ? `${marks.wordStart}${text}${isOpen ? '' : marks.wordEnd}` : text
+  const [start, end] = marksOf(kind)
+  return `${start}${text}${isOpen && kind === 'word' ? '' : end}`
 }
 
-/** What the index keeps of a message's text; null for a text in which there is nothing to find. */
+/** The marks around a token in the body. Words have one kind; emoji have another, so that a part of an emoji never matches. */
+export const marksOf = (kind: Token['kind']) => (kind === 'word' || kind === 'emoji' ? marks[kind] : noMarks)
+
+/** Makes the index entries of a message's text; null if there is nothing to find in it. */
 export function indexText(text: string): Indexed | null {
-  const tokens = readText(text)
+  const tokens = readFindable(text)
   const terms = new Set<string>()
   for (const term of tokens.flatMap(termsOf)) {
     if (terms.size < termsMax) terms.add(term)
@@ -57,8 +63,8 @@ export function indexText(text: string): Indexed | null {
 }
 
 /**
- * Reads a query: all of its parts, divided by white space, must occur, in any order. The word at its very end may be the
- * beginning of a longer one. Null for a query that holds nothing to look for.
+ * Reads a query. All of its parts, separated by white space, must occur, in any order. The word at its very end also matches the
+ * beginning of a longer word. Null if the query contains nothing to search for.
  */
 export function parseQuery(text: string): Query | null {
   const tokens = readText(text.trim())

@@ -1,58 +1,36 @@
-// How search reads a text: what counts as the same letter, and what as one word. Pure. A message and a query are read by
-// the same function, so whatever it takes for equal is found. Knows nothing of indexes.
+// Splits a text into tokens for search. Pure. Messages and queries go through the same function, so equal texts match.
+// src/fold.ts decides which letters are equal.
 //
-//   the same letter  compatibility forms (NFKC: ＡＢＣ, ｶﾞ, ㈜), upper and lower case, letters with and without accents.
-//                    が and か are two letters: a voicing mark is no accent.
-//   one word         a run of letters and digits. Han, kana and Hangul have no such words: people look for any two
-//                    syllables out of the middle, so there a run is a run of characters.
-//   anything else    a symbol that stands for itself: %, _, *, a quote, an emoji.
+//   word             letters and digits without a space between them.
+//   run              characters of scripts that are written without spaces, such as Han, kana, Hangul, Thai, Lao, Khmer and
+//                    Burmese. A query matches any part of it.
+//   emoji            a whole sequence.
+//   symbol           any other character: %, _, *, a quote.
 
-/** What a piece of a text is. */
-export type TokenKind = 'word' | 'run' | 'symbol' | 'space'
+import { readPieces } from '../fold.ts'
 
-/** A piece of a text, as search reads it. */
+/** The kind of a token. */
+export type TokenKind = 'word' | 'run' | 'emoji' | 'symbol' | 'space'
+
+/** A piece of a text. */
 export type Token = {
   readonly kind: TokenKind
-  /** Its characters (code points) after folding. White space of any length is one character. */
+  /** Its characters after folding: code points, or one whole emoji. White space of any length is one character. */
   readonly characters: string[]
-  /** Where each character comes from in the text: offsets of UTF-16 units, the end excluded. */
+  /** The range of the text that each character comes from, in UTF-16 units, the end excluded. */
   readonly starts: number[]
   readonly ends: number[]
-}
-
-// A character with what belongs to it: marks, later parts of a Hangul syllable, half-width voicing marks, invisible ones.
-const cluster = /.[\p{M}\p{Cf}\u1160-\u11ff\ud7b0-\ud7fb\uff9e\uff9f]*/gsu
-// Accents of Latin, Greek and Cyrillic, points of Hebrew and Arabic, variation selectors; and what is invisible.
-const accents =
-  /(?=\p{M})(?:[\u0300-\u036f]|[\u0591-\u05c7]|[\u0610-\u061a]|[\u064b-\u065f]|\u0670|[\u1ab0-\u1aff]|[\u1dc0-\u1dff]|[\u20d0-\u20ff]|[\ufe00-\ufe0f]|[\ufe20-\ufe2f]|[\u{e0100}-\u{e01ef}])|\p{Cf}/gu
-/** Letters whose accent Unicode does not take apart. */
-const strokes: Readonly<Record<string, string>> = { æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ħ: 'h', ŧ: 't' }
-
-/** The letters of Hangul syllables, kana and the usual Han are their own folded form. */
-const isPlain = (code: number) => (code >= 0xac00 && code <= 0xd7a3) || (code >= 0x4e00 && code <= 0x9fff)
-
-function fold(text: string): string {
-  const code = text.charCodeAt(0)
-  if (text.length === 1) {
-    if (code < 0x80) return text.toLowerCase()
-    if (isPlain(code)) return text
-  }
-  let folded = ''
-  for (const character of text.normalize('NFKD').replace(accents, '').normalize('NFC')) {
-    // By way of upper case: ß and ẞ meet in ss, ς and Σ in σ.
-    const lower = character.toLowerCase().toUpperCase().toLowerCase().replace(accents, '')
-    folded += strokes[lower] ?? lower
-  }
-  return folded
+  /** The indexes in a word at which a sign begins or ends: Parley™ is `parleytm`, with a break before the t. */
+  breaks: number[] | null
 }
 
 const kinds: readonly TokenKind[] = ['space', 'run', 'word', 'symbol']
 const kindForms = [
   /^[\s\p{Cc}\p{Z}]$/u,
-  /^(?=[\p{L}\p{N}\p{M}])[\p{scx=Hangul}\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}]$/u,
+  /^(?=[\p{L}\p{N}\p{M}])[\p{scx=Hangul}\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}\p{scx=Tai_Le}\p{scx=New_Tai_Lue}\p{scx=Tai_Tham}\p{scx=Tai_Viet}\p{scx=Ahom}\p{scx=Balinese}\p{scx=Javanese}\p{scx=Yi}]$/u,
   /^[\p{L}\p{N}\p{M}]$/u,
 ]
-/** The kind of each code point that was met, as its index plus 1: a look-up is ten times as fast as the patterns. */
+/** The kinds of known code points, as index plus 1: a look-up is ten times as fast as the patterns. */
 const known = new Uint8Array(0x110000)
 
 function kindOf(character: string): TokenKind {
@@ -66,21 +44,71 @@ function kindOf(character: string): TokenKind {
   return kinds[index - 1] ?? 'symbol'
 }
 
-/** Reads a text. Each symbol is a token of its own; of the other kinds, neighbours are one token. */
+const empty = (kind: TokenKind): Token => ({ kind, characters: [], starts: [], ends: [], breaks: null })
+
+/** Splits a text into tokens. Each symbol and each emoji is one token; neighbouring characters of another kind are one token. */
 export function readText(text: string): Token[] {
   const tokens: Token[] = []
   let last: Token | undefined
-  for (const { 0: source, index: start } of text.matchAll(cluster)) {
-    for (const character of fold(source)) {
-      const kind = kindOf(character)
-      if (last?.kind !== kind || kind === 'symbol') {
-        last = { kind, characters: [], starts: [], ends: [] }
-        tokens.push(last)
-      } else if (kind === 'space') continue
-      last.characters.push(kind === 'space' ? ' ' : character)
-      last.starts.push(start)
-      last.ends.push(start + source.length)
+  let wasSign = false
+  const add = (character: string, kind: TokenKind, start: number, end: number, isSign: boolean) => {
+    if (last?.kind !== kind || kind === 'symbol' || kind === 'emoji') {
+      last = empty(kind)
+      tokens.push(last)
+    } else if (kind === 'space') return
+    else if (kind === 'word' && isSign !== wasSign) {
+      last.breaks ??= []
+      last.breaks.push(last.characters.length)
     }
+    wasSign = isSign
+    last.characters.push(kind === 'space' ? ' ' : character)
+    last.starts.push(start)
+    last.ends.push(end)
   }
+  readPieces(text, (folded, start, end, pieceKind) => {
+    const isSign = pieceKind === 'sign'
+    if (pieceKind === 'emoji') add(folded, 'emoji', start, end, false)
+    else if (folded.length === 1) add(folded, kindOf(folded), start, end, isSign)
+    else for (const character of folded) add(character, kindOf(character), start, end, isSign)
+  })
   return tokens
+}
+
+/**
+ * Splits a text for the index. After a space, it repeats words that contain signs, with the signs apart from the letters: so
+ * `parley` and `parleytm` both find `Parley™`, and `h2o` finds H₂O.
+ */
+export function readFindable(text: string): Token[] {
+  const tokens = readText(text)
+  if (tokens.every(({ breaks }) => breaks === null)) return tokens
+  const apart: Token[] = []
+  let chunk: Token[] = []
+  const endChunk = () => {
+    if (chunk.some(({ breaks }) => breaks !== null)) {
+      const at = chunk[0]?.starts[0] ?? 0
+      apart.push({ ...empty('space'), characters: [' '], starts: [at], ends: [at] }, ...chunk.flatMap(split))
+    }
+    chunk = []
+  }
+  for (const token of tokens) {
+    if (token.kind === 'space') endChunk()
+    else chunk.push(token)
+  }
+  endChunk()
+  return [...tokens, ...apart]
+}
+
+function split(token: Token): Token[] {
+  const { kind, characters, starts, ends, breaks } = token
+  if (breaks === null) return [token]
+  return [0, ...breaks].map((from, i) => {
+    const upTo = breaks[i] ?? characters.length
+    return {
+      kind,
+      characters: characters.slice(from, upTo),
+      starts: starts.slice(from, upTo),
+      ends: ends.slice(from, upTo),
+      breaks: null,
+    }
+  })
 }

@@ -1,60 +1,75 @@
-// Who is behind a socket: the caller whose token came with its handshake, and who brings a fresh one before that ends.
+// Admits sockets: identifies the caller by the token in the handshake, and renews the connection with a fresh token.
 
 import type { Context as ProtocolContext, SubscribePayload } from 'graphql-ws'
 import type { Guard } from '../account/guard.ts'
+import type { App } from '../app.ts'
 import { closeCodes, ParleyError } from '../errors.ts'
-import type { Visits } from '../signal/visits.ts'
-import { bearerToken, type Call, identify } from './callers.ts'
+import { badToken, bearerToken, type Call, identify, type Presented } from './callers.ts'
 import type { Connections } from './connections.ts'
+import { logCrowd, logRefusedToken } from './refused.ts'
 import { type Extra, endSocket, farewell } from './wire.ts'
 
-/** What those who come through the door are known to. */
-export type Gate = { readonly guard: Guard; readonly connections: Connections; readonly visits: Visits }
+/** The WebSocket close code for an overloaded server (IANA registry of RFC 6455). A graphql-ws client reconnects after it. */
+const tryAgainLater = 1013
+
+/** The parts of the node that admission uses. */
+export type Gate = { readonly app: App; readonly guard: Guard; readonly connections: Connections }
 
 /**
- * Who asks for an operation: the caller of its socket. On a socket that came without a token, the one whose token comes with
- * the operation in `extensions.headers` (GraphiQL does it so); the socket is that session's from then on.
+ * The caller of an operation: that of its socket. On a socket without a token, an operation may bring one in
+ * `extensions.headers`, as GraphiQL does; from then on the socket belongs to its session.
+ * @throws ParleyError OPERATION_REFUSED for a token of another session than the socket's
  */
 export async function callOf(extra: Extra, { extensions }: SubscribePayload, gate: Gate): Promise<Call> {
   const headers = extensions?.headers
   if (extra.call.admission || typeof headers !== 'object' || headers === null) return extra.call
-  const call = await identify(gate.guard, tokenIn(headers as Record<string, unknown>))
+  const call = await identify(gate.guard, tokenOf(headers))
+  logRefusedToken(gate.app, call, extra.address)
   const [mine, theirs] = [sessionOf(call), sessionOf(extra.call)]
   if (mine === undefined) return call
   if (theirs === undefined) admit(extra, call, gate, false)
-  else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This socket belongs to another session')
+  else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This WebSocket belongs to another session.')
   return extra.call
 }
 
 const sessionOf = ({ admission }: Call) => admission?.viewer.sessionId
 
-/** Takes a caller for a socket, and registers the socket with the caller's session for as long as it is open: the device is there. */
-function admit(extra: Extra, call: Call, { guard, connections, visits }: Gate, isResting: boolean): void {
+/** Sets the caller of a socket, registers the socket with the caller's session while it is open, and connects the device. */
+function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isResting: boolean): void {
   const { socket } = extra
   extra.call = call
   const { admission } = call
   if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
   const { viewer, expiresAt } = admission
+  if (!extra.slot.takeSession()) {
+    logCrowd(app, extra.address, 'withSession')
+    endSocket(socket, tryAgainLater, 'Too many WebSockets from this address. Connect again later.')
+    return
+  }
   extra.connection = {
+    kind: 'socket',
     sessionId: viewer.sessionId,
     expiresAt,
     end: (code, reason) => endSocket(socket, code, reason),
     leave: () => void farewell(extra),
   }
   connections.add(extra.connection)
-  extra.visit = visits.enter(viewer, isResting)
+  extra.device = app.devices.connect(viewer, isResting)
   guard.noteUse(viewer.sessionId, !isResting)
 }
 
-/** Checks the token of a connection that is being opened. A refused one closes the socket with a code that says why. */
+/** Checks the token of a new connection. @returns false after closing the socket with a code that says why it is refused */
 export async function connect(
   { extra, connectionParams }: ProtocolContext<Record<string, unknown>, Extra>,
   gate: Gate,
 ): Promise<boolean> {
   const { socket } = extra
   const call = await identify(gate.guard, tokenIn(connectionParams))
+  logRefusedToken(gate.app, call, extra.address)
   const { caller } = call
   if (!caller.viewer && caller.refusal) {
+    const { code: because, message } = caller.refusal
+    gate.app.log.debug({ code: because, because: message, address: extra.address }, 'a WebSocket was refused')
     const code = {
       TOKEN_EXPIRED: closeCodes.TOKEN_EXPIRED,
       SESSION_REVOKED: closeCodes.SESSION_REVOKED,
@@ -67,28 +82,54 @@ export async function connect(
   return true
 }
 
-/**
- * The token in the parameters of a connection: `accessToken`, or `authorization` as a header would have it. Null for none,
- * undefined for one of another form.
- */
-function tokenIn(parameters: Record<string, unknown> | undefined): string | null | undefined {
-  const entries = Object.entries(parameters ?? {}).map(([key, value]) => [key.toLowerCase(), value] as const)
-  const found = new Map(entries)
+/** Where clients of other servers put a token. Parley does not read it there, but tells the client where it belongs. */
+const elsewhere =
+  /^(x-)?(access|auth|authentication|authorization|bearer|id|jwt|session)[-_]?token$|^(auth|authentication|authorisation|bearer|headers|jwt|token)$/
+
+/** The token in connection parameters: `accessToken`, or `authorization` in the form of the HTTP header. */
+function tokenIn(parameters: Record<string, unknown> | undefined): Presented {
+  const given = Object.entries(parameters ?? {}).filter(([, value]) => value != null && value !== '')
+  const found = new Map(given.map(([key, value]) => [key.toLowerCase(), value] as const))
   const token = found.get('accesstoken')
-  if (token != null && token !== '') return typeof token === 'string' ? bearerToken(`Bearer ${token}`) : undefined
+  if (token !== undefined) {
+    const bare = typeof token === 'string' ? bearerToken(`Bearer ${token}`) : null
+    return typeof bare === 'string'
+      ? bare
+      : badToken('connectionParams.accessToken must be the token alone, as a string without "Bearer".')
+  }
   const header = found.get('authorization')
-  return header == null || typeof header === 'string' ? bearerToken(header) : undefined
+  if (header !== undefined) {
+    const bare = typeof header === 'string' ? bearerToken(header) : null
+    return typeof bare === 'string'
+      ? bare
+      : badToken('connectionParams.authorization must be "Bearer <token>". Or use accessToken.')
+  }
+  const isMisplaced = [...found].some(([key, value]) => elsewhere.test(key) && (key !== 'headers' || holdsToken(value)))
+  return isMisplaced ? badToken('Send the access token as connectionParams: { accessToken: "<token>" }') : null
+}
+
+/** Whether any header in an object seems to carry a token. */
+function holdsToken(headers: unknown): boolean {
+  return typeof headers === 'object' && headers !== null && Object.keys(headers).some((name) => /auth|token/i.test(name))
+}
+
+/** The token in the headers of one operation. */
+function tokenOf(headers: object): Presented {
+  const [, header] = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization') ?? []
+  if (header == null) return null
+  return bearerToken(typeof header === 'string' ? header : '-')
 }
 
 /**
- * Keeps a socket open until the end of a fresh token of the same session; a token that ends earlier changes nothing.
- * @throws ParleyError OPERATION_REFUSED for a token of another session, or what the guard says of the token
+ * Keeps a socket open until a fresh token of the same session expires. A token that expires earlier changes nothing.
+ * @returns when the connection expires now
+ * @throws ParleyError OPERATION_REFUSED for a token of another session, or the guard's refusal of the token
  */
 export async function renew({ connection }: Extra, token: string, guard: Guard): Promise<Date> {
   const { caller, admission } = await identify(guard, bearerToken(`Bearer ${token}`))
   if (!caller.viewer && caller.refusal) throw caller.refusal
   if (!connection || admission?.viewer.sessionId !== connection.sessionId) {
-    throw new ParleyError('OPERATION_REFUSED', 'The token is of another session than this socket')
+    throw new ParleyError('OPERATION_REFUSED', 'The access token belongs to another session than this WebSocket.')
   }
   connection.expiresAt = Math.max(connection.expiresAt, admission.expiresAt)
   return new Date(connection.expiresAt)

@@ -1,17 +1,19 @@
-// The open connections of this node by session, so that each ends when its session is revoked or its token expires (D6).
-// One clock for all of them.
+// Registers the open connections of this node by session, and ends each when its session is revoked or its token expires (D6).
+// One timer serves all of them.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../clock.ts'
 import { closeCodes } from '../errors.ts'
 
 /** A WebSocket or an event stream of a session. */
 export type Connection = {
+  readonly kind: 'socket' | 'stream'
   readonly sessionId: number
-  /** The end of the access token that opened it or renewed it last, in milliseconds since 1970. */
+  /** When the access token that opened or last renewed it expires, in milliseconds since 1970. */
   expiresAt: number
-  /** Ends it so that the client knows why. */
+  /** Ends it, with a reason for the client. */
   end(code: number, reason: string): void
-  /** Ends it because the node goes down: what is under way is answered first. */
+  /** Ends it because the node shuts down, after operations under way have been answered. */
   leave(): void
 }
 
@@ -19,52 +21,57 @@ export type Connection = {
 export type Connections = {
   add(connection: Connection): void
   remove(connection: Connection): void
-  /** Ends what belongs to a session that was revoked. */
+  /** Ends the connections of a revoked session. */
   revoke(sessionId: number): void
-  /** How many are open. */
-  count(): number
-  /** Says goodbye to those that are open now, evenly over a time, so that their clients do not come elsewhere all at once. */
+  /** How many event streams are open. */
+  countStreams(): number
+  /** Leaves all open connections, evenly over `overMs`, so that their clients do not reach other nodes all at once. */
   leave(overMs: number): Promise<void>
-  /** Says goodbye to all that are left. */
+  /** Leaves all remaining connections. */
   close(): void
 }
 
-/** Time for the answer to a logOut that came over the very socket that it ends. */
+/** How often connections with expired tokens are ended. */
+const sweepMs = 500
+/** Time to answer a logOut that came over the socket that it ends. */
 const revocationMs = 100
 
 /** Opens the register. */
-export function openConnections(): Connections {
+export function openConnections(clock: Clock): Connections {
   const bySession = new Map<number, Set<Connection>>()
-  const sweep = setInterval(() => {
-    const now = Date.now()
+  let streams = 0
+  const remove = (connection: Connection) => {
+    const connections = bySession.get(connection.sessionId)
+    if (connections?.delete(connection) && connection.kind === 'stream') streams -= 1
+    if (connections?.size === 0) bySession.delete(connection.sessionId)
+  }
+  const endSweeping = clock.every(sweepMs, () => {
+    const now = clock.now()
     for (const connections of bySession.values()) {
       for (const connection of connections) {
         if (connection.expiresAt > now) continue
-        connections.delete(connection)
-        connection.end(closeCodes.TOKEN_EXPIRED, 'The access token has expired')
+        remove(connection)
+        connection.end(closeCodes.TOKEN_EXPIRED, 'The access token has expired.')
       }
     }
-  }, 500)
+  })
   const all = () => [...bySession.values()].flatMap((connections) => [...connections])
   return {
     add(connection) {
+      if (connection.kind === 'stream') streams += 1
       const connections = bySession.get(connection.sessionId)
       if (connections) connections.add(connection)
       else bySession.set(connection.sessionId, new Set([connection]))
     },
-    remove(connection) {
-      const connections = bySession.get(connection.sessionId)
-      connections?.delete(connection)
-      if (connections?.size === 0) bySession.delete(connection.sessionId)
-    },
+    remove,
     revoke(sessionId) {
       setTimeout(() => {
         for (const connection of [...(bySession.get(sessionId) ?? [])]) {
-          connection.end(closeCodes.SESSION_REVOKED, 'The session was ended')
+          connection.end(closeCodes.SESSION_REVOKED, 'The session has ended.')
         }
       }, revocationMs)
     },
-    count: () => [...bySession.values()].reduce((sum, { size }) => sum + size, 0),
+    countStreams: () => streams,
     async leave(overMs) {
       const [leaving, begunAt] = [all(), Date.now()]
       for (const [i, connection] of leaving.entries()) {
@@ -75,7 +82,7 @@ export function openConnections(): Connections {
       await delay(Math.max(0, begunAt + overMs - Date.now()))
     },
     close() {
-      clearInterval(sweep)
+      endSweeping()
       for (const connection of all()) connection.leave()
     },
   }

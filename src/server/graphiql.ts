@@ -1,4 +1,4 @@
-// GraphiQL: what it shows to somebody who opens /graphql for the first time, one tab for each step of a first conversation.
+// The settings of GraphiQL at /graphql: its first tabs lead through a first conversation, one step each.
 
 import type { GraphiQLOptions } from 'graphql-yoga'
 
@@ -18,7 +18,7 @@ mutation LogIn {
 }`,
   },
   {
-    query: `# 2. Find somebody.
+    query: `# 2. Find a user.
 query FindUser($username: String!) {
   viewer { id username }
   user(username: $username) { id displayName }
@@ -26,7 +26,7 @@ query FindUser($username: String!) {
     variables: { username: 'bob' },
   },
   {
-    query: `# 3. Start a direct conversation with the user found (or find it, where you have it already).
+    query: `# 3. Start a direct conversation with that user, or get the one that you already have.
 mutation StartDirectConversation($input: StartDirectConversationInput!) {
   startDirectConversation(input: $input) {
     conversation { id kind memberCount }
@@ -51,7 +51,7 @@ subscription Events($after: Cursor) {
     variables: { after: null },
   },
   {
-    query: `# 5. Send a message. Use a fresh UUID for each message; the same one again gives the same message.
+    query: `# 5. Send a message. Use a new UUID for each message; a repeated one returns the first message.
 mutation SendMessage($input: SendMessageInput!) {
   sendMessage(input: $input) {
     message { id seq text createdAt clientMessageId }
@@ -67,7 +67,7 @@ mutation SendMessage($input: SendMessageInput!) {
     },
   },
   {
-    query: `# 6. Read it all again in one snapshot. Give syncCursor to "after" of the events, and nothing is missed in between.
+    query: `# 6. Read it all again in one snapshot. Pass syncCursor as "after" to events, and you miss nothing in between.
 query Overview {
   syncCursor
   conversations(first: 20) {
@@ -91,14 +91,14 @@ mutation CreateGroup($input: CreateGroupInput!) {
     variables: { input: { title: 'Lunch', memberIds: ['usr_0000000000002', 'usr_0000000000003'] } },
   },
   {
-    query: `# 8. Where you are logged in; end a session with revokeSession.
+    query: `# 8. List the devices where you are logged in; end a session with revokeSession.
 query Sessions {
   sessions { id deviceName createdAt lastUsedAt isCurrent }
 }`,
   },
 ]
 
-/** GraphiQL's settings. Works without a network: everything it loads is in the page. */
+/** GraphiQL's settings. It works without a network: the page contains everything. */
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'Parley',
   subscriptionsProtocol: 'WS',
@@ -111,9 +111,9 @@ export const graphiqlOptions: GraphiQLOptions = {
   })),
 }
 
-/** GraphiQL's page. 9 MB, loaded when somebody opens it. */
+/** Renders GraphiQL's page. Its module has 9 MB and is loaded on first use. */
 export async function renderGraphiQL(options?: GraphiQLOptions): Promise<string> {
   const { renderGraphiQL: render } = await import('@graphql-yoga/render-graphiql')
-  // Its tabs carry a stale offset, and jump away from under the first click.
+  // The tabs have a stale offset, and would jump away from the first click.
   return render(options).replace('</style>', '.graphiql-tab { transform: none !important }</style>')
 }

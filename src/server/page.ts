@@ -1,23 +1,23 @@
-// The page at `/`: one file with everything in it, read once. It may load nothing, run nothing but its own script, and be
-// framed by nobody.
+// Serves the page at `/`: one file with everything in it, read once. Its policy allows only its own script and style, no other
+// sources, and no framing.
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../log.ts'
 
-/** Where `npm run build:page` puts it; the same place from src/ and from dist/. */
+/** The output of `npm run build:page`; the URL is the same from src/ and from dist/. */
 const file = new URL('../../dist/page/index.html', import.meta.url)
 
-/** Answers a request for the page. @returns whether it was one */
+/** Answers a request for the page. @returns false for any other request */
 export type AnswerPage = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** Reads the page. Where it has not been built, requests for it are answered with 404, and the log says why. */
+/** Reads the page. If it has not been built, its requests get a 404, and the log says why. */
 export async function openPage(log: Log): Promise<AnswerPage> {
   const html = await readFile(file, 'utf8').catch(() => null)
   if (html === null) log.warn('there is no page at /: npm run build:page makes it')
   const headers = html === null ? { 'content-type': 'text/plain' } : headersOf(html)
-  const body = html ?? 'The page is not built\n'
+  const body = html ?? 'The page has not been built.\n'
   return (request, response) => {
     if (request.url?.split('?')[0] !== '/' || (request.method !== 'GET' && request.method !== 'HEAD')) return false
     const isKnown = html !== null && request.headers['if-none-match']?.includes(tagOf(html))
@@ -37,7 +37,7 @@ function headersOf(html: string): Record<string, string> {
     `script-src ${only('script')}`,
     `style-src ${only('style')}`,
     `img-src data:`,
-    // To other nodes, where the gateway names them.
+    // To other nodes, at the URLs that the gateway names.
     `connect-src 'self' http: https: ws: wss:`,
     `base-uri 'none'`,
     `form-action 'none'`,
@@ -45,7 +45,7 @@ function headersOf(html: string): Record<string, string> {
   ]
   return {
     'content-type': 'text/html; charset=utf-8',
-    // Asked for each time, and sent only where it is another one: it has to fit the server.
+    // Browsers check for a new page each time, because the page must match the server.
     'cache-control': 'no-cache',
     etag: tagOf(html),
     'content-security-policy': policy.join('; '),

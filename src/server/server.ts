@@ -1,22 +1,31 @@
 // The door of a node to the network: one HTTP server for GraphQL over HTTP and WebSocket, and for the questions of a load
 // balancer.
 
-import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openGuard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { StartError } from '../errors.ts'
-import { Broadcast } from '../graphql/broadcast.ts'
+import { Subscriptions } from '../graphql/subscriptions.ts'
 import { openPush } from '../push/push.ts'
 import { schema } from '../schema.ts'
 import { openIndexer } from '../search/indexer.ts'
+import { AddressCounts, type AddressOf, addressFinder } from './addresses.ts'
 import { openConnections } from './connections.ts'
+import { answerHealth } from './health.ts'
+import { answerAtOnce, answerNoRequest, pathOf, requestIdOf, setHeaders } from './http.ts'
 import { openPage } from './page.ts'
 import { openSockets } from './socket.ts'
-import { openStallWatch } from './stalls.ts'
-import { createGraphqlHandler } from './yoga.ts'
+import { openStallWatch, type StallWatch } from './stalls.ts'
+import { openWriteWatch, type WriteWatch } from './writable.ts'
+import { createGraphqlHandler, type Yoga } from './yoga.ts'
 
 const requestMs = 5_000
 const idleMs = 50
@@ -41,31 +50,23 @@ export async function serve(app: App): Promise<Server> {
   const guard = await openGuard(app)
   const indexer = openIndexer(app)
   const push = openPush(app)
-  const connections = openConnections()
+  const connections = openConnections(app.clock)
   const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => {
     connections.revoke(sessionId)
-    app.visits.end(sessionId)
+    app.devices.endSession(sessionId)
   })
-  const broadcast = new Broadcast(app, schema)
-  const yoga = createGraphqlHandler(app, guard, connections, broadcast)
-  const sockets = openSockets(app, guard, connections, yoga, broadcast)
+  const addressOf = addressFinder(app.config.http.trustedProxies)
+  const places = new AddressCounts(app.config.socket.perAddress)
+  const subscriptions = new Subscriptions(app, schema)
+  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places)
+  const sockets = openSockets(app, guard, connections, yoga, subscriptions, addressOf, places)
   const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
+  const writes = openWriteWatch(app)
   let isLeaving = false
-
-  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, (request, response) => {
-    response.setHeader('x-request-id', randomUUID())
-    if (isLeaving) response.setHeader('connection', 'close')
-    const isAnswered =
-      answerHealth(request, response, () => app.journal.isFollowing() && !isLeaving) || answerPage(request, response)
-    if (!isAnswered) {
-      Promise.resolve(yoga(request, response)).catch((error: unknown) => {
-        app.log.error({ err: error }, 'an HTTP request failed')
-        response.destroy()
-      })
-    }
-  })
-  http.on('connection', (socket) => stalls.add(socket))
+  const health: RequestHandler = (request, response) => answerHealth(request, response, () => findUnready(app, writes, isLeaving))
+  const listener = openListener(app, addressOf, () => isLeaving, [health, answerPage], yoga)
+  const http = openHttp(app, listener, stalls)
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
     try {
@@ -93,6 +94,7 @@ export async function serve(app: App): Promise<Server> {
     clearTimeout(limit)
     clearInterval(idle)
     stalls.close()
+    writes.close()
     await push.close()
     await indexer.close()
     await guard.close()
@@ -107,7 +109,7 @@ export async function serve(app: App): Promise<Server> {
     await close()
     const { code } = error as { code?: string }
     const because =
-      code === 'EADDRINUSE' ? 'is in use: set PORT to another one, or stop what listens there' : `cannot be had (${code})`
+      code === 'EADDRINUSE' ? 'is in use: choose another PORT, or stop what listens there' : `cannot be used (${code})`
     throw new StartError(`PORT: ${port} on ${host} ${because}`, { cause: error })
   }
   const { port: boundPort } = http.address() as AddressInfo
@@ -117,7 +119,7 @@ export async function serve(app: App): Promise<Server> {
     region,
     capacity,
     version,
-    connections: () => connections.count(),
+    connections: () => sockets.count() + connections.countStreams(),
   })
   return { port: boundPort, host, close }
 }
@@ -128,10 +130,48 @@ function ownUrl(host: string, port: number): string | null {
   return `ws://${host.includes(':') ? `[${host}]` : host}:${port}/graphql`
 }
 
-/** Answers the questions of a load balancer: is the process alive, and shall it be sent traffic. */
-function answerHealth({ url }: IncomingMessage, response: ServerResponse, isReady: () => boolean): boolean {
-  if (url !== '/health/live' && url !== '/health/ready') return false
-  const isWell = url === '/health/live' || isReady()
-  response.writeHead(isWell ? 200 : 503, { 'content-type': 'text/plain' }).end(isWell ? 'ok\n' : 'not ready\n')
-  return true
+/** Why a node is not to be sent traffic; null where it is. */
+async function findUnready(app: App, writes: WriteWatch, isLeaving: boolean): Promise<string | null> {
+  if (isLeaving) return 'the node is shutting down'
+  if (!app.journal.isFollowing()) return 'Postgres does not answer'
+  return (await writes.isWritable()) ? null : 'Postgres accepts no writes'
+}
+
+/** The HTTP server of a node, which does not listen yet: slow clients are given up, and what is no request is refused. */
+function openHttp(app: App, listener: RequestListener, stalls: StallWatch): HttpServer {
+  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener)
+  http.on('connection', (socket) => stalls.add(socket))
+  http.on('clientError', (error, socket) => {
+    app.log.debug({ err: error, address: (socket as Socket).remoteAddress }, 'what came was no request, and was refused')
+    answerNoRequest(error, socket)
+  })
+  return http
+}
+
+/** Answers a request. @returns whether it was one that it answers */
+type RequestHandler = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/** Makes what answers the requests of a node: each by the first of `answers` that does, and those to /graphql by Yoga. */
+function openListener(app: App, addressOf: AddressOf, isLeaving: () => boolean, answers: readonly RequestHandler[], yoga: Yoga) {
+  const { allowedOrigins } = app.config.http
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const [requestId, address, path] = [requestIdOf(request), addressOf(request), pathOf(request)]
+    response.setHeader('x-request-id', requestId)
+    if (isLeaving()) response.setHeader('connection', 'close')
+    response.once('finish', () => {
+      const { statusCode: status } = response
+      if (status >= 400) app.log.debug({ requestId, address, method: request.method, path, status }, 'a request was refused')
+    })
+    if (answers.some((answer) => answer(request, response))) return
+    if (!/^\/graphql\/?$/.test(path)) {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found. GraphQL is at /graphql.\n')
+      return
+    }
+    setHeaders(request, response, allowedOrigins)
+    if (answerAtOnce(request, response, allowedOrigins)) return
+    Promise.resolve(yoga(request, response, { address })).catch((error: unknown) => {
+      app.log.error({ err: error, requestId }, 'an HTTP request failed')
+      response.destroy()
+    })
+  }
 }

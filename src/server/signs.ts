@@ -1,4 +1,4 @@
-// Signs of life (P1) and of use: what an operation says of the device that it comes from.
+// Takes each operation as a sign of life of its device (P1), and of use if the user did something.
 
 import type { Plugin } from '@envelop/core'
 import { type DocumentNode, getOperationAST, Kind, OperationTypeNode } from 'graphql'
@@ -6,10 +6,10 @@ import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import type { Context } from '../graphql/context.ts'
 
-/** What an operation says: that its person does something, that the device is there, or, of a heartbeat, what it says itself. */
+/** `ACT`: the user did something. `THERE`: the device is present. `HEARTBEAT`: the mutation itself says what to report. */
 type Sign = 'ACT' | 'THERE' | 'HEARTBEAT'
 
-/** Mutations that apps send by themselves. */
+/** Mutations that apps send without the user. */
 const automatic: ReadonlySet<string> = new Set([
   'acknowledge',
   'heartbeat',
@@ -34,7 +34,7 @@ function signOf(document: DocumentNode, operationName: string | null | undefined
   return sign
 }
 
-/** Notes of each operation of a viewer what it says. Nothing is written for a heartbeat. */
+/** Reports the sign of each operation of a viewer, except heartbeats. */
 export function useSigns(app: App, guard: Guard): Plugin<Context> {
   const note = (document: DocumentNode, operationName: string | null | undefined, context: Context) => {
     const { viewer } = context.caller
@@ -42,9 +42,9 @@ export function useSigns(app: App, guard: Guard): Plugin<Context> {
     const sign = signOf(document, operationName)
     if (sign === 'HEARTBEAT') return
     guard.noteUse(viewer.sessionId, sign === 'ACT')
-    const visit = context.visit() ?? app.visits.overHttp(viewer, false)
-    if (sign === 'ACT') visit.act()
-    else visit.sign()
+    const device = context.device() ?? app.devices.overHttp(viewer, false)
+    if (sign === 'ACT') device.used()
+    else device.alive()
   }
   return {
     onExecute({ args }) {

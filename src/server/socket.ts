@@ -1,47 +1,64 @@
-// GraphQL over WebSocket: the protocol graphql-transport-ws by graphql-ws, on sockets of `ws`. This file only adapts: it
-// gives the protocol a socket, a caller and Yoga's pipeline, and sees to it that a socket ends in time.
+// GraphQL over WebSocket: the protocol graphql-transport-ws of graphql-ws on sockets of `ws`. It connects the protocol to
+// sockets, callers and Yoga's pipeline, and closes dead sockets.
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type GraphQLError, getOperationAST } from 'graphql'
+import { GraphQLError } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
-import { Answers, openEvents, type Sink } from '../graphql/answers.ts'
-import type { Broadcast } from '../graphql/broadcast.ts'
+import type { Context } from '../graphql/context.ts'
+import { refusalsOf } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
+import { type PayloadSink, PayloadStream } from '../graphql/payload-stream.ts'
+import type { Subscriptions } from '../graphql/subscriptions.ts'
+import type { AddressCounts, AddressOf } from './addresses.ts'
 import { callOf, connect, type Gate, renew } from './admission.ts'
 import type { Connections } from './connections.ts'
+import { isPersistedOnly, notPersisted } from './persisted.ts'
+import { logRefused, originIn } from './refused.ts'
+import { type Admitted, openAdmission } from './upgrade.ts'
 import { adapt, type Extra, endSocket, farewell, frames } from './wire.ts'
 import type { Yoga } from './yoga.ts'
 
 const initMs = 5_000
-/** How often a socket is asked for a pong; more often where a sign of life does not last for two of them. */
+/** How often to ping sockets; more often if the presence TTL is too short for that. */
 const pingMs = 12_000
 const shutdownMs = 4_000
 const operationIdMax = 64
 
 /** The WebSockets of a node. */
 export type Sockets = {
-  /** Takes over an HTTP connection that asks to become a WebSocket. */
+  /** Takes over an HTTP connection that requests a WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Takes over no more. */
+  /** How many are open, with a session, without one, or not yet identified. */
+  count(): number
+  /** Refuses new sockets from now on. */
   refuse(): void
-  /** Says goodbye to every socket that is left, and cuts those that do not answer. */
+  /** Closes every socket by a farewell, and terminates those that do not answer. */
   close(): Promise<void>
 }
 
 /** Opens the WebSocket side of a node. */
-export function openSockets(app: App, guard: Guard, connections: Connections, yoga: Yoga, broadcast: Broadcast): Sockets {
-  const gate: Gate = { guard, connections, visits: app.visits }
+export function openSockets(
+  app: App,
+  guard: Guard,
+  connections: Connections,
+  yoga: Yoga,
+  subscriptions: Subscriptions,
+  addressOf: AddressOf,
+  addresses: AddressCounts,
+): Sockets {
+  const gate: Gate = { app, guard, connections }
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
   const open = new Set<Extra>()
   let isRefusing = false
+  const admit = openAdmission(app, addressOf, addresses, () => isRefusing)
   const protocol = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: initMs,
     onConnect: (context) => connect(context, gate),
@@ -51,64 +68,64 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
         gate,
         yoga,
       }),
+    onNext: (_context, _id, { operationName }, { contextValue }, { errors }) =>
+      errors && logRefused(app, errors as readonly GraphQLError[], originIn(contextValue as Context, operationName)),
     onOperation(context, id) {
       context.extra.starting.delete(id)
     },
     onClose({ extra }) {
       if (extra.connection) connections.remove(extra.connection)
-      extra.visit?.leave()
-      if (extra.call.caller.viewer) app.typing.gone(extra.call.caller.viewer.userId)
+      extra.device?.lost()
+      if (extra.call.caller.viewer && extra.device) app.typing.connectionLost(extra.call.caller.viewer, extra.device)
     },
     execute: (args) => (args.rootValue as Prepared).execute(args),
     async subscribe(args) {
       const { subscribe, sink } = args.rootValue as Prepared
-      const opened = await openEvents(args, broadcast)
-      return opened instanceof Answers ? opened.pushedTo(sink) : (opened ?? subscribe(args))
+      const opened = await subscriptions.openEvents(args)
+      return opened instanceof PayloadStream ? opened.pushedTo(sink) : (opened ?? subscribe(args))
     },
   })
 
-  server.on('connection', (socket) => {
+  const opened = (socket: WebSocket, { address, slot }: Admitted) => {
     const extra: Extra = {
       socket,
+      address,
+      slot,
       call: nobody,
       connection: null,
-      visit: null,
+      device: null,
       starting: new Set(),
       isLeaving: false,
-      listenAgain: () => undefined,
+      resumeReading: () => undefined,
     }
     open.add(extra)
     const closed = protocol.opened(adapt(socket, extra, app), extra)
-    socket.on('error', (error) => app.log.debug({ err: error }, 'a WebSocket failed'))
+    socket.on('error', (error) => app.log.debug({ err: error, address }, 'a WebSocket failed'))
     socket.on('pong', () => {
       unanswered.delete(socket)
-      extra.visit?.sign()
+      extra.device?.alive()
     })
     socket.once('close', (code, reason) => {
       open.delete(extra)
       closed(code, String(reason)).catch((error: unknown) => app.log.error({ err: error }, 'a WebSocket closed badly'))
     })
-  })
+  }
 
-  const ping = keepPinging(server, unanswered, Math.min(pingMs, app.config.presence.ttlMs * 0.4))
+  const everyMs = Math.min(pingMs, app.config.presence.ttlMs * 0.4)
+  const endPinging = app.clock.every(everyMs, () => pingAll(server, unanswered))
 
   return {
     upgrade(request, socket, head) {
-      const refuse = (status: string) =>
-        void socket
-          .once('finish', () => socket.destroy())
-          .end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-      if (isRefusing) return refuse('503 Service Unavailable')
-      if (request.url?.split('?')[0] !== '/graphql') return refuse('404 Not Found')
-      if (!isWelcomeOrigin(request, app.config.http.allowedOrigins)) return refuse('403 Forbidden')
-      return server.handleUpgrade(request, socket, head, (opened) => server.emit('connection', opened, request))
+      const admitted = admit(request, socket)
+      if (admitted) server.handleUpgrade(request, socket, head, (ready) => opened(ready, admitted))
     },
+    count: () => open.size,
     refuse() {
       isRefusing = true
     },
     async close() {
       isRefusing = true
-      clearInterval(ping)
+      endPinging()
       const ends = [...server.clients].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
       for (const extra of open) void farewell(extra)
       const limit = setTimeout(() => {
@@ -121,59 +138,64 @@ export function openSockets(app: App, guard: Guard, connections: Connections, yo
   }
 }
 
-/** Asks every socket for a pong again and again, and cuts those that gave none. */
-function keepPinging(server: WebSocketServer, unanswered: WeakSet<WebSocket>, everyMs: number): NodeJS.Timeout {
-  return setInterval(() => {
-    for (const socket of server.clients) {
-      if (unanswered.has(socket)) socket.terminate()
-      else {
-        unanswered.add(socket)
-        socket.ping()
-      }
+/** Pings every socket, and terminates those that have not answered the last ping. */
+function pingAll(server: WebSocketServer, unanswered: WeakSet<WebSocket>): void {
+  for (const socket of server.clients) {
+    if (unanswered.has(socket)) socket.terminate()
+    else {
+      unanswered.add(socket)
+      socket.ping()
     }
-  }, everyMs)
+  }
 }
 
-/** How an operation is executed, and where its events go. */
-type Prepared = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'> & { readonly sink: Sink }
+/** How to execute an operation, and where to send its events. */
+type Prepared = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'> & { readonly sink: PayloadSink }
 
 const nobody: Extra['call'] = { caller: { viewer: null, refusal: null }, admission: null }
 
 type Pipeline = { readonly app: App; readonly gate: Gate; readonly yoga: Yoga }
 
 /**
- * Prepares an operation: parses and validates it in Yoga's pipeline and makes its context.
- * @param active how many operations the socket has, this one included
- * @returns what to execute, or the errors to answer with. The socket stays open, also for a document that does not parse.
+ * Prepares an operation: parses and validates it in Yoga's pipeline, and makes its context.
+ * @param active how many operations the socket has, including this one
+ * @returns the execution arguments, or the errors to answer with. The socket stays open even if the document does not parse
  */
 async function prepare(extra: Extra, active: number, id: string, payload: SubscribePayload, { app, gate, yoga }: Pipeline) {
   const requestId = randomUUID()
-  const refuse = (...errors: unknown[]) => errors.map((error) => clientError(error, requestId, app.log))
+  const { address } = extra
+  const refuse = (...given: unknown[]) => {
+    const errors = given.map((error) => clientError(error, requestId, app.log))
+    logRefused(app, errors, { requestId, address, userId: extra.call.caller.viewer?.userId, operation: payload.operationName })
+    return errors
+  }
   if (extra.starting.has(id)) {
     endSocket(extra.socket, CloseCode.SubscriberAlreadyExists, 'Subscriber for this id already exists')
-    return refuse(new ParleyError('OPERATION_REFUSED', 'This operation id is in use'))
+    return refuse(new ParleyError('OPERATION_REFUSED', 'This operation ID is already in use.'))
   }
   if (id.length > operationIdMax) {
-    return refuse(new ParleyError('OPERATION_REFUSED', `An operation id has at most ${operationIdMax} characters`))
+    return refuse(new ParleyError('OPERATION_REFUSED', `An operation ID can have at most ${operationIdMax} characters.`))
   }
   const { subscriptionsMax } = app.config.socket
   if (active > subscriptionsMax) {
-    return refuse(new ParleyError('LIMIT_EXCEEDED', `A socket has at most ${subscriptionsMax} operations at once`))
+    return refuse(new ParleyError('LIMIT_EXCEEDED', `A WebSocket can have at most ${subscriptionsMax} operations at once.`))
   }
+  if (isPersistedOnly(payload)) return refuse(new GraphQLError(notPersisted))
   extra.starting.add(id)
   try {
     const call = await callOf(extra, payload, gate)
     const { socket } = extra
-    const visit = () => extra.visit
+    const device = () => extra.device
     const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
     const renewConnection = (token: string) => renew(extra, token, gate.guard)
-    const enveloped = yoga.getEnveloped({ call, visit, endConnection, renewConnection } as Parameters<Yoga['getEnveloped']>[0])
+    const enveloped = yoga.getEnveloped({ call, address, device, endConnection, renewConnection } as Parameters<
+      Yoga['getEnveloped']
+    >[0])
     const document = enveloped.parse(payload.query)
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))
-    if (!getOperationAST(document, payload.operationName)) {
-      return released(extra, id, refuse(new ParleyError('OPERATION_REFUSED', 'The document has no such operation')))
-    }
+    const refusals = refusalsOf(enveloped.schema, document, payload.operationName, payload.variables)
+    if (refusals) return released(extra, id, refuse(...refusals))
     return {
       schema: enveloped.schema,
       operationName: payload.operationName,
@@ -187,15 +209,8 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   }
 }
 
-/** Frees an operation id that was reserved while its operation started, and hands on why it did not. */
+/** Frees the id of an operation that did not start, and returns `answer`. */
 function released<T>(extra: Extra, id: string, answer: T): T {
   extra.starting.delete(id)
   return answer
-}
-
-/** Whether a page of this origin may open a socket: programs send none, our own pages ours, others must be listed. */
-function isWelcomeOrigin({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
-  const { origin, host } = headers
-  if (origin === undefined || allowed.includes(origin)) return true
-  return URL.canParse(origin) && new URL(origin).host === host
 }

@@ -1,24 +1,24 @@
-// Clients that stopped reading what they asked for. A node keeps what it wrote to them until they take it, and neither a
-// request's time-outs nor TCP's keep-alive ever notice: so one clock looks whether something goes out (D7).
+// Disconnects clients that have stopped reading. A node keeps unsent bytes in memory, and neither request time-outs nor TCP
+// keep-alive notice such a client, so one timer checks whether bytes go out (D7).
 
 import type { Socket } from 'node:net'
 
-/** The watch over a node's connections: HTTP, event streams and WebSockets alike. */
+/** Watches a node's connections: HTTP, event streams and WebSockets. */
 export type StallWatch = {
   /** Watches a connection until it closes. */
   add(socket: Socket): void
   close(): void
 }
 
-/** How long a connection may have bytes waiting of which not one goes out. */
+/** How long unsent bytes may wait on a connection without any of them going out. */
 const stallMs = 20_000
 const lookMs = 2_000
 
-type Progress = { sentBytes: number; since: number }
+type WriteProgress = { sentBytes: number; since: number }
 
-/** Opens the watch. `onStalled` hears of each connection that is cut. */
+/** Opens the watch. It calls `onStalled` for each connection that it destroys. */
 export function openStallWatch(onStalled: () => void): StallWatch {
-  const watched = new Map<Socket, Progress>()
+  const watched = new Map<Socket, WriteProgress>()
   const look = setInterval(() => {
     const now = Date.now()
     for (const [socket, progress] of watched) {

@@ -1,112 +1,132 @@
-// A socket of `ws` in the words of graphql-ws, and how it is ended: at once, or when what is under way on it is answered.
+// Adapts a socket of `ws` to graphql-ws, and ends it: at once, or after its operations under way have been answered.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { CloseCode, type WebSocket as ProtocolSocket } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { App } from '../app.ts'
-import type { Sink } from '../graphql/answers.ts'
-import type { Visit } from '../signal/visits.ts'
+import type { PayloadSink } from '../graphql/payload-stream.ts'
+import type { ConnectedDevice } from '../presence/device-service.ts'
+import type { AddressSlot } from './addresses.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
 
-/** How long a socket that was closed may take to answer, before it is cut. */
+/** How long a client may take to answer a close frame before its socket is terminated. */
 const handshakeMs = 1_000
-/** How long what is under way on a socket may take to be answered when the node says goodbye. */
+/** How long a farewell waits for the operations under way on a socket. */
 const farewellMs = 2_000
-/** Bytes written to a socket and not yet taken by its client, beyond which nothing more is read from it. */
+/** With more unsent bytes than this, the node stops reading from a socket. */
 const unreadMax = 1_048_576
-/** Bytes of events written to a socket and not yet taken, beyond which its stream waits. */
+/** With more unsent bytes than this, the streams of a socket wait. */
 const unsentMax = 32_768
+/** The longest reason in a close frame, in bytes. */
+const reasonBytesMax = 123
 const asText = { binary: false }
 const closingBrace = 0x7d
 
 /** What a node knows of a socket. */
 export type Extra = {
   readonly socket: WebSocket
+  /** The address of the client. */
+  readonly address: string
+  /** Its slot in the count of that address. */
+  readonly slot: AddressSlot
   call: Call
   connection: Connection | null
-  /** What is said of the device behind it; null while it is nobody's. */
-  visit: Visit | null
-  /** Operations that have been asked for and do not run yet: an id of these used again would leak the first. */
+  /** The device behind it; null while it has no session. */
+  device: ConnectedDevice | null
+  /** Ids of operations that were sent and do not run yet: a second operation with such an id would leak the first. */
   readonly starting: Set<string>
-  /** The node says goodbye: nothing new is heard from the socket. */
+  /** The node has started its farewell: it ignores new messages. */
   isLeaving: boolean
-  /** Reads the socket again, where that was stopped because too much was written to it. */
-  listenAgain(): void
+  /** Reads from the socket again, if it was paused and is no longer busy. */
+  resumeReading(): void
 }
 
-/**
- * Closes a socket. What it still sends is not heard, and where it does not answer the closing handshake it is cut.
- */
+/** Closes a socket. It ignores further messages, and terminates the socket if the client does not answer the close frame. */
 export function endSocket(socket: WebSocket, code: number, reason: string): void {
   if (socket.readyState !== socket.OPEN) return
-  socket.close(code, reason)
+  // In stream mode, the decoder drops a character that was cut.
+  socket.close(code, new TextDecoder().decode(Buffer.from(reason).subarray(0, reasonBytesMax), { stream: true }))
   setTimeout(() => socket.terminate(), handshakeMs).unref()
 }
 
 /**
- * A socket of `ws` in the words of the protocol. Nothing more is read from a client that does not read what it asked for, or
- * that has too much under way. A message that fails unforeseen closes the socket, and is heard of.
+ * Adapts a socket of `ws` to the protocol. It pauses reading from a client that does not read its answers or has too much under
+ * way. If handling a message fails unexpectedly, it logs the error and closes the socket.
  */
 export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket {
   const underWayMax = app.config.socket.subscriptionsMax + 64
   let underWay = 0
   const isBusy = () => socket.bufferedAmount > unreadMax || underWay > underWayMax
-  const listenAgain = () => {
+  const resumeReading = () => {
     if (socket.isPaused && !isBusy()) socket.resume()
   }
-  extra.listenAgain = listenAgain
+  extra.resumeReading = resumeReading
+  const close = (code = 1000, reason = '') => {
+    app.log.debug({ code, reason, address: extra.address }, 'a WebSocket was closed for what its client sent')
+    endSocket(socket, code, reason)
+  }
   return {
     protocol: socket.protocol,
     send: (text) =>
       new Promise((resolve, reject) => {
         if (socket.readyState !== socket.OPEN) return resolve()
         socket.send(text, (error) => {
-          listenAgain()
+          resumeReading()
           return error ? reject(error) : resolve()
         })
       }),
-    close: (code = 1000, reason = '') => endSocket(socket, code, reason),
+    close,
     onMessage: (take) => {
-      socket.on('message', (frame) => {
+      socket.on('message', (frame, isBinary) => {
         if (socket.readyState !== socket.OPEN || extra.isLeaving) return
+        if (isBinary) return close(CloseCode.BadRequest, 'Messages must be text, not binary.')
+        const text = String(frame)
         underWay += 1
         if (isBusy()) socket.pause()
-        take(String(frame))
+        take(text)
           .catch((error: unknown) => {
             if (socket.readyState !== socket.OPEN) return
+            if (isServers(text)) return close(CloseCode.BadRequest, 'Only the server may send a message of this type.')
             app.log.error({ err: error }, 'a message on a WebSocket failed')
             endSocket(socket, CloseCode.InternalServerError, 'Internal server error')
           })
           .finally(() => {
             underWay -= 1
-            listenAgain()
+            resumeReading()
           })
       })
     },
   }
 }
 
+/** Whether a message, known to be valid JSON, has a type that only servers send: graphql-ws parses both directions alike. */
+function isServers(text: string): boolean {
+  const { type } = JSON.parse(text) as { type: string }
+  return type === 'next' || type === 'error' || type === 'connection_ack'
+}
+
 /**
- * The answers of one operation as frames of graphql-transport-ws (`next`), written as they are: what stands around the answer
- * is made once. A client that does not read has one frame too many in memory, and is given the next when that is out.
+ * Sends the payloads of one operation as `next` messages of graphql-transport-ws. The bytes around a payload are made once, and
+ * the payload is copied unchanged. A client that does not read has at most one frame too many in memory, and gets the next one
+ * after that has gone out.
  */
-export function frames(extra: Extra, id: string): Sink {
+export function frames(extra: Extra, id: string): PayloadSink {
   const { socket } = extra
   const before = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`)
   return {
-    take(answer, more) {
+    take(payload, more) {
       if (socket.readyState !== socket.OPEN) return false
-      const frame = Buffer.allocUnsafe(before.length + answer.length + 1)
+      const frame = Buffer.allocUnsafe(before.length + payload.length + 1)
       before.copy(frame)
-      answer.copy(frame, before.length)
+      payload.copy(frame, before.length)
       frame[frame.length - 1] = closingBrace
       if (socket.bufferedAmount < unsentMax) {
         socket.send(frame, asText)
         return true
       }
       socket.send(frame, asText, () => {
-        extra.listenAgain()
+        extra.resumeReading()
         more()
       })
       return false
@@ -115,12 +135,12 @@ export function frames(extra: Extra, id: string): Sink {
 }
 
 /**
- * Says goodbye to a socket with 1012, so that its client connects elsewhere and resumes. Queries and mutations that are under
- * way are answered first.
+ * Closes a socket with 1012, so that its client connects to another node and resumes. It first waits for operations that are
+ * starting to be answered.
  */
 export async function farewell(extra: Extra): Promise<void> {
   extra.isLeaving = true
   for (const deadline = Date.now() + farewellMs; extra.starting.size > 0 && Date.now() < deadline; ) await delay(10)
-  await new Promise(setImmediate) // an answer that is ready goes first
-  endSocket(extra.socket, 1012, 'The server is going down: connect again and resume')
+  await new Promise(setImmediate) // a finished answer goes out first
+  endSocket(extra.socket, 1012, 'The server is shutting down. Connect again and resume.')
 }

@@ -3,113 +3,180 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isAsyncIterable, type Plugin } from '@envelop/core'
+import { type ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
 import type { App } from '../app.ts'
-import type { Broadcast } from '../graphql/broadcast.ts'
+import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
-import { clientError } from '../graphql/errors.ts'
-import { useClientErrors, useOurEngine, usePlainIntrospection, useSnapshots } from '../graphql/execution.ts'
+import { httpError } from '../graphql/errors.ts'
+import { useAdmission, useClientErrors, useOurEngine, useSnapshots } from '../graphql/execution.ts'
+import { usePlaces } from '../graphql/place.ts'
+import type { Subscriptions } from '../graphql/subscriptions.ts'
 import { schema } from '../schema.ts'
+import type { AddressCounts } from './addresses.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
+import { refusalBody } from './http.ts'
+import { useOperationBounds } from './operations.ts'
+import { isPersistedOnly, notPersisted } from './persisted.ts'
+import { logCrowd, logRefused, logRefusedToken } from './refused.ts'
 import { useSigns } from './signs.ts'
 
-const bodyBytesMax = 262_144
+/** The `Retry-After` for a client whose address has too many event streams. */
+const crowdRetryMs = 2_000
 
-/** What the transport knows of a request before GraphQL begins: over HTTP the request itself, over a WebSocket its call. */
+/** What Yoga gets from the transport: the HTTP request and response, or the caller of a WebSocket. */
 export type Door =
-  | { readonly req: IncomingMessage; readonly res: ServerResponse }
-  | ({ readonly call: Call } & Pick<Context, 'visit' | 'endConnection' | 'renewConnection'>)
+  | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly address: string }
+  | ({ readonly call: Call; readonly address: string } & Pick<Context, 'device' | 'endConnection' | 'renewConnection'>)
 
 export type Yoga = YogaServerInstance<Door, Context>
 
-/** Builds the GraphQL handler of a node. */
-export function createGraphqlHandler(app: App, guard: Guard, connections: Connections, broadcast: Broadcast): Yoga {
+/** Builds the GraphQL handler of a node, for HTTP and for the operations of WebSockets. */
+export function createGraphqlHandler(
+  app: App,
+  guard: Guard,
+  connections: Connections,
+  subscriptions: Subscriptions,
+  addresses: AddressCounts,
+): Yoga {
   const quiet = (...args: unknown[]) => app.log.debug({ args }, 'yoga')
   return createYoga<Door, Context>({
     schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
     multipart: false,
-    maxRequestBodySize: bodyBytesMax,
+    // Parley's own cache is bounded by bytes, and does not keep refused documents.
+    parserAndValidationCache: false,
+    maxRequestBodySize: app.config.http.bodyBytesMax,
     logging: { debug: () => undefined, info: quiet, warn: quiet, error: quiet },
-    cors: (request) => {
-      const origin = request.headers.get('origin')
-      const isListed = origin !== null && app.config.http.allowedOrigins.includes(origin)
-      return isListed ? { origin, credentials: false, maxAge: 600 } : false
-    },
+    cors: false, // see http.ts
     graphiql: app.config.isProduction ? false : graphiqlOptions,
     renderGraphiQL,
-    maskedErrors: { maskError: (error) => clientError(error, randomUUID(), app.log) },
+    maskedErrors: { maskError: (error) => httpError(error, randomUUID(), app.log) },
     context: (door) => createContext(door, app, guard),
     plugins: [
-      useOurEngine(broadcast),
+      useOurEngine(subscriptions),
+      useAdmission(app),
       useSigns(app, guard),
-      usePlainIntrospection(),
-      useJsonOnly(),
+      useOneDocument(),
       useSnapshots(app),
-      useClientErrors(broadcast),
-      useToldRefusals(app),
-      useOpenEventStreams(app, guard, connections),
+      useOperationBounds(app, guard),
+      usePlaces(app),
+      useClientErrors(),
+      useRefusals(app),
+      useOpenEventStreams(app, guard, connections, addresses),
     ],
   })
 }
 
 async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
-  const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null }
+  const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null, visibleRange: null }
   if ('call' in door) {
     const { call, ...connection } = door
     return { ...shared, ...connection, caller: call.caller, requestId: randomUUID() }
   }
-  const { caller } = await identify(guard, bearerToken(door.req.headers.authorization))
-  const requestId = String(door.res.getHeader('x-request-id'))
-  const endConnection = () => void door.res.destroy()
-  return { ...shared, caller, requestId, visit: () => null, endConnection, renewConnection: null }
-}
-
-/** Bodies are JSON, or are refused: browsers send forms across sites without asking. */
-function useJsonOnly(): Plugin & {
-  onRequest(payload: { request: Request; fetchAPI: { Response: typeof Response }; endResponse(r: Response): void }): void
-} {
-  return {
-    onRequest({ request, fetchAPI, endResponse }) {
-      if (
-        request.method !== 'POST' ||
-        /^application\/(json|graphql-response\+json|graphql\+json)\b/i.test(request.headers.get('content-type') ?? '')
-      )
-        return
-      endResponse(new fetchAPI.Response('Send the operation as application/json\n', { status: 415 }))
-    },
-  }
-}
-
-/** Brings what Yoga itself answers over HTTP (a document that is not valid, say) into the form of all our errors. */
-function useToldRefusals(app: App): YogaPlugin {
-  return {
-    onExecutionResult({ result, setResult, context }) {
-      if (!result || Array.isArray(result) || !('errors' in result) || !result.errors) return
-      const { requestId = randomUUID() } = context as Partial<Context>
-      const errors = result.errors.map((error) => clientError(error, requestId, app.log))
-      setResult({ ...result, errors })
-    },
-  }
+  const { req, res, address } = door
+  const call = await identify(guard, bearerToken(req.headers.authorization))
+  const requestId = String(res.getHeader('x-request-id'))
+  logRefusedToken(app, call, address, requestId)
+  const endConnection = () => void res.destroy()
+  return { ...shared, caller: call.caller, requestId, address, device: () => null, endConnection, renewConnection: null }
 }
 
 /**
- * Registers the event stream of a subscription over HTTP with its session, for as long as the response is open, and ends the
- * subscription with it: also where the client has gone before the stream was open.
+ * Refuses what clients may try and Parley does not support: several operations in one body, and documents by their hash (a client
+ * that gets this message sends the document).
+ */
+function useOneDocument(): YogaPlugin {
+  return {
+    onRequestParse: () => ({
+      onRequestParseDone({ requestParserResult: parsed }) {
+        if (Array.isArray(parsed)) throw refusal(400, 'Send one operation per request. Batches are not supported.')
+        if (isPersistedOnly(parsed)) throw refusal(200, notPersisted)
+      },
+    }),
+  }
+}
+
+/** The JSON of an answer with errors. Yoga's serializer would rebuild them, and look up locations in a source that is gone. */
+function textOf({ data, extensions }: ExecutionResult, errors: readonly GraphQLError[]): string {
+  const shown = errors.map((error) => {
+    const { extensions, ...rest } = error.toJSON()
+    const { http: _http, ...visible } = extensions ?? {}
+    return { ...rest, extensions: visible }
+  })
+  return JSON.stringify({ errors: shown, data, extensions })
+}
+
+/**
+ * Gives every refusal over HTTP the form of Parley's errors, and logs it: also refusals by Yoga itself, before an operation has a
+ * context, such as an invalid body or document.
+ */
+function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
+  return {
+    onResultProcess({ result, setResult, serverContext }) {
+      if (Array.isArray(result) || !('errors' in result) || !result.errors) return
+      const { address = '', caller, res, params } = serverContext as Partial<HttpContext>
+      const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
+      const errors = result.errors.map((error) => httpError(error, requestId, app.log))
+      logRefused(app, errors, { requestId, address, userId: caller?.viewer?.userId, operation: params?.operationName })
+      const waitMs = Math.max(0, ...errors.map(({ extensions }) => Number(extensions.retryAfterMs ?? 0)))
+      if (waitMs > 0) res?.setHeader('retry-after', String(Math.ceil(waitMs / 1_000)))
+      setResult({ ...result, errors, stringify: () => textOf(result, errors) } as typeof result)
+    },
+    onResponse({ response, setResponse, fetchAPI, serverContext: { res } }) {
+      response.headers.set('cache-control', 'no-store')
+      if (response.status !== 406 && !(res && unacceptable.has(res))) return
+      const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
+      setResponse(new fetchAPI.Response(refusalBody(acceptable), { status: 406, headers }))
+    },
+  }
+}
+
+/** Responses to clients that sent a subscription but do not accept an event stream. */
+const unacceptable = new WeakSet<ServerResponse>()
+
+type HttpContext = Context & { res: ServerResponse; params: { operationName?: string | null } }
+
+const acceptable =
+  'The Accept header must allow application/json or application/graphql-response+json; for a subscription, text/event-stream. Or open a WebSocket with the subprotocol graphql-transport-ws.'
+
+/** A refusal with the HTTP status of its answer. */
+function refusal(status: number, message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { http: { status } } })
+}
+
+/**
+ * Counts the event stream of a subscription over HTTP for its address, and registers it with its session, while the response is
+ * open. It ends the subscription with the response, even if the client left before the stream was open.
  */
 function useOpenEventStreams(
   app: App,
   guard: Guard,
   connections: Connections,
+  addresses: AddressCounts,
 ): Plugin<Context & Partial<{ res: ServerResponse; req: IncomingMessage }>> {
   return {
-    async onSubscribe({ args }) {
-      const { res, req, caller, endConnection } = args.contextValue
-      if (!res || !caller.viewer) return undefined
+    async onSubscribe({ args, setResultAndStopExecution }) {
+      const { res, req, caller, address, endConnection } = args.contextValue
+      if (res && !acceptsEvents(req)) {
+        unacceptable.add(res)
+        setResultAndStopExecution({ errors: [new GraphQLError(acceptable)] })
+        return undefined
+      }
+      if (!res) return undefined
+      const slotKind = caller.viewer ? 'withSession' : 'withoutSession'
+      const slot = addresses.enter(address, slotKind)
+      if (!slot) {
+        logCrowd(app, address, slotKind)
+        setResultAndStopExecution({ errors: [crowded()] })
+        return undefined
+      }
+      whenClosed(res, slot.leave)
+      if (!caller.viewer) return undefined
       const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
       const ending = {
         onSubscribeResult({ result }: { result: unknown }) {
@@ -118,24 +185,42 @@ function useOpenEventStreams(
             const ended = result[Symbol.asyncIterator]().return?.()
             ended?.catch((error: unknown) => app.log.error({ err: error }, 'an event stream ended badly'))
           }
-          if (res.destroyed) end()
-          else res.once('close', end)
+          whenClosed(res, end)
         },
       }
       if (!admission || res.destroyed) {
-        res.destroy() // the session was ended, or the client has gone, since the request began
+        res.destroy() // since the request began, the session has ended or the client has left
         return ending
       }
       const connection: Connection = {
+        kind: 'stream',
         sessionId: admission.viewer.sessionId,
         expiresAt: admission.expiresAt,
         end: endConnection,
         leave: () => res.destroy(),
       }
       connections.add(connection)
-      app.visits.overHttp(admission.viewer, true).act()
+      app.devices.overHttp(admission.viewer, true).used()
       res.once('close', () => connections.remove(connection))
       return ending
     },
   }
+}
+
+/** The refusal of an event stream from an address that has too many. */
+function crowded(): GraphQLError {
+  const message = 'Too many WebSockets and event streams from this address'
+  const originalError = new ParleyError('RATE_LIMITED', message, { retryAfterMs: crowdRetryMs })
+  return new GraphQLError(message, { originalError })
+}
+
+/** Calls `act` when a response has closed, or at once if it already has. */
+function whenClosed(res: ServerResponse, act: () => void): void {
+  if (res.destroyed) act()
+  else res.once('close', act)
+}
+
+/** Whether a client accepts server-sent events. Without an Accept header it accepts everything. */
+function acceptsEvents(request: IncomingMessage | undefined): boolean {
+  return /text\/event-stream|text\/\*|\*\/\*/i.test(request?.headers.accept ?? '*/*')
 }

@@ -1,17 +1,17 @@
-// Everything that a query shows is read through a Reader: by named statements, prepared once for each connection.
-// A Reader is either the shared pool (each statement sees what is committed when it runs) or one snapshot.
+// Queries read everything through a Reader, with named statements that are prepared once for each connection. A Reader is
+// either the shared pool, where each statement sees what is committed when it runs, or one snapshot.
 
 import type pg from 'pg'
 
-/** A statement with its name. `Row` is the shape of its rows, with the columns named as the code names them. */
+/** A named statement. `Row` is the type of its rows, whose columns are named as in the code. */
 export type Statement<Row> = { readonly name: string; readonly text: string; readonly row?: Row }
 
-/** Declares a statement. Names are unique: they name the prepared statement on the connection. */
+/** Declares a statement. Its name must be unique: it names the prepared statement on a connection. */
 export function statement<Row>(name: string, text: string): Statement<Row> {
   return { name, text }
 }
 
-/** Reads rows. Fails with the driver's error; `isTransient` tells which of them pass. */
+/** Reads rows. Rejects with the driver's error; `isTransient` says whether a retry may succeed. */
 export type Reader = {
   rows<Row>(statement: Statement<Row>, values: readonly unknown[]): Promise<Row[]>
 }

@@ -1,4 +1,4 @@
-// The doors to Postgres: Prisma for what is written, Readers for what is shown, connections for the journal.
+// The access to Postgres: Prisma for writes to S tables, Readers for queries, and connections for the journal and for jobs.
 
 import { PrismaPg } from '@prisma/adapter-pg'
 import pLimit from 'p-limit'
@@ -6,64 +6,80 @@ import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { flushOn, sharedFlush } from './flush.ts'
-import { PrismaClient } from './generated/client.ts'
-import { isTransient, openPool } from './postgres.ts'
+import { type Prisma, PrismaClient } from './generated/client.ts'
+import { breakerOf, isTransient, listenToErrors, openPool } from './postgres.ts'
 import { type Reader, readerOn } from './reader.ts'
 
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-/** Of those for jobs eight work, one listens, and the others are for the readers of the journal and the search index. */
+/** Of the connections for jobs, eight are for workers, one listens, and the others are for the durable readers. */
 const poolSizes = { shared: 10, snapshots: 4, jobs: 12 } as const
+
+/** An interactive transaction of Prisma, in which a rare write runs. */
+export type Transaction = Prisma.TransactionClient
 
 /** The open database of one node. */
 export type Store = {
-  /** For writes to the S tables. Never writes a J table. */
+  /** For writes to S tables. It never writes a J table. */
   readonly prisma: PrismaClient
-  /** Reads outside any transaction; two reads promise no common snapshot. */
+  /** Reads outside transactions; two reads need not see the same snapshot. */
   readonly reader: Reader
-  /** Where jobs are kept, made and worked on. Connections of their own: however many there are, the API keeps its own. */
+  /** The connections for jobs and other background work, apart from those of the API. */
   readonly jobs: Jobs
-  /** Connections of the journal alone, so that a busy API never keeps it from appending or following. */
+  /** Connections for the journal alone, so that a busy API never keeps it from appending or following. */
   readonly journalPool: pg.Pool
   /**
-   * Waits until all that this node has read or written so far is on disk, and on the stand-bys that Postgres waits for (B1).
-   * Fails with the driver's error.
+   * Waits until everything that this node has read or written so far is on disk, and on the standbys that Postgres waits for
+   * (B1). Rejects with the driver's error.
    */
   flush(): Promise<void>
   /**
-   * Runs `read` in one read-only snapshot on a connection of its own (REPEATABLE READ; ended by the server after 5 s).
-   * It is on disk when it is given (B1). Its statements queue on that connection. If one of them fails, the whole snapshot fails, even where `read` caught it.
-   * @throws ParleyError UNAVAILABLE when no connection is free within 5 s, or Postgres fails.
+   * Runs `read` in one read-only snapshot on a connection of its own (REPEATABLE READ; the server ends it after 5 s). What it has
+   * read is on disk when it resolves (B1). Its statements run one after another. If one of them fails, the whole snapshot fails,
+   * even if `read` catches the error.
+   * @throws ParleyError UNAVAILABLE if no connection is free within 5 s, or Postgres fails
    */
   snapshot<T>(read: (reader: Reader) => Promise<T>): Promise<T>
+  /** Calls `listener` with every error that Postgres answers to this node, on any pool. */
+  onRefused(listener: (error: Error) => void): void
+  /** Breaks all connections, so that nothing waits for Postgres any longer: for a node that must close at once. */
+  abandon(): void
   close(): Promise<void>
 }
 
 /**
- * The part of the database that work in the background has for itself, as the search index and the jobs are. It connects when it is first used. Its commits do not wait
- * for the disk, so that jobs do not keep sends from it: whoever shows something outside flushes first, and what must be on disk when
- * it is over says so by `lasting`.
+ * The connections for background work, such as jobs and the search index. They open when first used. Their commits do not wait
+ * for the disk, so that jobs do not slow down sends: flush before you show a result outside, and use `lasting` for a write that
+ * must be on disk.
  */
 export type Jobs = {
   readonly pool: pg.Pool
   readonly reader: Reader
-  /** Runs statements in one READ COMMITTED transaction; what `work` throws takes it back. Fails with the driver's error. */
+  /** Runs statements in one READ COMMITTED transaction, and rolls it back if `work` throws. Rejects with the driver's error. */
   transaction<T>(work: (reader: Reader) => Promise<T>): Promise<T>
-  /** The same, and on disk when it is over. */
+  /** Like `transaction`, but the commit is on disk when it resolves. */
   lasting<T>(work: (reader: Reader) => Promise<T>): Promise<T>
 }
 
-/** Opens the pools; connects lazily. `appendLanes` sizes the journal's pool. */
+/** Opens the pools, which connect when first used. `appendLanes` sizes the journal's pool. */
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
   const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
   const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log, 'set synchronous_commit = off')
+  const pools = [shared, snapshots, journalPool, jobs]
+  const breakers = pools.map(breakerOf)
+  const listeners = new Set<(error: Error) => void>()
+  for (const pool of pools) {
+    listenToErrors(pool, (error) => {
+      for (const listener of listeners) listener(error)
+    })
+  }
   const prisma = new PrismaClient({
     adapter: new PrismaPg(shared, {
-      onPoolError: (error) => log.warn({ err: error }, 'a Postgres connection was lost'),
-      onConnectionError: (error) => log.warn({ err: error }, 'a Postgres connection failed'),
+      onPoolError: (error) => log.debug({ err: error }, 'a Postgres connection was lost'),
+      onConnectionError: (error) => log.debug({ err: error }, 'a Postgres connection failed'),
     }),
     transactionOptions: { maxWait: 5_000, timeout: 10_000 },
   })
@@ -79,9 +95,15 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
     journalPool,
     flush: sharedFlush(journalPool),
     snapshot: (read) => readSnapshot(snapshots, read),
+    onRefused(listener) {
+      listeners.add(listener)
+    },
+    abandon() {
+      for (const breakAll of breakers) breakAll()
+    },
     async close() {
       await prisma.$disconnect()
-      await Promise.all([shared, snapshots, jobs, journalPool].map((pool) => (pool.ended ? undefined : pool.end())))
+      await Promise.all(pools.map((pool) => (pool.ended ? undefined : pool.end())))
     },
   }
 }
@@ -95,7 +117,7 @@ async function transact<T>(pool: pg.Pool, begin: string, work: (reader: Reader) 
     client.release()
     return result
   } catch (error) {
-    client.release(true) // whatever it was in the middle of ends with the connection
+    client.release(true) // closing the connection rolls the transaction back
     throw error
   }
 }
@@ -107,7 +129,7 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
   try {
     client = await pool.connect()
     await client.query('begin isolation level repeatable read read only')
-    // The first look takes the snapshot: what it shows was written before this place of the log.
+    // The first statement takes the snapshot: everything in it was written before this position of the write-ahead log.
     const look = "select set_config('statement_timeout', '5s', true), pg_current_wal_insert_lsn()::text as upto"
     const { rows } = await client.query<{ upto: string }>(look)
     const inner = readerOn(client)
@@ -115,8 +137,8 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
     const result = await read({
       rows: (statement, values) =>
         turn(async () => {
-          // A field that failed ends an execution while others still read; the connection may be somebody else's by now.
-          if (isOver) throw new ParleyError('UNAVAILABLE', 'The snapshot is over')
+          // A failed field may end an execution while other fields still read; the connection may serve another request by now.
+          if (isOver) throw new ParleyError('UNAVAILABLE', 'The snapshot has ended.')
           return inner.rows(statement, values)
         }).catch((error: unknown) => {
           failure ??= error
@@ -133,6 +155,6 @@ async function readSnapshot<T>(pool: pg.Pool, read: (reader: Reader) => Promise<
     isOver = true
     client?.release(true)
     if (!isTransient(failure ?? error)) throw failure ?? error
-    throw new ParleyError('UNAVAILABLE', 'The snapshot could not be read', { cause: failure ?? error })
+    throw new ParleyError('UNAVAILABLE', 'The snapshot could not be read.', { cause: failure ?? error })
   }
 }

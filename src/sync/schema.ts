@@ -3,10 +3,10 @@
 import { findSession } from '../account/access.ts'
 import { Session } from '../account/schema.ts'
 import { closeCodes, notFound, ParleyError } from '../errors.ts'
-import { EventSourceStream } from '../graphql/answers.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { Event, type EventSource } from '../graphql/event.ts'
+import { EventSourceStream } from '../graphql/subscriptions.ts'
 import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import type { StreamItem } from '../journal/item.ts'
@@ -15,22 +15,29 @@ import type { Viewer } from '../viewer.ts'
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>
 
 const SyncMode = builder.enumType('SyncMode', {
-  description: 'How a stream of events begins.',
+  description: 'How an event stream starts.',
   values: {
-    FRESH: { description: 'From now: no cursor was given.' },
-    RESUMED: { description: 'From the cursor: everything after it follows, nothing is missing, nothing comes twice.' },
-    RESET: { description: 'From now, because the cursor cannot be served: read your snapshot anew. `reason` says why.' },
+    FRESH: { description: 'The stream starts now, because you passed no cursor.' },
+    RESUMED: {
+      description:
+        'The stream continues from your cursor: you receive everything after it, with nothing missing and nothing twice.',
+    },
+    RESET: {
+      description:
+        'The stream starts now, because the server cannot continue from your cursor; see `reason`. Discard your copy of the data and read it again.',
+    },
   } as const,
 })
 const ResetReason = builder.enumType('ResetReason', {
-  description: 'Why a stream could not go on from its cursor.',
+  description: 'Why a stream could not continue from its cursor.',
   values: {
-    CURSOR_TOO_OLD: { description: 'The journal is no longer kept that far back.' },
-    OTHER_EPOCH: { description: 'The journal was started anew since, or the cursor is of another installation.' },
+    CURSOR_TOO_OLD: { description: 'The journal no longer goes back that far.' },
+    OTHER_EPOCH: { description: 'The journal has been restarted since, or the cursor comes from another installation.' },
     OTHER_HISTORY: {
-      description: 'The server went back to an earlier state since (a restored backup, a stand-by that was behind).',
+      description:
+        'The server has returned to an earlier state since, for example from a restored backup or a standby that lagged behind.',
     },
-    AHEAD_OF_JOURNAL: { description: 'The cursor is ahead of the journal, for the same causes.' },
+    AHEAD_OF_JOURNAL: { description: 'The cursor is ahead of the journal, for the same reasons as OTHER_HISTORY.' },
   } as const,
 })
 
@@ -38,24 +45,25 @@ builder.objectType(builder.objectRef<Control<'started'>>('SyncStarted'), {
   description: 'The first event of every stream.',
   interfaces: [Event],
   fields: (t) => ({
-    mode: t.field({ type: SyncMode, description: 'From where it goes on.', resolve: ({ item }) => item.mode }),
+    mode: t.field({ type: SyncMode, description: 'Where the stream starts.', resolve: ({ item }) => item.mode }),
     reason: t.field({
       type: ResetReason,
       nullable: true,
-      description: 'Why it is a RESET; null otherwise.',
+      description: 'Why the mode is RESET; null otherwise.',
       resolve: ({ item }) => (item.mode === 'RESET' ? item.reason : null),
     }),
   }),
 })
 builder.objectType(builder.objectRef<Control<'caughtUp'>>('CaughtUp'), {
-  description: 'Everything that was missed has been brought; what follows is live.',
+  description: 'The stream has delivered all missed events; the following ones are live.',
   interfaces: [Event],
   fields: (t) => ({
-    count: t.int({ description: 'How many events were brought since SyncStarted.', resolve: ({ item }) => item.count }),
+    count: t.int({ description: 'The number of events delivered since SyncStarted.', resolve: ({ item }) => item.count }),
   }),
 })
 builder.objectType(builder.objectRef<Control<'tick'>>('Tick'), {
-  description: 'A sign of life, at least every 25 seconds while nothing else comes. A stream without one is dead: connect again.',
+  description:
+    'A keep-alive event, sent at least every 25 seconds while there is nothing else. If you receive none, the stream is dead: reconnect.',
   interfaces: [Event],
 })
 
@@ -63,7 +71,7 @@ builder.queryField('syncCursor', (t) =>
   t.field({
     type: 'Cursor',
     description:
-      'The place of this very answer: an operation that selects it reads everything in one snapshot, and `events(after:)` goes on from it exactly.',
+      'The cursor of this response: an operation that selects it reads everything from one snapshot, and `events(after:)` continues exactly from there.',
     resolve: (_root, _args, context) => {
       requireViewer(context)
       if (!context.snapshot) throw new Error('an operation with syncCursor ran outside a snapshot')
@@ -73,17 +81,17 @@ builder.queryField('syncCursor', (t) =>
 )
 
 const AcknowledgeInput = builder.inputType('AcknowledgeInput', {
-  description: 'What this device has stored.',
+  description: 'Input for `acknowledge`.',
   fields: (t) => ({
-    cursor: t.field({ type: 'Cursor', description: 'The last cursor up to which it has stored everything.' }),
+    cursor: t.field({ type: 'Cursor', description: 'The cursor up to which this device has stored everything.' }),
   }),
 })
 const AcknowledgePayload = builder.objectRef<Viewer>('AcknowledgePayload').implement({
-  description: 'The answer to `acknowledge`: it is stored.',
+  description: 'The result of `acknowledge`: the cursor is stored.',
   fields: (t) => ({
     session: t.field({
       type: Session,
-      description: 'The session of this device, as it stands now.',
+      description: 'The session of this device in its current state.',
       resolve: async (viewer, _args, context) => {
         const session = await findSession(viewer, viewer.sessionId, context.reader)
         if (!session) throw notFound('Session')
@@ -97,11 +105,11 @@ builder.mutationField('acknowledge', (t) =>
   t.field({
     type: AcknowledgePayload,
     description:
-      'Says what this device has stored; `sessions` shows it. It only moves forward: a stale one is a success without effect. It changes nothing of what `events` brings. The answer comes when it is stored, up to a second later. Errors: BAD_INPUT, CURSOR_REFUSED, UNAVAILABLE.',
-    args: { input: t.arg({ type: AcknowledgeInput, description: 'Up to where.' }) },
+      'Reports up to which cursor this device has stored everything; `sessions` shows it. It only moves forward: an older cursor changes nothing and succeeds. It does not affect what `events` delivers. The answer comes once the cursor is stored, which takes up to a second. Errors: BAD_INPUT, CURSOR_REFUSED, RATE_LIMITED, UNAVAILABLE.',
+    args: { input: t.arg({ type: AcknowledgeInput, description: 'The cursor to acknowledge.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
-      await context.app.journal.acknowledge(viewer.sessionId, parseCursor(input.cursor, 'input.cursor'))
+      await context.app.acknowledgements.add(viewer.sessionId, parseCursor(input.cursor, 'input.cursor'))
       return viewer
     },
   }),
@@ -111,15 +119,18 @@ builder.subscriptionField('events', (t) =>
   t.field({
     type: Event,
     description:
-      'Everything that happens in your conversations and to yourself, in order: SyncStarted, what you missed since `after`, CaughtUp, then live. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
+      'Delivers everything that happens in your conversations and to your account, in order: SyncStarted, the events that you missed since `after`, CaughtUp, then live events. Errors: BAD_INPUT, NOT_FOUND, UNAVAILABLE.',
     args: {
       after: t.arg({
         type: 'Cursor',
         required: false,
         description:
-          'The last cursor that you have dealt with, from an event or from `syncCursor`. Without it the stream begins now.',
+          'The last cursor that you have processed, from an event or from `syncCursor`. Without it, the stream starts now.',
       }),
-      conversationId: t.arg.id({ required: false, description: 'One conversation only, which you are or were in.' }),
+      conversationId: t.arg.id({
+        required: false,
+        description: 'Delivers only the events of this conversation. You must be, or have been, a member.',
+      }),
     },
     subscribe: async (_root, args, context) => {
       const { userId } = requireViewer(context)
@@ -127,7 +138,9 @@ builder.subscriptionField('events', (t) =>
       const after = args.after == null ? null : parseCursor(args.after, 'after')
       const conversationId = args.conversationId == null ? null : parseId('Conversation', args.conversationId, 'conversationId')
       if (!app.journal.isFollowing())
-        throw new ParleyError('UNAVAILABLE', 'The journal cannot be read at the moment', { retryAfterMs: 1_000 })
+        throw new ParleyError('UNAVAILABLE', 'The journal cannot be read at the moment. Try again later.', {
+          retryAfterMs: 1_000,
+        })
       const stream = await app.journal.openStream({
         userId,
         after,

@@ -1,14 +1,14 @@
-// What stands before all nodes of a run, as in production: each connection goes to some node, whether that is well or not.
+// The load balancer in front of all nodes of a run: each connection goes to a random node, healthy or not.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import type { Random } from '../journal/random.ts'
-import type { Door } from './door.ts'
+import type { Random } from '../support/random.ts'
+import type { Endpoint } from './endpoint.ts'
 
 /**
- * A network in which the gateway names the wires before the nodes, and not the nodes.
- * @param ports of each node, and of the wire before it
+ * A fetch that replaces the node ports in answers of the gateway by the ports of their proxies.
+ * @param ports the proxy port for each node port
  */
-export function namingWires(ports: ReadonlyMap<number, number>): typeof fetch {
+export function throughProxies(ports: ReadonlyMap<number, number>): typeof fetch {
   return async (to, init) => {
     const response = await fetch(to, init)
     if (!/\bgateway\b/.test(String(init?.body))) return response
@@ -18,9 +18,9 @@ export function namingWires(ports: ReadonlyMap<number, number>): typeof fetch {
   }
 }
 
-/** A balancer that looks at nothing. */
+/** A balancer without health checks. */
 export class Balancer {
-  /** The GraphQL endpoint behind it. */
+  /** The URL of the GraphQL endpoint. */
   readonly url: string
   readonly #server: Server
   readonly #sockets: Set<Socket>
@@ -31,10 +31,10 @@ export class Balancer {
     this.url = `http://127.0.0.1:${port}/graphql`
   }
 
-  static async open(doors: readonly [Door, ...Door[]], random: Random): Promise<Balancer> {
+  static async open(endpoints: readonly [Endpoint, ...Endpoint[]], random: Random): Promise<Balancer> {
     const sockets = new Set<Socket>()
     const server = createServer((client) => {
-      const node = connect(random.one(doors).port, '127.0.0.1')
+      const node = connect(random.one(endpoints).port, '127.0.0.1')
       for (const [socket, other] of [
         [client, node],
         [node, client],

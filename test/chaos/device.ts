@@ -1,54 +1,54 @@
-// A receiving device, on the client library: begins with a snapshot, follows the events from its cursor, and goes on from the last
-// one that it was told whenever its socket ends, on any node. It keeps what it was told; the judge says whether that is right.
+// A receiving device, on the client library: reads a snapshot, follows the events from its cursor and, when its socket ends,
+// resumes from the last event on any node. It keeps every event for the checker.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { print } from 'graphql'
 import WebSocket from 'ws'
-import { createParleyClient, type ParleyClient, type ParleyFailure } from '../../src/client/client.ts'
+import { createParleyClient, type ParleyClient, ParleyFailure } from '../../src/client/client.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
-import type { Random } from '../journal/random.ts'
-import type { FollowedSubscription } from '../support/generated/graphql.ts'
-import { Begin, Followed } from './documents.ts'
-import { ask, type Door } from './door.ts'
-import type { Record, Stretch } from './record.ts'
-import { subjectOf, viewOf } from './view.ts'
+import type { ChaosEventsSubscription } from '../support/generated/graphql.ts'
+import type { Random } from '../support/random.ts'
+import { ChaosEvents, ChaosSnapshot } from './documents.ts'
+import { ask, type Endpoint } from './endpoint.ts'
+import type { RunRecord, Segment } from './record.ts'
+import { subjectOf, versionOf, viewOf } from './view.ts'
 
-type Event = FollowedSubscription['events']
+type ReceivedEvent = ChaosEventsSubscription['events']
 
-/** Nodes tick every second here: a stream that is silent for so long is dead. */
+/** Nodes tick every second here: a stream without a tick for this long is dead. */
 const limits = { silenceMs: 4_000, connectMs: 2_000, requestMs: 4_000, firstMs: 100, maxMs: 600 }
-/** How long a device follows before it forgets everything, as a new installation does, at most. */
+/** A device forgets everything after at most this long, like a fresh installation. */
 const forgetsAfterMs = 20_000
 
-/** One device of a person. */
-export class Device {
+/** A device of a simulated person. */
+export class SimulatedDevice {
   readonly name: string
   readonly userId: number
-  readonly stretches: Stretch[] = []
+  readonly segments: Segment[] = []
   readonly #accessToken: string
-  readonly #doors: readonly [Door, ...Door[]]
+  readonly #endpoints: readonly [Endpoint, ...Endpoint[]]
   readonly #random: Random
-  readonly #record: Record
+  readonly #record: RunRecord
   readonly #client: ParleyClient
   readonly #stopping = new AbortController()
-  #hasLooked = false
-  /** How many facts this stream has brought since it started; null once it has caught up. */
+  #hasLastSnapshot = false
+  /** The number of facts since the stream started; null once it has caught up. */
   #sinceStart: number | null = null
 
   constructor(
     name: string,
     userId: number,
     accessToken: string,
-    doors: readonly [Door, ...Door[]],
+    endpoints: readonly [Endpoint, ...Endpoint[]],
     url: string,
     fetch: typeof globalThis.fetch,
     random: Random,
-    record: Record,
+    record: RunRecord,
   ) {
     this.name = name
     this.userId = userId
     this.#accessToken = accessToken
-    this.#doors = doors
+    this.#endpoints = endpoints
     this.#random = random
     this.#record = record
     this.#client = createParleyClient({
@@ -61,24 +61,24 @@ export class Device {
     })
   }
 
-  /** The position up to which it was told everything. */
+  /** The last position that the device received. */
   get position(): number {
-    return this.stretches.at(-1)?.upTo ?? -1
+    return this.segments.at(-1)?.upTo ?? -1
   }
 
-  /** Follows until it is stopped; now and then it forgets everything and begins anew. */
+  /** Follows until it is stopped; from time to time it forgets everything and starts over. */
   async run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       let isWanted = true
-      const following = this.#client.follow(Followed, {
+      const following = this.#client.follow(ChaosEvents, {
         after: null,
         onEvent: (event) => this.#take(event),
         snapshot: (reason) => this.#begin(reason),
         onTrouble: (failure) => this.#noteTrouble(failure),
       })
       void following.ended.then((failure) => {
-        if (isWanted) this.#record.fault(`D3 ${this.name}: its stream ended: ${failure ? failure.message : 'it was completed'}`)
+        if (isWanted) this.#record.violation(`D3 ${this.name}: the stream ended: ${failure ? failure.message : 'completed'}`)
       })
       await delay(this.#random.whole(forgetsAfterMs / 2, forgetsAfterMs), undefined, { signal }).catch(() => undefined)
       isWanted = false
@@ -88,40 +88,41 @@ export class Device {
     await this.#client.close()
   }
 
-  /** Ends it. */
+  /** Stops following. */
   stop(): void {
     this.#stopping.abort()
   }
 
-  /** Has a last look when all is mended: what every device sees in the end is compared, too. @returns whether it could. */
-  async look(): Promise<boolean> {
-    this.#hasLooked ||= (await this.#snapshot()) !== null
-    return this.#hasLooked
+  /** Reads a last snapshot after all repairs, which the checker compares, too. @returns whether it got one. */
+  async readLastSnapshot(): Promise<boolean> {
+    this.#hasLastSnapshot ||= (await this.#snapshot()) !== null
+    return this.#hasLastSnapshot
   }
 
-  /** Reads a snapshot, and begins a new stretch from it. */
+  /** Reads a snapshot and begins a new segment from it. */
   async #begin(reason: string | null): Promise<string> {
     if (reason !== null) {
       this.#record.count('streams RESET')
-      this.#record.fault(`D3 ${this.name}: RESET ${reason} after ${this.position}`)
+      this.#record.violation(`D3 ${this.name}: RESET ${reason} after ${this.position}`)
     }
     const syncCursor = await this.#snapshot()
-    if (syncCursor === null) throw new Error('the snapshot was not answered')
+    if (syncCursor === null) throw new ParleyFailure('NO_ANSWER', 'the snapshot got no answer', true)
     const { position } = parseCursor(syncCursor, 'syncCursor')
-    this.stretches.push({ from: position, upTo: position, received: [] })
+    this.segments.push({ from: position, upTo: position, received: [] })
     return syncCursor
   }
 
   async #snapshot(): Promise<string | null> {
-    const outcome = await ask(this.#random.one(this.#doors), Begin, {}, this.#accessToken)
+    const outcome = await ask(this.#random.one(this.#endpoints), ChaosSnapshot, {}, this.#accessToken)
     if (outcome.status !== 'answered') {
       if (outcome.status === 'refused') this.#refused('a snapshot', outcome.code, outcome.message)
       return null
     }
     const { syncCursor, conversations } = outcome.data
     const { position } = parseCursor(syncCursor, 'syncCursor')
-    if (position < this.position) this.#record.fault(`D4 ${this.name}: a snapshot at ${position}, behind ${this.position}`)
-    if (conversations.pageInfo.hasNextPage) throw new Error(`${this.name} is in more conversations than a snapshot asks for`)
+    if (position < this.position)
+      this.#record.violation(`D4 ${this.name}: a snapshot at ${position}, older than ${this.position}`)
+    if (conversations.pageInfo.hasNextPage) throw new Error(`${this.name} is in more conversations than a snapshot reads`)
     const nodes = (conversations.nodes ?? []).flatMap((node) => (node ? [node] : []))
     const views = new Map(nodes.map((node) => [node.id, viewOf(node)] as const))
     this.#record.snapshots.push({ position, userId: this.userId, views })
@@ -129,19 +130,19 @@ export class Device {
     return syncCursor
   }
 
-  #take(event: Event): void {
-    const stretch = this.stretches.at(-1)
-    if (!stretch) throw new Error('an event came before a snapshot')
+  #take(event: ReceivedEvent): void {
+    const segment = this.segments.at(-1)
+    if (!segment) throw new Error('an event came before a snapshot')
     const { position, tag } = parseCursor(event.cursor, 'cursor')
     switch (event.__typename) {
       case 'SyncStarted':
         this.#sinceStart = 0
         this.#record.count(`streams ${event.mode}`)
-        if (event.mode !== 'RESUMED') this.#record.fault(`D3 ${this.name}: ${event.mode} after ${stretch.upTo}`)
+        if (event.mode !== 'RESUMED') this.#record.violation(`D3 ${this.name}: ${event.mode} after ${segment.upTo}`)
         break
       case 'CaughtUp':
         if (event.count !== this.#sinceStart) {
-          this.#record.fault(`D3 ${this.name}: CaughtUp says ${event.count} events, ${this.#sinceStart} came`)
+          this.#record.violation(`D3 ${this.name}: CaughtUp says ${event.count} events, ${this.#sinceStart} came`)
         }
         this.#sinceStart = null
         break
@@ -150,19 +151,20 @@ export class Device {
       default:
         if (this.#sinceStart !== null) this.#sinceStart += 1
         this.#record.count('deliveries')
-        stretch.received.push({ position, tag, kind: event.__typename, subject: subjectOf(event) })
+        segment.received.push({ position, tag, kind: event.__typename, subject: subjectOf(event), version: versionOf(event) })
     }
-    if (position < stretch.upTo) this.#record.fault(`D3 ${this.name}: ${event.__typename} at ${position} after ${stretch.upTo}`)
-    stretch.upTo = Math.max(stretch.upTo, position)
+    if (position < segment.upTo)
+      this.#record.violation(`D3 ${this.name}: ${event.__typename} at ${position} after ${segment.upTo}`)
+    segment.upTo = Math.max(segment.upTo, position)
   }
 
   #noteTrouble({ code, message }: ParleyFailure): void {
-    if (code === 'NO_ANSWER') this.#record.count('streams begun again')
+    if (code === 'NO_ANSWER') this.#record.count('streams restarted')
     else this.#refused('an event', code, message)
   }
 
   #refused(what: string, code: string, message: string): void {
     this.#record.count(`${what} refused: ${code}`)
-    if (code !== 'UNAVAILABLE') this.#record.fault(`${this.name}: ${what} was refused with ${code}: ${message}`)
+    if (code !== 'UNAVAILABLE') this.#record.violation(`${this.name}: ${what} was refused with ${code}: ${message}`)
   }
 }

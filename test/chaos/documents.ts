@@ -1,9 +1,9 @@
-// The operations of the chaos run: small ones, with what tells one fact from another.
+// The operations of the chaos run, with just enough fields to tell facts apart.
 
 import { graphql } from '../support/generated/index.ts'
 
-export const Begin = graphql(`
-  query Begin {
+export const ChaosSnapshot = graphql(`
+  query ChaosSnapshot {
     syncCursor
     conversations(archived: null, first: 60) {
       nodes {
@@ -20,22 +20,22 @@ export const Begin = graphql(`
     }
   }
 `)
-export const Followed = graphql(`
-  subscription Followed($after: Cursor) {
+export const ChaosEvents = graphql(`
+  subscription ChaosEvents($after: Cursor) {
     events(after: $after) {
       __typename
       cursor
       ... on SyncStarted { mode reason }
       ... on CaughtUp { count }
-      ... on MessageSent { conversation { id } message { id clientMessageId sender { id } } }
-      ... on MessageEdited { conversation { id } message { id } }
-      ... on MessageDeleted { conversation { id } message { id } }
-      ... on ReactionsChanged { conversation { id } message { id } }
+      ... on MessageSent { conversation { id } message { id version clientMessageId sender { id } } }
+      ... on MessageEdited { conversation { id } message { id version } }
+      ... on MessageDeleted { conversation { id } message { id version } }
+      ... on ReactionsChanged { conversation { id } message { id version } }
       ... on ConversationAdded { conversation { id } }
       ... on MemberJoined { conversation { id } user { id } }
       ... on MemberLeft { conversation { id } user { id } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
-      ... on PinsChanged { conversation { id } message { id } }
+      ... on PinsChanged { conversation { id } message { id version } }
       ... on MemberUpdated { conversation { id } user { id } }
       ... on ConversationUpdated { conversation { id } }
       ... on InvitesChanged { conversation { id } }
@@ -83,37 +83,37 @@ export const Unpin = graphql(`
     unpinMessage(input: $input) { cursor }
   }
 `)
-export const Put = graphql(`
-  mutation Put($input: ArchiveConversationInput!) {
+export const Archive = graphql(`
+  mutation Archive($input: ArchiveConversationInput!) {
     archiveConversation(input: $input) { cursor }
   }
 `)
 
-/** Who is in a group, and what they are there: what people go by until they see it anew. */
-export const Standing = graphql(`
-  fragment Standing on Conversation {
+/** The members of a group and their roles. */
+export const MemberRoles = graphql(`
+  fragment MemberRoles on Conversation {
     id
     members(first: 20) { nodes { user { id } role } }
   }
 `)
-export const LookAt = graphql(`
-  query LookAt($id: ID!) {
-    conversation(id: $id) { ...Standing }
+export const GroupMembers = graphql(`
+  query GroupMembers($id: ID!) {
+    conversation(id: $id) { ...MemberRoles }
   }
 `)
-export const Found = graphql(`
-  mutation Found($input: CreateGroupInput!) {
-    createGroup(input: $input) { conversation { ...Standing } cursor }
+export const NewGroup = graphql(`
+  mutation NewGroup($input: CreateGroupInput!) {
+    createGroup(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)
 export const Add = graphql(`
   mutation Add($input: AddMembersInput!) {
-    addMembers(input: $input) { conversation { ...Standing } cursor }
+    addMembers(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)
 export const Remove = graphql(`
   mutation Remove($input: RemoveMemberInput!) {
-    removeMember(input: $input) { conversation { ...Standing } cursor }
+    removeMember(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)
 export const Leave = graphql(`
@@ -121,14 +121,14 @@ export const Leave = graphql(`
     leaveConversation(input: $input) { cursor }
   }
 `)
-export const GiveRole = graphql(`
-  mutation GiveRole($input: SetMemberRoleInput!) {
-    setMemberRole(input: $input) { conversation { ...Standing } cursor }
+export const SetRole = graphql(`
+  mutation SetRole($input: SetMemberRoleInput!) {
+    setMemberRole(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)
 export const SetVisibility = graphql(`
   mutation SetVisibility($input: UpdateConversationInput!) {
-    updateConversation(input: $input) { conversation { ...Standing } cursor }
+    updateConversation(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)
 export const Invite = graphql(`
@@ -141,8 +141,8 @@ export const Revoke = graphql(`
     revokeInvite(input: $input) { cursor }
   }
 `)
-export const Enter = graphql(`
-  mutation Enter($input: JoinWithInviteInput!) {
-    joinWithInvite(input: $input) { conversation { ...Standing } cursor }
+export const JoinByInvite = graphql(`
+  mutation JoinByInvite($input: JoinWithInviteInput!) {
+    joinWithInvite(input: $input) { conversation { ...MemberRoles } cursor }
   }
 `)

@@ -1,10 +1,10 @@
-// Preloaded into a node (`--import`) to end it at one step, and nowhere else: at the first time that CHAOS_KILL_AT is reached
-// after SIGUSR2. SIGKILL to oneself is the end at once: nothing that waits to be written is written.
+// Preloaded into a node (`--import`) to kill it exactly at one step: when it reaches CHAOS_KILL_AT for the first time after SIGUSR2.
+// SIGKILL to itself ends it at once: pending writes are lost.
 
 import { subscribe } from 'node:diagnostics_channel'
 import process from 'node:process'
 
-// biome-ignore lint/style/noProcessEnv: the test says here where the node is to end
+// biome-ignore lint/style/noProcessEnv: the test sets here where the node dies
 const step = process.env.CHAOS_KILL_AT
 let isArmed = false
 if (step) {

@@ -1,7 +1,8 @@
-// npm run chaos -- --minutes 10 --seed 7: a long chaos run. Ends with 1 where a promise was broken.
+// npm run chaos -- --minutes 10 --seed 7: a long chaos run. Exits with 1 if it finds a broken promise.
 
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { buildPrograms } from '../support/programs.ts'
 import { runChaos } from './run.ts'
 
 const { values } = parseArgs({
@@ -18,13 +19,14 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed) || !(people >= 2)) {
 }
 const say = (text: string) => process.stdout.write(`${text}\n`)
 say(`seed ${seed}`)
+await buildPrograms()
 const { record, table } = await runChaos({
   seed,
-  lastsMs: minutes * 60_000,
+  durationMs: minutes * 60_000,
   people,
   groups: Math.ceil(people / 3),
   thinkMs: people * 8,
-  mishapEveryMs: 2_000,
+  faultEveryMs: 2_000,
 })
 say(table)
 say(
@@ -33,6 +35,6 @@ say(
     .map(([what, count]) => `${what}: ${count}`)
     .join('\n')}`,
 )
-for (const fault of record.faults) say(`\n${fault}`)
-if (record.faultCount > 0) say(`\n${record.faultCount} faults, with the seed ${seed}`)
-process.exit(record.faultCount > 0 ? 1 : 0)
+for (const violation of record.violations) say(`\n${violation}`)
+if (record.violationCount > 0) say(`\n${record.violationCount} violations, with seed ${seed}`)
+process.exit(record.violationCount > 0 ? 1 : 0)

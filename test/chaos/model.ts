@@ -1,31 +1,31 @@
-// What every conversation looks like at each position, from the facts alone, without the product's SQL: who is in it in which
-// role, what is pinned, read and unread, and what each of them sees. A change that changes nothing is no fact, so a fact of
-// what has two states (a pin, an archive, a role beside the owner's) turns it. On the way it finds acts that nobody was
-// entitled to: who acts in a group does so with the role of that position.
+// The reference model: what every conversation looks like at each position, derived from the facts alone and without the SQL of
+// the product: members and roles, pins, read markers, unread messages, and the view of each member. A change without an effect
+// makes no fact, so a fact about something with two states (a pin, an archive, a role below owner) flips it. The model also finds
+// facts that their actor had no right to cause.
 
 import { encodeId } from '../../src/id.ts'
-import type { ConversationRow, Fact } from './history.ts'
 import { Audience } from './oracle.ts'
-import type { View } from './view.ts'
+import type { ConversationRow, Fact } from './stored-state.ts'
+import type { ConversationView } from './view.ts'
 
-type Role = 'OWNER' | 'ADMIN' | 'MEMBER'
-type Message = { readonly id: number; readonly seq: number; readonly senderId: number; isDeleted: boolean }
+type ModelRole = 'OWNER' | 'ADMIN' | 'MEMBER'
+type ModelMessage = { readonly id: number; readonly seq: number; readonly senderId: number; isDeleted: boolean }
 
-class Conversation {
+class ModelConversation {
   readonly isGroup: boolean
   readonly audience: Audience
-  readonly roles = new Map<number, Role>()
-  readonly messages: Message[] = []
-  readonly byId = new Map<number, Message>()
+  readonly roles = new Map<number, ModelRole>()
+  readonly messages: ModelMessage[] = []
+  readonly byId = new Map<number, ModelMessage>()
   readonly pins = new Set<number>()
   readonly markers = new Map<number, number>()
   readonly archivedBy = new Set<number>()
-  /** How many have let themselves in. */
-  entered = 0
+  /** How many users joined by invite. */
+  joinedByInvite = 0
 
-  constructor({ isGroup, began }: ConversationRow) {
+  constructor({ isGroup, initialVisibility }: ConversationRow) {
     this.isGroup = isGroup
-    this.audience = new Audience(began)
+    this.audience = new Audience(initialVisibility)
   }
 
   get lastSeq(): number {
@@ -40,10 +40,10 @@ class Conversation {
     return [...this.roles].filter(([, role]) => role !== 'MEMBER').map(([userId]) => userId)
   }
 
-  seenBy(userId: number): View {
+  viewOf(userId: number): ConversationView {
     const last = this.messages.at(-1)
     const read = this.markers.get(userId) ?? 0
-    const isUnread = ({ seq, senderId, isDeleted }: Message) => seq > read && senderId !== userId && !isDeleted
+    const isUnread = ({ seq, senderId, isDeleted }: ModelMessage) => seq > read && senderId !== userId && !isDeleted
     const user = (id: number) => encodeId('User', id)
     return {
       last: last && this.audience.sees(userId, last.id) ? last.seq : null,
@@ -63,54 +63,54 @@ class Conversation {
   }
 }
 
-/** All conversations, as they are after the facts that were taken so far. */
+/** All conversations, after the facts applied so far. */
 export class Model {
-  readonly faults: string[] = []
-  /** How often a fact was hidden from somebody who was there, since it is about a message from before. */
+  readonly violations: string[] = []
+  /** How often a fact was hidden from a member because it is about an earlier message. */
   hidden = 0
-  /** Each interval of membership: `conversation user from visibleFromSeq`. */
+  /** Each membership interval: `conversation user from visibleFromSeq`. */
   readonly intervals: string[] = []
-  readonly #conversations = new Map<number, Conversation>()
-  /** Who is still to be told of a change of invites. */
-  #untold: Set<number> | null = null
+  readonly #conversations = new Map<number, ModelConversation>()
+  /** The managers who have not received the current change of invites yet. */
+  #pendingManagers: Set<number> | null = null
 
   constructor(rows: readonly ConversationRow[]) {
-    for (const row of rows) this.#conversations.set(row.id, new Conversation(row))
+    for (const row of rows) this.#conversations.set(row.id, new ModelConversation(row))
   }
 
-  /** Takes the next fact. `next` is the one after it: those of one request have one tag and stand beside each other. */
-  take(fact: Fact, next: Fact | undefined): void {
+  /** Applies a fact. `next` is the one after it: facts of one request share a tag and are adjacent. */
+  apply(fact: Fact, next: Fact | undefined): void {
     const isLastOfRequest = next?.tag !== fact.tag
-    if (fact.conversationId === null) this.#takeOwn(fact, isLastOfRequest || next?.kind !== fact.kind)
+    if (fact.conversationId === null) this.#applyUserFact(fact, isLastOfRequest || next?.kind !== fact.kind)
     const conversation = this.#conversations.get(fact.conversationId ?? fact.subjectId)
     if (!conversation) return
-    if (fact.conversationId !== null) this.#takeShared(conversation, fact, isLastOfRequest ? undefined : next)
+    if (fact.conversationId !== null) this.#applyConversationFact(conversation, fact, isLastOfRequest ? undefined : next)
     if (isLastOfRequest && conversation.isGroup && conversation.owners.length !== Math.min(1, conversation.roles.size))
-      this.#fault(fact, `leaves a group of ${conversation.roles.size} with ${conversation.owners.length} owners`)
+      this.#violation(fact, `leaves a group of ${conversation.roles.size} with ${conversation.owners.length} owners`)
   }
 
-  /** What a user sees, by the global id of the conversation. */
-  seenBy(userId: number): Map<string, View> {
+  /** What a user sees, by global conversation id. */
+  viewsOf(userId: number): Map<string, ConversationView> {
     const mine = [...this.#conversations].filter(([, { roles }]) => roles.has(userId))
-    return new Map(mine.map(([id, conversation]) => [encodeId('Conversation', id), conversation.seenBy(userId)]))
+    return new Map(mine.map(([id, conversation]) => [encodeId('Conversation', id), conversation.viewOf(userId)]))
   }
 
-  /** Everybody's role: `conversation user ROLE`. */
+  /** The role of each member: `conversation user ROLE`. */
   get members(): string[] {
     return [...this.#conversations].flatMap(([id, { roles }]) => [...roles].map(([userId, role]) => `${id} ${userId} ${role}`))
   }
 
-  /** What those see who join a group now, and how many have let themselves in so far. */
-  settingsOf(conversationId: number): { visibility: string; entered: number } {
-    const { audience, entered } = this.#of(conversationId)
-    return { visibility: audience.visibility, entered }
+  /** The current history visibility, and how many users have joined by invite. */
+  settingsOf(conversationId: number): { visibility: string; joinedByInvite: number } {
+    const { audience, joinedByInvite } = this.#of(conversationId)
+    return { visibility: audience.visibility, joinedByInvite }
   }
 
   roleOf(conversationId: number, userId: number): string | null {
     return this.#of(conversationId).roles.get(userId) ?? null
   }
 
-  /** The marker of a user: up to which seq they have read. */
+  /** The seq of a user's read marker. */
   readBy(conversationId: number, userId: number): number {
     return this.#of(conversationId).markers.get(userId) ?? 0
   }
@@ -123,34 +123,36 @@ export class Model {
     return this.#of(conversationId).archivedBy.has(userId)
   }
 
-  #of(id: number): Conversation {
+  #of(id: number): ModelConversation {
     const conversation = this.#conversations.get(id)
     if (!conversation) throw new Error(`there is no conversation ${id}`)
     return conversation
   }
 
-  #fault({ kind, position, actorId }: Fact, what: string): void {
-    this.faults.push(`D6 ${kind} of user ${actorId} at ${position} ${what}`)
+  #violation({ kind, position, actorId }: Fact, what: string): void {
+    this.violations.push(`D6 ${kind} of user ${actorId} at ${position} ${what}`)
   }
 
-  /** A fact that one user hears. `isLast`: no other of its kind comes with it. */
-  #takeOwn(fact: Fact, isLast: boolean): void {
+  /** Applies a fact that one user receives. `isLast`: it is the last of its kind in its request. */
+  #applyUserFact(fact: Fact, isLast: boolean): void {
     const { kind, userId, subjectId } = fact
     if (userId === null) return
     if (kind === 'MembershipUpdated') flip(this.#of(subjectId).archivedBy, userId)
     if (kind !== 'InvitesChanged') return
-    this.#untold ??= new Set(this.#of(subjectId).managers)
-    if (!this.#untold.delete(userId)) this.#fault(fact, `is told to user ${userId}, who manages nothing, or twice`)
+    this.#pendingManagers ??= new Set(this.#of(subjectId).managers)
+    if (!this.#pendingManagers.delete(userId))
+      this.#violation(fact, `went to user ${userId}, who does not manage the group, or twice`)
     if (!isLast) return
-    if (this.#untold.size > 0) this.#fault(fact, `is not told to ${[...this.#untold].join()}, who manage the group`)
-    this.#untold = null
+    if (this.#pendingManagers.size > 0)
+      this.#violation(fact, `did not go to ${[...this.#pendingManagers].join()}, who manage the group`)
+    this.#pendingManagers = null
   }
 
-  #takeShared(conversation: Conversation, fact: Fact, next: Fact | undefined): void {
+  #applyConversationFact(conversation: ModelConversation, fact: Fact, next: Fact | undefined): void {
     const { audience, byId, markers, messages, pins } = conversation
-    audience.begin(fact)
-    for (const userId of audience.members()) if (!audience.hears(userId, fact)) this.hidden += 1
-    audience.end(fact)
+    audience.applyBefore(fact)
+    for (const userId of audience.members()) if (!audience.receives(userId, fact)) this.hidden += 1
+    audience.applyAfter(fact)
     switch (fact.kind) {
       case 'MessageSent': {
         const message = { id: fact.subjectId, seq: fact.sent?.seq ?? 0, senderId: fact.sent?.senderId ?? 0, isDeleted: false }
@@ -170,7 +172,7 @@ export class Model {
       case 'ReadMarkersMoved':
         for (const { userId, seq } of fact.markers) {
           if (seq <= (markers.get(userId) ?? 0))
-            this.#fault(fact, `moves the marker of user ${userId} to ${seq}, which is not forward`)
+            this.#violation(fact, `moves the marker of user ${userId} to ${seq}, which is not forward`)
           markers.set(userId, seq)
         }
         break
@@ -180,7 +182,7 @@ export class Model {
       case 'MemberLeft':
         if (fact.actorId !== fact.subjectId) this.#requireManager(conversation, fact)
         if (fact.actorId !== fact.subjectId && conversation.roles.get(fact.subjectId) === 'OWNER')
-          this.#fault(fact, 'removes the owner')
+          this.#violation(fact, 'removes the owner')
         conversation.roles.delete(fact.subjectId)
         conversation.archivedBy.delete(fact.subjectId)
         break
@@ -193,38 +195,41 @@ export class Model {
     }
   }
 
-  #join(conversation: Conversation, fact: Fact): void {
+  #join(conversation: ModelConversation, fact: Fact): void {
     const { audience, isGroup, lastSeq, markers, roles } = conversation
     const { actorId, conversationId, position, subjectId } = fact
     const isFounder = isGroup && roles.size === 0
-    if (isFounder && conversation.entered + lastSeq > 0) this.#fault(fact, 'enters a group that everybody has left')
-    if (isGroup && !isFounder && actorId === subjectId) conversation.entered += 1
+    if (isFounder && conversation.joinedByInvite + lastSeq > 0) this.#violation(fact, 'joins a group without members')
+    if (isGroup && !isFounder && actorId === subjectId) conversation.joinedByInvite += 1
     else if (isGroup && !isFounder) this.#requireManager(conversation, fact)
     roles.set(subjectId, isFounder ? 'OWNER' : 'MEMBER')
     markers.set(subjectId, Math.max(markers.get(subjectId) ?? 0, lastSeq))
     this.intervals.push(`${conversationId} ${subjectId} ${position} ${audience.visibility === 'ALL' ? 0 : lastSeq}`)
   }
 
-  /** An owner who names themselves hands over, to whom the next fact names; one who leaves at once, to whom this one names. */
-  #changeRole(conversation: Conversation, fact: Fact, next: Fact | undefined): void {
+  /**
+   * A fact about the owner transfers the ownership to the user of the next fact. If the owner leaves in the same request, it goes to
+   * the user of this fact.
+   */
+  #changeRole(conversation: ModelConversation, fact: Fact, next: Fact | undefined): void {
     const { owners, roles } = conversation
     const { actorId, subjectId } = fact
     this.#requireManager(conversation, fact)
     if (owners.length === 0) roles.set(subjectId, 'OWNER')
     else if (roles.get(subjectId) === 'OWNER') {
-      if (actorId !== subjectId || next?.kind !== 'MemberUpdated') this.#fault(fact, 'unmakes the owner')
+      if (actorId !== subjectId || next?.kind !== 'MemberUpdated') this.#violation(fact, 'demotes the owner')
       roles.set(subjectId, 'ADMIN')
     } else if (roles.get(actorId ?? 0) === 'OWNER' && next?.kind === 'MemberLeft' && next.subjectId === actorId) {
       roles.set(subjectId, 'OWNER')
-      roles.set(next.subjectId, 'MEMBER') // for no longer than until the next fact
+      roles.set(next.subjectId, 'MEMBER') // only until the next fact
     } else if (roles.has(subjectId)) roles.set(subjectId, roles.get(subjectId) === 'ADMIN' ? 'MEMBER' : 'ADMIN')
-    else this.#fault(fact, `is about user ${subjectId}, who is not there`)
+    else this.#violation(fact, `is about user ${subjectId}, who is not a member`)
   }
 
-  #requireManager({ isGroup, roles }: Conversation, fact: Fact): void {
+  #requireManager({ isGroup, roles }: ModelConversation, fact: Fact): void {
     const role = roles.get(fact.actorId ?? 0)
     if (!isGroup || role === undefined || role === 'MEMBER')
-      this.#fault(fact, `comes from somebody who is ${role ?? 'not there'}`)
+      this.#violation(fact, `comes from a user who is ${role ?? 'not a member'}`)
   }
 }
 

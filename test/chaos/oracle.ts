@@ -1,59 +1,59 @@
-// The judge of lists: what a device received against what it was to receive. Knows nothing of nodes or of Postgres, so that
-// a test can show that it finds a hole, a double, a swap and a leak.
+// Which facts each user may see, and how the events of a device differ from them. It knows neither nodes nor Postgres, so a test
+// can show that it finds a gap, a duplicate, a swap and a leak.
 
-import type { Seen } from './record.ts'
+import type { EventRecord } from './record.ts'
 
-/** What can be wrong with a list. `altered`: at the right place something else was shown. */
-export const verdicts = ['lost', 'doubled', 'out of order', 'leaked', 'altered'] as const
-/** One of them. */
-export type Verdict = (typeof verdicts)[number]
+/** What can be wrong with a list of events. `altered`: a different event at the right position. */
+export const anomalies = ['lost', 'doubled', 'out of order', 'leaked', 'altered'] as const
+/** A kind of anomaly. */
+export type AnomalyKind = (typeof anomalies)[number]
 
-/** One thing that is wrong with a list. */
-export type Flaw = { readonly verdict: Verdict; readonly seen: Seen }
+/** An anomaly and its event. */
+export type Anomaly = { readonly kind: AnomalyKind; readonly event: EventRecord }
 
-/** Compares what a device received with what it was to receive, which is in the order of positions. */
-export function compare(expected: readonly Seen[], received: readonly Seen[]): Flaw[] {
-  const flaws: Flaw[] = []
-  const due = new Map(expected.map((seen) => [seen.position, seen]))
+/** Compares received events with the expected ones, which are in order of position. */
+export function compare(expected: readonly EventRecord[], received: readonly EventRecord[]): Anomaly[] {
+  const found: Anomaly[] = []
+  const due = new Map(expected.map((event) => [event.position, event]))
   const had = new Set<number>()
   let last = -1
-  for (const seen of received) {
-    const right = due.get(seen.position)
-    if (had.has(seen.position)) flaws.push({ verdict: 'doubled', seen })
-    else if (!right) flaws.push({ verdict: 'leaked', seen })
-    else if (seen.position < last) flaws.push({ verdict: 'out of order', seen })
-    else if (right.tag !== seen.tag || right.kind !== seen.kind || right.subject !== seen.subject) {
-      flaws.push({ verdict: 'altered', seen })
+  for (const event of received) {
+    const right = due.get(event.position)
+    if (had.has(event.position)) found.push({ kind: 'doubled', event })
+    else if (!right) found.push({ kind: 'leaked', event })
+    else if (event.position < last) found.push({ kind: 'out of order', event })
+    else if (right.tag !== event.tag || right.kind !== event.kind || right.subject !== event.subject) {
+      found.push({ kind: 'altered', event })
     }
-    had.add(seen.position)
-    last = Math.max(last, seen.position)
+    had.add(event.position)
+    last = Math.max(last, event.position)
   }
-  for (const seen of expected) if (!had.has(seen.position)) flaws.push({ verdict: 'lost', seen })
-  return flaws
+  for (const event of expected) if (!had.has(event.position)) found.push({ kind: 'lost', event })
+  return found
 }
 
-/** What those see of a group's messages who join it: all of them, or those that are sent after they joined. */
+/** Which messages of a group a new member sees: all of them, or only those sent after the join. */
 export type Visibility = 'ALL' | 'SINCE_JOINING'
 
-/** A fact with what decides who may see it. */
-export type AudibleFact = Seen & {
+/** A fact, with everything that decides who may see it. */
+export type FactWithAudience = EventRecord & {
   readonly conversationId: number | null
   readonly userId: number | null
-  /** What it is about: the id of a message, of a user, of a conversation, by its kind. */
+  /** The id of a message, a user or a conversation, depending on the kind. */
   readonly subjectId: number
   readonly joins: number | null
   readonly leaves: number | null
 }
 
-/** The kinds of facts that are about a message. */
-const ofMessages = new Set(['MessageSent', 'MessageEdited', 'MessageDeleted', 'ReactionsChanged', 'PinsChanged'])
+/** The kinds of facts about a message. */
+const messageKinds = new Set(['MessageSent', 'MessageEdited', 'MessageDeleted', 'ReactionsChanged', 'PinsChanged'])
 
 /**
- * Who hears a conversation, and from which message on, from its facts alone. In a run of chaos the visibility is the only
- * setting that anybody changes, and what changes nothing is no fact: so each ConversationUpdated turns it.
+ * The members of a conversation, and the first message that each of them sees, derived from its facts alone. Visibility is the
+ * only setting that changes in a chaos run, and a change without an effect makes no fact: each ConversationUpdated flips it.
  */
 export class Audience {
-  /** The messages that somebody sees have ids greater than this: the position of their join, or 0. */
+  /** Per user: they see messages with ids greater than this, which is the position of their join or 0. */
   readonly #after = new Map<number, number>()
   #visibility: Visibility
 
@@ -61,62 +61,116 @@ export class Audience {
     this.#visibility = visibility
   }
 
-  /** What those see who join now. */
+  /** What a user who joins now sees. */
   get visibility(): Visibility {
     return this.#visibility
   }
 
-  /** What comes before a fact is heard: a join, and the turn of the setting. */
-  begin({ kind, joins, position }: AudibleFact): void {
+  /** The effects of a fact on who receives it: a join, and a change of the visibility. */
+  applyBefore({ kind, joins, position }: FactWithAudience): void {
     if (kind === 'ConversationUpdated') this.#visibility = this.#visibility === 'ALL' ? 'SINCE_JOINING' : 'ALL'
     if (joins !== null) this.#after.set(joins, this.#visibility === 'ALL' ? 0 : position)
   }
 
-  /** What comes after it was heard: a leave. */
-  end({ leaves }: AudibleFact): void {
+  /** The effects of a fact after its delivery: a leave. */
+  applyAfter({ leaves }: FactWithAudience): void {
     if (leaves !== null) this.#after.delete(leaves)
   }
 
-  /** Who is in it. */
+  /** The user ids of the members. */
   members(): Iterable<number> {
     return this.#after.keys()
   }
 
-  /** Whether somebody is in it and sees this message. A message's id is the position of its fact. */
+  /** Whether the user is a member and sees this message. The id of a message is the position of its fact. */
   sees(userId: number, messageId: number): boolean {
     const after = this.#after.get(userId)
     return after !== undefined && messageId > after
   }
 
-  /** Whether somebody is in it and may hear this fact of it. */
-  hears(userId: number, { kind, subjectId }: AudibleFact): boolean {
-    return ofMessages.has(kind) ? this.sees(userId, subjectId) : this.#after.has(userId)
+  /** Whether the user is a member and receives this fact. */
+  receives(userId: number, { kind, subjectId }: FactWithAudience): boolean {
+    return messageKinds.has(kind) ? this.sees(userId, subjectId) : this.#after.has(userId)
   }
 }
 
 /**
- * What each user may see, from the facts alone: who joined a conversation and has not left hears it, both ends included, but
- * where history was hidden at the join, nothing about a message from before; and everybody hears what is their own. Facts
- * come in the order of positions, from the journal's first one on. `begun`: the visibility that groups began with.
+ * The facts that each user may see, derived from the facts alone: a member receives everything from join to leave, both included,
+ * except facts about earlier messages if history was hidden at the join; and each user receives their own facts. `facts` are in
+ * order of position, from the first one in the journal. `initial`: the first visibility of each group.
  */
-export function visibleTo(facts: Iterable<AudibleFact>, begun: ReadonlyMap<number, Visibility> = new Map()): Map<number, Seen[]> {
-  const heard = new Map<number, Seen[]>()
+export function visibleTo(
+  facts: Iterable<FactWithAudience>,
+  initial: ReadonlyMap<number, Visibility> = new Map(),
+): Map<number, EventRecord[]> {
+  const received = new Map<number, EventRecord[]>()
   const audiences = new Map<number, Audience>()
-  const hear = (userId: number, fact: Seen) => {
-    const list = heard.get(userId)
+  const deliver = (userId: number, fact: EventRecord) => {
+    const list = received.get(userId)
     if (list) list.push(fact)
-    else heard.set(userId, [fact])
+    else received.set(userId, [fact])
   }
   for (const fact of facts) {
     if (fact.conversationId === null) {
-      if (fact.userId !== null) hear(fact.userId, fact)
+      if (fact.userId !== null) deliver(fact.userId, fact)
       continue
     }
-    const audience = audiences.get(fact.conversationId) ?? new Audience(begun.get(fact.conversationId))
+    const audience = audiences.get(fact.conversationId) ?? new Audience(initial.get(fact.conversationId))
     audiences.set(fact.conversationId, audience)
-    audience.begin(fact)
-    for (const userId of audience.members()) if (audience.hears(userId, fact)) hear(userId, fact)
-    audience.end(fact)
+    audience.applyBefore(fact)
+    for (const userId of audience.members()) if (audience.receives(userId, fact)) deliver(userId, fact)
+    audience.applyAfter(fact)
   }
-  return heard
+  return received
+}
+
+type Interval = { readonly from: number; readonly after: number; to: number }
+
+/** The newest version of each message that each user may see, derived from the facts alone: none made after they left. */
+export class Versions {
+  readonly #intervals = new Map<string, Interval[]>()
+  readonly #changes = new Map<number, number[]>()
+  readonly #messageAt = new Map<number, FactWithAudience>()
+
+  constructor(facts: Iterable<FactWithAudience>, initial: ReadonlyMap<number, Visibility> = new Map()) {
+    const audiences = new Map<number, Audience>()
+    for (const fact of facts) {
+      const { conversationId, kind, position, subjectId, joins, leaves } = fact
+      if (conversationId === null) continue
+      if (messageKinds.has(kind)) this.#messageAt.set(position, fact)
+      if (kind === 'MessageEdited' || kind === 'MessageDeleted') {
+        this.#changes.set(subjectId, [...(this.#changes.get(subjectId) ?? []), position])
+      }
+      const audience = audiences.get(conversationId) ?? new Audience(initial.get(conversationId))
+      audiences.set(conversationId, audience)
+      audience.applyBefore(fact)
+      audience.applyAfter(fact)
+      if (joins !== null) {
+        const after = audience.visibility === 'ALL' ? 0 : position
+        this.#of(conversationId, joins).push({ from: position, after, to: Number.POSITIVE_INFINITY })
+      }
+      const left = leaves === null ? undefined : this.#of(conversationId, leaves).at(-1)
+      if (left) left.to = position
+    }
+  }
+
+  /** The received events that show a version of a message made while the user was not a member. */
+  tooNew(userId: number, received: readonly EventRecord[]): EventRecord[] {
+    return received.filter(({ position, version }) => {
+      const fact = this.#messageAt.get(position)
+      if (version === undefined || fact?.conversationId == null) return false
+      const intervals = this.#of(fact.conversationId, userId)
+      const shows = ({ from, to, after }: Interval) =>
+        (from <= position && position <= to) || (from > position && fact.subjectId > after)
+      const until = Math.max(0, ...intervals.filter(shows).map(({ to }) => to))
+      return version > 1 + (this.#changes.get(fact.subjectId) ?? []).filter((change) => change <= until).length
+    })
+  }
+
+  #of(conversationId: number, userId: number): Interval[] {
+    const key = `${conversationId} ${userId}`
+    const intervals = this.#intervals.get(key) ?? []
+    this.#intervals.set(key, intervals)
+    return intervals
+  }
 }

@@ -1,5 +1,5 @@
-// A person: draws what to do next, does it at any door, and notes what was answered. Messages go by the outbox of the client
-// library, some of whose answers are thrown away; sometimes a message goes as many copies at once, past the library.
+// A simulated person: does what the generator says, at any node, and records the answers. Messages go through the outbox of the
+// client library, with some answers dropped. Sometimes a message goes out in many copies at once, without the library.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
@@ -8,53 +8,59 @@ import WebSocket from 'ws'
 import { createParleyClient, type ParleyClient } from '../../src/client/client.ts'
 import { parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
-import type { Random } from '../journal/random.ts'
-import { acts } from './acts.ts'
+import type { Random } from '../support/random.ts'
 import { Send } from './documents.ts'
-import { ask, type Door, type Outcome } from './door.ts'
+import { ask, type Endpoint, type Outcome } from './endpoint.ts'
+import { answeredCount, type Generator } from './generator.ts'
+import type { KnownConversation, KnownState } from './known-state.ts'
 import type { Model } from './model.ts'
-import type { Record, Sending } from './record.ts'
-import type { Conversation, World } from './world.ts'
+import { operations } from './operations.ts'
+import type { RunRecord, SendRecord } from './record.ts'
 
-/** Refusals that a person may meet without a fault of anybody's. */
-const expected = new Set(['NOT_FOUND', 'FORBIDDEN', 'UNAVAILABLE', 'MESSAGE_DELETED', 'LIMIT_EXCEEDED', 'RATE_LIMITED'])
+/** Refusals that are normal in a run. */
+const expectedRefusals = new Set(['NOT_FOUND', 'FORBIDDEN', 'UNAVAILABLE', 'MESSAGE_DELETED', 'LIMIT_EXCEEDED', 'RATE_LIMITED'])
 const limits = { requestMs: 4_000, firstMs: 50, maxMs: 600 }
 const sendForMs = 60_000
 const recentMax = 200
 
-/** What became of an act. */
-export type Done<Data> = { readonly data: Data | null; readonly refused: string | null }
+/** The result of an operation. */
+export type OperationResult<Data> = { readonly data: Data | null; readonly refused: string | null }
 
 /** One person of a run. */
 export class Person {
   readonly id: string
   readonly userId: number
   readonly accessToken: string
-  readonly world: World
+  readonly known: KnownState
   readonly random: Random
-  readonly #doors: readonly [Door, ...Door[]]
-  readonly #record: Record
+  readonly #endpoints: readonly [Endpoint, ...Endpoint[]]
+  readonly #record: RunRecord
+  readonly #generator: Generator
   readonly #client: ParleyClient
-  /** The messages in the outbox, by their keys: attempts without an answer are counted. */
-  readonly #inOutbox = new Map<string, Sending>()
+  /** The messages in the outbox, by clientMessageId, to count their attempts without an answer. */
+  readonly #inOutbox = new Map<string, SendRecord>()
   #sent = 0
+  /** Whether to drop the next answer in any case. */
+  #isNextDropped = false
 
   constructor(
     id: string,
     accessToken: string,
-    world: World,
-    doors: readonly [Door, ...Door[]],
+    known: KnownState,
+    endpoints: readonly [Endpoint, ...Endpoint[]],
     url: string,
     random: Random,
-    record: Record,
+    record: RunRecord,
+    generator: Generator,
   ) {
     this.id = id
     this.userId = parseId('User', id, 'id')
     this.accessToken = accessToken
-    this.world = world
+    this.known = known
     this.random = random
-    this.#doors = doors
+    this.#endpoints = endpoints
     this.#record = record
+    this.#generator = generator
     const fetch = (to: string | URL | Request, init?: RequestInit) => this.#fetch(to, init)
     this.#client = createParleyClient({
       url,
@@ -66,40 +72,50 @@ export class Person {
     })
   }
 
-  /** Ends what it has open. */
+  /** Closes the client. */
   close(): Promise<void> {
     return this.#client.close()
   }
 
-  /** Acts, with pauses, until it is told to stop. */
+  /** Performs operations, with pauses, until the run is over. */
   async run(thinkMs: number, isStopped: () => boolean): Promise<void> {
     while (!isStopped()) {
       await delay(this.random.whole(0, 2 * thinkMs))
-      await this.#act(isStopped)
+      await this.#performNext(isStopped)
     }
   }
 
-  async #act(isStopped: () => boolean): Promise<void> {
-    let left = this.random.whole(0, 99)
-    for (const [, share, doing] of acts) {
-      if (left < share) {
-        await doing(this)
-        return
-      }
-      left -= share
+  async #performNext(isStopped: () => boolean): Promise<void> {
+    const required = this.#generator.nextRequired()
+    if (required !== undefined) return this.#performRequired(required, isStopped)
+    const operation = this.#generator.draw(this.random)
+    if (operation) {
+      await operation[2](this)
+      return
     }
-    const mine = this.world.conversations.filter(({ members }) => members.has(this))
-    // Now and then at the door of a conversation that one is not in.
-    const conversation = this.draw(mine.length === 0 || this.random.chance(0.02) ? this.world.conversations : mine)
+    const mine = this.known.conversations.filter(({ members }) => members.has(this))
+    // One time in fifty, try a conversation without being a member.
+    const conversation = this.draw(mine.length === 0 || this.random.chance(0.02) ? this.known.conversations : mine)
     if (conversation) await this.#send(conversation, isStopped)
   }
 
-  /** One of these, if there are any. */
+  /** Performs what must still happen, if this person can. */
+  async #performRequired(required: string, isStopped: () => boolean): Promise<void> {
+    const operation = operations.find(([name]) => answeredCount(name) === required)
+    if (operation) await operation[2](this)
+    else {
+      const conversation = this.draw(this.known.conversations.filter(({ members }) => members.has(this)))
+      if (required === 'dropped answers') this.#isNextDropped = true
+      if (conversation) await this.#send(conversation, isStopped, required)
+    }
+  }
+
+  /** Draws one, if there is any. */
   draw<T>(things: readonly T[]): T | undefined {
     return things[this.random.whole(0, things.length - 1)]
   }
 
-  /** Asks something once, at any door. @returns what was answered, null where nothing was. */
+  /** Sends a query once, to any node. @returns the data; null without an answer. */
   async ask<Data, Variables>(
     what: string,
     document: TypedDocumentNode<Data, Variables>,
@@ -108,25 +124,25 @@ export class Person {
     return (await this.#try(what, document, variables)).data
   }
 
-  /** Does something once, wherever it may lead. What `holds` says has to hold at the place of the answer, if it has one. */
+  /** Performs a mutation once, at any node. If the answer has a cursor, `holds` must be true at its position. */
   async do<Data, Input>(
     what: string,
     document: TypedDocumentNode<Data, { input: Input }>,
     input: Input,
     answerIn: (data: Data) => { readonly cursor?: string | null },
     holds?: (model: Model) => boolean,
-  ): Promise<Done<Data>> {
-    const done = await this.#try(what, document, { input })
-    if (done.data) this.#note(what, answerIn(done.data).cursor, holds)
-    return done
+  ): Promise<OperationResult<Data>> {
+    const result = await this.#try(what, document, { input })
+    if (result.data) this.#note(what, answerIn(result.data).cursor, holds)
+    return result
   }
 
   async #try<Data, Variables>(
     what: string,
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
-  ): Promise<Done<Data>> {
-    const outcome = await ask(this.random.one(this.#doors), document, variables, this.accessToken)
+  ): Promise<OperationResult<Data>> {
+    const outcome = await ask(this.random.one(this.#endpoints), document, variables, this.accessToken)
     this.#record.count(`${what} ${outcome.status}`)
     if (outcome.status === 'refused') this.#check(what, outcome)
     return {
@@ -144,63 +160,69 @@ export class Person {
 
   #check(what: string, { code, message }: Outcome<unknown> & { status: 'refused' }): void {
     this.#record.count(`refused: ${code}`)
-    if (!expected.has(code)) this.#record.fault(`${what} was refused with ${code}: ${message}`)
+    if (!expectedRefusals.has(code)) this.#record.violation(`${what} was refused with ${code}: ${message}`)
   }
 
-  async #send(conversation: Conversation, isStopped: () => boolean): Promise<void> {
+  /** Sends a message. `required` is the outcome that it must bring about, if any. */
+  async #send(conversation: KnownConversation, isStopped: () => boolean, required?: string): Promise<void> {
     const random = this.random
     this.#sent += 1
-    const copies = random.chance(0.08) ? random.whole(2, 6) : 1
+    const copies = required === 'copies' || random.chance(0.08) ? random.whole(2, 6) : 1
     const text = `${this.userId} ${this.#sent} ${random.chance(0.1) ? 'x'.repeat(random.whole(3_000, 9_000)) : ''}`
     const [clientMessageId, senderId] = [random.uuid(), this.userId]
-    const sending: Sending = {
+    const send: SendRecord = {
       clientMessageId,
       senderId,
       text,
       ids: new Set(),
       refusals: new Set(),
       unanswered: 0,
-      isInTurn: copies === 1,
+      isSequential: copies === 1,
     }
-    this.#record.sendings.push(sending)
+    this.#record.sends.push(send)
     if (copies > 1) {
       this.#record.count('copies', copies)
-      const doors = Array.from({ length: copies }, (_, i) => this.#doors[i % this.#doors.length] ?? this.#doors[0])
-      await Promise.all(doors.map((door) => this.#attempt(sending, conversation, text, door)))
-      for (const deadline = Date.now() + sendForMs; !isSettled(sending) && Date.now() < deadline; ) {
+      const endpoints = Array.from(
+        { length: copies },
+        (_, i) => this.#endpoints[i % this.#endpoints.length] ?? this.#endpoints[0],
+      )
+      await Promise.all(endpoints.map((endpoint) => this.#attempt(send, conversation, text, endpoint)))
+      for (const deadline = Date.now() + sendForMs; !isSettled(send) && Date.now() < deadline; ) {
         if (isStopped()) return
         await delay(random.whole(20, 300))
-        await this.#attempt(sending, conversation, text, random.one(this.#doors))
+        await this.#attempt(send, conversation, text, random.one(this.#endpoints))
       }
-    } else if (!(await this.#sendByOutbox(sending, conversation, isStopped))) return
-    if (sending.ids.size > 0 && random.chance(0.05)) await this.#attempt(sending, conversation, text, random.one(this.#doors))
-    if (sending.ids.size > 0 && random.chance(0.03)) await this.#contradict(sending, conversation)
+    } else if (!(await this.#sendThroughOutbox(send, conversation, isStopped))) return
+    if (send.ids.size > 0 && random.chance(0.05)) await this.#attempt(send, conversation, text, random.one(this.#endpoints))
+    const hasConflict = required?.startsWith('conflicting') || random.chance(0.03)
+    if (send.ids.size > 0 && hasConflict) await this.#sendConflicting(send, conversation)
   }
 
-  /** One attempt. Some are given up before the answer can have come, some just when it may be on its way. */
-  async #attempt(sending: Sending, conversation: Conversation, text: string, door: Door): Promise<void> {
+  /** One attempt. Some give up before the answer can be there, some while it may be on its way. */
+  async #attempt(send: SendRecord, conversation: KnownConversation, text: string, endpoint: Endpoint): Promise<void> {
     const drop = this.random.chance(0.08) ? this.random.whole(1, 25) : undefined
-    const { clientMessageId } = sending
+    const { clientMessageId } = send
     const input = { conversationId: conversation.id, clientMessageId, text }
-    const outcome = await ask(door, Send, { input }, this.accessToken, drop)
+    const outcome = await ask(endpoint, Send, { input }, this.accessToken, drop)
     this.#record.count(`send ${outcome.status}`)
-    if (drop !== undefined) this.#record.count(outcome.status === 'lost' ? 'dropped answers' : 'answers faster than their drop')
+    if (drop !== undefined)
+      this.#record.count(outcome.status === 'lost' ? 'dropped answers' : 'answers that came before their drop')
     if (outcome.status === 'answered') {
       const { message, cursor } = outcome.data.sendMessage
-      this.#acknowledged(sending, conversation, message, cursor)
+      this.#acknowledged(send, conversation, message, cursor)
     } else if (outcome.status === 'refused' && (outcome.code === 'NOT_FOUND' || outcome.code === 'FORBIDDEN')) {
-      sending.refusals.add(outcome.code)
+      send.refusals.add(outcome.code)
       this.#record.count(`refused: ${outcome.code}`)
     } else {
-      sending.unanswered += 1
+      send.unanswered += 1
       if (outcome.status === 'refused') this.#check('send', outcome)
     }
   }
 
-  /** Sends by the outbox. @returns whether it was settled; what is not when the run ends is left to the judge */
-  async #sendByOutbox(sending: Sending, conversation: Conversation, isStopped: () => boolean): Promise<boolean> {
-    const { clientMessageId, text } = sending
-    this.#inOutbox.set(clientMessageId, sending)
+  /** Sends through the outbox. @returns whether it settled; if not by the end of the run, the checker decides */
+  async #sendThroughOutbox(send: SendRecord, conversation: KnownConversation, isStopped: () => boolean): Promise<boolean> {
+    const { clientMessageId, text } = send
+    this.#inOutbox.set(clientMessageId, send)
     await this.#client.send({ conversationId: conversation.id, text }, clientMessageId)
     let isOver = false
     const settled = this.#client.outbox.settled(clientMessageId).finally(() => {
@@ -214,18 +236,20 @@ export class Person {
     const { sent, failure } = await settled
     this.#inOutbox.delete(clientMessageId)
     this.#record.count(`outbox ${sent ? 'sent' : 'failed'}`)
-    if (sent) this.#acknowledged(sending, conversation, { id: sent.messageId, seq: sent.seq }, sent.cursor)
+    if (sent) this.#acknowledged(send, conversation, { id: sent.messageId, seq: sent.seq }, sent.cursor)
     else if (failure) {
-      sending.refusals.add(failure.code)
+      send.refusals.add(failure.code)
       this.#check('send', { status: 'refused', ...failure })
       await this.#client.outbox.discard(clientMessageId)
     }
     return true
   }
 
-  /** The library's way to the network: some answers are thrown away, just when they may be on their way. */
+  /** The fetch of the library. It drops some answers while they may be on their way. */
   async #fetch(to: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const drop = this.random.chance(0.08) ? AbortSignal.timeout(this.random.whole(1, 25)) : null
+    const isDropped = this.#isNextDropped || this.random.chance(0.08)
+    const drop = isDropped ? AbortSignal.timeout(this.random.whole(1, 25)) : null
+    this.#isNextDropped = false
     if (drop) this.#record.count('dropped answers')
     const signals = [init?.signal, drop].flatMap((signal) => (signal ? [signal] : []))
     try {
@@ -240,29 +264,29 @@ export class Person {
   }
 
   #unanswered(): void {
-    for (const sending of this.#inOutbox.values()) sending.unanswered += 1
+    for (const send of this.#inOutbox.values()) send.unanswered += 1
   }
 
-  #acknowledged(sending: Sending, conversation: Conversation, message: { id: string; seq: number }, cursor: string): void {
-    const isFirst = sending.ids.size === 0
-    sending.ids.add(message.id)
+  #acknowledged(send: SendRecord, conversation: KnownConversation, message: { id: string; seq: number }, cursor: string): void {
+    const isFirst = send.ids.size === 0
+    send.ids.add(message.id)
     this.#note('send', cursor)
     if (!isFirst) return
     this.#record.count('sends acknowledged')
-    this.world.recent.push({ id: message.id, conversation, sender: this, seq: message.seq })
-    if (this.world.recent.length > recentMax) this.world.recent.shift()
+    this.known.recentMessages.push({ id: message.id, conversation, sender: this, seq: message.seq })
+    if (this.known.recentMessages.length > recentMax) this.known.recentMessages.shift()
   }
 
-  /** The same key with other content: a conflict, whenever it is answered. */
-  async #contradict({ clientMessageId }: Sending, conversation: Conversation): Promise<void> {
+  /** Sends the same key with other content, which must be a conflict. */
+  async #sendConflicting({ clientMessageId }: SendRecord, conversation: KnownConversation): Promise<void> {
     const input = { conversationId: conversation.id, clientMessageId, text: 'something else' }
-    const outcome = await ask(this.random.one(this.#doors), Send, { input }, this.accessToken)
-    if (outcome.status === 'answered') this.#record.fault(`D2 ${clientMessageId} was taken twice, with other content`)
+    const outcome = await ask(this.random.one(this.#endpoints), Send, { input }, this.accessToken)
+    if (outcome.status === 'answered') this.#record.violation(`D2 ${clientMessageId} was accepted twice, with different content`)
     if (outcome.status === 'refused') {
-      this.#record.count(`contradicted: ${outcome.code}`)
+      this.#record.count(`conflicting: ${outcome.code}`)
       if (outcome.code !== 'IDEMPOTENCY_CONFLICT') this.#check('send', outcome)
     }
   }
 }
 
-const isSettled = ({ ids, refusals }: Sending) => ids.size > 0 || refusals.size > 0
+const isSettled = ({ ids, refusals }: SendRecord) => ids.size > 0 || refusals.size > 0

@@ -1,66 +1,66 @@
-// Who is shown as there when all is mended (P1): whoever has a device that follows, and nobody else, on every node and to everybody
-// who may see it. Within the time that a sign of life lasts, and five seconds.
+// Presence after all repairs (P1): every node shows as online exactly the people with a device that follows, to everyone who may
+// see it, within the presence TTL plus five seconds.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { LookAtPeople } from '../presence/documents.ts'
-import type { Device } from './device.ts'
-import { ask, type Door } from './door.ts'
+import type { SimulatedDevice } from './device.ts'
+import { ask, type Endpoint } from './endpoint.ts'
 import type { Person } from './person.ts'
-import type { Record } from './record.ts'
+import type { RunRecord } from './record.ts'
 
 const graceMs = 5_000
-const lookEveryMs = 500
+const checkEveryMs = 500
 
-/** What is wrong of what people see of each other; empty where nothing is. Counts what was looked at. */
-async function wrongs(
+/** Compares what people see of each other with the truth. @returns the number of looks, and each mistake */
+async function findMistakes(
   people: readonly Person[],
   watching: readonly Person[],
-  isThere: (person: Person) => boolean,
-  doors: readonly Door[],
+  isOnline: (person: Person) => boolean,
+  endpoints: readonly Endpoint[],
 ): Promise<{ seen: number; wrong: string[] }> {
   const ids = people.map(({ id }) => id)
-  const looks = watching.flatMap((viewer) => doors.map((door) => ({ viewer, door })))
+  const requests = watching.flatMap((viewer) => endpoints.map((endpoint) => ({ viewer, endpoint })))
   const wrong: string[] = []
   let seen = 0
   await Promise.all(
-    looks.map(async ({ viewer, door }) => {
-      const outcome = await ask(door, LookAtPeople, { ids }, viewer.accessToken)
-      if (outcome.status !== 'answered') return void wrong.push(`${viewer.id} was not answered at ${door.name}`)
+    requests.map(async ({ viewer, endpoint }) => {
+      const outcome = await ask(endpoint, LookAtPeople, { ids }, viewer.accessToken)
+      if (outcome.status !== 'answered') return void wrong.push(`${viewer.id} got no answer at ${endpoint.name}`)
       for (const [i, node] of outcome.data.nodes.entries()) {
         const person = people[i]
         if (!person || !node || !('presence' in node) || !node.presence) continue
         seen += 1
         const shown = node.presence.state !== 'OFFLINE'
-        if (shown !== isThere(person)) wrong.push(`${viewer.id} sees ${person.id} ${node.presence.state} at ${door.name}`)
+        if (shown !== isOnline(person)) wrong.push(`${viewer.id} sees ${person.id} ${node.presence.state} at ${endpoint.name}`)
       }
     }),
   )
   return { seen, wrong }
 }
 
-/** Checks it twice: while all devices follow, and after those of every other person have gone. */
+/** Checks presence twice: while all devices follow, and after every other person's devices have stopped. */
 export async function checkPresence(
   people: readonly Person[],
-  devices: readonly Device[],
-  doors: readonly Door[],
+  devices: readonly SimulatedDevice[],
+  endpoints: readonly Endpoint[],
   ttlMs: number,
-  record: Record,
+  record: RunRecord,
 ): Promise<void> {
   const gone = new Set(people.filter((_person, i) => i % 2 === 1))
   const staying = people.filter((person) => !gone.has(person))
-  const expectTrue = async (when: string, isThere: (person: Person) => boolean) => {
+  const expectCorrect = async (when: string, isOnline: (person: Person) => boolean) => {
     for (const limit = Date.now() + ttlMs + graceMs; ; ) {
-      const { seen, wrong } = await wrongs(people, staying, isThere, doors)
+      const { seen, wrong } = await findMistakes(people, staying, isOnline, endpoints)
       if (wrong.length === 0) return record.count('presence checked', seen)
       if (Date.now() > limit) {
-        for (const each of wrong.slice(0, 10)) record.fault(`P1 ${when}: ${each}`)
+        for (const each of wrong.slice(0, 10)) record.violation(`P1 ${when}: ${each}`)
         return
       }
-      await delay(lookEveryMs)
+      await delay(checkEveryMs)
     }
   }
-  await expectTrue('when all was mended', () => true)
+  await expectCorrect('after all repairs', () => true)
   const goneIds = new Set([...gone].map(({ userId }) => userId))
   for (const device of devices) if (goneIds.has(device.userId)) device.stop()
-  await expectTrue('when some had gone', (person) => !gone.has(person))
+  await expectCorrect('after some people left', (person) => !gone.has(person))
 }

@@ -1,48 +1,58 @@
-// What a chaos run has seen: counts for its table, faults, and what was said to whom. The judge compares it with Postgres.
+// The record of a chaos run: counts, violations, and every answer and event. The checker compares it with Postgres.
 
 import type { Model } from './model.ts'
-import type { View } from './view.ts'
+import type { ConversationView } from './view.ts'
 
-/** One event as a device received it, or one fact as Postgres has it: its place, its kind, and what it is about. */
-export type Seen = { readonly position: number; readonly tag: number; readonly kind: string; readonly subject: string }
+/** An event as a device received it, or a fact as Postgres has it: its place, kind and subject. */
+export type EventRecord = {
+  readonly position: number
+  readonly tag: number
+  readonly kind: string
+  readonly subject: string
+  /** The version of the message that the device saw. */
+  readonly version?: number | undefined
+}
 
 /**
- * What a device was to receive without a hole: everything after `from`. `upTo` is the last place that it was told; the last
- * stretch of a device goes on to the end of the run.
+ * A segment of a device's stream, from one snapshot to the next: every fact after `from` is due, without a gap. `upTo` is the
+ * last position that the device received; the last segment of a device extends to the end of the run.
  */
-export type Stretch = { readonly from: number; upTo: number; readonly received: Seen[] }
+export type Segment = { readonly from: number; upTo: number; readonly received: EventRecord[] }
 
-/** What one snapshot said: how each conversation looks, by its global id, at a position. */
-export type Snapshot = { readonly position: number; readonly userId: number; readonly views: ReadonlyMap<string, View> }
+/** A snapshot: the view of each conversation, by global id, at a position. */
+export type Snapshot = {
+  readonly position: number
+  readonly userId: number
+  readonly views: ReadonlyMap<string, ConversationView>
+}
 
-/** What has to hold at the place of an answer, and not only there or later. */
+/** What must be true at the position of an answer, whatever happens later. */
 export type Claim = { readonly what: string; readonly position: number; readonly holds: (model: Model) => boolean }
 
-/** One message that somebody wanted sent, with all that was answered to its attempts and copies. */
-export type Sending = {
+/** A message to send, with the answers to all of its attempts and copies. */
+export type SendRecord = {
   readonly clientMessageId: string
   readonly senderId: number
   readonly text: string
-  /** The ids that were answered: all alike, if all is well. */
+  /** The message ids in the answers. There must be only one. */
   readonly ids: Set<string>
-  /** Refusals, by code. */
+  /** The codes of refusals. */
   readonly refusals: Set<string>
-  /** Attempts without an answer, or with one that leaves open what happened. */
+  /** How many attempts had no answer, or an answer that leaves the outcome open. */
   unanswered: number
-  /** Whether it was one at a time: the next one of this sender was begun after its answer. */
-  readonly isInTurn: boolean
+  /** Whether the sender waited for its answer before the next message. */
+  readonly isSequential: boolean
 }
 
 /** The record of a run. */
-export class Record {
+export class RunRecord {
   readonly counts = new Map<string, number>()
-  readonly faults: string[] = []
-  faultCount = 0
-  readonly sendings: Sending[] = []
+  readonly violations: string[] = []
+  violationCount = 0
+  readonly sends: SendRecord[] = []
   readonly snapshots: Snapshot[] = []
-  /** The places of facts that were answered to whoever caused them. */
+  /** The places of facts in answers. */
   readonly places: { readonly what: string; readonly position: number; readonly tag: number }[] = []
-
   readonly claims: Claim[] = []
 
   count(what: string, by = 1): void {
@@ -53,9 +63,9 @@ export class Record {
     return this.counts.get(what) ?? 0
   }
 
-  /** Notes a breach of a promise. The first ones are kept in detail. */
-  fault(what: string): void {
-    this.faultCount += 1
-    if (this.faults.length < 20) this.faults.push(what)
+  /** Records a broken promise. Only the first ones are kept in detail. */
+  violation(what: string): void {
+    this.violationCount += 1
+    if (this.violations.length < 20) this.violations.push(what)
   }
 }

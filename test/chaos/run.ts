@@ -1,103 +1,129 @@
-// A chaos run from its beginning to its table: people who do everything at once on three real nodes while nodes, Redis,
-// Postgres and sockets are killed, frozen and cut; then all is mended, and the judge looks.
+// A chaos run from start to table: simulated people use three real nodes while the nemesis kills, freezes and cuts nodes, Redis,
+// Postgres and sockets. Then everything is repaired, and the checker compares.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { Random } from '../journal/random.ts'
 import { SignUp, StartDirectConversation } from '../support/documents.ts'
-import { visibilities } from './acts.ts'
-import { Balancer, namingWires } from './balancer.ts'
-import { Device } from './device.ts'
-import { Found } from './documents.ts'
-import { ask, type Door, type Outcome } from './door.ts'
-import { titleOf } from './history.ts'
-import { judge } from './judge.ts'
-import { verdicts } from './oracle.ts'
+import { Random } from '../support/random.ts'
+import { Balancer, throughProxies } from './balancer.ts'
+import { type CheckResult, check } from './checker.ts'
+import { SimulatedDevice } from './device.ts'
+import { NewGroup } from './documents.ts'
+import { ask, type Endpoint, type Outcome } from './endpoint.ts'
+import { Generator } from './generator.ts'
+import { KnownConversation, KnownState } from './known-state.ts'
+import { runNemesis } from './nemesis.ts'
+import type { NodeProcess } from './node-process.ts'
+import { visibilities } from './operations.ts'
+import { anomalies } from './oracle.ts'
 import { Person } from './person.ts'
 import { checkPresence } from './presence.ts'
-import { type NodeProgram, type Programs, presenceTtlMs, startPrograms, until } from './programs.ts'
-import { Record } from './record.ts'
-import { brew } from './weather.ts'
-import { Wire } from './wire.ts'
-import { Conversation, World } from './world.ts'
+import { type Processes, presenceTtlMs, startProcesses, until } from './processes.ts'
+import { NodeProxy } from './proxy.ts'
+import { RunRecord } from './record.ts'
+import { titleOf } from './stored-state.ts'
 
-/** How large a run is. Everything that is drawn comes from the seed. */
+/** The size of a run. All random choices come from the seed. */
 export type Options = {
   readonly seed: number
-  /** For how long people act and things break, in milliseconds. */
-  readonly lastsMs: number
+  /** How long people act and faults happen, in milliseconds. */
+  readonly durationMs: number
   readonly people: number
   readonly groups: number
-  /** The mean pauses: of one person between two acts, and between two mishaps. */
+  /** The mean pause of a person between two operations. */
   readonly thinkMs: number
-  readonly mishapEveryMs: number
+  /** The mean pause between two faults. */
+  readonly faultEveryMs: number
 }
 
-/** What came of it. */
-export type Report = { readonly record: Record; readonly table: string }
+/** The result of a run. */
+export type Report = { readonly record: RunRecord; readonly table: string }
 
 const membersMax = 10
-const mendMs = 60_000
+const repairMs = 60_000
+/** How long people may take after the last fault for operations that have not happened yet. */
+const extraMs = 60_000
 
-type Doors = readonly [Door, ...Door[]]
+type Endpoints = readonly [Endpoint, ...Endpoint[]]
 
-/** Runs it. Ends in any case, and leaves nothing behind. */
+/** Runs it, and leaves nothing behind. */
 export async function runChaos(options: Options): Promise<Report> {
-  const record = new Record()
+  const record = new RunRecord()
   const random = new Random(options.seed)
-  const programs = await startPrograms(record, membersMax)
-  const wires: Wire[] = []
+  const processes = await startProcesses(record, membersMax)
+  const proxies: NodeProxy[] = []
   let balancer: Balancer | null = null
   try {
-    for (const node of programs.nodes) wires.push(await Wire.open(node.port))
-    const doors = programs.nodes.map(({ name }, i) => ({ name, port: wires[i]?.port ?? 0 })) as unknown as Doors
-    balancer = await Balancer.open(doors, random.fork())
-    return await perform(options, random, record, programs, wires, doors, balancer.url)
+    for (const node of processes.nodes) proxies.push(await NodeProxy.open(node.port))
+    const endpoints = processes.nodes.map(({ name }, i) => ({ name, port: proxies[i]?.port ?? 0 })) as unknown as Endpoints
+    balancer = await Balancer.open(endpoints, random.fork())
+    return await runWithProcesses(options, random, record, processes, proxies, endpoints, balancer.url)
   } finally {
     await balancer?.close()
-    await Promise.all(wires.map((wire) => wire.close()))
-    await programs.stop()
+    await Promise.all(proxies.map((proxy) => proxy.close()))
+    await processes.stop()
   }
 }
 
-async function perform(
+async function runWithProcesses(
   options: Options,
   random: Random,
-  record: Record,
-  programs: Programs,
-  wires: readonly Wire[],
-  doors: Doors,
+  record: RunRecord,
+  processes: Processes,
+  proxies: readonly NodeProxy[],
+  endpoints: Endpoints,
   url: string,
 ): Promise<Report> {
-  const world = await populate(options, random, record, doors, url)
-  const fetch = namingWires(new Map(programs.nodes.map(({ port }, i) => [port, wires[i]?.port ?? port])))
-  const devices = world.people.flatMap((person, i) =>
+  const generator = new Generator(record, random.fork())
+  const known = await populate(options, random, record, generator, endpoints, url)
+  const fetch = throughProxies(new Map(processes.nodes.map(({ port }, i) => [port, proxies[i]?.port ?? port])))
+  const devices = known.people.flatMap((person, i) =>
     Array.from(
       { length: random.whole(1, 3) },
       (_, d) =>
-        new Device(`device ${i + 1}.${d + 1}`, person.userId, person.accessToken, doors, url, fetch, random.fork(), record),
+        new SimulatedDevice(
+          `device ${i + 1}.${d + 1}`,
+          person.userId,
+          person.accessToken,
+          endpoints,
+          url,
+          fetch,
+          random.fork(),
+          record,
+        ),
     ),
   )
-  record.count('people', world.people.length)
+  record.count('people', known.people.length)
   record.count('devices', devices.length)
   const following = devices.map((device) => device.run())
   try {
-    await until('every device to have begun', mendMs, () => devices.every(({ position }) => position >= 0))
-    let isOver = false
-    const weather = brew(programs, wires, random.fork(), record, options.mishapEveryMs, options.lastsMs).finally(() => {
-      isOver = true
-    })
-    await Promise.all([weather, ...world.people.map((person) => person.run(options.thinkMs, () => isOver))])
-    return await finish(options, record, programs, devices, world, doors)
+    await until('the first snapshot of every device', repairMs, () => devices.every(({ position }) => position >= 0))
+    let overAt = Number.POSITIVE_INFINITY
+    const isOver = () => Date.now() > overAt + (generator.pending.length > 0 ? extraMs : 0)
+    const nemesis = runNemesis(processes, proxies, random.fork(), record, options.faultEveryMs, options.durationMs).finally(
+      () => {
+        overAt = Date.now()
+      },
+    )
+    await Promise.all([nemesis, ...known.people.map((person) => person.run(options.thinkMs, isOver))])
+    for (const missing of generator.pending) record.violation(`the run proves nothing: "${missing}" never happened`)
+    return await finish(options, record, processes, devices, known, endpoints)
   } finally {
     for (const device of devices) device.stop()
-    await Promise.all([...following, ...world.people.map((person) => person.close())])
+    await Promise.all([...following, ...known.people.map((person) => person.close())])
   }
 }
 
-/** Makes the people, and the groups and pairs that they begin with. */
-async function populate(options: Options, random: Random, record: Record, doors: Doors, url: string): Promise<World> {
-  const world = new World()
+/** Signs up the people, and creates their first groups and direct conversations. */
+async function populate(
+  options: Options,
+  random: Random,
+  record: RunRecord,
+  generator: Generator,
+  endpoints: Endpoints,
+  url: string,
+): Promise<KnownState> {
+  const known = new KnownState()
   for (let i = 1; i <= options.people; i += 1) {
     const input = {
       username: `person-${i}`,
@@ -105,30 +131,30 @@ async function populate(options: Options, random: Random, record: Record, doors:
       displayName: `Person ${i}`,
       deviceName: 'All',
     }
-    const { signUp } = await answered(ask(doors[0], SignUp, { input }, null))
-    world.people.push(new Person(signUp.viewer.id, signUp.accessToken, world, doors, url, random.fork(), record))
+    const { signUp } = await answered(ask(endpoints[0], SignUp, { input }, null))
+    known.people.push(new Person(signUp.viewer.id, signUp.accessToken, known, endpoints, url, random.fork(), record, generator))
   }
-  const draw = () => world.people[random.whole(0, world.people.length - 1)] as Person
+  const draw = () => known.people[random.whole(0, known.people.length - 1)] as Person
   for (let i = 1; i <= options.groups; i += 1) {
     const owner = draw()
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
     const historyVisibility = random.one(visibilities)
     const title = titleOf(`Group ${i}`, historyVisibility)
     const input = { title, historyVisibility, memberIds: [...members].map(({ id }) => id) }
-    const { createGroup } = await answered(ask(doors[0], Found, { input }, owner.accessToken))
-    world.believe(createGroup.conversation)
+    const { createGroup } = await answered(ask(endpoints[0], NewGroup, { input }, owner.accessToken))
+    known.learn(createGroup.conversation)
   }
-  for (const [i, person] of world.people.entries()) {
-    const other = world.people[(i + 1) % world.people.length]
+  for (const [i, person] of known.people.entries()) {
+    const other = known.people[(i + 1) % known.people.length]
     if (!other || other === person) continue
     const { startDirectConversation } = await answered(
-      ask(doors[0], StartDirectConversation, { input: { userId: other.id } }, person.accessToken),
+      ask(endpoints[0], StartDirectConversation, { input: { userId: other.id } }, person.accessToken),
     )
-    const conversation = new Conversation(startDirectConversation.conversation.id, false)
+    const conversation = new KnownConversation(startDirectConversation.conversation.id, false)
     conversation.members.add(person).add(other)
-    world.conversations.push(conversation)
+    known.conversations.push(conversation)
   }
-  return world
+  return known
 }
 
 async function answered<Data>(asking: Promise<Outcome<Data>>): Promise<Data> {
@@ -137,14 +163,14 @@ async function answered<Data>(asking: Promise<Outcome<Data>>): Promise<Data> {
   return outcome.data
 }
 
-/** All is mended: every device has to come as far as the journal; then the judge looks, and the nodes are asked to end. */
+/** After the repairs, every device must reach the end of the journal. Then the checker compares, and the nodes shut down. */
 async function finish(
   options: Options,
-  record: Record,
-  { postgres, nodes }: Programs,
-  devices: readonly Device[],
-  { people }: World,
-  doors: Doors,
+  record: RunRecord,
+  { postgres, nodes }: Processes,
+  devices: readonly SimulatedDevice[],
+  { people }: KnownState,
+  endpoints: Endpoints,
 ): Promise<Report> {
   const sql = new pg.Client({ connectionString: postgres.url })
   sql.on('error', () => undefined)
@@ -152,60 +178,61 @@ async function finish(
   try {
     const { rows } = await sql.query<{ head: string }>('select max(position) as head from fact')
     const end = Number(rows[0]?.head)
-    const limit = Date.now() + mendMs
+    const limit = Date.now() + repairMs
     while (Date.now() < limit && devices.some(({ position }) => position < end)) await delay(50)
     for (const { name, position } of devices) {
-      if (position < end) record.fault(`D3 ${name} has come to ${position} of ${end}, and no further`)
+      if (position < end) record.violation(`D3 ${name} is stuck at ${position} of ${end}`)
     }
-    await checkPresence(people, devices, doors, presenceTtlMs, record)
+    await checkPresence(people, devices, endpoints, presenceTtlMs, record)
     for (const device of devices) device.stop()
-    await until('every device to have a last look', mendMs, async () => {
-      const looks = await Promise.all(devices.map((device) => device.look()))
-      return looks.every((could) => could)
+    await until('the last snapshot of every device', repairMs, async () => {
+      const done = await Promise.all(devices.map((device) => device.readLastSnapshot()))
+      return done.every((isDone) => isDone)
     })
-    const judgement = await judge(sql, devices, record, end)
-    await Promise.all(nodes.map((node) => endWell(node, record)))
-    return { record, table: tableOf(options, record, judgement) }
+    const result = await check(sql, devices, record, end)
+    await Promise.all(nodes.map((node) => shutDown(node, record)))
+    return { record, table: tableOf(options, record, result) }
   } finally {
     await sql.end()
   }
 }
 
-async function endWell(node: NodeProgram, record: Record): Promise<void> {
+async function shutDown(node: NodeProcess, record: RunRecord): Promise<void> {
   const code = await node.end('SIGTERM')
-  if (code !== 0) record.fault(`D9 ${node.name} ended with ${code} when it was asked to:\n${node.tail}`)
+  if (code !== 0) record.violation(`D9 ${node.name} exited with code ${code} on SIGTERM:\n${node.tail}`)
 }
 
-function tableOf(options: Options, record: Record, { flaws, deliveries, facts }: Awaited<ReturnType<typeof judge>>): string {
+function tableOf(options: Options, record: RunRecord, { anomalyCounts, deliveries, facts }: CheckResult): string {
   const n = (what: string) => record.of(what)
   const rows: [string, string | number][] = [
     ['seed', options.seed],
-    ['minutes under load', Math.round(options.lastsMs / 6_000) / 10],
+    ['minutes under load', Math.round(options.durationMs / 6_000) / 10],
     ['people, devices', `${n('people')}, ${n('devices')}`],
     ['facts', facts],
     ['sends acknowledged', n('sends acknowledged')],
     ['deliveries checked', deliveries],
     ['snapshots checked', record.snapshots.length],
-    ['facts hidden from newcomers', n('facts hidden')],
+    ['facts hidden from new members', n('facts hidden')],
     [
-      'entered by invite, roles given, pins, settings',
-      `${n('enter answered')}, ${n('role answered') + n('hand over answered')}, ${n('pin answered')}, ${n('set visibility answered')}`,
+      'joined by invite, roles set, pins, settings',
+      `${n('join answered')}, ${n('set role answered') + n('transfer ownership answered')}, ${n('pin answered')}, ${n('set visibility answered')}`,
     ],
     ['streams resumed', n('streams RESUMED')],
-    ['messages sent by the outbox', n('outbox sent')],
+    ['messages sent through the outbox', n('outbox sent')],
     ['presence checked', n('presence checked')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [
-      'Redis killed, frozen, emptied, listeners cut',
-      `${n('Redis killed')}, ${n('Redis frozen')}, ${n('Redis emptied')}, ${n('Redis listeners cut')}`,
+      'Redis killed, frozen, emptied, subscribers cut',
+      `${n('Redis killed')}, ${n('Redis frozen')}, ${n('Redis emptied')}, ${n('Redis subscribers cut')}`,
     ],
+    ['failed starts', n('failed starts')],
     ['Postgres restarted, at once', `${n('Postgres restarted')}, ${n('Postgres restarted at once')}`],
     ['sockets cut, readers slowed', `${n('sockets cut')}, ${n('readers slowed')}`],
     ['copies, dropped answers', `${n('copies')}, ${n('dropped answers')}`],
     ['RESET', n('streams RESET')],
     ['acknowledged sends lost', n('sends lost')],
-    ...verdicts.map((verdict): [string, number] => [`deliveries ${verdict}`, flaws[verdict]]),
-    ['faults in all', record.faultCount],
+    ...anomalies.map((kind): [string, number] => [`deliveries ${kind}`, anomalyCounts[kind]]),
+    ['violations', record.violationCount],
   ]
-  return ['| What | How much |', '|---|---|', ...rows.map(([what, much]) => `| ${what} | ${much} |`)].join('\n')
+  return ['| What | Count |', '|---|---|', ...rows.map(([what, much]) => `| ${what} | ${much} |`)].join('\n')
 }

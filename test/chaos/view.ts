@@ -1,10 +1,10 @@
-// What a snapshot shows of one conversation, and what an event is about, in words that device and judge have in common.
+// How devices and the checker describe a conversation in a snapshot and the subject of an event.
 
-import type { BeginQuery, FollowedSubscription } from '../support/generated/graphql.ts'
+import type { ChaosEventsSubscription, ChaosSnapshotQuery } from '../support/generated/graphql.ts'
 
-/** One conversation as a snapshot shows it to one user. Lists are sorted; people and messages are named by their global ids. */
-export type View = {
-  /** The seq of the last message, null where none is seen. */
+/** A conversation as a snapshot shows it to one user. Lists are sorted; users and messages appear by global id. */
+export type ConversationView = {
+  /** The seq of the last message; null if the user sees none. */
   readonly last: number | null
   readonly unread: number
   readonly pins: readonly string[]
@@ -14,11 +14,11 @@ export type View = {
   readonly isArchived: boolean
 }
 
-type Node = NonNullable<NonNullable<NonNullable<BeginQuery['conversations']['nodes']>[number]>>
-type Event = FollowedSubscription['events']
+type ConversationNode = NonNullable<NonNullable<NonNullable<ChaosSnapshotQuery['conversations']['nodes']>[number]>>
+type ChaosEvent = ChaosEventsSubscription['events']
 
-/** What was answered about a conversation. */
-export function viewOf(node: Node): View {
+/** The view in an answer. */
+export function viewOf(node: ConversationNode): ConversationView {
   return {
     last: node.lastMessage?.seq ?? null,
     unread: node.unreadCount,
@@ -30,18 +30,18 @@ export function viewOf(node: Node): View {
   }
 }
 
-/** How what was shown of one conversation differs from what is right; null where it does not. */
-export function differenceOf(had: View | undefined, right: View | undefined): string | null {
-  if (!had || !right) return had === right ? null : `is ${had ? 'shown' : 'not shown'}`
-  const differences = (Object.keys(right) as (keyof View)[]).flatMap((key) => {
-    const [a, b] = [JSON.stringify(had[key]), JSON.stringify(right[key])]
-    return a === b ? [] : [`${key} ${a}, right is ${b}`]
+/** How the shown view of a conversation differs from the expected one; null if it does not. */
+export function differenceOf(shown: ConversationView | undefined, expected: ConversationView | undefined): string | null {
+  if (!shown || !expected) return shown === expected ? null : `is ${shown ? 'shown' : 'not shown'}`
+  const differences = (Object.keys(expected) as (keyof ConversationView)[]).flatMap((key) => {
+    const [a, b] = [JSON.stringify(shown[key]), JSON.stringify(expected[key])]
+    return a === b ? [] : [`${key} ${a}, expected ${b}`]
   })
   return differences.length === 0 ? null : differences.join('; ')
 }
 
-/** What an event is about. */
-export function subjectOf(event: Event): string {
+/** The subject of an event. */
+export function subjectOf(event: ChaosEvent): string {
   switch (event.__typename) {
     case 'MessageSent':
       return `${event.conversation.id} ${event.message.id} ${event.message.clientMessageId} ${event.message.sender?.id}`
@@ -64,4 +64,9 @@ export function subjectOf(event: Event): string {
     default:
       return ''
   }
+}
+
+/** The version of the message in an event; undefined if the event has no message. */
+export function versionOf(event: ChaosEvent): number | undefined {
+  return 'message' in event ? event.message.version : undefined
 }

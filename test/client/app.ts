@@ -1,4 +1,4 @@
-// An app on the client library, as the tests need one: it keeps a cursor and what it was told, and nothing else.
+// A test app on the client library: it keeps a cursor and the events that it received.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { print } from 'graphql'
@@ -18,7 +18,7 @@ import { closeAtEnd, type Node } from '../support/node.ts'
 
 const patienceMs = 20_000
 
-/** A store that all clients share which are made with it: what a browser keeps for its tabs. */
+/** A store that several clients share, like the tabs of a browser. */
 export function sharedStore(credentials: Credentials | null) {
   const store = {
     current: credentials,
@@ -32,7 +32,7 @@ export function sharedStore(credentials: Credentials | null) {
   return store
 }
 
-/** Signs somebody up. */
+/** Signs a user up. */
 export async function signUp(url: string, username: string) {
   const input = { username, password, displayName: username, deviceName: 'App' }
   const { data, errors } = await request(url, SignUp, { input })
@@ -40,7 +40,7 @@ export async function signUp(url: string, username: string) {
   return data.signUp
 }
 
-/** Logs somebody in. */
+/** Logs a user in. */
 export async function logIn(url: string, username: string) {
   const { data, errors } = await request(url, LogIn, { input: { username, password, deviceName: 'App' } })
   if (!data) throw new Error(`logIn: ${errors[0]?.message}`)
@@ -48,27 +48,27 @@ export async function logIn(url: string, username: string) {
 }
 
 let round = 0
-/** Two people with a direct conversation. */
+/** Two users with a direct conversation. */
 export async function pair(at: Node): Promise<{ alice: Device; bob: Device; id: string }> {
   round += 1
   const [alice, bob] = (await signUpAll(at, `alice-${round}`, `bob-${round}`)) as [Device, Device]
   return { alice, bob, id: await alice.direct(bob) }
 }
 
-/** The session of a device: its token, for as long as that is good. */
+/** The session of a device: its token, for as long as that is valid. */
 export const sessionOf = (device: Device) => () => device.accessToken
 
-/** Quick pauses, so that the tests do not wait for what only has to be long in the world. */
+/** Short pauses, so that the tests do not wait. */
 export const quick = { firstMs: 50, maxMs: 500, connectMs: 3_000, requestMs: 3_000 } as const
 
-/** A network by which nodes are where they are asked: a wire before a node is not gone round. */
+/** A fetch that refuses the gateway query, so that clients stay on the URL they were given and bypass no proxy. */
 export const withoutGateway: typeof fetch = async (url, init) =>
   /\bgateway\b/.test(String(init?.body))
     ? Response.json({ errors: [{ message: 'No gateway', extensions: { code: 'UNAVAILABLE', retryable: true } }] })
     : fetch(url, init)
 
-/** One app of one person. */
-export class App {
+/** One app of one user. */
+export class TestApp {
   readonly client: ParleyClient
   readonly seen: EventSeen[] = []
   readonly states: ClientState[] = []
@@ -89,7 +89,7 @@ export class App {
     closeAtEnd(() => this.client.close())
   }
 
-  /** The texts of the messages that came. */
+  /** The texts of the received messages. */
   get texts(): string[] {
     return this.seen.flatMap((event) => (event.__typename === 'MessageSent' ? [event.message.text] : []))
   }
@@ -124,7 +124,7 @@ export class App {
     await this.until(`the message "${text}"`, () => this.texts.includes(text))
   }
 
-  /** Sends by the outbox; gives what became of it. */
+  /** Sends through the outbox; returns the outcome. */
   async sent(conversationId: string, text: string) {
     const { clientMessageId } = await this.client.send({ conversationId, text })
     return this.client.outbox.settled(clientMessageId)
@@ -133,7 +133,7 @@ export class App {
   async until(what: string, holds: () => boolean): Promise<void> {
     for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(10)) if (holds()) return
     throw new Error(
-      `waited in vain for ${what}; ${JSON.stringify({ states: this.states.slice(-5), texts: this.texts, troubles: this.troubles })}`,
+      `timed out waiting for ${what}; ${JSON.stringify({ states: this.states.slice(-5), texts: this.texts, troubles: this.troubles })}`,
     )
   }
 }

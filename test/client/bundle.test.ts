@@ -1,4 +1,4 @@
-// What an app gets of the client library: no package but graphql-ws, and of each adapter nothing where it is not asked for.
+// The bundle of the client library: no package but graphql-ws, and nothing of an adapter that the app does not import.
 
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a bundle for a browser holds: our files, and packages; and its size. */
+/** The contents of a bundle for a browser, our files and packages, and its size. */
 async function bundled(contents: string) {
   const { metafile, outputFiles } = await build({
     stdin: { contents, resolveDir: `${root}/src/client`, loader: 'ts' },
@@ -24,13 +24,13 @@ async function bundled(contents: string) {
   return { held, packages: [...new Set(packages)], bytes: outputFiles[0]?.contents.length ?? 0 }
 }
 
-test('the library for a browser holds graphql-ws and no other package, and is small', async () => {
+test('the library for a browser contains graphql-ws and no other package, and is small', async () => {
   const { packages, bytes } = await bundled(`export { createParleyClient, indexedDbOutbox } from './client.ts'`)
   expect(packages).toEqual(['graphql-ws'])
   expect(bytes).toBeLessThan(40_000)
 })
 
-test('what an app does not import is left out', async () => {
+test('a bundle leaves out what the app does not import', async () => {
   const { held, packages } = await bundled(`export { uuidv7 } from './client.ts'`)
   expect(packages).toEqual([])
   expect(held.filter((file) => file.includes('src/client/'))).toEqual([expect.stringContaining('uuid.ts')])

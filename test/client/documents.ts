@@ -45,3 +45,8 @@ export const ReactToIt = graphql(`
     addReaction(input: $input) { cursor }
   }
 `)
+export const UnreactToIt = graphql(`
+  mutation UnreactToIt($input: RemoveReactionInput!) {
+    removeReaction(input: $input) { cursor }
+  }
+`)

@@ -1,4 +1,5 @@
-// The client library leaves nothing behind when it ends in the midst of something, and an app that throws disturbs only itself.
+// The client library leaves nothing behind when it is closed in the middle of an operation, and an app that throws disturbs
+// only itself.
 
 import { createServer } from 'node:http'
 import { createServer as listen } from 'node:net'
@@ -7,7 +8,7 @@ import WebSocket from 'ws'
 import { memoryOutbox } from '../../src/client/client.ts'
 import { SetTyping, Typing } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
-import { App, pair, sessionOf, sharedStore, signUp } from './app.ts'
+import { pair, sessionOf, sharedStore, signUp, TestApp } from './app.ts'
 
 let node: Node
 beforeAll(async () => {
@@ -15,7 +16,7 @@ beforeAll(async () => {
 })
 afterEach(() => vi.unstubAllGlobals())
 
-/** A class of sockets that says how many were made, and are open. */
+/** A WebSocket class that counts how many sockets were made and are open. */
 function counted() {
   const sockets = { made: 0, open: 0 }
   class Counted extends WebSocket {
@@ -33,7 +34,7 @@ function counted() {
   return { sockets, Counted }
 }
 
-/** Something that others wait for. */
+/** A promise that others wait for. */
 function gate() {
   let open: () => void = () => undefined
   const opened = new Promise<void>((resolve) => {
@@ -55,7 +56,7 @@ test('a client that is closed while it renews its token opens no other socket', 
     },
   }
   const { sockets, Counted } = counted()
-  const app = await new App({ url: node.url, session: slow, webSocketImpl: Counted }).follow().live()
+  const app = await new TestApp({ url: node.url, session: slow, webSocketImpl: Counted }).follow().live()
   await app.until('the renewal', () => isSaving)
   await app.client.close()
   await app.until('the socket to be closed', () => sockets.open === 0)
@@ -67,7 +68,7 @@ test('a client that is closed while it renews its token opens no other socket', 
 
 test('close() gives up a socket that is not open yet, and leaves no connection', async () => {
   const { bob } = await pair(node)
-  const known = await new App({ url: node.url, session: sessionOf(bob) }).follow().live()
+  const known = await new TestApp({ url: node.url, session: sessionOf(bob) }).follow().live()
   let open = 0
   const mute = listen((socket) => {
     open += 1
@@ -81,7 +82,7 @@ test('close() gives up a socket that is not open yet, and leaves no connection',
   await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
   closeAtEnd(async () => void mute.close())
   const { port } = mute.address() as { port: number }
-  const app = new App({ url: `http://127.0.0.1:${port}`, session: sessionOf(bob), limits: { connectMs: 60_000 } })
+  const app = new TestApp({ url: `http://127.0.0.1:${port}`, session: sessionOf(bob), limits: { connectMs: 60_000 } })
   app.cursor = known.cursor
   app.follow()
   await app.until('the socket to be tried', () => open > 0)
@@ -89,7 +90,7 @@ test('close() gives up a socket that is not open yet, and leaves no connection',
   await app.until('it to be given up', () => open === 0)
 })
 
-test('close() gives up an answer that does not come to its end', async () => {
+test('close() gives up an answer that does not end', async () => {
   const { bob } = await pair(node)
   let isBegun = false
   const server = createServer((_request, response) => {
@@ -106,7 +107,7 @@ test('close() gives up an answer that does not come to its end', async () => {
   for (const type of ['text/plain', 'application/json']) {
     server.prependListener('request', (_request, response) => response.setHeader('content-type', type))
     isBegun = false
-    const app = new App({ url: `http://127.0.0.1:${port}`, session: sessionOf(bob), limits: { requestMs: 60_000 } })
+    const app = new TestApp({ url: `http://127.0.0.1:${port}`, session: sessionOf(bob), limits: { requestMs: 60_000 } })
     const asked = app.client.request('{ syncCursor }', {}).catch((failure: unknown) => failure)
     await app.until('the answer to begin', () => isBegun)
     await app.client.close()
@@ -114,9 +115,9 @@ test('close() gives up an answer that does not come to its end', async () => {
   }
 }, 10_000)
 
-test('close() does not wait for another tab that sends', async () => {
+test('close() does not wait for another tab that is sending', async () => {
   const { bob } = await pair(node)
-  // The locks of a browser in which another tab holds the one that is asked for.
+  // The locks of a browser in which another tab holds the requested one.
   let asked = 0
   const request = (_name: string, { signal }: { signal: AbortSignal }) =>
     new Promise((_resolve, reject) => {
@@ -124,19 +125,19 @@ test('close() does not wait for another tab that sends', async () => {
       signal.addEventListener('abort', () => reject(signal.reason))
     })
   vi.stubGlobal('navigator', { locks: { request } })
-  const app = new App({ url: node.url, session: sessionOf(bob), outbox: { ...memoryOutbox(), name: 'shared' } })
+  const app = new TestApp({ url: node.url, session: sessionOf(bob), outbox: { ...memoryOutbox(), name: 'shared' } })
   await app.until('the lock to be asked for', () => asked > 0)
   const begun = Date.now()
   await app.client.close()
   expect(Date.now() - begun).toBeLessThan(2_000)
 }, 10_000)
 
-test('an app whose listeners throw hears of it, and loses neither its socket nor what comes by it', async () => {
+test('an app whose listeners throw is told so, and loses neither its socket nor its events', async () => {
   const { alice, bob, id } = await pair(node)
   const heard: string[] = []
   vi.stubGlobal('reportError', (error: Error) => heard.push(error.message))
   const { sockets, Counted } = counted()
-  const app = new App({ url: node.url, session: sessionOf(bob), webSocketImpl: Counted })
+  const app = new TestApp({ url: node.url, session: sessionOf(bob), webSocketImpl: Counted })
   const fail = (what: string) => () => {
     throw new Error(what)
   }

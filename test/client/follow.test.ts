@@ -2,19 +2,19 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { LogOut, Snapshot } from '../support/documents.ts'
+import { Events, LogOut, Snapshot } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
-import { openWire } from '../support/wire.ts'
-import { App, pair, sessionOf, withoutGateway } from './app.ts'
+import { openProxy } from '../support/proxy.ts'
+import { pair, sessionOf, TestApp, withoutGateway } from './app.ts'
 
 let node: Node
 beforeAll(async () => {
   node = await openNode({ PARLEY_TICK_INTERVAL_MS: '200' })
 })
 
-test('D3 D4 it begins with a snapshot, is live, and brings what happens', async () => {
+test('D3 D4 begins with a snapshot, goes live, and delivers events', async () => {
   const { alice, bob, id } = await pair(node)
-  const app = await new App({ url: node.url, session: sessionOf(bob) }).follow().live()
+  const app = await new TestApp({ url: node.url, session: sessionOf(bob) }).follow().live()
   await alice.send(id, 'hello')
   await app.text('hello')
   expect(app.resets).toEqual([null])
@@ -22,18 +22,18 @@ test('D3 D4 it begins with a snapshot, is live, and brings what happens', async 
   expect(app.seen[0]).toMatchObject({ __typename: 'SyncStarted', mode: 'RESUMED' })
 })
 
-test('D3 it resumes where it was when its socket is cut: nothing missed, nothing twice', async () => {
+test('D3 resumes from its cursor when its socket is cut: misses nothing, repeats nothing', async () => {
   const { alice, bob, id } = await pair(node)
-  const wire = await openWire(node.url)
-  const app = await new App({ url: `${wire.url}`, session: sessionOf(bob) }).follow().live()
+  const proxy = await openProxy(node.url)
+  const app = await new TestApp({ url: `${proxy.url}`, session: sessionOf(bob) }).follow().live()
   const expected: string[] = []
   for (let i = 0; i < 5; i += 1) {
     for (let k = 0; k < 20; k += 1) {
-      if (k === 10) wire.cut()
+      if (k === 10) proxy.cut()
       expected.push(`message ${i}.${k}`)
       await alice.send(id, `message ${i}.${k}`)
     }
-    wire.mend()
+    proxy.restore()
     await app.text(`message ${i}.19`)
   }
   expect(app.texts).toEqual(expected)
@@ -41,11 +41,11 @@ test('D3 it resumes where it was when its socket is cut: nothing missed, nothing
   await app.live()
 })
 
-test('D3 told RESET, it reads a snapshot and goes on from there', async () => {
+test('D3 reads a snapshot after RESET and continues from there', async () => {
   const { alice, bob, id } = await pair(node)
   const other = await openNode()
   const stranger = await pair(other)
-  const app = new App({ url: node.url, session: sessionOf(bob) })
+  const app = new TestApp({ url: node.url, session: sessionOf(bob) })
   app.cursor = (await stranger.alice.send(stranger.id, 'elsewhere')).cursor
   await app.follow().live()
   expect(app.resets).toEqual(['OTHER_EPOCH'])
@@ -54,7 +54,7 @@ test('D3 told RESET, it reads a snapshot and goes on from there', async () => {
   expect(app.seen.filter((event) => event.__typename === 'SyncStarted')).toMatchObject([{ mode: 'RESUMED' }])
 })
 
-/** A socket over which every stream begins with RESET. */
+/** A socket on which every stream begins with RESET. */
 class Resetting extends WebSocket {
   constructor(url: string, protocols: string) {
     super(url, protocols)
@@ -68,9 +68,9 @@ class Resetting extends WebSocket {
   }
 }
 
-test('told RESET again and again, it reads snapshots with pauses between them that grow', async () => {
+test('reads snapshots with growing pauses on repeated RESETs', async () => {
   const { bob } = await pair(node)
-  const app = new App({
+  const app = new TestApp({
     url: node.url,
     session: sessionOf(bob),
     webSocketImpl: Resetting,
@@ -83,30 +83,30 @@ test('told RESET again and again, it reads snapshots with pauses between them th
   expect(app.resets.length).toBeLessThan(15)
 })
 
-test('D8 a stream that says nothing is dead: it is left, and resumed', async () => {
+test('D8 treats a silent stream as dead and resumes', async () => {
   const { alice, bob, id } = await pair(node)
-  const wire = await openWire(node.url)
-  const app = await new App({
-    url: wire.url,
+  const proxy = await openProxy(node.url)
+  const app = await new TestApp({
+    url: proxy.url,
     session: sessionOf(bob),
     limits: { silenceMs: 1_000, connectMs: 500, requestMs: 500 },
   })
     .follow()
     .live()
-  wire.freeze()
+  proxy.freeze()
   await alice.send(id, 'into the silence')
   await app.until('the silence to be noticed', () => app.statuses.includes('WAITING'))
   expect(app.texts).toEqual([])
-  wire.mend()
+  proxy.restore()
   await app.text('into the silence')
   await app.live()
   expect(app.texts).toEqual(['into the silence'])
 })
 
-test('D3 an event that the app could not deal with comes again, and those after it wait', async () => {
+test('D3 delivers an event again that the app failed to process, and holds back later ones', async () => {
   const { alice, bob, id } = await pair(node)
   let failures = 2
-  const app = await new App({ url: node.url, session: sessionOf(bob) })
+  const app = await new TestApp({ url: node.url, session: sessionOf(bob) })
     .follow((event) => {
       if (event.__typename !== 'MessageSent' || event.message.text !== 'second' || failures === 0) return
       failures -= 1
@@ -116,10 +116,10 @@ test('D3 an event that the app could not deal with comes again, and those after 
   for (const text of ['first', 'second', 'third']) await alice.send(id, text)
   await app.text('third')
   expect(app.texts).toEqual(['first', 'second', 'third'])
-  expect(app.troubles).toEqual(['NO_ANSWER the disk is full', 'NO_ANSWER the disk is full'])
+  expect(app.troubles).toEqual(['APP_FAILED the disk is full', 'APP_FAILED the disk is full'])
 })
 
-/** A socket over which events whose text is `poison` come as an error, for as long as `isIll` says so. */
+/** A socket on which events with the text `poison` arrive as errors while `isIll` says so. */
 function illSocket(isIll: () => boolean) {
   const errors = [{ message: 'A fault', extensions: { code: 'INTERNAL', retryable: false } }]
   return class extends WebSocket {
@@ -141,9 +141,9 @@ function illSocket(isIll: () => boolean) {
   }
 }
 
-test('D3 an event that comes as an error was not brought: it is asked for again, and passed over by a snapshot if it stays so', async () => {
+test('D3 requests an event with errors again, and moves past it by a snapshot if the errors persist', async () => {
   const { alice, bob, id } = await pair(node)
-  const app = await new App({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => true) }).follow().live()
+  const app = await new TestApp({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => true) }).follow().live()
   for (const text of ['before', 'poison', 'after']) await alice.send(id, text)
   await app.until('a snapshot', () => app.resets.length === 2)
   expect(app.resets).toEqual([null, 'INTERNAL'])
@@ -154,7 +154,9 @@ test('D3 an event that comes as an error was not brought: it is asked for again,
   expect(app.texts).toEqual(['before', 'well again'])
 
   let isIll = true
-  const passing = await new App({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => isIll) }).follow().live()
+  const passing = await new TestApp({ url: node.url, session: sessionOf(bob), webSocketImpl: illSocket(() => isIll) })
+    .follow()
+    .live()
   for (const text of ['before', 'poison', 'after']) await alice.send(id, text)
   await passing.until('the fault', () => passing.troubles.length > 0)
   isIll = false
@@ -163,15 +165,15 @@ test('D3 an event that comes as an error was not brought: it is asked for again,
   expect(passing.resets).toEqual([null])
 })
 
-test('D7 an app that is slow is brought everything once, and holds no more than a bounded number of events', async () => {
+test('D7 delivers everything once to a slow app, and holds a bounded number of events', async () => {
   const { alice, bob, id } = await pair(node)
   let open: () => void = () => undefined
   const gate = new Promise<void>((resolve) => {
     open = resolve
   })
-  const app = await new App({ url: node.url, session: sessionOf(bob) }).follow().live()
+  const app = await new TestApp({ url: node.url, session: sessionOf(bob) }).follow().live()
   app.following?.stop()
-  const slow = new App({ url: node.url, session: sessionOf(bob) })
+  const slow = new TestApp({ url: node.url, session: sessionOf(bob) })
   slow.cursor = app.cursor
   slow.follow(() => gate)
   for (let i = 0; i < 2_200; i += 100) await Promise.all(Array.from({ length: 100 }, (_, k) => alice.send(id, `${i + k}`)))
@@ -183,15 +185,16 @@ test('D7 an app that is slow is brought everything once, and holds no more than 
   expect(slow.texts).toHaveLength(2_200)
 })
 
-test('what cannot be mended ends it: a document that is not valid, a session that is ended', async () => {
+test('ends on what cannot be repaired: an invalid document, an ended session', async () => {
   const { bob } = await pair(node)
-  const app = new App({ url: node.url, session: sessionOf(bob) })
+  const app = new TestApp({ url: node.url, session: sessionOf(bob) })
   const wrong = app.client.follow('subscription { events { cursor nothing } }', {
     after: null,
     onEvent: () => undefined,
     snapshot: async () => (await bob.run(Snapshot, {})).syncCursor,
   })
   expect(await wrong.ended).toMatchObject({ code: 'OPERATION_REFUSED', isRetryable: false })
+  expect(app.client.state).toMatchObject({ status: 'REFUSED', failure: { code: 'OPERATION_REFUSED' } })
   await app.follow().live()
   await bob.run(LogOut, {})
   expect(await app.following?.ended).toMatchObject({ code: 'SESSION_REVOKED' })
@@ -199,11 +202,92 @@ test('what cannot be mended ends it: a document that is not valid, a session tha
   expect(await app.follow().following?.ended).toMatchObject({ code: 'SESSION_REVOKED' })
 })
 
-test('after close() nothing is left: no socket at the node, no timer, no request', async () => {
+test('ends if the server refuses the document for good, in whichever way, and the state says so', async () => {
   const { alice, bob, id } = await pair(node)
-  const wire = await openWire(node.url)
-  const app = await new App({
-    url: wire.url,
+  const app = new TestApp({ url: node.url, session: sessionOf(bob) })
+  const members = 'members(first: 100) { nodes { user { id } } }'
+  const messages = `messages(last: 100) { nodes { id conversation { ${members} } } }`
+  const broad = `subscription ($after: Cursor) { events(after: $after) { cursor ... on SyncStarted { mode }
+    ... on MessageSent { conversation { ${messages} } } } }`
+  const wrong =
+    'subscription ($after: Cursor) { events(after: $after, conversationId: "nothing") { cursor ... on SyncStarted { mode } } }'
+  for (const document of [broad, wrong]) {
+    let snapshots = 0
+    const following = app.client.follow(document, {
+      after: null,
+      onEvent: () => undefined,
+      snapshot: async () => {
+        snapshots += 1
+        return (await app.client.request(Snapshot, {})).syncCursor
+      },
+    })
+    await app.until('it to go on, or to end', () => following.isLive || app.client.state.status === 'REFUSED')
+    await alice.send(id, 'one more')
+    const failure = await following.ended
+    expect(['OPERATION_REFUSED', 'BAD_INPUT']).toContain(failure?.code)
+    expect(app.client.state).toEqual({ status: 'REFUSED', failure })
+    expect(snapshots).toBe(1)
+  }
+  // Nor does it retry a refused snapshot for ever.
+  const ended = app.client.follow('subscription { events { cursor } }', {
+    after: null,
+    onEvent: () => undefined,
+    snapshot: () =>
+      app.client.request<{ nothing: string }, Record<string, never>>('{ nothing }', {}).then(({ nothing }) => nothing),
+  }).ended
+  expect(await ended).toMatchObject({ code: 'OPERATION_REFUSED' })
+})
+
+test('has the state WAITING, with a time and a cause, while the server is away at the start', async () => {
+  const { bob } = await pair(node)
+  const proxy = await openProxy(node.url)
+  proxy.cut()
+  const app = new TestApp({ url: proxy.url, session: sessionOf(bob) }).follow()
+  await app.until('WAITING', () => app.client.state.status === 'WAITING')
+  expect(app.statuses.slice(0, 2)).toEqual(['CONNECTING', 'WAITING'])
+  expect(app.client.state).toMatchObject({ until: expect.any(Date), failure: { code: 'NO_ANSWER' } })
+  proxy.restore()
+  await app.live()
+  app.following?.stop()
+  await app.until('OFF', () => app.client.state.status === 'OFF')
+})
+
+test("reports what the app's own code throws as such, with the error, wherever it is called", async () => {
+  const { bob } = await pair(node)
+  const thrown = new RangeError('a bug of the app')
+  let hasFailed = false
+  const once = (): never | undefined => {
+    if (hasFailed) return undefined
+    hasFailed = true
+    throw thrown
+  }
+  const failures: unknown[] = []
+  const app = new TestApp({ url: node.url, session: sessionOf(bob) })
+  const options = { after: null, onTrouble: (failure: unknown) => void failures.push(failure) }
+  app.client.follow(Events, {
+    ...options,
+    onEvent: () => undefined,
+    snapshot: async () => once() ?? (await bob.run(Snapshot, {})).syncCursor,
+  })
+  await app.live()
+  expect(failures).toMatchObject([{ code: 'APP_FAILED', message: 'a bug of the app', isRetryable: true, cause: thrown }])
+  const source = new TestApp({
+    url: node.url,
+    session: () => {
+      throw thrown
+    },
+  })
+  await expect(source.client.request('{ syncCursor }', {})).rejects.toMatchObject({ code: 'APP_FAILED', cause: thrown })
+  source.follow()
+  await source.until('WAITING', () => source.client.state.status === 'WAITING')
+  expect(source.client.state).toMatchObject({ failure: { code: 'APP_FAILED', cause: thrown } })
+})
+
+test('leaves nothing after close(): no socket at the node, no timer, no request', async () => {
+  const { alice, bob, id } = await pair(node)
+  const proxy = await openProxy(node.url)
+  const app = await new TestApp({
+    url: proxy.url,
     session: sessionOf(bob),
     fetch: (url, init) =>
       withoutGateway(url, {
@@ -215,11 +299,11 @@ test('after close() nothing is left: no socket at the node, no timer, no request
     .follow()
     .live()
   await app.client.close()
-  await app.until('the wire to be empty', () => wire.count() === 0)
+  await app.until('the proxy to be empty', () => proxy.count() === 0)
   await alice.send(id, 'to nobody')
   expect(app.texts).toEqual([])
   expect(app.client.state).toEqual({ status: 'CLOSED' })
   expect(await app.following?.ended).toBeNull()
   await expect(app.client.request('{ syncCursor }', {})).rejects.toMatchObject({ code: 'NO_ANSWER' })
-  expect(wire.count()).toBe(0)
+  expect(proxy.count()).toBe(0)
 })

@@ -1,4 +1,5 @@
-// Where a page has no Web Locks: a lease in IndexedDB keeps tabs apart. The database here is the few calls that it needs.
+// Without Web Locks, a lease in IndexedDB keeps the tabs of a page apart. The database here implements only the calls that it
+// needs.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -6,7 +7,7 @@ import { withLock } from '../../src/client/browser.ts'
 
 type Asked = { result: unknown; onsuccess?: () => void }
 
-/** An IndexedDB of one store: transactions run one after another, as those of a browser that write. */
+/** An IndexedDB with one store: transactions run one after another, like writing ones in a browser. */
 function database() {
   const rows = new Map<string, unknown>()
   let last = Promise.resolve()
@@ -49,7 +50,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.unstubAllGlobals())
 
-test('tabs without Web Locks do what has one name one after another, and leave no lease', async () => {
+test('tabs without Web Locks take turns for one name, and leave no lease', async () => {
   let working = 0
   let most = 0
   const work = async (result: number) => {
@@ -65,7 +66,7 @@ test('tabs without Web Locks do what has one name one after another, and leave n
   expect(rows.size).toBe(0)
 })
 
-test('the lease of a tab that died lapses; the wait for one that lives has a limit, and can be given up', async () => {
+test('the lease of a dead tab lapses; the wait for a live one has a limit and can be aborted', async () => {
   rows.set('name', { owner: 'dead', untilMs: Date.now() + 300 })
   expect(await withLock('name', 10_000, async () => 'done')).toBe('done')
   rows.set('name', { owner: 'alive', untilMs: Date.now() + 15_000 })

@@ -1,10 +1,10 @@
-// The client library and the nodes: the gateway names them, they go down, and are told whether somebody is there.
+// The client library and the nodes: it asks the gateway for one, survives its end, and reports whether the user is active.
 
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type Node, openNode, openPair } from '../support/node.ts'
-import { openWire } from '../support/wire.ts'
-import { App, pair, sessionOf } from './app.ts'
+import { openProxy } from '../support/proxy.ts'
+import { pair, sessionOf, TestApp } from './app.ts'
 
 let node: Node
 beforeAll(async () => {
@@ -17,37 +17,38 @@ const gatewayOf = (url: string, ...fallbacks: string[]) => ({
   fallbacks: fallbacks.map((each) => ({ url: toSocket(each) })),
 })
 
-test('D3 D9 it goes on at another node when its own is gone', async () => {
+test('D3 D9 continues on another node when its own is gone', async () => {
   const [one, two] = await openPair()
   const { alice, bob, id } = await pair(two)
-  const wire = await openWire(one.url)
+  const proxy = await openProxy(one.url)
   let isThere = true
-  const app = new App({
-    url: wire.url,
+  const app = new TestApp({
+    url: proxy.url,
     session: sessionOf(bob),
     fetch: async (url, init) => {
       const asked = (JSON.parse(String(init?.body)) as { query: string }).query
-      if (asked.includes('gateway')) return Response.json({ data: { gateway: gatewayOf(isThere ? wire.url : two.url, two.url) } })
+      if (asked.includes('gateway'))
+        return Response.json({ data: { gateway: gatewayOf(isThere ? proxy.url : two.url, two.url) } })
       return fetch(isThere ? url : two.url, init)
     },
   })
   await app.follow().live()
-  expect(wire.count()).toBeGreaterThan(0)
+  expect(proxy.count()).toBeGreaterThan(0)
   await alice.send(id, 'before')
   await app.text('before')
   isThere = false
-  wire.cut()
+  proxy.cut()
   await alice.send(id, 'while it was away')
   await app.text('while it was away')
   expect(app.texts).toEqual(['before', 'while it was away'])
   expect(app.resets).toEqual([null])
 })
 
-test('D3 D9 told that its node goes down (1012), it goes on at another one, though the gateway still names the first', async () => {
+test('D3 D9 continues on another node after 1012, even if the gateway still names the first', async () => {
   const [one, two] = await openPair()
   const { alice, bob, id } = await pair(two)
   const opened: string[] = []
-  const app = new App({
+  const app = new TestApp({
     url: two.url,
     session: sessionOf(bob),
     webSocketImpl: class extends WebSocket {
@@ -69,10 +70,10 @@ test('D3 D9 told that its node goes down (1012), it goes on at another one, thou
   expect(app.resets).toEqual([null])
 })
 
-test('D9 where the node that the gateway names does not answer, it tries the fallbacks', async () => {
+test('D9 tries the fallbacks if the node that the gateway names does not answer', async () => {
   const { alice, bob, id } = await pair(node)
   const dead = 'http://127.0.0.1:9/graphql'
-  const app = new App({
+  const app = new TestApp({
     url: node.url,
     session: sessionOf(bob),
     fetch: async (url, init) =>
@@ -84,10 +85,10 @@ test('D9 where the node that the gateway names does not answer, it tries the fal
   expect(app.statuses.slice(0, 3)).toEqual(['CONNECTING', 'WAITING', 'CONNECTING'])
 })
 
-test('P1 it says whether somebody is there: with each socket, at every change, and once a minute at most while they are', async () => {
+test('P1 reports whether the user is active: with each socket, at every change, and at most once a minute meanwhile', async () => {
   const { bob } = await pair(node)
   const said: unknown[] = []
-  const app = new App({
+  const app = new TestApp({
     url: node.url,
     session: sessionOf(bob),
     webSocketImpl: class extends WebSocket {

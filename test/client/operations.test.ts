@@ -1,4 +1,4 @@
-// The operations that the client library itself asks are valid for the schema.
+// The client library's own operations are valid for the schema.
 
 import { readFile } from 'node:fs/promises'
 import { buildSchema, parse, validate } from 'graphql'

@@ -1,4 +1,4 @@
-// What events change in answers: as a pure function, and with the clients that apps use, which ask a real node.
+// What events change in answers: as a pure function, and with urql and Apollo Client on a real node.
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client'
 import { cacheExchange, fetchExchange, subscriptionExchange, Client as UrqlClient } from '@urql/core'
@@ -6,7 +6,7 @@ import { OperationTypeNode, print } from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { applyEvent as applyToApollo, liveLink, subscriptionLink, typePolicies } from '../../src/client/apollo.ts'
-import { applyEvent, createParleyClient, type ParleyClient, type TellingEvent } from '../../src/client/client.ts'
+import { applyEvent, createParleyClient, type EventData, type ParleyClient } from '../../src/client/client.ts'
 import { forwardSubscription, liveExchange } from '../../src/client/urql.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { SetTyping, Typing } from '../support/documents.ts'
@@ -29,7 +29,7 @@ const sent = (seq: number, clientMessageId: string | null = null) => ({
 })
 const seqs = (data: { messages: { nodes: readonly { seq: number }[] } }) => data.messages.nodes.map(({ seq }) => seq)
 
-test('a new message stands at the end of the newest page, once, and nowhere else', () => {
+test('a new message goes to the end of the newest page, once, and nowhere else', () => {
   const data = { id: 'cnv_1', messages: page(1, 2), lastMessage: line(2) }
   const after = applyEvent(data, sent(3))
   expect(seqs(after)).toEqual([1, 2, 3])
@@ -45,13 +45,13 @@ test('a new message stands at the end of the newest page, once, and nowhere else
   expect(applyEvent(other, sent(3))).toBe(other)
 })
 
-test('an own message takes the place of the copy that was shown before it had an id', () => {
+test('an own message replaces the copy that was shown before it had an id', () => {
   const copy = { ...line(0, 'mine', 'key'), id: 'temporary' }
   const data = { id: 'cnv_1', messages: { nodes: [line(1), copy] } }
   expect(applyEvent(data, sent(2, 'key')).messages.nodes.map(({ id }) => id)).toEqual(['msg_1', 'msg_2'])
 })
 
-test('an edit shows wherever the message is shown, and what did not change stays the same object', () => {
+test('an edit shows wherever the message is shown, and unchanged objects stay the same', () => {
   const data = { a: { id: 'cnv_1', messages: page(1, 2), lastMessage: line(2) }, b: { id: 'cnv_2', messages: page(8) } }
   const after = applyEvent(data, { __typename: 'MessageEdited', message: line(2, 'edited') })
   expect(after.a.messages.nodes[1]?.text).toBe('edited')
@@ -60,7 +60,7 @@ test('an edit shows wherever the message is shown, and what did not change stays
   expect(after.b).toBe(data.b)
 })
 
-test('an event that is older than what is known of a message changes nothing of it', () => {
+test('an event older than the known version of a message changes nothing', () => {
   const data = { id: 'cnv_1', messages: { nodes: [{ ...line(1, 'third'), version: 3 }] } }
   const edited = (version: number, text: string) => ({ __typename: 'MessageEdited', message: { ...line(1, text), version } })
   expect(applyEvent(data, edited(2, 'second'))).toBe(data)
@@ -86,8 +86,8 @@ async function pair(): Promise<{ alice: Device; bob: Device; id: string; client:
   return { alice, bob, id: await alice.direct(bob), client }
 }
 
-/** The events of a person, each given to `apply`. */
-async function follow(client: ParleyClient, apply: (event: TellingEvent) => void): Promise<void> {
+/** Applies each event of a user. */
+async function follow(client: ParleyClient, apply: (event: EventData) => void): Promise<void> {
   client.follow(LinesFollowed, {
     after: null,
     snapshot: async () => (await client.request(LinesHere, {})).syncCursor,
@@ -96,7 +96,7 @@ async function follow(client: ParleyClient, apply: (event: TellingEvent) => void
   await until('to be live', () => client.state.status === 'LIVE')
 }
 
-/** What the test watches: the texts of a conversation, as an app would show them. */
+/** What the test watches: the texts of a conversation as an app renders them. */
 type View = { texts(): readonly string[]; reactions(): readonly string[]; rendered(): number }
 
 async function urqlView({
@@ -116,12 +116,12 @@ async function urqlView({
     ],
   })
   await follow(client, (event) => live.apply(event))
-  let shown: readonly Shown[] = []
+  let shown: readonly PatchedMessage[] = []
   let rendered = 0
-  const textsOf = (nodes: readonly Shown[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
+  const textsOf = (nodes: readonly PatchedMessage[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
   urql.query(Lines, { id }).subscribe(({ data }) => {
     rendered += 1
-    shown = (data?.conversation?.messages.nodes ?? []) as readonly Shown[]
+    shown = (data?.conversation?.messages.nodes ?? []) as readonly PatchedMessage[]
   })
   await until('the query', () => rendered > 0)
   return {
@@ -129,10 +129,16 @@ async function urqlView({
     reactions: () => shown.flatMap(({ reactions }) => reactions.map(({ emoji }) => emoji)),
     rendered: () => rendered,
     reopen: async () =>
-      textsOf(((await urql.query(Lines, { id }).toPromise()).data?.conversation?.messages.nodes ?? []) as readonly Shown[]),
+      textsOf(
+        ((await urql.query(Lines, { id }).toPromise()).data?.conversation?.messages.nodes ?? []) as readonly PatchedMessage[],
+      ),
   }
 }
-type Shown = { readonly text: string; readonly deletedAt: string | null; readonly reactions: readonly { emoji: string }[] }
+type PatchedMessage = {
+  readonly text: string
+  readonly deletedAt: string | null
+  readonly reactions: readonly { emoji: string }[]
+}
 
 async function apolloView({
   client,
@@ -148,13 +154,13 @@ async function apolloView({
   })
   closeAtEnd(async () => apollo.stop())
   await follow(client, (event) => applyToApollo(apollo.cache, event, Line))
-  let shown: readonly Shown[] = []
+  let shown: readonly PatchedMessage[] = []
   let rendered = 0
-  const textsOf = (nodes: readonly Shown[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
+  const textsOf = (nodes: readonly PatchedMessage[]) => nodes.map(({ text, deletedAt }) => (deletedAt ? '(deleted)' : text))
   apollo.watchQuery({ query: Lines, variables: { id } }).subscribe(({ data, dataState }) => {
     if (dataState !== 'complete') return
     rendered += 1
-    shown = (data.conversation?.messages.nodes ?? []) as readonly Shown[]
+    shown = (data.conversation?.messages.nodes ?? []) as readonly PatchedMessage[]
   })
   await until('the query', () => rendered > 0)
   return {
@@ -163,7 +169,7 @@ async function apolloView({
     rendered: () => rendered,
     reopen: async () => {
       const { data } = await apollo.query({ query: Lines, variables: { id }, fetchPolicy: 'cache-only' })
-      return textsOf((data?.conversation?.messages.nodes ?? []) as readonly Shown[])
+      return textsOf((data?.conversation?.messages.nodes ?? []) as readonly PatchedMessage[])
     },
   }
 }
@@ -171,30 +177,27 @@ async function apolloView({
 test.each([
   ['urql', urqlView],
   ['Apollo Client', apolloView],
-] as const)(
-  'D5 with %s: messages, edits, deletions and reactions show, each once, without another query',
-  async (_name, open) => {
-    const people = await pair()
-    const { alice, bob, id, client } = people
-    const before = await alice.send(id, 'before')
-    const view = await open(people)
-    expect(view.texts()).toEqual(['before'])
-    await alice.send(id, 'from alice')
-    await client.send({ conversationId: id, text: 'from bob' })
-    await until('both', () => view.texts().length === 3)
-    const messageId = before.message.id
-    await alice.run(EditIt, { input: { messageId, text: 'edited' } })
-    await bob.run(ReactToIt, { input: { messageId, emoji: '👍' } })
-    await until('edit and reaction', () => view.texts()[0] === 'edited' && view.reactions().length === 1)
-    await alice.run(DeleteIt, { input: { messageId } })
-    await until('the deletion', () => view.texts()[0] === '(deleted)')
-    expect(view.texts()).toEqual(['(deleted)', ...view.texts().slice(1)])
-    expect([...view.texts().slice(1)].sort()).toEqual(['from alice', 'from bob'])
-    expect(await view.reopen()).toEqual(view.texts())
-  },
-)
+] as const)('D5 with %s: messages, edits, deletions and reactions show once each, without another query', async (_name, open) => {
+  const people = await pair()
+  const { alice, bob, id, client } = people
+  const before = await alice.send(id, 'before')
+  const view = await open(people)
+  expect(view.texts()).toEqual(['before'])
+  await alice.send(id, 'from alice')
+  await client.send({ conversationId: id, text: 'from bob' })
+  await until('both', () => view.texts().length === 3)
+  const messageId = before.message.id
+  await alice.run(EditIt, { input: { messageId, text: 'edited' } })
+  await bob.run(ReactToIt, { input: { messageId, emoji: '👍' } })
+  await until('edit and reaction', () => view.texts()[0] === 'edited' && view.reactions().length === 1)
+  await alice.run(DeleteIt, { input: { messageId } })
+  await until('the deletion', () => view.texts()[0] === '(deleted)')
+  expect(view.texts()).toEqual(['(deleted)', ...view.texts().slice(1)])
+  expect([...view.texts().slice(1)].sort()).toEqual(['from alice', 'from bob'])
+  expect(await view.reopen()).toEqual(view.texts())
+})
 
-/** A `fetch` whose answers come when `open` is called. */
+/** A `fetch` whose answers wait for `open`. */
 function held(fetch: typeof globalThis.fetch) {
   let open: () => void = () => undefined
   const opened = new Promise<void>((resolve) => {
@@ -210,7 +213,7 @@ function held(fetch: typeof globalThis.fetch) {
   return { carry, open: () => open(), isRead: () => read > 0 }
 }
 
-test('D5 with Apollo Client an answer that was read before an event and comes after it does not undo it', async () => {
+test('D5 with Apollo Client an answer read before an event and received after it does not undo it', async () => {
   const { alice, id, client } = await pair()
   const { message } = await alice.send(id, 'before')
   const { carry, open, isRead } = held(client.fetch)
@@ -232,15 +235,15 @@ test('D5 with Apollo Client an answer that was read before an event and comes af
   await alice.send(id, 'after')
   await until('both events', () => seen.includes('MessageEdited') && seen.includes('MessageSent'))
   open()
-  const nodes = ((await asked).data?.conversation?.messages.nodes ?? []) as readonly Shown[]
+  const nodes = ((await asked).data?.conversation?.messages.nodes ?? []) as readonly PatchedMessage[]
   expect(nodes.map(({ text }) => text)).toEqual(['edited', 'after'])
   const old = { ...message, __typename: 'Message', version: 1, text: 'before', reactions: [], deletedAt: null }
   applyToApollo(apollo.cache, { __typename: 'MessageEdited', message: old }, Line)
   const kept = await apollo.query({ query: Lines, variables: { id }, fetchPolicy: 'cache-only' })
-  expect(((kept.data?.conversation?.messages.nodes ?? []) as readonly Shown[])[0]?.text).toBe('edited')
+  expect(((kept.data?.conversation?.messages.nodes ?? []) as readonly PatchedMessage[])[0]?.text).toBe('edited')
 })
 
-test('D3 with urql a reset forgets events and answers: what is shown is asked anew, and what was cached too', async () => {
+test('D3 with urql a reset drops events and answers: shown and cached queries are refetched', async () => {
   const { alice, id, client } = await pair()
   const { message } = await alice.send(id, 'as it is')
   const live = liveExchange()
@@ -251,7 +254,7 @@ test('D3 with urql a reset forgets events and answers: what is shown is asked an
     exchanges: [live.exchange, cacheExchange, fetchExchange],
   })
   const textOf = (data: unknown) =>
-    (data as { conversation?: { messages: { nodes: Shown[] } } } | undefined)?.conversation?.messages.nodes[0]?.text
+    (data as { conversation?: { messages: { nodes: PatchedMessage[] } } } | undefined)?.conversation?.messages.nodes[0]?.text
   await urql.query(Lines, { id }).toPromise()
   live.apply({ __typename: 'MessageEdited', message: { id: message.id, text: 'of another time' } })
   expect(textOf((await urql.query(Lines, { id }).toPromise()).data)).toBe('of another time')
@@ -267,7 +270,7 @@ test('D3 with urql a reset forgets events and answers: what is shown is asked an
   unsubscribe()
 })
 
-test('typing goes over the same socket with urql and Apollo, and the socket is given up with the last of them', async () => {
+test('typing uses the same socket with urql and Apollo, and the last one to leave closes it', async () => {
   const { alice, id, client } = await pair()
   const seen: string[] = []
   const urql = new UrqlClient({

@@ -1,4 +1,4 @@
-// The operations of these tests.
+// The operations of the gateway tests.
 
 import { graphql } from '../support/generated/gql.ts'
 

@@ -1,20 +1,22 @@
-// The lanes of src/journal/append.ts and the function beneath them: order, cost, repeats, and what happens to sends while
-// connections die or the queue is full.
+// The lanes of src/journal/append.ts and the function beneath them: order, cost, repeats, and sends while connections die or
+// the queue is full.
 
 import { randomUUID } from 'node:crypto'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { print } from 'graphql'
 import type { Client as SocketClient } from 'graphql-ws'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
-import type { SendOutcome } from '../../src/journal/send.ts'
+import { changeProcedure } from '../../src/message/change.ts'
+import type { SendInput, SendOutcome } from '../../src/message/send.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Environment, type Node, openNode } from '../support/node.ts'
-import { connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './ground.ts'
+import { appendSend, connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './setup.ts'
 
-type Talk = {
+type AppendSetup = {
   node: Node
   alice: Device
   bob: Device
@@ -24,7 +26,7 @@ type Talk = {
   sender: number
 }
 
-async function openTalk(environment: Environment = {}): Promise<Talk> {
+async function openTalk(environment: Environment = {}): Promise<AppendSetup> {
   const node = await openNode(environment)
   const [alice, bob] = await signUpAll(node, 'Alice', 'Bob')
   if (!alice || !bob) throw new Error('nobody came')
@@ -46,7 +48,7 @@ async function storedTexts(client: pg.Client, conversation: number): Promise<str
 
 const numbered = (count: number, prefix = 'number') => Array.from({ length: count }, (_, i) => `${prefix} ${i + 1}`)
 
-/** Holds the lock of the journal while something is done (for less than 2 s: see A3), so that sends gather behind it. */
+/** Holds the lock of the journal during `act` (for less than 2 s: see A3), so that sends gather behind it. */
 async function whileLocked<T>(client: pg.Client, run: () => Promise<T>): Promise<T> {
   await client.query('begin')
   await client.query('select journal_lock()')
@@ -55,12 +57,12 @@ async function whileLocked<T>(client: pg.Client, run: () => Promise<T>): Promise
   return result
 }
 
-test('A10 the sends that one sender pipelines keep their order, while others send too', async () => {
+test('A10 pipelined sends of one sender keep their order, also beside other senders', async () => {
   const { node, bob, client, conversation, sender } = await openTalk()
   const other = parseId('User', bob.userId, '')
-  const noise = numbered(500, 'noise').map((text) => node.app.journal.send(input(conversation, other, text)))
+  const noise = numbered(500, 'noise').map((text) => appendSend(node, input(conversation, other, text)))
   const texts = numbered(500)
-  const outcomes = await Promise.all(texts.map((text) => node.app.journal.send(input(conversation, sender, text))))
+  const outcomes = await Promise.all(texts.map((text) => appendSend(node, input(conversation, sender, text))))
   await Promise.all(noise)
   expect(outcomes.every(({ status }) => status === 'SENT')).toBe(true)
   const stored = await storedTexts(client, conversation)
@@ -68,7 +70,7 @@ test('A10 the sends that one sender pipelines keep their order, while others sen
   expect(stored.filter((text) => text.startsWith('noise'))).toEqual(numbered(500, 'noise'))
 })
 
-/** Runs a mutation over a socket; resolves when it is complete. */
+/** Runs a mutation over a socket; resolves when it completes. */
 function mutate(socket: SocketClient, conversationId: string, text: string): Promise<void> {
   const payload = {
     query: print(documents.SendMessage),
@@ -83,7 +85,7 @@ function mutate(socket: SocketClient, conversationId: string, text: string): Pro
   })
 }
 
-test('A10 the sends that one device pipelines over its socket keep their order', async () => {
+test('A10 sends that a device pipelines over its socket keep their order', async () => {
   const { alice, client, conversationId, conversation } = await openTalk()
   const socket = alice.socket()
   const texts = numbered(500)
@@ -93,13 +95,13 @@ test('A10 the sends that one device pipelines over its socket keep their order',
   expect(await storedTexts(client, conversation)).toEqual(texts)
 })
 
-test('A10 within one batch the senders take turns, so that who sends much delays only himself', async () => {
+test('A10 senders take turns within a batch, so a busy sender delays only themselves', async () => {
   const { node, bob, client, conversation, sender } = await openTalk({ PARLEY_APPEND_LANES: '1' })
   const sends = await whileLocked(client, async () => {
-    const first = node.app.journal.send(input(conversation, sender, 'first'))
+    const first = appendSend(node, input(conversation, sender, 'first'))
     await eventually('the first send waits', async () => (await waiting(client)) > 0, 1_500)
-    const much = numbered(600).map((text) => node.app.journal.send(input(conversation, sender, text)))
-    return [first, ...much, node.app.journal.send(input(conversation, parseId('User', bob.userId, ''), 'little'))]
+    const much = numbered(600).map((text) => appendSend(node, input(conversation, sender, text)))
+    return [first, ...much, appendSend(node, input(conversation, parseId('User', bob.userId, ''), 'little'))]
   })
   await Promise.all(sends)
   const stored = await storedTexts(client, conversation)
@@ -130,12 +132,12 @@ test('B3 in a new database the hundredth batch of 200 costs no more than the fir
     times.push(performance.now() - start)
     expect(statuses.every((status) => status === 0)).toBe(true)
   }
-  // The quickest of ten: what else the machine does makes some of them slower, and none quicker.
+  // The fastest of ten: other load makes some of them slower, and none faster.
   const [first, last] = [Math.min(...times.slice(1, 11)), Math.min(...times.slice(-10))]
   expect(last / first, `of the first ten ${first.toFixed(1)} ms, of the last ten ${last.toFixed(1)} ms`).toBeLessThan(3)
 })
 
-test('D2 fifty copies of a send at once are one message, and each gets it', async () => {
+test('D2 fifty concurrent copies of a send make one message, and each gets it', async () => {
   const { alice, client, conversationId, conversation } = await openTalk()
   const key = randomUUID()
   const answers = await Promise.all(Array.from({ length: 50 }, () => alice.send(conversationId, 'only once', key)))
@@ -144,10 +146,10 @@ test('D2 fifty copies of a send at once are one message, and each gets it', asyn
   expect(await storedTexts(client, conversation)).toEqual(['only once'])
 })
 
-test('D2 a known key with other content is a conflict, at once and later, and changes nothing', async () => {
+test('D2 a known key with different content is a conflict, at once and later, and changes nothing', async () => {
   const { node, alice, bob, client, conversationId, conversation, sender } = await openTalk()
   const send = input(conversation, sender, 'first')
-  const outcomes = await Promise.all([send, send, { ...send, text: 'second' }].map((s) => node.app.journal.send(s)))
+  const outcomes = await Promise.all([send, send, { ...send, text: 'second' }].map((s) => appendSend(node, s)))
   expect(outcomes.map(({ status }) => status)).toEqual(['SENT', 'REPEATED', 'CONFLICT'])
   const again = { input: { conversationId, text: 'third', clientMessageId: send.clientMessageId } }
   expect((await alice.refused(documents.SendMessage, again)).extensions).toMatchObject({
@@ -155,12 +157,12 @@ test('D2 a known key with other content is a conflict, at once and later, and ch
     retryable: false,
     argument: 'input.clientMessageId',
   })
-  // A key is its sender's own.
+  // Keys of different senders are independent.
   expect((await bob.send(conversationId, 'the key of another', send.clientMessageId)).message.seq).toBe(2)
   expect(await storedTexts(client, conversation)).toEqual(['first', 'the key of another'])
 })
 
-test('A6 who was removed since still gets the first message for a repeat, and can send nothing new', async () => {
+test('A6 a removed sender still gets the first message for a repeat, and can send nothing new', async () => {
   const { alice, bob, client, conversationId, conversation } = await openTalk()
   const key = randomUUID()
   const first = await bob.send(conversationId, 'before I go', key)
@@ -181,14 +183,14 @@ test('A6 who was removed since still gets the first message for a repeat, and ca
 test('A6 an input that breaks its whole batch is refused alone', async () => {
   const { node, client, conversation, sender } = await openTalk()
   const texts = numbered(64)
-  // The door refuses U+0000; here it comes in behind the door, as something unforeseen.
+  // The API refuses U+0000; this input bypasses the API, as an unforeseen error.
   const broken = texts.map((text, i) => (i === 20 || i === 41 ? `${text}\u0000` : text))
-  const outcomes = await Promise.allSettled(broken.map((text) => node.app.journal.send(input(conversation, sender, text))))
+  const outcomes = await Promise.allSettled(broken.map((text) => appendSend(node, input(conversation, sender, text))))
   expect(outcomes.flatMap(({ status }, i) => (status === 'rejected' ? [i] : []))).toEqual([20, 41])
   expect(await storedTexts(client, conversation)).toEqual(texts.filter((_, i) => i !== 20 && i !== 41))
 })
 
-/** Sends until told to stop, eight at a time for each sender, always in order. */
+/** Sends until it is told to stop, eight at a time for each sender, always in order. */
 async function sendOn(
   node: Node,
   conversation: number,
@@ -198,13 +200,13 @@ async function sendOn(
   const acknowledged = new Map<string, SendOutcome>()
   for (let turn = 0; !isOver(); turn += 1) {
     const sends = Array.from({ length: 8 }, (_, i) => input(conversation, senderId, `${senderId} ${turn * 8 + i}`))
-    const outcomes = await Promise.all(sends.map((send) => node.app.journal.send(send)))
+    const outcomes = await Promise.all(sends.map((send) => appendSend(node, send)))
     for (const [i, outcome] of outcomes.entries()) acknowledged.set(sends[i]?.text ?? '', outcome)
   }
   return acknowledged
 }
 
-test('D1 D2 connections that are killed under load lose nothing and double nothing, and orders hold', async () => {
+test('D1 D2 connections killed under load lose and double nothing, and orders hold', async () => {
   const { node, alice, bob, client, conversation, sender } = await openTalk()
   const log = await bob.events().live()
   let isOver = false
@@ -216,7 +218,7 @@ test('D1 D2 connections that are killed under load lose nothing and double nothi
   const stored = async () => (await row<{ n: number }>(client, 'select count(*) as n from message')).n
   for (let round = 0; round < 12; round += 1) {
     const before = await stored()
-    // Every other time while a CALL is under way; else every connection of the journal, whatever it does.
+    // Every other time during a CALL; otherwise every connection of the journal.
     await eventually('a connection to kill', async () => {
       const { rowCount } = await client.query(round % 2 === 0 ? killBusy : kill)
       killed += rowCount ?? 0
@@ -243,23 +245,72 @@ test('D1 D2 connections that are killed under load lose nothing and double nothi
   expect(log.texts).toEqual([...rows.map(({ text }) => text), 'the end'])
 })
 
-test('D7 a full queue refuses with UNAVAILABLE, retryable, and what was taken is sent', async () => {
-  const { node, alice, client, conversation, conversationId, sender } = await openTalk()
-  const room = 10_000
+test('D7 refuses a sender with a full share with RATE_LIMITED, and no other; what it accepted is sent', async () => {
+  const { node, alice, bob, client, conversation, conversationId, sender } = await openTalk({ PARLEY_APPEND_LANES: '1' })
+  const share = 1_000
   const taken = await whileLocked(client, async () => {
-    const first = node.app.journal.send(input(conversation, sender, 'first'))
+    const first = appendSend(node, input(conversation, sender, 'first'))
     await eventually('the first send waits', async () => (await waiting(client)) > 0, 1_500)
-    const others = numbered(room).map((text) => node.app.journal.send(input(conversation, sender, text)))
-    const refused = await node.app.journal.send(input(conversation, sender, 'one too many')).catch((error: unknown) => error)
+    const others = numbered(share).map((text) => appendSend(node, input(conversation, sender, text)))
+    const refused = await appendSend(node, input(conversation, sender, 'one too many')).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(ParleyError)
-    expect(refused).toMatchObject({ code: 'UNAVAILABLE', isRetryable: true, retryAfterMs: expect.any(Number) })
+    const change = { messageId: 1, actorId: sender, change: 'react', emoji: '👍' } as const
+    expect(await node.app.journal.append(changeProcedure, change.actorId, change).catch((error: unknown) => error)).toMatchObject(
+      { code: 'RATE_LIMITED' },
+    )
     const variables = { input: { conversationId, text: 'one too many', clientMessageId: randomUUID() } }
     const { extensions } = await alice.refused(documents.SendMessage, variables)
-    expect(extensions).toMatchObject({ code: 'UNAVAILABLE', retryable: true, retryAfterMs: expect.any(Number) })
-    return [first, ...others]
+    expect(extensions).toMatchObject({ code: 'RATE_LIMITED', retryable: true, retryAfterMs: expect.any(Number) })
+    return [first, ...others, appendSend(node, input(conversation, parseId('User', bob.userId, ''), 'by somebody else'))]
   })
   const outcomes = await Promise.all(taken)
   expect(outcomes.every(({ status }) => status === 'SENT')).toBe(true)
-  expect(await storedTexts(client, conversation)).toEqual(['first', ...numbered(room)])
+  const stored = await storedTexts(client, conversation)
+  expect(stored.filter((text) => text !== 'by somebody else')).toEqual(['first', ...numbered(share)])
+  expect(stored.indexOf('by somebody else')).toBeLessThan(4)
   await alice.send(conversationId, 'there is room again')
+})
+
+test('D7 in a full queue the senders with the most make room for others, and long texts fill a share as well', async () => {
+  const { node, client, conversation, sender } = await openTalk({ PARLEY_APPEND_LANES: '2' })
+  const send = (one: SendInput) => appendSend(node, one)
+  const strangers = Array.from({ length: 10 }, (_, i) => sender + 1_000 + 2 * i)
+  const { settled } = await whileLocked(client, async () => {
+    const first = send(input(conversation, sender, 'first'))
+    await eventually('the first send waits', async () => (await waiting(client)) > 0, 1_500)
+    // The journal refuses these senders later; here only the queues of the two lanes matter.
+    const full = strangers.flatMap((stranger) => numbered(1_000).map((text) => send(input(conversation, stranger, text))))
+    const newcomer = numbered(20, 'newcomer').map((text) => send(input(conversation, sender, text)))
+    const long = numbered(60).map(() => send(input(conversation, sender + 1_001, 'x'.repeat(100_000))))
+    return { settled: Promise.allSettled([first, ...newcomer, ...long, ...full]) }
+  })
+  const outcomes = await settled
+  const newcomer = outcomes.slice(0, 21).map((outcome) => outcome.status === 'fulfilled' && outcome.value.status)
+  expect(newcomer).toEqual(Array(21).fill('SENT'))
+  const refused = (from: number, to: number) =>
+    outcomes.slice(from, to).flatMap((outcome, i) => (outcome.status === 'rejected' ? [{ i, reason: outcome.reason }] : []))
+  const tooLong = refused(21, 81)
+  const inShare = Math.floor(4_194_304 / 100_100)
+  expect(tooLong.map(({ i }) => i)).toEqual(Array.from({ length: 60 - inShare }, (_, i) => inShare + i))
+  // The senders with the most give up their newest ones, in turns.
+  const evicted = refused(81, outcomes.length)
+  expect(evicted.map(({ i }) => i % 1_000).sort()).toEqual([...Array(10).fill(998), ...Array(10).fill(999)])
+  for (const { reason } of [...tooLong, ...evicted]) expect(reason).toMatchObject({ code: 'RATE_LIMITED', isRetryable: true })
+})
+
+test('A10 while one sender floods a lane, the sends of another wait for two batches at most', async () => {
+  const { node, bob, conversation, sender } = await openTalk({ PARLEY_APPEND_LANES: '1' })
+  let isOver = false
+  const flood = Array.from({ length: 1_500 }, async () => {
+    while (!isOver) await appendSend(node, input(conversation, sender, 'flood')).catch(() => immediate())
+  })
+  for (let i = 0; i < 20; i += 1) {
+    const before = node.app.journal.head().position
+    const outcome = await appendSend(node, input(conversation, parseId('User', bob.userId, ''), `little ${i}`))
+    if (outcome.status !== 'SENT') throw new Error(outcome.status)
+    // The batch under way, and the one with this send: 200 inputs each.
+    expect(outcome.place.position - before).toBeLessThanOrEqual(400)
+  }
+  isOver = true
+  await Promise.all(flood)
 })

@@ -1,21 +1,22 @@
-// Cursors at the edges: a position is no identity (A2), and a cursor that can't be served is told so with its reason,
-// never answered with a silent hole (A9, D3). What a restored backup does is done here in SQL.
+// Cursors in edge cases: a position does not identify a fact (A2), and a cursor that cannot be served gets the reason, never a
+// silent gap (A9, D3). SQL simulates a restored backup.
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
 import { encodeCursor, epochKeyOf, parseCursor } from '../../src/journal/cursor.ts'
+import { messageOf } from '../../src/message/row.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { pulling } from '../support/pull.ts'
-import { eventually, input, sendBatch } from './ground.ts'
-import { expectStart, openTalk, positionOf, quiet, resume } from './talk.ts'
+import { expectStart, openTalk, positionOf, quiet, resume } from './pair.ts'
+import { appendSend, eventually, input, sendBatch } from './setup.ts'
 
-/** Gives the facts from this position on other tags: the same positions, another history, as after a restore. */
+/** Gives the facts from this position on different tags: same positions, different history, as after a restore. */
 async function rewriteFrom(client: pg.Client, position: number): Promise<void> {
   await client.query('update fact set tag = tag # 1431655765 where position >= $1', [position])
 }
 
-/** Takes the last facts away, as a restored backup that lacks them: the journal ends before this position. */
+/** Removes the last facts, like a restored backup that lacks them: the journal ends before this position. */
 async function cutFrom(client: pg.Client, position: number): Promise<void> {
   await client.query('begin')
   await client.query('delete from message where id >= $1', [position])
@@ -26,7 +27,7 @@ async function cutFrom(client: pg.Client, position: number): Promise<void> {
   await client.query('commit')
 }
 
-test('A2 after a new epoch streams are closed to resume, and old cursors are reset with OTHER_EPOCH', async () => {
+test('A2 after a new epoch, streams close to resume, and old cursors are reset with OTHER_EPOCH', async () => {
   const { node, bob, client, conversationId, alice, say } = await openTalk()
   const [cursor] = await say('before')
   const open = await bob.events().live()
@@ -42,7 +43,7 @@ test('A2 after a new epoch streams are closed to resume, and old cursors are res
   expect((await alice.send(conversationId, 'and on')).message.seq).toBe(3)
 })
 
-test('A2 when the last facts are others, nodes forget, close their streams, and reset the cursors of those facts alone', async () => {
+test('A2 if the last facts differ, nodes forget, close their streams, and reset the cursors of exactly those facts', async () => {
   const { node, bob, client, say } = await openTalk()
   const second = await openNode({ ...quiet, DATABASE_URL: node.databaseUrl })
   const [kept, lost, last] = await say('kept', 'rewritten', 'rewritten too')
@@ -50,14 +51,14 @@ test('A2 when the last facts are others, nodes forget, close their streams, and 
   const streams = [await bob.events().live(), await (await bob.another(second)).events().live()]
   const head = node.app.journal.head()
   await eventually('the second node knows them', () => second.app.journal.head().position === head.position)
-  expect(node.app.journal.message(position)?.text).toBe('rewritten')
+  expect(messageOf(node.app.journal.row(position))?.text).toBe('rewritten')
 
   await rewriteFrom(client, position)
   for (const stream of streams) expect(await stream.ending()).toMatchObject({ code: resume })
   for (const { app } of [node, second]) {
     expect(app.journal.head().position).toBe(head.position)
     expect(app.journal.head().tag).not.toBe(head.tag)
-    expect(app.journal.message(position)).toBeUndefined()
+    expect(app.journal.row(position)).toBeUndefined()
   }
   for (const cursor of [lost, last]) await expectStart(bob.events({ after: cursor ?? null }), 'RESET', 'OTHER_HISTORY')
   const log = bob.events({ after: kept ?? null })
@@ -65,14 +66,14 @@ test('A2 when the last facts are others, nodes forget, close their streams, and 
   expect(log.texts).toEqual(['rewritten', 'rewritten too'])
 })
 
-test.each([1, 3])('A2 when %i new facts took the place of the last one, the old fact is told from the new', async (count) => {
+test.each([1, 3])('A2 tells an old fact from %i new facts that took its place', async (count) => {
   const { node, bob, client, conversation, alice, say } = await openTalk()
   const [kept, lost] = await say('kept', 'lost')
   const stream = await bob.events().live()
   const texts = Array.from({ length: count }, (_, i) => `in its place ${i}`)
   const sender = parseId('User', alice.userId, '')
   await cutFrom(client, positionOf(lost))
-  // Somebody appends before this node notices that anything is gone.
+  // Another writer appends before this node notices the loss.
   const { positions } = await sendBatch(
     client,
     texts.map((text) => input(conversation, sender, text)),
@@ -87,32 +88,33 @@ test.each([1, 3])('A2 when %i new facts took the place of the last one, the old 
   expect(log.texts).toEqual(texts)
 })
 
-test('A2 batches of another history, or of none, are not taken from the bus for ever', async () => {
+test('A2 does not take batches of another history, or of none, from the bus for ever', async () => {
   const { node, bob, conversation, alice, say } = await openTalk()
   await say('real')
   const log = await bob.events().live()
   const { position, tag } = node.app.journal.head()
-  const topic = `parley:${await epochOf(node)}:facts`
+  const topic = node.app.journal.topic('facts')
   const sender = parseId('User', alice.userId, '')
   const fact = { tag: 1, occurredAt: Date.now(), kind: 1, conversationId: conversation, userId: null, actorId: sender }
   const forged = { ...fact, position: position + 1, subjectId: position + 1, audienceChange: 0, payload: null }
-  // A copy of this installation on the same Redis, which went its own way before our last fact: nobody hears of it.
-  for (const message of [null, 'nonsense', { facts: 7 }, { previousTag: tag ^ 1, facts: [forged], messages: [] }]) {
+  // A copy of this installation on the same Redis that diverged before our last fact: its batches are ignored.
+  for (const message of [null, 'nonsense', { facts: 7 }, { previousTag: tag ^ 1, facts: [forged], rows: [] }]) {
     node.app.bus.publish(topic, message)
   }
+  node.malformedExpected = 3
   await say('real too')
   await log.text('real too')
   expect(log.texts).toEqual(['real too'])
   expect(log.ended).toBeNull()
-  // Or one that goes on from our very last fact: the next look at Postgres tells, and the streams are closed to resume.
+  // Or one that continues from our very last fact: the next look at Postgres detects it, and the streams close to resume.
   const { position: last, tag: previousTag } = node.app.journal.head()
   const next = { ...forged, position: last + 1, subjectId: last + 1 }
-  node.app.bus.publish(topic, { previousTag, facts: [next], messages: [] })
+  node.app.bus.publish(topic, { previousTag, facts: [next], rows: [] })
   expect(await log.ending()).toMatchObject({ code: resume })
   expect(node.app.journal.head()).toMatchObject({ position: last, tag: previousTag })
 })
 
-test('A9 a cursor that is ahead of the journal is reset with AHEAD_OF_JOURNAL', async () => {
+test('A9 a cursor ahead of the journal is reset with AHEAD_OF_JOURNAL', async () => {
   const { node, bob, client, say } = await openTalk()
   const [kept, , lost] = await say('kept', 'lost', 'lost too')
   const stream = await bob.events().live()
@@ -123,15 +125,15 @@ test('A9 a cursor that is ahead of the journal is reset with AHEAD_OF_JOURNAL', 
   await expectStart(bob.events({ after: kept ?? null }), 'RESUMED', null)
 })
 
-test('A9 a node that is behind waits for the cursor that another node has just given', async () => {
+test('A9 a node that is behind waits for a cursor that another node has just issued', async () => {
   const { node, bob, conversation, alice, say } = await openTalk()
-  // Without Redis each of the two has a bus of its own: they hear of each other from Postgres, every 250 ms.
+  // Without Redis each of the two has its own bus: they learn of each other from Postgres, every 250 ms.
   const second = await openNode({ ...quiet, DATABASE_URL: node.databaseUrl })
   const there = await bob.another(second)
   await say('warm')
   let wasBehind = 0
   for (let i = 0; i < 10; i += 1) {
-    const outcome = await node.app.journal.send(input(conversation, parseId('User', alice.userId, ''), `text ${i}`))
+    const outcome = await appendSend(node, input(conversation, parseId('User', alice.userId, ''), `text ${i}`))
     if (outcome.status !== 'SENT') throw new Error(outcome.status)
     if (second.app.journal.head().position < outcome.place.position) wasBehind += 1
     const stream = await second.app.journal.openStream({
@@ -148,7 +150,7 @@ test('A9 a node that is behind waits for the cursor that another node has just g
   }
   expect(wasBehind).toBeGreaterThan(5)
 
-  const [cursor] = await say('through the door')
+  const [cursor] = await say('through the API')
   const log = there.events({ after: cursor ?? null })
   await expectStart(log, 'RESUMED', null)
   await say('next')
@@ -161,7 +163,7 @@ async function epochOf(node: Node): Promise<string> {
   return rows[0]?.epoch ?? ''
 }
 
-test('A2 a cursor that no server made is BAD_INPUT, whatever is wrong with it', async () => {
+test('A2 a forged cursor is BAD_INPUT, whatever is wrong with it', async () => {
   const { node, bob, say } = await openTalk()
   const [cursor = ''] = await say('hello')
   const bytes = Buffer.from(cursor, 'base64url')
@@ -175,7 +177,7 @@ test('A2 a cursor that no server made is BAD_INPUT, whatever is wrong with it', 
     `${cursor}=`,
     ` ${cursor}`,
     `${cursor}\u0000`,
-    withByte(0, 2), // of a version that is not known
+    withByte(0, 2), // an unknown version
     withByte(9, 0x7f), // a position beyond 2^53
     'A'.repeat(10_000),
   ]

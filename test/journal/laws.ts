@@ -1,8 +1,8 @@
-// What must hold of the J tables in every snapshot, whatever happens around them. Each law is a query for its breaches.
+// What must be true of the J tables in every snapshot. Each law is a query for its violations.
 
 import type pg from 'pg'
 
-/** Groups of the stress test have at most so many members. */
+/** The maximum number of members of the stress test's groups. */
 export const membersMax = 10
 /** The kind of the stress test's renames: the title is in the payload. */
 export const renameKind = 101
@@ -47,7 +47,7 @@ const laws: Readonly<Record<string, string>> = {
     select 1 from member where conversation_id < 1000 group by conversation_id having count(*) > ${membersMax}`,
 }
 
-/** The names of the laws that are broken, all judged in one snapshot. */
+/** The names of the broken laws, all checked in one snapshot. */
 export async function brokenLaws(client: pg.Client): Promise<string[]> {
   await client.query('begin isolation level repeatable read read only')
   const broken: string[] = []

@@ -1,14 +1,14 @@
-// The batch against its definition: many inputs in one CALL are to end as the same inputs would one at a time.
+// The batch against its definition: many inputs in one CALL must end like the same inputs one at a time.
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import type { SendInput } from '../../src/journal/send.ts'
-import { connectAs, createGroup, createJournal, createUsers, input, joins, leaves, request, row, sendBatch } from './ground.ts'
-import { type Random, withSeed } from './random.ts'
+import type { SendInput } from '../../src/message/send.ts'
+import { type Random, withSeed } from '../support/random.ts'
+import { connectAs, createGroup, createJournal, createUsers, input, joins, leaves, request, row, sendBatch } from './setup.ts'
 
 const rounds = 250
 const conversationIds = [1, 2, 3] as const
-/** Everybody is a user; who is in which conversation changes while the test runs. 900 is never in any. */
+/** All of them are users; members change while the test runs. 900 is never a member. */
 const userIds = [100, 101, 102, 900] as const
 
 async function openWorld(): Promise<pg.Client> {
@@ -18,7 +18,7 @@ async function openWorld(): Promise<pg.Client> {
   return client
 }
 
-/** Few keys, few texts and few people, so that repeats, conflicts and strangers meet in one batch. */
+/** Few keys, texts and users, so that repeats, conflicts and strangers meet in one batch. */
 function drawBatch(random: Random, keys: readonly [string, ...string[]]): SendInput[] {
   const hot = random.one(keys)
   return Array.from({ length: random.whole(1, 12) }, () => {
@@ -28,7 +28,7 @@ function drawBatch(random: Random, keys: readonly [string, ...string[]]): SendIn
   })
 }
 
-/** Somebody leaves or comes back, in every world alike. */
+/** A user leaves or comes back, in both databases alike. */
 async function changeMembers(random: Random, present: Set<string>, worlds: readonly pg.Client[]): Promise<void> {
   const [conversationId, userId] = [random.one(conversationIds), random.one([101, 102])]
   const place = `${conversationId} ${userId}`
@@ -37,7 +37,7 @@ async function changeMembers(random: Random, present: Set<string>, worlds: reado
   for (const world of worlds) await request(world, [change(conversationId, userId, 100)])
 }
 
-/** The J tables as they are, without what is drawn at random or read from the clock. */
+/** The J tables, without random values and times. */
 async function contents(world: pg.Client): Promise<unknown> {
   return row(
     world,
@@ -49,7 +49,7 @@ async function contents(world: pg.Client): Promise<unknown> {
   )
 }
 
-test('A6 one batch ends as the same inputs would one at a time', () =>
+test('A6 one batch ends like the same inputs one at a time', () =>
   withSeed(async (random) => {
     const [together, alone] = [await openWorld(), await openWorld()]
     const present = new Set(conversationIds.flatMap((id) => [101, 102].map((userId) => `${id} ${userId}`)))
@@ -75,7 +75,7 @@ test('A6 one batch ends as the same inputs would one at a time', () =>
     for (const [status, count] of outcomes.entries()) expect(count, `inputs with status ${status}`).toBeGreaterThan(20)
   }))
 
-test('A6 a batch in which inputs are refused commits the others, densely', async () => {
+test('A6 a batch with refused inputs commits the others, without gaps', async () => {
   const world = await openWorld()
   const known = input(1, 100, 'known')
   await sendBatch(world, [known])
@@ -98,7 +98,7 @@ test('A6 a batch in which inputs are refused commits the others, densely', async
   expect(stored.rows.map(({ text }) => text)).toEqual(['first', 'second', 'elsewhere', 'third'])
 })
 
-test('A6 a copy of a refused input is a conflict when its key was used with other content in between', async () => {
+test('A6 a copy of a refused input is a conflict if its key was used with different content in between', async () => {
   const [together, alone] = [await openWorld(), await openWorld()]
   for (const world of [together, alone]) await request(world, [leaves(1, 102, 100)])
   const refused = input(1, 102, 'the same text in two conversations')
@@ -109,7 +109,7 @@ test('A6 a copy of a refused input is a conflict when its key was used with othe
   expect((await sendBatch(together, batch)).statuses).toEqual(one)
 })
 
-test('A6 a batch in which every input is refused leaves the journal as it was', async () => {
+test('A6 a batch of refused inputs leaves the journal as it was', async () => {
   const world = await openWorld()
   const before = await contents(world)
   const { statuses } = await sendBatch(world, [input(1, 900, 'a'), input(77, 100, 'b'), input(2, 900, 'c')])

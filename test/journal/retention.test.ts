@@ -1,23 +1,23 @@
-// The journal is kept as long as it promises and no longer (A9, B12): trimmed by one node at a time, beside traffic, and
-// nobody who was away for too long gets a silent hole in its place.
+// The journal is kept as long as promised and no longer (A9, B12): one node at a time trims it beside traffic, and a device
+// that was away for too long gets no silent gap.
 
 import { expect, test } from 'vitest'
 import { type Device, signUpAll } from '../support/device.ts'
 import { OneConversation } from '../support/documents.ts'
 import type { EventLog } from '../support/event-log.ts'
 import { openPair } from '../support/node.ts'
-import { connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './ground.ts'
-import { expectStart, quiet } from './talk.ts'
+import { expectStart, quiet } from './pair.ts'
+import { connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './setup.ts'
 
 const trimStep = `call journal_trim_batch($1::interval, $2, null, null)`
-/** The messages that came, up to a RESET. */
+/** The messages up to a RESET. */
 function sequence({ seen }: EventLog): number[] {
   const reset = seen.findIndex((event) => event.__typename === 'SyncStarted' && event.mode === 'RESET')
   const before = reset < 0 ? seen : seen.slice(0, reset)
   return before.flatMap((event) => (event.__typename === 'MessageSent' ? [event.message.seq] : []))
 }
 
-test('A9 B12 a step takes so many of the oldest facts, raises the floor with them, and leaves the last fact', async () => {
+test('A9 B12 a step removes a bounded number of the oldest facts, raises the floor with them, and leaves the last fact', async () => {
   const databaseUrl = await createJournal()
   const client = await connectAs(databaseUrl, 'test retention')
   await createUsers(client, [100])
@@ -41,7 +41,7 @@ test('A9 B12 a step takes so many of the oldest facts, raises the floor with the
   expect((await sendBatch(client, [input(1, 100, 'on')])).positions).toEqual([22])
 })
 
-test('B12 while one trims, another leaves it to that one', async () => {
+test('B12 while one node trims, another leaves the work to it', async () => {
   const databaseUrl = await createJournal()
   const [client, other] = [await connectAs(databaseUrl, 'test trims'), await connectAs(databaseUrl, 'test trims too')]
   await client.query('begin')
@@ -51,8 +51,8 @@ test('B12 while one trims, another leaves it to that one', async () => {
   expect(await row(other, trimStep, ['0', 500])).toEqual({ removed: 0, floor: 0 })
 })
 
-test('D3 A9 two nodes trim under traffic: what is in retention stays, an old cursor is reset, and nowhere is a silent hole', async () => {
-  // The nodes remember little, so that whoever was away is brought up from Postgres.
+test('D3 A9 two nodes trim under traffic: facts within the retention stay, an old cursor is reset, and there is no silent gap', async () => {
+  // The nodes have a short memory, so that devices catch up from Postgres.
   const settings = { ...quiet, PARLEY_JOURNAL_RETENTION_S: '2', PARLEY_WINDOW_FACTS_MAX: '100' }
   const [here, there] = await openPair(settings)
   const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
@@ -75,7 +75,7 @@ test('D3 A9 two nodes trim under traffic: what is in retention stays, an old cur
     where m.created_at > clock_timestamp() - interval '2 s' and not exists (select 1 from fact f where f.position = m.id)`
   const shape = `select (select floor from journal) + 1 - (select min(position) from fact) as gap`
 
-  // One stays away; another comes back again and again, to the one node and the other.
+  // One stays away; another comes back repeatedly, to either node.
   const { cursor: old } = first
   let known = 0
   let mark = first.cursor

@@ -1,19 +1,21 @@
-// The rules that the journal's speed stands on (B), as far as they can be seen from outside: in the catalogue of Postgres, in
-// the steps of a node, and in what is asked of Postgres.
+// The rules behind the journal's speed (B), as far as they show from outside: in the catalogue of Postgres, in the steps of a
+// node, and in its statements.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { accountKinds } from '../../src/account/events.ts'
+import { factKinds } from '../../src/facts.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
-import { factKinds } from '../../src/journal/fact.ts'
-import { Window } from '../../src/journal/window.ts'
+import { RecentLog } from '../../src/journal/recent-log.ts'
+import { messageKinds } from '../../src/message/events.ts'
 import { AddReaction, MarkRead } from '../law/documents.ts'
 import { signUp } from '../support/device.ts'
 import { AddMembers } from '../support/documents.ts'
-import { connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './ground.ts'
-import { openTalk, positionOf } from './talk.ts'
+import { openTalk, positionOf } from './pair.ts'
+import { appendSend, connectAs, createGroup, createJournal, createUsers, eventually, input, row, sendBatch } from './setup.ts'
 
 const src = fileURLToPath(new URL('../../src', import.meta.url))
 const jTables = ['fact', 'audience', 'conversation_head', 'message', 'reaction', 'read_marker', 'message_version', 'journal']
@@ -61,7 +63,7 @@ test('B4 a rare write leaves one request and answers with the place of its facts
   expect(node.app.journal.head()).toMatchObject({ position, tag })
 })
 
-test('B4 nothing but the one wrapper makes requests', async () => {
+test('B4 only the one wrapper makes requests', async () => {
   const files = (await readdir(src, { recursive: true })).filter((f) => f.endsWith('.ts') && !f.includes('generated'))
   const texts = await Promise.all(files.map(async (f) => [f, await readFile(path.join(src, f), 'utf8')] as const))
   expect(texts.filter(([, text]) => /into journal_request/.test(text)).map(([f]) => f)).toEqual(['journal/writing.ts'])
@@ -74,7 +76,7 @@ test('B7 a batch is at most 200 inputs and 256 KiB', async () => {
   subscribe('parley:append.calling', hear)
   onTestFinished(() => void unsubscribe('parley:append.calling', hear))
   const senders = [alice, bob].map(({ userId }) => Number.parseInt(userId.slice(4), 36))
-  const send = (text: string, i: number) => node.app.journal.send(input(conversation, senders[i % 2] ?? 0, text))
+  const send = (text: string, i: number) => appendSend(node, input(conversation, senders[i % 2] ?? 0, text))
   await Promise.all(Array.from({ length: 700 }, (_, i) => send(`short ${i}`, i)))
   expect(Math.max(...batches)).toBe(200)
   batches.length = 0
@@ -82,11 +84,11 @@ test('B7 a batch is at most 200 inputs and 256 KiB', async () => {
   expect(Math.max(...batches)).toBe(Math.floor(262_144 / 10_100))
 })
 
-test('B7 texts are compressed with lz4 where Postgres has it, and no J table has an index that is slow to keep', async () => {
+test('B7 texts are compressed with lz4 if Postgres has it, and no J table has an index that is slow to maintain', async () => {
   const client = await connectAs(await createJournal(), 'test catalogue')
   const text = `select (select attcompression from pg_attribute where attrelid = 'message'::regclass and attname = 'text') as how,
     (select 'lz4' = any(enumvals) from pg_settings where name = 'default_toast_compression') as can`
-  // A Postgres that was built without lz4 keeps its own way.
+  // A Postgres built without lz4 keeps its own compression.
   const { how, can } = await row<{ how: string; can: boolean }>(client, text)
   expect(how).toBe(can ? 'l' : '')
   const indexes = await client.query(
@@ -97,7 +99,7 @@ test('B7 texts are compressed with lz4 where Postgres has it, and no J table has
   expect(indexes.rows).toEqual([{ amname: 'btree' }])
 })
 
-test('B8 the key index is (client_message_id, sender_id), and what a send looks up is touched before the lock', async () => {
+test("B8 the key index is (client_message_id, sender_id), and a send's look-ups happen before the lock", async () => {
   const client = await connectAs(await createJournal(), 'test catalogue')
   const text = `select array_agg(a.attname::text order by k.n) as columns from pg_index i
     cross join lateral unnest(i.indkey::int[]) with ordinality k(attnum, n)
@@ -115,11 +117,11 @@ test('B9 a replay walks windows of positions that grow while little is found, up
   const { node, alice, bob, conversationId, conversation, client } = await openTalk({ PARLEY_WINDOW_FACTS_MAX: '100' })
   const { cursor } = await alice.send(conversationId, 'first')
   const from = positionOf(cursor)
-  // Far more facts than a window holds, none of them for Bob.
+  // Far more facts than a recent log holds, none of them for Bob.
   await client.query(
     `insert into fact(position, tag, occurred_at, kind, user_id, subject_id)
        select $1 + i, 5, now(), $2, 999999, 999999 from generate_series(1, 70000) i`,
-    [from, factKinds.UserUpdated],
+    [from, accountKinds.UserUpdated.number],
   )
   await sendBatch(client, [input(conversation, Number.parseInt(alice.userId.slice(4), 36), 'last')])
   await eventually('the node to have come so far', () => node.app.journal.head().position > from + 70_000)
@@ -139,7 +141,7 @@ test('B11 the memory is bounded by facts and by bytes, whichever is reached firs
     position,
     tag: 1,
     occurredAt: 0,
-    kind: factKinds.MessageSent,
+    kind: messageKinds.MessageSent.number,
     conversationId: 1,
     userId: null,
     actorId: 1,
@@ -161,20 +163,20 @@ test('B11 the memory is bounded by facts and by bytes, whichever is reached firs
     replyToId: null,
     mentionedUserIds: [],
   })
-  const byFacts = new Window({ position: 0, tag: 0 }, { factsMax: 100, bytesMax: 2 ** 30 })
-  const byBytes = new Window({ position: 0, tag: 0 }, { factsMax: 10_000, bytesMax: 50_000 })
+  const byFacts = new RecentLog({ position: 0, tag: 0 }, { factsMax: 100, bytesMax: 2 ** 30 }, factKinds)
+  const byBytes = new RecentLog({ position: 0, tag: 0 }, { factsMax: 10_000, bytesMax: 50_000 }, factKinds)
   for (let position = 1; position <= 5_000; position += 1) {
-    for (const window of [byFacts, byBytes]) window.append([fact(position)], [message(position)])
+    for (const recentLog of [byFacts, byBytes]) recentLog.append([fact(position)], [message(position)])
     expect(byFacts.size).toBeLessThanOrEqual(100)
     expect(byBytes.bytes).toBeLessThanOrEqual(50_000)
   }
   expect(byFacts.size).toBe(100)
   expect(byBytes.size).toBeGreaterThan(10)
-  expect(byBytes.message(5_000 - byBytes.size)).toBeUndefined()
-  expect(byBytes.message(5_000)).toBeDefined()
+  expect(byBytes.row(5_000 - byBytes.size)).toBeUndefined()
+  expect(byBytes.row(5_000)).toBeDefined()
 })
 
-test('C3 a cursor has a version in front, and one of another version is refused by name', async () => {
+test('C3 a cursor begins with a version, and an unknown version is refused by name', async () => {
   const { alice, conversationId } = await openTalk()
   const { cursor } = await alice.send(conversationId, 'hello')
   const bytes = Buffer.from(cursor, 'base64url')

@@ -1,26 +1,28 @@
-// The two kinds of tables (A1), what the lock asks of its transactions (A7), and that a rare write is judged at its
-// position and not before (A8).
+// The two kinds of tables (A1), what the lock requires of transactions (A7), and that a rare write is judged at its position
+// and not before (A8).
 
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
-import * as groups from '../groups/documents.ts'
+import * as people from '../account/documents.ts'
+import * as groups from '../conversation/documents.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction } from '../law/documents.ts'
-import * as people from '../people/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
-import { connectAs, createGroup, createJournal, createUsers, eventually, input, request, row, sendBatch } from './ground.ts'
+import { connectAs, createGroup, createJournal, createUsers, eventually, input, request, row, sendBatch } from './setup.ts'
 
-/** The S tables. Every other table is taken for a J table: a new one is either kept by the rules below or named here. */
+/** The S tables. Every other table counts as a J table: a new one must keep the rules below or be listed here. */
 const sTables = [
   '_prisma_migrations',
   'acknowledgement',
   'block',
   'contact',
   'conversation',
+  'departure',
+  'function_release',
   'invite',
   'journal_request',
   'member',
@@ -46,7 +48,7 @@ async function jTables(client: pg.Client): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** Makes every statement that writes a J table fail where its backend does not hold the journal's lock; counts them. */
+/** Makes every statement that writes a J table fail unless its backend holds the journal's lock; counts them. */
 async function guardTables(client: pg.Client): Promise<string[]> {
   const tables = await jTables(client)
   await client.query(`
@@ -67,7 +69,7 @@ async function guardTables(client: pg.Client): Promise<string[]> {
   return tables
 }
 
-/** All that people do, through the door. */
+/** Everything that users do, through the API. */
 async function traffic(node: Node): Promise<void> {
   const [alice, bob, carol, dan] = await signUpAll(node, 'Alice', 'Bob', 'Carol', 'Dan')
   if (!alice || !bob || !carol || !dan) throw new Error('nobody came')
@@ -129,7 +131,7 @@ test('A1 every write to a J table happens under the lock of the journal', async 
   expect(await row(client, 'select count(*) as left from journal_request')).toEqual({ left: 0 })
 })
 
-test('A1 no foreign key leads into a J table or out of one, and nothing is deferrable but the trigger that numbers', async () => {
+test('A1 no foreign key leads into or out of a J table, and only the numbering trigger is deferrable', async () => {
   const client = await connectAs(await createJournal(), 'test tables')
   const keys = await client.query(
     `select conname, conrelid::regclass::text as table from pg_constraint
@@ -150,7 +152,7 @@ test('A1 no foreign key leads into a J table or out of one, and nothing is defer
   expect(triggers.rows).toEqual([])
 })
 
-test('A7 the lock refuses every isolation but READ COMMITTED, and so do sends and rare writes', async () => {
+test('A7 the lock refuses every isolation level but READ COMMITTED, and so do sends and rare writes', async () => {
   const client = await connectAs(await createJournal(), 'test tables')
   await createUsers(client, [100])
   await createGroup(client, 1, [100])
@@ -158,7 +160,7 @@ test('A7 the lock refuses every isolation but READ COMMITTED, and so do sends an
     'the lock': () => client.query('select journal_lock()'),
     'a send': () =>
       client.query(
-        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'])`,
+        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'], array[null::text])`,
       ),
     'a rare write': async () => {
       await request(client, [{ kind: 5, conversation_id: 1, actor_id: 100, subject_id: 100 }])
@@ -181,7 +183,7 @@ test('A7 the lock refuses every isolation but READ COMMITTED, and so do sends an
   }
 })
 
-test('A7 functions that lock are VOLATILE, so that what they look at after the lock is what is committed then', async () => {
+test('A7 functions that lock are VOLATILE, so that they see what is committed once they have the lock', async () => {
   const client = await connectAs(await createJournal(), 'test tables')
   const { rows } = await client.query<{ name: string; volatility: string }>(
     `select proname as name, provolatile as volatility from pg_proc
@@ -191,7 +193,7 @@ test('A7 functions that lock are VOLATILE, so that what they look at after the l
   for (const { name, volatility } of rows) expect(volatility, name).toBe('v')
 })
 
-test('A7 a send that waited for the lock sees the removal that was committed meanwhile', async () => {
+test('A7 a send that waited for the lock sees a removal committed meanwhile', async () => {
   const databaseUrl = await createJournal()
   const [client, other] = [await connectAs(databaseUrl, 'test tables'), await connectAs(databaseUrl, 'test tables waits')]
   await createUsers(client, [100, 101])
@@ -212,7 +214,7 @@ async function waitsForLock(client: pg.Client, applicationName: string): Promise
   await eventually(`${applicationName} waits for the lock`, isWaiting, 1_500)
 }
 
-test('A7 a database whose default is another isolation is written to all the same', async () => {
+test('A7 a database with another default isolation level still accepts writes', async () => {
   const databaseUrl = await createJournal()
   const client = await connectAs(databaseUrl, 'test tables')
   const { name } = await row<{ name: string }>(client, 'select current_database() as name')
@@ -224,7 +226,7 @@ test('A7 a database whose default is another isolation is written to all the sam
   expect((await alice.send(conversationId, 'hello')).message.seq).toBe(1)
 })
 
-/** A group, and a removal of its member Bob that the test lets happen when it wants. */
+/** A group, and a removal of its member Bob that happens when the test wants. */
 async function openGroup(): Promise<{ node: Node; bob: Device; conversationId: string; remove: () => Promise<unknown> }> {
   const node = await openNode()
   const [alice, bob] = await signUpAll(node, 'Alice', 'Bob')
@@ -254,7 +256,7 @@ test('A8 a rare write whose actor is removed before its COMMIT is refused and le
   expect(await row(client, 'select count(*) as left from journal_request')).toEqual({ left: 0 })
 })
 
-test('A8 through the node the refusal is NOT_FOUND, and leaves nothing', async () => {
+test('A8 through the node the refusal is NOT_FOUND and leaves nothing', async () => {
   const { node, bob, conversationId, remove } = await openGroup()
   const client = await connectAs(node.databaseUrl, 'test tables')
   const [conversation, actor] = [parseId('Conversation', conversationId, ''), parseId('User', bob.userId, '')]
@@ -271,7 +273,7 @@ test('A8 through the node the refusal is NOT_FOUND, and leaves nothing', async (
   expect(last).toEqual({ kind: 4, subject_id: actor })
 })
 
-test('A8 one refused fact refuses the whole request; the system, without an actor, and who joins in it are not refused', async () => {
+test('A8 one refused fact refuses the whole request; the system, without an actor, and users who join in it are not refused', async () => {
   const client = await connectAs(await createJournal(), 'test tables')
   await createUsers(client, [100, 101])
   await createGroup(client, 1, [100])
@@ -283,4 +285,22 @@ test('A8 one refused fact refuses the whole request; the system, without an acto
   await request(client, [{ kind: 5, conversation_id: 1, subject_id: 1 }])
   await request(client, [{ kind: 3, conversation_id: 1, actor_id: 101, subject_id: 101, audience_change: 1 }, by(101)])
   expect(await row(client, heads)).toEqual({ facts: 4, head: 4 })
+})
+
+test('A2 no append draws the tag 0, which means "no fact", whatever random() returns', async () => {
+  const client = await connectAs(await createJournal(), 'tags')
+  const { rows: appends } = await client.query<{ name: string; inputs: string[] }>(
+    `select proname as name, array(select format_type(t, null) from unnest(proargtypes) t) as inputs from pg_proc
+      where pronamespace = 'public'::regnamespace and prokind = 'f' and 'batch_tag' = any(proargnames)`,
+  )
+  expect(appends.length).toBeGreaterThan(2)
+  await client.query('set search_path = public, pg_catalog')
+  for (const drawn of ['0', '0.0000000001', '0.9999999999999999']) {
+    await client.query(`create or replace function random() returns float8 language sql as 'select ${drawn}::float8'`)
+    for (const { name, inputs } of appends) {
+      const call = `select batch_tag from ${name}(${inputs.map((type) => (type.endsWith('[]') ? `'{}'::${type}` : `0::${type}`)).join()})`
+      const { batch_tag: tag } = await row<{ batch_tag: number }>(client, call)
+      expect(tag, `${name}, where ${drawn} is drawn`).toBeGreaterThan(0)
+    }
+  }
 })

@@ -1,19 +1,20 @@
-// A journal that is trimmed: the floor, what is told to those below it, and that numbers never start again (A9). The trimmer
-// is a transaction in SQL here.
+// A trimmed journal: the floor, what devices below it get, and that numbers never start again (A9). SQL plays the trimmer.
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import { factKinds } from '../../src/facts.ts'
 import { encodeId, parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import type { StreamItem } from '../../src/journal/item.ts'
-import { readReplay } from '../../src/journal/replay.ts'
+import { replayOn } from '../../src/journal/replay.ts'
 import type { Stream } from '../../src/journal/stream.ts'
+import { messageOf } from '../../src/message/row.ts'
 import { DeleteMessage } from '../law/documents.ts'
 import { openNode } from '../support/node.ts'
 import { pulling } from '../support/pull.ts'
-import { eventually, input, row, sendBatch } from './ground.ts'
-import { expectStart, openTalk, positionOf, quiet } from './talk.ts'
+import { expectStart, openTalk, positionOf, quiet } from './pair.ts'
+import { eventually, input, row, sendBatch } from './setup.ts'
 
 /** Trims: removes the facts up to this position and raises the floor, in one transaction. */
 async function trimTo(client: pg.Client, position: number): Promise<void> {
@@ -40,7 +41,7 @@ test('A9 a cursor below the floor is reset with CURSOR_TOO_OLD, unless the node 
   await log.text('live')
 })
 
-test('A9 trimming every fact does not start the numbers again, and nobody who listens misses anything', async () => {
+test('A9 trimming every fact does not restart the numbers, and no open stream misses anything', async () => {
   const { node, bob, client, say } = await openTalk()
   const [, last] = await say('one', 'two')
   const log = await bob.events().live()
@@ -62,7 +63,7 @@ test('A9 trimming every fact does not start the numbers again, and nobody who li
   expect(resumed.texts).toEqual(['three'])
 })
 
-test('A9 a cursor at the floor, whose own fact is trimmed, is CURSOR_TOO_OLD, also where nothing follows it', async () => {
+test('A9 a cursor at the floor, whose own fact is trimmed, is CURSOR_TOO_OLD, even if nothing follows it', async () => {
   const { node, bob, client, say } = await openTalk()
   const [, last] = await say('one', 'two')
   await trimTo(client, positionOf(last))
@@ -73,7 +74,7 @@ test('A9 a cursor at the floor, whose own fact is trimmed, is CURSOR_TOO_OLD, al
   await expectStart(onEmpty.events({ after: last ?? null }), 'RESET', 'CURSOR_TOO_OLD')
 })
 
-/** Pulls a stream until it is live, doing something after so many of its facts. */
+/** Pulls a stream until it is live, and calls `act` after a given number of facts. */
 async function pull(stream: Stream, after: number, act: () => Promise<void>): Promise<StreamItem[]> {
   const items: StreamItem[] = []
   const next = pulling(stream)
@@ -87,7 +88,7 @@ async function pull(stream: Stream, after: number, act: () => Promise<void>): Pr
   }
 }
 
-test('A9 a replay that the trimmer passes goes on from the head with RESET, and says so', async () => {
+test('A9 a replay overtaken by the trimmer sends RESET and continues from the head', async () => {
   const { node, bob, client, conversation, alice, say } = await openTalk({ PARLEY_WINDOW_FACTS_MAX: '100' })
   const [begin] = await say('begin')
   const sender = parseId('User', alice.userId, '')
@@ -113,27 +114,27 @@ test('A9 a replay that the trimmer passes goes on from the head with RESET, and 
   expect(items[0]).toMatchObject({ type: 'started', mode: 'RESUMED' })
   const reset = items.findIndex((item) => item.type === 'started' && item.mode === 'RESET')
   expect(items[reset]).toMatchObject({ reason: 'CURSOR_TOO_OLD', place: { position: head } })
-  // Before the RESET everything, in order and without a hole; after it only what comes from now on.
+  // Before the RESET everything, in order and without a gap; after it only new facts.
   const before = items.slice(1, reset).map(({ place }) => place.position)
   expect(before).toEqual(before.map((_, i) => positionOf(begin) + 1 + i))
   expect(items.slice(reset + 1)).toEqual([{ type: 'caughtUp', count: 0, place: expect.objectContaining({ position: head }) }])
 })
 
-test('A9 a window of a replay ends at the head, however far it was asked to go', async () => {
+test('A9 a window of a replay ends at the head, however far the request goes', async () => {
   const { node, bob, conversation, say } = await openTalk()
   const cursors = await say('one', 'two')
   const { position, tag } = parseCursor(cursors[1] ?? '', 'after')
   for (const conversationId of [null, conversation]) {
     const scope = { userId: parseId('User', bob.userId, ''), conversationId }
-    const page = await readReplay(node.app.store.reader, scope, positionOf(cursors[0]), position + 50_000)
+    const page = await replayOn(node.app.store.reader, factKinds)(scope, positionOf(cursors[0]), position + 50_000)
     expect(page).toMatchObject({ end: { position, tag }, floor: 0 })
     expect(page.facts.map((fact: Fact) => fact.position)).toEqual([position])
-    const nothing = await readReplay(node.app.store.reader, scope, position, position + 50_000)
+    const nothing = await replayOn(node.app.store.reader, factKinds)(scope, position, position + 50_000)
     expect(nothing).toEqual({ facts: [], end: { position, tag }, floor: 0 })
   }
 })
 
-test('D7 a message that is deleted while a slow device has it read ahead is not shown with its text', async () => {
+test('D7 a message deleted while a slow device has it read ahead is not shown with its text', async () => {
   const { node, alice, bob, client, conversation, say } = await openTalk({ PARLEY_WINDOW_FACTS_MAX: '100' })
   const [begin] = await say('begin')
   const sender = parseId('User', alice.userId, '')
@@ -153,12 +154,12 @@ test('D7 a message that is deleted while a slow device has it read ahead is not 
   const next = pulling(stream)
   await next() // started
   const first = await next() // the messages of the first page are read with it
-  expect(first).toMatchObject({ type: 'fact', message: { text: 'message 0' } })
+  expect(first).toMatchObject({ type: 'fact', row: { text: 'message 0' } })
   const messageId = encodeId('Message', positionOf(begin) + 3)
   await alice.run(DeleteMessage, { input: { messageId } })
   const [second, third] = [await next(), await next()]
   stream.close()
-  expect(second).toMatchObject({ message: { text: 'message 1' } })
+  expect(second).toMatchObject({ row: { text: 'message 1' } })
   expect(third).toMatchObject({ place: { position: positionOf(begin) + 3 } })
-  expect(third?.type === 'fact' && (third.message?.text ?? '')).toBe('')
+  expect(third?.type === 'fact' && (messageOf(third.row)?.text ?? '')).toBe('')
 })

@@ -1,4 +1,4 @@
-// The operations of the law tests: everything that a device keeps, as a snapshot and as events.
+// The operations of the law tests: everything that a device stores, as a snapshot and as events.
 
 import { graphql } from '../support/generated/index.ts'
 
@@ -18,7 +18,7 @@ export const KeptMessage = graphql(`
     pinnedBy { id }
   }
 `)
-/** What a group says of itself, and what depends on who looks. */
+/** The settings of a group, and the fields that depend on the viewer. */
 export const KeptSettings = graphql(`
   fragment KeptSettings on Conversation {
     title

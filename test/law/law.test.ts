@@ -1,11 +1,11 @@
-// The law (D5): an old snapshot and the facts that a mutation caused give the new snapshot. One entry for each mutation of
-// the schema; a mutation without one fails.
+// The law (D5): an old snapshot and the facts that a mutation caused give the new snapshot. One entry for each mutation of the
+// schema; a mutation without one fails.
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
-import * as groups from '../groups/documents.ts'
-import * as people from '../people/documents.ts'
+import * as people from '../account/documents.ts'
+import * as groups from '../conversation/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -54,8 +54,8 @@ beforeEach(async () => {
 const send = (device: Device, text: string, more: object = {}) =>
   device.run(SendMessage, { input: { conversationId: group, clientMessageId: randomUUID(), text, ...more } })
 
-/** For each mutation: what to do. The law is checked after it. */
-const acts: Record<string, () => Promise<unknown>> = {
+/** For each mutation, what to do. The law is checked after it. */
+const cases: Record<string, () => Promise<unknown>> = {
   startDirectConversation: () => bob.run(StartDirectConversation, { input: { userId: carol.userId } }),
   createGroup: () => carol.run(CreateGroup, { input: { title: 'New', memberIds: [alice.userId, bob.userId] } }),
   addMembers: async () => {
@@ -117,7 +117,7 @@ const acts: Record<string, () => Promise<unknown>> = {
     const { sendMessage } = await send(alice, 'before')
     await alice.run(groups.UpdateConversation, { input: { ...input, historyVisibility: 'SINCE_JOINING' } })
     await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
-    // What happens to messages of before is not for whoever came after them.
+    // Changes of earlier messages do not concern members who joined after them.
     const { id: messageId } = sendMessage.message
     await alice.run(PinMessage, { input: { messageId } })
     await bob.run(AddReaction, { input: { messageId, emoji: '👍🏽' } })
@@ -144,19 +144,19 @@ const acts: Record<string, () => Promise<unknown>> = {
 }
 
 const toward = (other: Device) => ({ input: { userId: other.userId } })
-/** Where nobody listens: what is sent there fails, and is no business of the law. */
+/** A conversation without a subscriber: what is sent there fails, and does not concern the law. */
 const webhook = {
   PARLEY_PUSH_WEBHOOK_URL: 'http://127.0.0.1:9/',
   PARLEY_PUSH_WEBHOOK_SECRET: 'c2VjcmV0LW9mLXRoZS10ZXN0cy1mb3ItdGhlaXItd2ViaG9vaw==',
 }
 const register = (device: Device) =>
   device.run(push.RegisterPushSubscription, { input: new Subscription(`http://127.0.0.1:9/${device.sessionId}`).input })
-/** Ends what a device keeps: it is not looked at any more. */
+/** Ends the comparison for a device. */
 const drop = (...gone: Device[]) => {
   replicas = replicas.filter(({ device }) => !gone.some(({ userId }) => device.userId === userId))
 }
 
-Object.assign(acts, {
+Object.assign(cases, {
   updateProfile: () => bob.run(people.UpdateProfile, { input: { displayName: 'Robert', bio: 'Here' } }),
   changeUsername: () => bob.run(people.ChangeUsername, { input: { username: `robert-${round}` } }),
   setMessagePolicy: () => bob.run(people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } }),
@@ -172,7 +172,7 @@ Object.assign(acts, {
     await bob.run(people.DeclineContact, toward(alice))
   },
   removeContact: async () => {
-    await acts.acceptContact?.()
+    await cases.acceptContact?.()
     await alice.run(people.RemoveContact, toward(bob))
   },
   blockUser: async () => {
@@ -181,7 +181,7 @@ Object.assign(acts, {
     await bob.run(people.BlockUser, toward(alice))
   },
   unblockUser: async () => {
-    await acts.blockUser?.()
+    await cases.blockUser?.()
     await bob.run(people.UnblockUser, toward(alice))
     await alice.send(await alice.direct(bob), 'again')
   },
@@ -219,21 +219,21 @@ Object.assign(acts, {
     await bob.run(people.DeleteAccount, { input: { password } })
     drop(bob)
   },
-} satisfies typeof acts)
+} satisfies typeof cases)
 
 /**
- * Mutations that change nothing that a device keeps: they make or renew what proves a session, send a signal, or say what the
- * device has (a fact about it would itself have to be acknowledged).
+ * Mutations that change nothing that a device stores: they create or renew a session, send a signal, or acknowledge (a fact
+ * about that would itself need acknowledging).
  */
 const outside = ['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'acknowledge']
 
 test('D5 every mutation of the schema has its law', () => {
   const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {})
-  expect([...Object.keys(acts), ...outside].sort()).toEqual(mutations.sort())
+  expect([...Object.keys(cases), ...outside].sort()).toEqual(mutations.sort())
 })
 
 describe('D5 the old snapshot and the facts give the new snapshot', () => {
-  test.each(Object.entries(acts))('after %s', async (_name, act) => {
+  test.each(Object.entries(cases))('after %s', async (_name, act) => {
     await act()
     await expectLaw(replicas)
   })

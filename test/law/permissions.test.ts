@@ -1,12 +1,12 @@
-// Who may do what (D6): every mutation of the schema, tried by somebody of each standing. One entry for each; a mutation
-// without one fails. `blocked` acts in the direct conversation with the owner, who has blocked them.
+// Who may do what (D6): every mutation of the schema, attempted by a user of each standing. One entry for each mutation; a
+// mutation without one fails. `blocked` acts in the direct conversation with the owner, who has blocked them.
 
 import { randomUUID } from 'node:crypto'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
-import * as groups from '../groups/documents.ts'
-import * as people from '../people/documents.ts'
+import * as people from '../account/documents.ts'
+import * as groups from '../conversation/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -16,20 +16,29 @@ import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
 import * as messages from './documents.ts'
 
-/** From the least entitled to the most: they try in this order, in one conversation. */
+/** In ascending order of rights: they try in this order, in one conversation. */
 const standings = ['nobody', 'stranger', 'removed', 'blocked', 'member', 'admin', 'owner'] as const
 type Standing = (typeof standings)[number]
-type Person = Exclude<Standing, 'nobody'> | 'other' | 'newcomer' | 'bystander'
+type CastName = Exclude<Standing, 'nobody'> | 'other' | 'newcomer' | 'bystander'
 
 let node: Node
-let cast: Record<Person, Device>
-let direct: Place
+let cast: Record<CastName, Device>
+let direct: ConversationRef
 
-/** Where somebody acts. `own` is a message of theirs, `foreign` one of somebody else's. */
-type Place = { readonly conversationId: string; readonly foreign: string; readonly own: Partial<Record<Standing, string>> }
-type Scene = { readonly group: Place; readonly inviteId: string; readonly token: string; readonly cursor: string }
+/** Where a user acts. `own` is a message of theirs, `foreign` one of another user. */
+type ConversationRef = {
+  readonly conversationId: string
+  readonly foreign: string
+  readonly own: Partial<Record<Standing, string>>
+}
+type PermissionScenario = {
+  readonly group: ConversationRef
+  readonly inviteId: string
+  readonly token: string
+  readonly cursor: string
+}
 type Expected = Record<Standing, string>
-type Act = { readonly expected: Expected; try(scene: Scene, as: Standing): Promise<string> }
+type Attempt = { readonly expected: Expected; try(scene: PermissionScenario, as: Standing): Promise<string> }
 
 beforeAll(async () => {
   node = await openNode({
@@ -57,14 +66,14 @@ beforeAll(async () => {
   await owner.run(people.BlockUser, about('blocked'))
 })
 
-const about = (person: Person) => ({ input: { userId: cast[person].userId } })
+const about = (person: CastName) => ({ input: { userId: cast[person].userId } })
 
-/** A group in which everybody has their standing, and has written before. */
-async function setTheScene(): Promise<Scene> {
+/** A group in which each of them has their standing and has already sent a message. */
+async function setTheScene(): Promise<PermissionScenario> {
   const { owner, admin, member, removed, other } = cast
   const conversationId = await owner.group('Everybody', admin, member, removed, other)
   await owner.run(groups.SetMemberRole, { input: { conversationId, userId: admin.userId, role: 'ADMIN' } })
-  const own: Place['own'] = {}
+  const own: ConversationRef['own'] = {}
   for (const standing of ['owner', 'admin', 'member', 'removed'] as const) {
     own[standing] = (await cast[standing].send(conversationId, standing)).message.id
   }
@@ -74,13 +83,13 @@ async function setTheScene(): Promise<Scene> {
   return { group: { conversationId, foreign, own }, inviteId: invite.id, token: invite.token, cursor: cursor ?? '' }
 }
 
-/** An action, the variables that it is tried with, and what each standing gets. */
+/** An action, the variables of its attempt, and the outcome for each standing. */
 function act<Variables>(
   document: TypedDocumentNode<unknown, Variables>,
-  variables: (at: Place, as: Standing, scene: Scene) => Variables,
+  variables: (at: ConversationRef, as: Standing, scene: PermissionScenario) => Variables,
   expected: Expected,
-): Act {
-  const tryAs = async (scene: Scene, as: Standing) => {
+): Attempt {
+  const tryAs = async (scene: PermissionScenario, as: Standing) => {
     const at = as === 'blocked' ? direct : scene.group
     const accessToken = as === 'nobody' ? undefined : cast[as].accessToken
     const { errors } = await request(node.url, document, variables(at, as, scene), accessToken)
@@ -98,23 +107,23 @@ const everybody: Expected = {
   admin: 'done',
   owner: 'done',
 }
-/** The blocked one sees the conversation still, and is told that it is closed. */
+/** A blocked user still sees the conversation, and is told that it is closed. */
 const members: Expected = { ...everybody, stranger: 'NOT_FOUND', removed: 'NOT_FOUND', blocked: 'FORBIDDEN' }
 const managers: Expected = { ...members, member: 'FORBIDDEN' }
-/** A direct conversation is no group, whoever asks. */
+/** A direct conversation is no group, for any viewer. */
 const groupsOnly = { blocked: 'BAD_INPUT' }
-/** What is tried upon the owner, by the owner. */
+/** Attempts on the owner, by the owner. */
 const notOneself = { owner: 'BAD_INPUT' }
 
-const message = ({ foreign }: Place) => ({ input: { messageId: foreign } })
-const ownOrForeign = ({ own, foreign }: Place, as: Standing) => own[as] ?? foreign
-const conversation = ({ conversationId }: Place) => ({ input: { conversationId } })
+const message = ({ foreign }: ConversationRef) => ({ input: { messageId: foreign } })
+const ownOrForeign = ({ own, foreign }: ConversationRef, as: Standing) => own[as] ?? foreign
+const conversation = ({ conversationId }: ConversationRef) => ({ input: { conversationId } })
 const owner = () => about('owner')
 
-/** The mutations that say who one is: for them there is nothing to be permitted yet. */
+/** Mutations that authenticate: there is no permission to check yet. */
 const open = ['signUp', 'logIn', 'refreshSession', 'renewConnection']
 
-const acts: Record<string, Act> = {
+const attempts: Record<string, Attempt> = {
   sendMessage: act(
     documents.SendMessage,
     ({ conversationId }) => ({ input: { conversationId, clientMessageId: randomUUID(), text: 'hello' } }),
@@ -196,7 +205,7 @@ const acts: Record<string, Act> = {
     ...everybody,
     blocked: 'FORBIDDEN',
   }),
-  // The blocked one finds the conversation that is there, and can write nothing in it.
+  // The blocked user finds the existing conversation, and cannot write in it.
   startDirectConversation: act(documents.StartDirectConversation, owner, { ...everybody, ...notOneself }),
   requestContact: act(people.RequestContact, owner, { ...everybody, blocked: 'FORBIDDEN', ...notOneself }),
   acceptContact: act(people.AcceptContact, () => about('bystander'), {
@@ -239,13 +248,13 @@ function refusedToAll(code: string): Expected {
 }
 
 test('D6 every mutation of the schema has its entry', () => {
-  const tried = Object.keys(acts).map((name) => name.split(/[ ,]/)[0])
+  const tried = Object.keys(attempts).map((name) => name.split(/[ ,]/)[0])
   const mutations = Object.keys(schema.getMutationType()?.getFields() ?? {})
   expect([...new Set([...tried, ...open])].sort()).toEqual(mutations.sort())
 })
 
 describe('D6 by standing', () => {
-  test.each(Object.entries(acts))('%s', async (name, { expected, try: tryAs }) => {
+  test.each(Object.entries(attempts))('%s', async (name, { expected, try: tryAs }) => {
     const scene = await setTheScene()
     const got: Partial<Expected> = {}
     for (const standing of standings) got[standing] = await tryAs(scene, standing)

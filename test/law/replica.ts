@@ -1,5 +1,5 @@
-// A device's cache that is kept by nothing but its events: begun from one snapshot, then changed by each event as docs/clients.md
-// tells an app to do it. The law (D5) is that it equals a fresh snapshot at any time.
+// The cache of a device, kept by its events alone: it begins with one snapshot, then applies each event as docs/clients.md
+// tells an app to. The law (D5) is that it equals a fresh snapshot at any time.
 
 import { isDeepStrictEqual } from 'node:util'
 import { print } from 'graphql'
@@ -17,16 +17,16 @@ import type {
 } from '../support/generated/graphql.ts'
 import { Kept, Whole } from './documents.ts'
 
-type Message = KeptMessageFragment
+type KeptMessage = KeptMessageFragment
 type Conversation = {
   kind: string
   isClosed: boolean
   settings: Record<string, unknown>
   members: Map<string, string>
-  messages: Map<number, Message>
+  messages: Map<number, KeptMessage>
   markers: Map<string, number>
 }
-/** What a device keeps, as plain data that can be compared. */
+/** The state of a device, as plain data that can be compared. */
 export type State = {
   conversations: Record<string, unknown>
   sessions: unknown[]
@@ -52,7 +52,7 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
   }
 }
 
-/** What of this a conversation holds that may hold more. */
+/** The parts of a conversation that the state keeps. */
 const settingNames = [
   'title',
   'description',
@@ -69,24 +69,24 @@ function settingsOf(kept: KeptSettingsFragment): Record<string, unknown> {
   return Object.fromEntries(settingNames.map((name) => [name, kept[name]]))
 }
 
-/** What a client computes by itself: nothing that depends on counting comes with an event. */
-function counts({ messages, markers }: Conversation, viewerId: string) {
+/** What a client computes itself: events carry no counts. */
+function counts({ messages, markers, isClosed }: Conversation, viewerId: string, blocked: ReadonlySet<string>) {
   const read = markers.get(viewerId) ?? 0
-  const unread = [...messages.values()].filter(
-    ({ seq, sender, deletedAt }) => seq > read && sender?.id !== viewerId && !deletedAt,
-  )
-  const mentions = [...messages.values()].filter((m) => m.seq > read && m.mentions.some(({ id }) => id === viewerId))
+  const isUnread = ({ seq, sender, deletedAt }: KeptMessage) =>
+    seq > read && sender?.id !== viewerId && !deletedAt && !blocked.has(sender?.id ?? '')
+  const unread = isClosed ? [] : [...messages.values()].filter(isUnread)
+  const mentions = unread.filter((m) => m.mentions.some(({ id }) => id === viewerId))
   return { unreadCount: unread.length, mentionCount: mentions.length }
 }
 
-/** The pinned messages, the one pinned last first. */
+/** The pinned messages, the latest pin first. */
 function pinsOf({ messages }: Conversation): string[] {
   const pinned = [...messages.values()].filter(({ pinnedAt }) => pinnedAt)
-  const order = ({ pinnedAt, seq }: Message) => `${pinnedAt} ${String(seq).padStart(10, '0')}`
+  const order = ({ pinnedAt, seq }: KeptMessage) => `${pinnedAt} ${String(seq).padStart(10, '0')}`
   return pinned.sort((a, b) => (order(a) < order(b) ? 1 : -1)).map(({ id }) => id)
 }
 
-function plain(conversation: Conversation, viewerId: string) {
+function plain(conversation: Conversation, viewerId: string, blocked: ReadonlySet<string>) {
   return {
     kind: conversation.kind,
     isClosed: conversation.isClosed,
@@ -95,17 +95,17 @@ function plain(conversation: Conversation, viewerId: string) {
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
     pinned: pinsOf(conversation),
     markers: Object.fromEntries([...conversation.markers].filter(([userId]) => conversation.members.has(userId)).sort()),
-    ...counts(conversation, viewerId),
+    ...counts(conversation, viewerId, blocked),
   }
 }
 
-/** The state that the server shows now, with the counts that it computed. */
+/** The state that the server shows now, with its own counts. */
 export async function fresh({ device, people }: Replica): Promise<State> {
   const whole = await device.run(Whole, { people })
   const conversations = present(whole.conversations.nodes).map((kept) => {
     const { unreadCount, mentionCount } = kept
     const pinned = kept.pinnedMessages.map(({ id }) => id)
-    return [kept.id, { ...plain(conversationOf(kept), device.userId), unreadCount, mentionCount, pinned }] as const
+    return [kept.id, { ...plain(conversationOf(kept), device.userId, new Set()), unreadCount, mentionCount, pinned }] as const
   })
   return {
     conversations: Object.fromEntries(conversations),
@@ -115,7 +115,7 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   }
 }
 
-/** What one chose for oneself. */
+/** The user's own settings. */
 const choicesOf = ({ messagePolicy, presenceMode, lastActiveVisibility, pushSettings }: WholeQuery) => ({
   messagePolicy,
   presenceMode,
@@ -123,7 +123,7 @@ const choicesOf = ({ messagePolicy, presenceMode, lastActiveVisibility, pushSett
   pushSettings,
 })
 
-/** Waits until what each device keeps equals a fresh snapshot of that device. Fails with the difference, after 5 s each. */
+/** Waits until the state of each device equals a fresh snapshot of it. Fails with the difference, after 5 s each. */
 export async function expectLaw(replicas: readonly Replica[]): Promise<void> {
   for (const replica of replicas) {
     const now = await fresh(replica)
@@ -135,10 +135,10 @@ export async function expectLaw(replicas: readonly Replica[]): Promise<void> {
   }
 }
 
-/** A device's replica. `state` is what its events made of its first snapshot. */
+/** The replica of a device. `state` is what its events made of its first snapshot. */
 export class Replica {
   readonly device: Device
-  /** The ids of the people whom the device keeps: those of whom it hears. */
+  /** The ids of the users whose changes the device receives. */
   readonly people: readonly string[]
   #users: KeptUserFragment[] = []
   #choices: object = {}
@@ -147,7 +147,7 @@ export class Replica {
   #cursor = ''
   #client: Client | null = null
   errors: unknown[] = []
-  /** How its streams started: one for each time that it followed. */
+  /** How its streams started, one entry for each. */
   readonly starts: string[] = []
 
   private constructor(device: Device, people: readonly string[]) {
@@ -164,7 +164,8 @@ export class Replica {
   }
 
   get state(): State {
-    const conversations = [...this.#conversations].map(([id, c]) => [id, plain(c, this.device.userId)] as const)
+    const blocked = new Set(this.#users.flatMap(({ id, viewerHasBlocked }) => (viewerHasBlocked ? [id] : [])))
+    const conversations = [...this.#conversations].map(([id, c]) => [id, plain(c, this.device.userId, blocked)] as const)
     return {
       conversations: Object.fromEntries(conversations),
       sessions: [...this.#sessions.values()].sort(byId),
@@ -180,7 +181,7 @@ export class Replica {
     client?.terminate()
   }
 
-  /** Connects again, at the node where its device is now, and goes on from its last cursor. */
+  /** Connects again, to the current node of its device, and resumes from its last cursor. */
   resume(): void {
     this.#follow()
   }
@@ -222,7 +223,7 @@ export class Replica {
         this.#in(event.conversation.id, (c) => {
           if (event.member) c.members.set(event.user.id, event.member.role)
           if (event.__typename === 'MemberUpdated') c.settings = settingsOf(event.conversation)
-          // Who joins has nothing unread: what was said before is history.
+          // A new member has nothing unread: earlier messages are history.
           if (event.__typename === 'MemberJoined') mark(c, event.user.id, event.seq)
         })
         break
@@ -275,7 +276,7 @@ export class Replica {
         this.#choices = { ...this.#choices, pushSettings: event.pushSettings }
         break
       case 'PushSubscriptionChanged':
-        // Of a session that began later nothing was told, and nothing is kept.
+        // The events of a later session are not received, so it is not kept.
         if (this.#sessions.has(event.session.id)) this.#sessions.set(event.session.id, event.session)
         break
       case 'SessionRevoked':
@@ -284,7 +285,7 @@ export class Replica {
     }
   }
 
-  /** Whose account is gone is no longer named as the sender of what they wrote, and has read nothing. */
+  /** A user with a deleted account is no longer shown as a sender, and has no read markers. */
   #forget(userId: string): void {
     for (const { messages, markers } of this.#conversations.values()) {
       markers.delete(userId)

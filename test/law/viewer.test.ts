@@ -1,5 +1,5 @@
-// What depends on who looks: a snapshot is of one viewer and one moment, and two who ask the same question in the same words
-// are not given each other's answer.
+// What depends on the viewer: a snapshot belongs to one viewer and one moment, and two viewers with the same document do not
+// get each other's answer.
 
 import { print } from 'graphql'
 import { beforeAll, expect, test, vi } from 'vitest'
@@ -19,7 +19,7 @@ beforeAll(async () => {
   group = await alice.group('Together', bob)
 })
 
-test('A13 two who follow with the same document are each shown what is theirs', async () => {
+test('A13 two viewers who follow with the same document each get their own values', async () => {
   const { message } = await alice.send(group, 'look')
   const { syncCursor } = await alice.run(Whole, { people: [] })
   const told = (device: Device) =>
@@ -41,7 +41,7 @@ test('A13 two who follow with the same document are each shown what is theirs', 
   expect(his).toMatchObject({ message: { reactions: [{ ...mine, viewerReacted: false }] } })
 })
 
-test('A11 an operation that selects syncCursor, however hidden, reads all of it in one read-only transaction, its place first', async () => {
+test('A11 an operation that selects syncCursor, however hidden, reads everything in one read-only transaction, its place first', async () => {
   const { syncCursor } = await alice.run(Whole, { people: [] })
   expect(syncCursor).not.toBe('')
   const query =
@@ -75,7 +75,7 @@ test('A11 an operation that selects syncCursor, however hidden, reads all of it 
   expect(answer.data.here).toEqual(expect.any(String))
   expect(statements[0]).toBe('journal_head')
   expect(statements.length).toBeGreaterThan(2)
-  // Beside it the node itself reads what its streams and its index need; nothing of this operation is read so.
+  // The node itself reads for its streams and its index meanwhile; nothing of this operation is read that way.
   const own = statements.filter((name) => name.startsWith('conversations_'))
   expect(own).not.toEqual([])
   const elsewhere = plain.mock.calls.map(([{ name }]) => name).filter((name) => own.includes(name))

@@ -1,4 +1,4 @@
-// Many devices of one account: what each is, and what one gets that was away.
+// Several devices of one account: how they are listed, and what one of them gets after an absence.
 
 import { beforeAll, expect, test } from 'vitest'
 import { AddReaction, EditMessage } from '../law/documents.ts'
@@ -11,11 +11,11 @@ import { connectDevice } from './watch.ts'
 let here: Node
 let there: Node
 beforeAll(async () => {
-  // The nodes remember little, so that whoever was away is brought up from Postgres.
+  // The nodes have a short memory, so a device that was away catches up from Postgres.
   ;[here, there] = await openPair({ PARLEY_WINDOW_FACTS_MAX: '100' })
 })
 
-test('each device has its name and kind, when it was used, how far it is, and whether it is there', async () => {
+test('lists each device with its name and kind, its last use, its cursor, and whether it is present', async () => {
   const alice = await signUp(here, 'Alice', 'Phone of Alice')
   const input = { username: 'alice', password, deviceName: 'Laptop', deviceKind: 'DESKTOP' as const }
   expect((await request(there.url, LogIn, { input })).errors).toEqual([])

@@ -1,4 +1,4 @@
-// The operations of these tests.
+// The operations of the presence tests.
 
 import { graphql } from '../support/generated/gql.ts'
 
@@ -35,5 +35,14 @@ export const SetLastActiveVisibility = graphql(`
 export const DeviceStates = graphql(`
   query DeviceStates {
     sessions { id deviceName deviceKind lastUsedAt syncedUntil behindBy state isCurrent }
+  }
+`)
+export const PresenceInEvents = graphql(`
+  subscription PresenceInEvents($after: Cursor) {
+    events(after: $after) {
+      __typename
+      cursor
+      ... on MessageSent { message { text sender { presence { state } } } }
+    }
   }
 `)

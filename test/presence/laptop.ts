@@ -1,5 +1,5 @@
-// A device in a process of its own, so that it can be stopped as a laptop whose lid is closed. Arguments: the address of a
-// node's WebSocket, and an access token. Says "connected", and stays.
+// A device in a process of its own, which can be stopped like a laptop with a closed lid. Arguments: the URL of a node's
+// WebSocket, and an access token. Prints "connected", and stays.
 
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'

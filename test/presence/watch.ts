@@ -3,25 +3,27 @@
 import { print } from 'graphql'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
+import { untilBy } from '../support/clock.ts'
 import type { ClientError, Device } from '../support/device.ts'
 import type { PresenceSubscription } from '../support/generated/graphql.ts'
 import { closeAtEnd } from '../support/node.ts'
-import { until } from '../support/until.ts'
 import { Heartbeat, Presence } from './documents.ts'
 
-type Shown = PresenceSubscription['presence'] & { readonly at: number }
+/** What was shown, and when by the clock of the node. */
+type ShownPresence = PresenceSubscription['presence'] & { readonly at: number }
 
-/** Follows the presence of people, over a socket of its own. */
+/** Follows the presence of people over a socket of its own. */
 export function watchPresence(device: Device, ...people: readonly { readonly userId: string }[]) {
-  const shown: Shown[] = []
+  const shown: ShownPresence[] = []
   const errors: ClientError[] = []
+  const { clock } = device.node.app
   const client = device.socket()
   client.subscribe<PresenceSubscription>(
     { query: print(Presence), variables: { userIds: people.map(({ userId }) => userId) } },
     {
       next({ data, errors: refused }) {
         errors.push(...((refused ?? []) as unknown as ClientError[]))
-        if (data) shown.push({ ...data.presence, at: Date.now() })
+        if (data) shown.push({ ...data.presence, at: clock.now() })
       },
       error: (error) => errors.push(...(error as ClientError[])),
       complete: () => undefined,
@@ -35,22 +37,24 @@ export function watchPresence(device: Device, ...people: readonly { readonly use
     of,
     states,
     stop: () => client.dispose(),
-    shows: (person: { readonly userId: string }, state: Shown['state'], limitMs = 8_000) =>
-      until(`${state}; shown were ${JSON.stringify({ shown, errors })}`, () => states(person).at(-1) === state, limitMs),
+    shows: (person: { readonly userId: string }, state: ShownPresence['state'], limitMs = 8_000) =>
+      untilBy(clock, `${state} of ${person.userId}`, () => states(person).at(-1) === state, limitMs).catch((error: unknown) => {
+        throw new Error(`${(error as Error).message}; shown were ${JSON.stringify({ shown, errors })}`)
+      }),
   }
 }
 
-/** A socket of a device that does nothing but be there. */
+/** A socket of a device that does nothing. */
 export type Connected = {
-  /** Says that somebody is at the device, or nobody. */
+  /** Reports whether the user is active. */
   beat(idle?: boolean): Promise<void>
-  /** Ends the socket as a browser does that closes a tab. */
+  /** Closes the socket like a browser that closes a tab. */
   close(): void
-  /** Ends it without a word. */
+  /** Drops the socket without a close frame. */
   cut(): void
 }
 
-/** Connects a device, over another address than its node's where one is given. */
+/** Connects a device, to its node or to another address. */
 export async function connectDevice(device: Device, url = device.node.socketUrl, idle = false): Promise<Connected> {
   const opened = await new Promise<{ client: Client; socket: WebSocket }>((resolve, reject) => {
     const client = createClient({

@@ -1,5 +1,5 @@
-// Parley as an operator meets it: a process of its own, started from the source with an environment that is given in full,
-// with its output kept. Whatever a test leaves behind (the process, its embedded Postgres, its directory) is ended with it.
+// Parley as an operator sees it: a process of its own, started with a complete environment, with its output kept. Whatever a
+// test leaves behind (the process, its embedded Postgres, its directory) is cleaned up with it.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -12,14 +12,15 @@ import { onTestFinished } from 'vitest'
 import { Device, request } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import type { Environment, Node } from '../support/node.ts'
+import { fileOf, type Program } from '../support/programs.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const patienceMs = 15_000
+const patienceMs = 45_000
 
 /** How a process ended: its exit code, or the signal that killed it. */
 export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
-/** A Parley that runs, or ran. */
+/** A running or finished Parley process. */
 export class Parley {
   readonly pid: number
   stdout = ''
@@ -28,19 +29,19 @@ export class Parley {
   readonly #child: ChildProcess
 
   /**
-   * Starts one. Beside `environment` it gets only the path to programs. It leads a process group, as in a terminal.
-   * @param atEnd takes what ends it: when the test ends, or with `closeAtEnd` the file
-   * @param program what is run: a node, or one of the processes beside it, with its arguments
+   * Starts one. Beside `environment` it gets only PATH. It leads a process group, as in a terminal.
+   * @param atEnd registers the clean-up: at the end of the test, or with `closeAtEnd` of the file
+   * @param program what to run: a node, or one of the other commands, with its arguments
    */
   constructor(
     environment: Environment,
     atEnd: (close: () => Promise<void>) => void = onTestFinished,
-    program: 'main' | 'new-epoch' | 'push-failures' = 'main',
+    program: Program = 'main',
     programArguments: readonly string[] = [],
   ) {
     // biome-ignore lint/style/noProcessEnv: without the path there is no shell either
     const env = { PATH: process.env.PATH ?? '', ...environment }
-    this.#child = spawn(process.execPath, ['--import', 'tsx', `src/${program}.ts`, ...programArguments], {
+    this.#child = spawn(process.execPath, [fileOf(program), ...programArguments], {
       cwd: root,
       env,
       detached: true,
@@ -62,8 +63,8 @@ export class Parley {
     })
   }
 
-  /** Waits until it serves, and reads where from what it prints. */
-  async ready(): Promise<Door> {
+  /** Waits until it serves, and reads the address from its output. */
+  async ready(): Promise<ServerAddress> {
     const shown = /^Parley is ready\.\n.*(http:\/\/\S+)\n.*(ws:\/\/\S+) .*\n/m
     await until('it to be ready', () => this.ending !== null || shown.test(this.stdout))
     const [, url, socketUrl] = shown.exec(this.stdout) ?? []
@@ -71,7 +72,7 @@ export class Parley {
     return { url, socketUrl }
   }
 
-  /** Waits until it has ended and all of its output has come. */
+  /** Waits until it has exited and all of its output has arrived. */
   async ended(): Promise<Ending> {
     await until('its end', () => this.ending !== null)
     return this.ending ?? { code: null, signal: null }
@@ -82,12 +83,12 @@ export class Parley {
     process.kill(this.pid, signal)
   }
 
-  /** Sends a signal to its process group, as the terminal does at Ctrl-C. */
+  /** Sends a signal to its process group, like a terminal at Ctrl-C. */
   killGroup(signal: NodeJS.Signals): void {
     process.kill(-this.pid, signal)
   }
 
-  /** What it wrote to standard error that is not a log line of ordinary business. */
+  /** Its standard error, without log lines below the level warn. */
   get complaints(): string[] {
     return this.stderr.split('\n').filter((line) => line !== '' && !/^\{"level":[123]0,/.test(line))
   }
@@ -97,32 +98,50 @@ export class Parley {
 export const startOn = (directory: string, more: Environment = {}) =>
   new Parley({ PORT: '0', PARLEY_DATA_DIR: directory, ...more })
 
-/** How a process ends that was asked to, that could not start, and that was killed. */
+/** The endings of a process that was told to stop, that could not start, and that was killed. */
 export const endings = {
   ok: { code: 0, signal: null },
   failed: { code: 1, signal: null },
   killed: { code: null, signal: 'SIGKILL' },
 } as const
 
-/** Where a Parley serves. */
-export type Door = Pick<Node, 'url' | 'socketUrl'>
+/** The address of a Parley. */
+export type ServerAddress = Pick<Node, 'url' | 'socketUrl'>
 
-/** Logs one of the seeded people in. */
-export async function logIn(door: Door, username: string, password = 'password'): Promise<Device> {
+/** Logs in as one of the seeded users. */
+export async function logIn(server: ServerAddress, username: string, password = 'password'): Promise<Device> {
   const input = { username, password, deviceName: 'Terminal' }
-  const { data, errors } = await request(door.url, documents.LogIn, { input })
+  const { data, errors } = await request(server.url, documents.LogIn, { input })
   if (!data) throw new Error(`logIn: ${errors[0]?.message}`)
-  return new Device(at(door), data.logIn)
+  return new Device(at(server), data.logIn)
 }
 
-/** A door as a device wants it: of a node it uses nothing else. */
-export function at(door: Door): Node {
-  return door as Node
+/** What a seeded user finds: title, texts, reactions and unread counts of each conversation, direct ones first. */
+export async function conversationsOf({ accessToken }: Device, { url }: Pick<ServerAddress, 'url'>) {
+  const query = `{ conversations(first: 20) { nodes { title unreadCount mentionCount messages(first: 50) {
+    nodes { text sender { username } replyTo { text } reactions { emoji count } } } } } }`
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+  type Message = {
+    text: string
+    sender: { username: string }
+    replyTo: { text: string } | null
+    reactions: { emoji: string; count: number }[]
+  }
+  type Found = { title: string | null; unreadCount: number; mentionCount: number; messages: { nodes: Message[] } }
+  const { data } = (await response.json()) as { data: { conversations: { nodes: Found[] } } }
+  return data.conversations.nodes.toSorted((a, b) => (a.title ?? '').localeCompare(b.title ?? ''))
+}
+
+/** An address as a device needs it: it uses nothing else of a node. */
+export function at(server: ServerAddress): Node {
+  return server as Node
 }
 
 /**
  * The path of a data directory that does not exist yet.
- * @param atEnd takes what kills whatever still runs on it, and removes it: when the test ends, or with `closeAtEnd` the file
+ * @param atEnd registers the clean-up, which kills whatever still runs on it and removes it: at the end of the test, or with
+ * `closeAtEnd` of the file
  */
 export async function dataDirectory(atEnd: (close: () => Promise<void>) => void = onTestFinished): Promise<string> {
   const parent = await mkdtemp(path.join(tmpdir(), 'parley-process-'))
@@ -135,7 +154,7 @@ export async function dataDirectory(atEnd: (close: () => Promise<void>) => void 
   return directory
 }
 
-/** The processes that were started with a path below this directory among their arguments: Postgres and what makes it. */
+/** The processes started with a path below this directory among their arguments: Postgres and what creates it. */
 export async function processesOn(directory: string): Promise<number[]> {
   const found: number[] = []
   for (const name of await readdir('/proc')) {
@@ -154,7 +173,7 @@ export function exists(file: string): Promise<boolean> {
   )
 }
 
-/** A port that somebody else listens on, until the test ends or the listener is closed. */
+/** A port that another listener holds, until the test ends or the listener is closed. */
 export async function takenPort(): Promise<{ port: number; listener: Server }> {
   const listener = createServer((socket) => socket.destroy())
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
@@ -164,11 +183,11 @@ export async function takenPort(): Promise<{ port: number; listener: Server }> {
   return { port: address.port, listener }
 }
 
-/** Waits until something holds. */
+/** Waits until a condition holds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + patienceMs
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`)
     await delay(25)
   }
 }

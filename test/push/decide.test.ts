@@ -1,4 +1,4 @@
-// The decision, case by case: each reason alone, and which of two comes first.
+// The decision, case by case: each reason alone, and the order of reasons.
 
 import { expect, test } from 'vitest'
 import { decide, defaultWishes, lifetimeMs, type Situation, type SkipReason, type Wishes } from '../../src/push/decide.ts'
@@ -25,15 +25,15 @@ const online = { devices: [{ sessionId: 1, state: 'ONLINE' as const }] }
 
 test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | null]>([
   ['a message', {}, null],
-  ['one who left', { hears: false }, 'LEFT'],
+  ['a member who left', { hears: false }, 'LEFT'],
   ['a block', { isBlocked: true }, 'BLOCKED'],
   ['a deleted message', { message: { ...plain.message, isDeleted: true } }, 'DELETED'],
-  ['one that was read', { readSeq: 7 }, 'READ'],
-  ['one from before what was read', { readSeq: 9 }, 'READ'],
-  ['one of nearly a day ago', sentAgo(lifetimeMs), null],
-  ['one of more than a day ago', sentAgo(lifetimeMs + 1), 'EXPIRED'],
+  ['a message that was read', { readSeq: 7 }, 'READ'],
+  ['a message before the last one that was read', { readSeq: 9 }, 'READ'],
+  ['a message of nearly a day ago', sentAgo(lifetimeMs), null],
+  ['a message of more than a day ago', sentAgo(lifetimeMs + 1), 'EXPIRED'],
   ['a muted conversation', { mutedUntil: new Date(now.getTime() + 1) }, 'MUTED'],
-  ['a conversation that was muted', { mutedUntil: now }, null],
+  ['a conversation whose mute is over', { mutedUntil: now }, null],
   ['level NONE', wishing({ level: 'NONE' }), 'LEVEL'],
   ['level MENTIONS, no mention', wishing({ level: 'MENTIONS' }), 'LEVEL'],
   ['level MENTIONS, a mention', { ...wishing({ level: 'MENTIONS' }), isMentioned: true }, null],
@@ -48,24 +48,24 @@ test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | nul
   ['quiet hours without a time zone', wishing({ ...always, timeZone: null }), null],
   ['quiet hours, a mention', { ...wishing(always), isMentioned: true }, 'QUIET_HOURS'],
   [
-    'quiet hours, a mention that is let through',
+    'quiet hours, a mention with the exception',
     { ...wishing({ ...always, quietExceptMentions: true }), isMentioned: true },
     null,
   ],
-  ['quiet hours, no mention, though those are let through', wishing({ ...always, quietExceptMentions: true }), 'QUIET_HOURS'],
+  ['quiet hours, no mention, with the exception for mentions', wishing({ ...always, quietExceptMentions: true }), 'QUIET_HOURS'],
   [
-    'quiet hours, a direct message that is let through',
+    'quiet hours, a direct message with the exception',
     { ...wishing({ ...always, quietExceptDirect: true }), isDirect: true },
     null,
   ],
   [
-    'quiet hours, a mention, though direct ones are let through',
+    'quiet hours, a mention with the exception for direct messages',
     { ...wishing({ ...always, quietExceptDirect: true }), isMentioned: true },
     'QUIET_HOURS',
   ],
   ['do not disturb', { isDoNotDisturb: true }, 'DO_NOT_DISTURB'],
   [
-    'do not disturb, a mention that is let through',
+    'do not disturb, a mention with the exception',
     { ...wishing({ quietExceptMentions: true }), isDoNotDisturb: true, isMentioned: true },
     null,
   ],

@@ -1,4 +1,4 @@
-// The operations of the tests of notifications.
+// The operations of the notification tests.
 
 import { graphql } from '../support/generated/index.ts'
 

@@ -1,5 +1,6 @@
 // A push service on loopback, written from the RFCs and not from the library that Parley uses: it decrypts aes128gcm (RFC 8188,
-// RFC 8291) with node:crypto, and verifies the VAPID token (RFC 8292). It can be told to answer with any status, late, or never.
+// RFC 8291) with node:crypto, and verifies the VAPID token (RFC 8292). A test can make it answer with any status, late, or
+// never.
 
 import { createDecipheriv, createECDH, createHmac, createPublicKey, type ECDH, randomBytes, verify } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -9,7 +10,7 @@ import { closeAtEnd } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { RegisterPushSubscription } from './documents.ts'
 
-/** What a browser's service worker would be given. */
+/** The payload as a service worker gets it. */
 export type Payload = {
   readonly kind: 'message' | 'clear' | 'test'
   readonly id: string
@@ -20,18 +21,18 @@ export type Payload = {
   readonly badge: number
 }
 
-/** A push that came. */
+/** A received push. */
 export type Push = {
   readonly payload: Payload
   readonly headers: IncomingMessage['headers']
-  /** The claims of the VAPID token, which was verified. */
+  /** The verified claims of the VAPID token. */
   readonly claims: { readonly aud: string; readonly exp: number; readonly sub: string }
   readonly bytes: number
   /** Milliseconds since 1970. */
   readonly at: number
 }
 
-/** How a subscription answers: with a status, after a while, with headers; or (null) never. */
+/** How a subscription answers: with a status, after a delay, with headers; or (null) never. */
 export type Behaviour = { status: number; delayMs?: number; headers?: Record<string, string>; body?: string } | null
 
 const hkdf = (salt: Buffer, key: Buffer, info: Buffer, length: number) => {
@@ -44,14 +45,14 @@ const hkdf = (salt: Buffer, key: Buffer, info: Buffer, length: number) => {
 }
 const text = (value: string) => Buffer.from(`${value}\0`)
 
-/** A browser that has subscribed, with the private key of its subscription. */
+/** A browser with a subscription, and its private key. */
 export class Subscription {
   readonly endpoint: string
   readonly pushes: Push[] = []
-  /** When requests began to come, also those that were not answered with success. */
+  /** When requests arrived, including those without a success. */
   readonly attempts: number[] = []
   behaviour: Behaviour = { status: 201 }
-  /** Behaviours of the next requests, before that one. */
+  /** How the next requests are answered. */
   readonly next: Behaviour[] = []
   readonly #ecdh: ECDH = createECDH('prime256v1')
   readonly #auth = randomBytes(16)
@@ -61,24 +62,24 @@ export class Subscription {
     this.#ecdh.generateKeys()
   }
 
-  /** What the browser hands to the app. */
+  /** What the browser gives to the app. */
   get input() {
     const p256dh = this.#ecdh.getPublicKey().toString('base64url')
     return { endpoint: this.endpoint, p256dh, auth: this.#auth.toString('base64url') }
   }
 
-  /** The titles, texts and kinds that came. */
+  /** The received titles, texts and kinds. */
   get shown(): string[] {
     return this.pushes.map(({ payload: { kind, title, body } }) => (kind === 'clear' ? 'clear' : `${title}|${body ?? ''}`))
   }
 
-  /** Waits until so many pushes have come. */
+  /** Waits for this number of pushes. */
   async came(count: number, limitMs?: number): Promise<Push[]> {
     await until(`${count} pushes`, () => this.pushes.length >= count, limitMs)
     return this.pushes
   }
 
-  /** Opens an encrypted body. Throws where it is not for this subscription. */
+  /** Decrypts a body. Throws if it is not for this subscription. */
   decrypt(body: Buffer): Payload {
     const salt = body.subarray(0, 16)
     const recordSize = body.readUInt32BE(16)
@@ -126,7 +127,7 @@ export class PushService {
     return service
   }
 
-  /** A new subscription, which nobody has registered. */
+  /** A new subscription that no device has registered. */
   subscription(): Subscription {
     const made = new Subscription(`${this.origin}/push/${randomBytes(12).toString('hex')}`)
     this.#subscriptions.set(new URL(made.endpoint).pathname, made)
@@ -159,7 +160,7 @@ export class PushService {
     response.writeHead(behaviour.status, behaviour.headers).end(behaviour.body)
   }
 
-  /** The claims of the token. Throws where it is not signed by the key beside it, for this service, or has ended. */
+  /** The claims of the token. Throws unless it is signed by the key beside it, for this service, and still valid. */
   #verify({ headers }: IncomingMessage): Push['claims'] {
     const [, token = '', key = ''] = /^vapid t=([^,]+), ?k=(.+)$/.exec(headers.authorization ?? '') ?? []
     const point = Buffer.from(key, 'base64url')

@@ -1,8 +1,8 @@
-// Quiet hours by the clock on the wall: a table of cases, and a comparison with a slow oracle, minute by minute.
+// Quiet hours by wall-clock time: a table of cases, and a comparison with a slow oracle, minute by minute.
 
 import { expect, test } from 'vitest'
 import { isQuiet, isTimeZone, type QuietSpan, weekdays } from '../../src/push/quiet-hours.ts'
-import { Random } from '../journal/random.ts'
+import { Random } from '../support/random.ts'
 
 const everyNight: QuietSpan = { days: [...weekdays], from: '22:00', until: '07:00' }
 const fridayNight: QuietSpan = { days: ['FRIDAY'], from: '22:00', until: '07:00' }
@@ -27,26 +27,26 @@ test.each<[what: string, spans: QuietSpan[], zone: string, at: string, expected:
   ['a whole day, at its first minute', [sunday], 'Europe/Berlin', '2026-11-21T23:00:00Z', true],
   ['a whole day, at its last minute', [sunday], 'Europe/Berlin', '2026-11-22T22:59:59Z', true],
   ['a whole day, the day after', [sunday], 'Europe/Berlin', '2026-11-22T23:00:00Z', false],
-  ['a zone in which the day is another one', [sunday], 'Pacific/Auckland', '2026-11-21T12:00:00Z', true],
+  ['a zone with another date', [sunday], 'Pacific/Auckland', '2026-11-21T12:00:00Z', true],
   ['one of two spans', [workday, sunday], 'UTC', '2026-11-22T12:00:00Z', true],
   // In Berlin 2026-03-29 02:00 becomes 03:00, and 2026-10-25 03:00 becomes 02:00.
-  ['put forward: the last minute before', [smallHours], 'Europe/Berlin', '2026-03-29T00:59:00Z', true],
-  ['put forward: its end is skipped, and is over', [smallHours], 'Europe/Berlin', '2026-03-29T01:00:00Z', false],
-  ['put back: the first time', [smallHours], 'Europe/Berlin', '2026-10-25T00:15:00Z', true],
-  ['put back: between', [smallHours], 'Europe/Berlin', '2026-10-25T00:45:00Z', false],
-  ['put back: the second time', [smallHours], 'Europe/Berlin', '2026-10-25T01:15:00Z', true],
-  ['put forward: the morning comes by the wall', [everyNight], 'Europe/Berlin', '2026-03-29T04:59:00Z', true],
-  ['put forward: and ends by it', [everyNight], 'Europe/Berlin', '2026-03-29T05:00:00Z', false],
+  ['clock forward: the last minute before', [smallHours], 'Europe/Berlin', '2026-03-29T00:59:00Z', true],
+  ['clock forward: its end is skipped, and it is over', [smallHours], 'Europe/Berlin', '2026-03-29T01:00:00Z', false],
+  ['clock back: the first time', [smallHours], 'Europe/Berlin', '2026-10-25T00:15:00Z', true],
+  ['clock back: between', [smallHours], 'Europe/Berlin', '2026-10-25T00:45:00Z', false],
+  ['clock back: the second time', [smallHours], 'Europe/Berlin', '2026-10-25T01:15:00Z', true],
+  ['clock forward: the morning follows the wall clock', [everyNight], 'Europe/Berlin', '2026-03-29T04:59:00Z', true],
+  ['clock forward: and ends by it', [everyNight], 'Europe/Berlin', '2026-03-29T05:00:00Z', false],
 ])('N5 quiet hours: %s', (_what, spans, zone, at, expected) => {
   expect(isQuiet(spans, zone, new Date(at))).toBe(expected)
 })
 
-test('N5 the name of a time zone is one of the IANA, and no offset', () => {
+test('N5 a time zone is an IANA name, and not an offset', () => {
   expect(['UTC', 'Asia/Seoul', 'Europe/Berlin'].every(isTimeZone)).toBe(true)
   expect(['', 'Mars/Olympus', '+02:00', 'Asia/Seoul\0', 'x'.repeat(50)].some(isTimeZone)).toBe(false)
 })
 
-/** Every minute of a week that is quiet, found by walking through each span minute by minute. */
+/** Every quiet minute of a week, found by walking through each span minute by minute. */
 function quietMinutes(spans: readonly QuietSpan[]): Set<number> {
   const quiet = new Set<number>()
   for (const { days, from, until } of spans) {
@@ -62,7 +62,7 @@ function quietMinutes(spans: readonly QuietSpan[]): Set<number> {
   return quiet
 }
 
-test('N5 quiet hours agree with an oracle that looks at every minute, also when clocks are put forward and back', () => {
+test('N5 quiet hours agree with an oracle that checks every minute, also across changes of the clock', () => {
   const random = new Random(20_261_121)
   const turns: [zone: string, around: string][] = [
     ['Europe/Berlin', '2026-03-29'],

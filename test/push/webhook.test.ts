@@ -1,9 +1,10 @@
-// The webhook of whoever runs the server: signed as the Standard Webhooks specification says, repeated under the same id.
+// The operator's webhook: signed as the Standard Webhooks specification says, and repeated under the same id.
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { DeleteMessage, MarkRead } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { closeAtEnd, openNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
@@ -14,7 +15,7 @@ const secret = Buffer.from('a secret of the tests for their webhook')
 
 type Call = { headers: IncomingHttpHeaders; body: string; isSigned: boolean }
 
-/** An endpoint of an operator; answers with these statuses, then with 204. */
+/** An operator's endpoint; answers with these statuses, then with 204. */
 async function openEndpoint(...statuses: number[]): Promise<{ url: string; calls: Call[] }> {
   const calls: Call[] = []
   const server = createServer((request, response) => {
@@ -46,7 +47,7 @@ const hooked = (url: string) => ({
   PARLEY_PUSH_DELAY_MS: '0',
 })
 
-test('N12 a token that a device registers is notified by the webhook, signed, and forgotten when that says so', async () => {
+test('N12 a registered token is notified through the webhook, signed, and forgotten when the webhook says so', async () => {
   const { url, calls } = await openEndpoint(500, 204, 410)
   const node = await openNode(hooked(url))
   const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
@@ -83,7 +84,35 @@ test('N12 a token that a device registers is notified by the webhook, signed, an
   expect((await bob.run(PushDevices, {})).sessions.map(({ push }) => push)).toEqual([null])
 })
 
-test('N12 a server without a webhook takes no tokens, and one with both takes both', async () => {
+test('N8 N12 the webhook is told to clear a read or deleted message, for the device that showed it', async () => {
+  const { url, calls } = await openEndpoint()
+  const node = await openNode(hooked(url))
+  const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
+  const input = { platform: 'fcm', token: 'token of the tablet' }
+  await bob.run(RegisterPushToken, { input })
+  const conversationId = await alice.direct(bob)
+  const clearings = [
+    (messageId: string) => alice.run(DeleteMessage, { input: { messageId } }),
+    () => bob.run(MarkRead, { input: { conversationId, seq: 2 } }),
+  ]
+  for (const [i, clear] of clearings.entries()) {
+    const { message } = await alice.send(conversationId, `text ${i}`)
+    await until('the notification', () => calls.length === 2 * i + 1)
+    await clear(message.id)
+    await until('the clearing', () => calls.length === 2 * i + 2)
+    const [shown, cleared] = calls.slice(2 * i) as [Call, Call]
+    expect([shown.isSigned, cleared.isSigned]).toEqual([true, true])
+    expect(JSON.parse(cleared.body)).toMatchObject({
+      type: 'notification',
+      ...input,
+      topic: JSON.parse(shown.body).topic,
+      notification: { kind: 'clear', id: cleared.headers['webhook-id'], conversationId, badge: 0 },
+    })
+    expect(cleared.body).not.toContain('text')
+  }
+})
+
+test('N12 a server without a webhook accepts no tokens, and one with both accepts both', async () => {
   const node = await openNode(pushing)
   const [alice] = (await signUpAll(node, 'Alice')) as [Device]
   const input = { platform: 'fcm', token: 'x' }

@@ -1,4 +1,4 @@
-// A page of history around a message, and the way on from it in both directions.
+// A page of history around a message, and paging on from it in both directions.
 
 import { beforeAll, expect, test } from 'vitest'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -29,7 +29,7 @@ async function around(seq: number, variables: { before?: number; after?: number 
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
 
-test('the message lies in the middle, and one can go on both ways with messages', async () => {
+test('the message lies in the middle, and paging continues in both directions', async () => {
   const page = await around(15, { before: 3, after: 2 })
   expect(page).toMatchObject({ seqs: range(12, 17), hasPreviousPage: true, hasNextPage: true })
   const more = async (variables: object) =>
@@ -38,7 +38,7 @@ test('the message lies in the middle, and one can go on both ways with messages'
   expect(await more({ first: 4, after: page.endCursor })).toEqual(range(18, 21))
 })
 
-test('at either end of the history the page is shorter, and says so', async () => {
+test('at either end of the history the page is shorter and says so', async () => {
   expect(await around(1, { before: 5, after: 1 })).toMatchObject({ seqs: [1, 2], hasPreviousPage: false, hasNextPage: true })
   expect(await around(30, { before: 1, after: 5 })).toMatchObject({ seqs: [29, 30], hasPreviousPage: true, hasNextPage: false })
   expect(await around(15)).toMatchObject({ seqs: range(1, 30), hasPreviousPage: false, hasNextPage: false })
@@ -46,7 +46,7 @@ test('at either end of the history the page is shorter, and says so', async () =
   expect((await around(9, { before: 0, after: 0 })).seqs).toEqual([9])
 })
 
-test('a message that is not there, or is of another conversation, is not found; nor is anything by a stranger', async () => {
+test('a message that does not exist, or of another conversation, is not found; strangers find nothing', async () => {
   const other = await alice.group('Other', bob)
   const elsewhere = (await alice.send(other, 'elsewhere')).message.id
   for (const messageId of ['msg_00000000zzzzz', elsewhere]) {
@@ -65,7 +65,7 @@ test.each([
   ['before', { before: -1 }],
   ['after', { after: 51 }],
   ['messageId', { messageId: 'rubbish' }],
-])('refuses a %s that is at fault', async (argument, variables) => {
+])('refuses an invalid %s', async (argument, variables) => {
   const refusal = await bob.refused(MessagesAround, { id: group, messageId: ids[0] ?? '', ...variables })
   expect(refusal.extensions).toMatchObject({ code: 'BAD_INPUT', argument })
 })

@@ -1,4 +1,4 @@
-// The operations of the tests of search.
+// The operations of the search tests.
 
 import { graphql } from '../support/generated/index.ts'
 

@@ -1,36 +1,37 @@
-// The durable reader that keeps the index: it loses nothing, does nothing twice, works on one node at a time, and mends
-// what does not fit.
+// The durable reader that maintains the index: it loses nothing, does nothing twice, works on one node at a time, and repairs
+// an index that does not fit.
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
-import { factKinds } from '../../src/journal/fact.ts'
+import { messageKinds } from '../../src/message/events.ts'
 import { openIndexer } from '../../src/search/indexer.ts'
 import { readProgress } from '../../src/search/tables.ts'
-import { connectAs, eventually, request, row } from '../journal/ground.ts'
+import { SearchUsers, UpdateProfile } from '../account/documents.ts'
+import { connectAs, eventually, request, row } from '../journal/setup.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { type Node, openNode, openPair } from '../support/node.ts'
 import { indexed, textsFound } from './support.ts'
 
-type World = { node: Node; alice: Device; bob: Device; group: string; client: pg.Client }
+type SearchSetup = { node: Node; alice: Device; bob: Device; group: string; client: pg.Client }
 
-async function openWorld(): Promise<World> {
+async function openSetup(): Promise<SearchSetup> {
   const node = await openNode()
   const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]
   return { node, alice, bob, group: await alice.group('Index', bob), client: await connectAs(node.databaseUrl, 'test search') }
 }
 
 /** Has a fact say that a message has changed. */
-async function tellOf({ client, group }: World, messageId: string): Promise<void> {
+async function tellOf({ client, group }: SearchSetup, messageId: string): Promise<void> {
   const about = { conversation_id: parseId('Conversation', group, ''), subject_id: parseId('Message', messageId, '') }
-  await request(client, [{ kind: factKinds.MessageSent, ...about }])
+  await request(client, [{ kind: messageKinds.MessageSent.number, ...about }])
 }
 
 const rowsOf = async (client: pg.Client, messageId: string) =>
   (await client.query('select body from message_search where message_id = $1', [parseId('Message', messageId, '')])).rows
 
-test('a message is found within a second of being sent', async () => {
-  const { alice, bob, group } = await openWorld()
+test('a message is found within a second after it was sent', async () => {
+  const { alice, bob, group } = await openSetup()
   await alice.send(group, '먼저 온 소식')
   await eventually('the first one is found', async () => (await textsFound(bob, '소식')).length === 1)
   for (let i = 0; i < 5; i += 1) {
@@ -39,9 +40,9 @@ test('a message is found within a second of being sent', async () => {
   }
 })
 
-test('a text that is deleted leaves the index, and one that is edited is found by its new words alone', async () => {
-  const world = await openWorld()
-  const { node, alice, bob, group, client } = world
+test('a deleted text leaves the index, and an edited one is found by its new words only', async () => {
+  const setup = await openSetup()
+  const { node, alice, bob, group, client } = setup
   const deleted = (await alice.send(group, '지울 비밀')).message.id
   const gone = (await alice.send(group, '사라질 비밀')).message.id
   const edited = (await alice.send(group, '고칠 비밀')).message.id
@@ -50,20 +51,20 @@ test('a text that is deleted leaves the index, and one that is edited is found b
   await client.query(`update message set text = '' where id = $1`, [parseId('Message', deleted, '')])
   await client.query(`delete from message where id = $1`, [parseId('Message', gone, '')])
   await client.query(`update message set text = '새로운 글' where id = $1`, [parseId('Message', edited, '')])
-  // What is shown is true at once, also before the index has heard of it.
+  // Search shows the truth at once, before the index has followed.
   expect(await textsFound(bob, '비밀')).toEqual([])
-  for (const id of [deleted, gone, edited]) await tellOf(world, id)
+  for (const id of [deleted, gone, edited]) await tellOf(setup, id)
   await eventually('the index has heard', async () => (await textsFound(bob, '새로운')).length === 1)
   expect(await rowsOf(client, deleted)).toEqual([])
   expect(await rowsOf(client, gone)).toEqual([])
   expect(await rowsOf(client, edited)).toEqual([{ body: '새로운 글' }])
 })
 
-test('what is sent while no node runs, or is stopped half way, is indexed once when one runs again', async () => {
-  const { node, alice, group, client } = await openWorld()
+test('messages sent while no node runs, or an indexer stops half way, are indexed once when a node runs again', async () => {
+  const { node, alice, group, client } = await openSetup()
   for (let i = 0; i < 20; i += 1) await alice.send(group, `하나 ${i}`)
   await node.close()
-  // Back to the start: all of it is facts that this index has not followed yet, and rows that it has already.
+  // Back to the start: all facts are new to this index, although it has some of their rows.
   await client.query('update message_search_progress set position = 0, tag = 0, walked = null')
   const again = await openNode({ DATABASE_URL: node.databaseUrl })
   alice.node = again
@@ -72,13 +73,13 @@ test('what is sent while no node runs, or is stopped half way, is indexed once w
   expect(await row(client, 'select count(*) as rows from message_search')).toEqual({ rows: 20 })
 })
 
-test('an index of another history is made anew while it goes on answering', async () => {
-  const { node, alice, bob, group, client } = await openWorld()
+test('an index of another history is rebuilt while it continues to answer', async () => {
+  const { node, alice, bob, group, client } = await openSetup()
   for (let i = 0; i < 5; i += 1) await alice.send(group, `진짜 ${i}`)
   await indexed(node)
   await node.close()
   const conversation = parseId('Conversation', group, '')
-  // The index is that of a journal that went further, with other messages.
+  // The index belongs to a journal that went further, with other messages.
   await client.query('update message_search_progress set position = 1000, tag = 12345')
   await client.query(`insert into message_search values (900, $1, 9, 1, now(), '가짜 글', '''가짜''')`, [conversation])
   await client.query(`update message_search set body = '가짜 글', terms = '''가짜''' where message_id <> 900`)
@@ -92,8 +93,8 @@ test('an index of another history is made anew while it goes on answering', asyn
   expect(await row(client, 'select position, tag from fact order by position desc limit 1')).toEqual({ position, tag })
 })
 
-test('facts that were trimmed before the index had seen them cost no message', async () => {
-  const { node, alice, bob, group, client } = await openWorld()
+test('facts trimmed before the index had seen them cost no message', async () => {
+  const { node, alice, bob, group, client } = await openSetup()
   for (let i = 0; i < 5; i += 1) await alice.send(group, `옛날 ${i}`)
   await node.close()
   await client.query('truncate message_search; update message_search_progress set position = 1, tag = 1, walked = null')
@@ -104,8 +105,8 @@ test('facts that were trimmed before the index had seen them cost no message', a
   expect(await textsFound(bob, '옛날')).toHaveLength(5)
 })
 
-test('walked = 0 has everything read anew: how an operator rebuilds the index', async () => {
-  const { node, alice, bob, group, client } = await openWorld()
+test('walked = 0 rebuilds the index, as documented for operators', async () => {
+  const { node, alice, bob, group, client } = await openSetup()
   for (let i = 0; i < 5; i += 1) await alice.send(group, `다시 ${i}`)
   await indexed(node)
   await client.query('truncate message_search')
@@ -114,13 +115,37 @@ test('walked = 0 has everything read anew: how an operator rebuilds the index', 
   await eventually('they are found again', async () => (await textsFound(bob, '다시')).length === 5)
 })
 
-test('of two nodes one works at a time, and when it is gone the other goes on', async () => {
+test('messages indexed by other rules, or meanwhile by a node of another version, are indexed again, and so are names', async () => {
+  const { node, alice, bob, group, client } = await openSetup()
+  await alice.send(group, 'Parley™ rocks')
+  await alice.run(UpdateProfile, { input: { displayName: '𝓐𝓵𝓲𝓬𝓮 O’Hara' } })
+  await indexed(node)
+  await node.close()
+  const stale = `update message_search set body = E'\\x1fparleytm\\x1e \\x1frocks\\x1e', terms = '''parleytm'' ''rocks'''`
+  // As a version without seals left it.
+  await client.query(`${stale}; update message_search_progress set seal = ''`)
+  await client.query(`update "user" set search_name = 'stale', search_fold = 0`)
+  const again = await openNode({ DATABASE_URL: node.databaseUrl, PARLEY_LOG_LEVEL: 'silent' })
+  for (const device of [alice, bob]) device.node = again
+  await indexed(again)
+  expect(await textsFound(bob, 'parley rocks')).toEqual(['Parley™ rocks'])
+  const { searchUsers } = await bob.run(SearchUsers, { query: "alice o'h" })
+  expect(searchUsers.edges?.map((edge) => edge?.node?.username)).toEqual(['alice'])
+  // A node of another version takes a turn beside this one.
+  await alice.send(group, 'another fact')
+  await client.query(
+    `begin; ${stale} where body like '%parley%'; update message_search_progress set position = position, seal = '1:7:whole'; commit`,
+  )
+  await eventually('the rows are mended', async () => (await textsFound(bob, 'parley rocks')).length === 1)
+})
+
+test('of two nodes one works at a time, and when it is gone the other continues', async () => {
   const [here, there] = await openPair()
   const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
   const bobThere = await bob.another(there)
   const group = await alice.group('Two nodes', bob)
   await indexed(there)
-  // A third one has the turn, and stands still with it.
+  // A third one takes the turn, and hangs.
   const stopped = await connectAs(here.databaseUrl, 'test holds the turn')
   const client = await connectAs(here.databaseUrl, 'test search')
   await stopped.query('set idle_in_transaction_session_timeout = 0')

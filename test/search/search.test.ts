@@ -1,4 +1,4 @@
-// Search through the door: what is found, in what order, by whom, and what never is.
+// Search over the API: what is found, in what order, by whom, and what never is.
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Device, request, signUpAll } from '../support/device.ts'
@@ -23,7 +23,7 @@ beforeAll(async () => {
   ]
 })
 
-describe('what is found', () => {
+describe('a search finds', () => {
   let group: string
   const texts = [
     '오늘 회의록을 공유합니다',
@@ -40,6 +40,13 @@ describe('what is found', () => {
     "it's a \\ and a 'quote' & | ! ( ) <-> :*",
     '한글로 쓴 것'.normalize('NFD'),
     '🦜 a parrot',
+    'Service℠ was down 10⁶ times, don’t ask',
+    'พรุ่งนี้เรามีประชุมตอนเช้า',
+    'ខ្ញុំ\u200bចង់\u200bទៅ\u200bផ្សារ',
+    'ကျွန်တော်စားချင်တယ်',
+    'مرحبا يا محـــمد',
+    'from 🇩🇪🇺🇸, room 7',
+    '𠮷野家に行く',
   ] as const
   const at = (...places: number[]) => places.map((place) => texts[place])
   beforeAll(async () => {
@@ -54,8 +61,8 @@ describe('what is found', () => {
     ['one syllable', '열', [1]],
     ['a syllable at the end of a word', '록', [0]],
     ['Korean words in any order', '공유 회의', [0]],
-    ['Korean that was typed in parts', '한글', [12]],
-    ['a query that is typed in parts', '회의'.normalize('NFD'), [1, 0]],
+    ['Korean in decomposed letters', '한글', [12]],
+    ['a decomposed query', '회의'.normalize('NFD'), [1, 0]],
     ['two letters of kana', 'タワ', [3]],
     ['Japanese, kana and Han together', '京タ', [3]],
     ['Chinese', '明天', [4]],
@@ -63,7 +70,7 @@ describe('what is found', () => {
     ['half-width kana', 'テスト', [5]],
     ['full-width letters', 'abc', [5]],
     ['without accents', 'cafe', [7, 6]],
-    ['with accents, and what has none', 'CAFÉ', [7, 6]],
+    ['with accents, and texts without them', 'CAFÉ', [7, 6]],
     ['the beginning of a word', 'meet', [9, 8]],
     ['whole words before the last one', 'meeting not', [8]],
     ['a per cent sign', '100%', [8]],
@@ -71,8 +78,16 @@ describe('what is found', () => {
     ['an underscore', 'done_n', [8]],
     ['a backslash', '\\', [11]],
     ['quotes', `'quote'`, [11]],
-    ['what is an operator elsewhere', '& | ! ( ) <-> :*', [11]],
+    ['operators of other engines', '& | ! ( ) <-> :*', [11]],
     ['an emoji', '🦜', [13]],
+    ['words without their signs', 'service 10 times', [14]],
+    ['a straight apostrophe', "don't ask", [14]],
+    ['Thai out of the middle', 'ประชุม', [15]],
+    ['Khmer out of the middle', 'ចង់ទៅ', [16]],
+    ['Burmese out of the middle', 'စား', [17]],
+    ['Arabic without tatweel', 'محمد', [18]],
+    ['one flag', '🇺🇸', [19]],
+    ['a character beyond the first plane', '𠮷', [20]],
   ])('by %s', async (_what, query, places) => {
     expect(await textsFound(bob, query)).toEqual(at(...places))
   })
@@ -85,11 +100,13 @@ describe('what is found', () => {
     ['syllables that stand apart', '사의'],
     ['a word that is in another message', '회의 café'],
     ['a voicing mark too many', 'ダワー'],
+    ['the halves of two flags', '🇪🇺'],
+    ['a keycap', '7\ufe0f\u20e3'],
   ])('not by %s', async (_what, query) => {
     expect(await textsFound(bob, query)).toEqual([])
   })
 
-  test('highlights say where, in units of the text as it was sent', async () => {
+  test('highlights are ranges in units of the original text', async () => {
     const parts = async (query: string) => {
       const { searchMessages } = await bob.run(SearchMessages, { query })
       return searchMessages.edges.map(({ highlights, node }) => highlights.map(({ start, end }) => node.text.slice(start, end)))
@@ -98,19 +115,23 @@ describe('what is found', () => {
     expect(await parts('plait cafe')).toEqual([['café', 'plaît']])
     expect(await parts('한글')).toEqual([['한글'.normalize('NFD')]])
     expect(await parts('parrot')).toEqual([['parrot']])
+    expect(await parts('service 10⁶')).toEqual([['Service', '10⁶']])
+    expect(await parts('ចង់')).toEqual([['ចង់']])
+    expect(await parts('🇺🇸')).toEqual([['🇺🇸']])
+    expect(await parts('野家')).toEqual([['野家']])
   })
 
   test.each([
     ['nothing', '', 'query'],
     ['white space', ' \n', 'query'],
-    ['what cannot be seen', '\u200b', 'query'],
+    ['invisible characters', '\u200b', 'query'],
     ['201 characters', 'x'.repeat(201), 'query'],
     ['half of a surrogate pair', 'a\ud800', 'query'],
-  ])('%s is refused', async (_what, query, argument) => {
+  ])('refuses %s', async (_what, query, argument) => {
     expect((await bob.refused(SearchMessages, { query })).extensions).toMatchObject({ code: 'BAD_INPUT', argument })
   })
 
-  test('200 characters of anything are taken', async () => {
+  test('accepts 200 characters of any kind', async () => {
     for (const character of ['회', '%', 'x', 'ﷺ', '🦜', 'é']) expect(await textsFound(bob, character.repeat(200))).toEqual([])
   })
 })
@@ -137,7 +158,7 @@ describe('filters and pages', () => {
     expect(await numbers({ senderId: stranger.userId })).toEqual([])
   })
 
-  test('from a moment on, and before another', async () => {
+  test('from a time on, and before another', async () => {
     const [third = '', seventh = ''] = [moments[2], moments[6]]
     const within = (since: string, until: string) =>
       moments.flatMap((moment, i) => (moment >= since && moment < until ? [i + 1] : [])).reverse()
@@ -147,7 +168,7 @@ describe('filters and pages', () => {
     expect((await alice.refused(SearchMessages, { query: '점심', since: 'yesterday' })).extensions.code).toBe('BAD_INPUT')
   })
 
-  test('pages follow each other without a hole or a repeat, in both directions, whatever is sent meanwhile', async () => {
+  test('pages follow each other without a gap or a repeat, in both directions, while messages arrive', async () => {
     const page = async (variables: object) => (await alice.run(SearchMessages, { query: '점심', ...variables })).searchMessages
     const seen = ({ edges }: { edges: readonly { node: { text: string } }[] }) => edges.map(({ node }) => node.text.slice(3))
     const first = await page({ first: 4 })
@@ -167,8 +188,8 @@ describe('filters and pages', () => {
   })
 })
 
-describe('who finds', () => {
-  test('members alone: not a stranger, not by the id of the conversation or of the sender, and nobody without a token', async () => {
+describe('search is for', () => {
+  test('members alone: not a stranger, not by the id of the conversation or of the sender, and no anonymous caller', async () => {
     const group = await alice.group('Secret', bob)
     await alice.send(group, '비밀번호는 1234')
     await indexed(node)
@@ -184,7 +205,7 @@ describe('who finds', () => {
     expect(await textsFound(stranger, '비밀', { after: hit.searchMessages.edges[0]?.cursor ?? '', first: 100 })).toEqual([])
   })
 
-  test('not somebody who was removed or has left; again when they are back', async () => {
+  test('not a removed or former member; again when they are back', async () => {
     const group = await alice.group('Coming and going', bob, carol)
     await alice.send(group, '이사 준비')
     await indexed(node)
@@ -200,7 +221,7 @@ describe('who finds', () => {
     expect((await textsFound(bob, '이사'))[0]).toBe('이사 끝')
   })
 
-  test('ids of another kind are refused by name', async () => {
+  test('ids of another type are refused by name', async () => {
     for (const [argument, id] of [
       ['conversationId', alice.userId],
       ['senderId', 'rubbish'],

@@ -1,26 +1,27 @@
-// What the tests of search share: to wait for the index, and to ask.
+// Shared by the search tests: waiting for the index, and searching.
 
-import { readProgress } from '../../src/search/tables.ts'
-import { eventually } from '../journal/ground.ts'
+import { readProgress, sealOf } from '../../src/search/tables.ts'
+import { eventually } from '../journal/setup.ts'
 import type { Device } from '../support/device.ts'
 import type { SearchMessagesQueryVariables } from '../support/generated/graphql.ts'
 import type { Node } from '../support/node.ts'
 import { SearchMessages } from './documents.ts'
 
-/** Waits until the index has come as far as the journal. */
+/** Waits until the index has reached the end of the journal. */
 export async function indexed(node: Node, limitMs = 5_000): Promise<void> {
   await eventually(
     'the index is at the head',
     async () => {
-      const { position, tag, walked } = await readProgress(node.app.store.reader)
+      const progress = await readProgress(node.app.store.reader)
+      const { position, tag, walked } = progress
       const head = node.app.journal.head()
-      return walked === null && position === head.position && tag === head.tag
+      return walked === null && progress.seal === sealOf(progress) && position === head.position && tag === head.tag
     },
     limitMs,
   )
 }
 
-/** What a search gives, as texts. */
+/** The result of a search, as texts. */
 export async function textsFound(
   device: Device,
   query: string,

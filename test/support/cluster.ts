@@ -1,5 +1,5 @@
-// Postgres clusters of a test's own, which it stops, copies, cuts off and promotes; and the address that stays the same while
-// the cluster behind it is another one, as a virtual IP or a DNS name is in production.
+// Postgres clusters that a test stops, copies, cuts off and promotes; and an address that stays while the cluster behind it
+// changes, like a virtual IP or a DNS name in production.
 
 import { execFile } from 'node:child_process'
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const password = 'a password for the tests'
 const log = openLog('warn', 'test')
 
-/** A cluster on a directory: it runs, or it is stopped. */
+/** A cluster in a directory, running or stopped. */
 export class Cluster {
   readonly directory: string
   readonly #disk: SlowDisk | null
@@ -28,7 +28,7 @@ export class Cluster {
     this.#disk = disk
   }
 
-  /** A new, running cluster, on a disk as given. */
+  /** A new, running cluster on the given disk. */
   static async create(disk: SlowDisk | null = null): Promise<Cluster> {
     const parent = await mkdtemp(path.join(tmpdir(), 'parley-cluster-'))
     closeAtEnd(() => rm(parent, { recursive: true, force: true }))
@@ -58,7 +58,7 @@ export class Cluster {
     this.#server = null
   }
 
-  /** Ends all of its processes at once, as a machine does that loses its power: nothing that waits to be written is written. */
+  /** Ends all of its processes at once, like a machine that loses its power: pending writes are lost. */
   async kill(): Promise<void> {
     const postmaster = Number.parseInt(await readFile(path.join(this.directory, 'postmaster.pid'), 'utf8'), 10)
     process.kill(postmaster, 'SIGSTOP') // it starts nothing more
@@ -69,7 +69,7 @@ export class Cluster {
     await this.stop()
   }
 
-  /** A stopped cluster that holds what this one held when it was stopped: a cold backup. */
+  /** A stopped cluster with the data of this one when it was stopped: a cold backup. */
   async copy(): Promise<Cluster> {
     if (this.#server) throw new Error('a cold copy is made of a stopped cluster')
     const copied = new Cluster(`${this.directory}-copy`)
@@ -86,7 +86,7 @@ export class Cluster {
     await this.start()
   }
 
-  /** Runs a statement as the superuser; gives its first row. */
+  /** Runs a statement as the superuser; returns its first row. */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row> {
     const client = new pg.Client({ connectionString: this.url })
     await client.connect()
@@ -121,7 +121,7 @@ export class Address {
     return address
   }
 
-  /** The database of the cluster that it leads to, by this address. */
+  /** The database of its current cluster, by this address. */
   get url(): string {
     return Object.assign(new URL(this.#target.url), { port: String(this.#port) }).href
   }

@@ -1,4 +1,4 @@
-// A device of a person: speaks to a node through HTTP and graphql-ws, as an app would, with typed documents.
+// A device of a user: it talks to a node over HTTP and graphql-ws, like an app, with typed documents.
 
 import { randomUUID } from 'node:crypto'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
@@ -17,8 +17,8 @@ export type ClientError = {
   extensions: { code: string; retryable: boolean; argument?: string; retryAfterMs?: number; requestId?: string }
 }
 
-/** What one request gave. */
-export type Answer<Data> = { data: Data | null; errors: readonly ClientError[] }
+/** The result of one request. */
+export type RequestResult<Data> = { data: Data | null; errors: readonly ClientError[] }
 
 export const password = 'correct horse battery staple'
 
@@ -28,7 +28,7 @@ export async function request<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   accessToken?: string,
-): Promise<Answer<Data>> {
+): Promise<RequestResult<Data>> {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -38,11 +38,11 @@ export async function request<Data, Variables>(
     },
     body: JSON.stringify({ query: print(document), variables }),
   })
-  const { data = null, errors = [] } = (await response.json()) as Partial<Answer<Data>>
+  const { data = null, errors = [] } = (await response.json()) as Partial<RequestResult<Data>>
   return { data, errors }
 }
 
-/** One device of one person, logged in. */
+/** One logged-in device of a user. */
 export class Device {
   readonly username: string
   readonly userId: string
@@ -50,7 +50,7 @@ export class Device {
   accessToken: string
   refreshToken: string
   readonly sessionId: string
-  /** Whether it connects with nobody at it. */
+  /** Whether it connects as idle. */
   isIdle = false
 
   constructor(
@@ -65,32 +65,32 @@ export class Device {
     this.username = login.viewer.username
   }
 
-  /** Sends an operation; gives its data, or fails with its first error. */
+  /** Sends an operation; returns its data, or fails with its first error. */
   async run<Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<Data> {
     const { data, errors } = await request(this.node.url, document, variables, this.accessToken)
     if (errors[0] || !data) throw Object.assign(new Error(`${errors[0]?.extensions.code}: ${errors[0]?.message}`), { errors })
     return data
   }
 
-  /** Sends an operation that shall fail; gives its first error. */
+  /** Sends an operation that must fail; returns its first error. */
   async refused<Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Promise<ClientError> {
     const { errors } = await request(this.node.url, document, variables, this.accessToken)
     if (!errors[0]) throw new Error('the operation was not refused')
     return errors[0]
   }
 
-  /** Logs the same person in on another device, at any node. */
+  /** Logs the same user in on another device, at any node. */
   async another(node: Node = this.node, deviceName = 'Another device'): Promise<Device> {
     return logIn(node, this.username, deviceName)
   }
 
-  /** The direct conversation with somebody. */
+  /** The direct conversation with a user. */
   async direct(other: Device): Promise<string> {
     const { startDirectConversation } = await this.run(documents.StartDirectConversation, { input: { userId: other.userId } })
     return startDirectConversation.conversation.id
   }
 
-  /** A new group with these people. */
+  /** A new group with these users. */
   async group(title: string, ...others: readonly Device[]): Promise<string> {
     const { createGroup } = await this.run(documents.CreateGroup, { input: { title, memberIds: others.map((o) => o.userId) } })
     return createGroup.conversation.id
@@ -138,7 +138,7 @@ export class Device {
   }
 }
 
-/** Signs a person up; the username is made unique, for tests that share a node. */
+/** Signs a user up; the username is made unique, for tests that share a node. */
 export async function signUp(node: Node, name: string, deviceName = 'Phone'): Promise<Device> {
   const input = { username: name.toLowerCase(), password, displayName: name, deviceName }
   const { data, errors } = await request(node.url, documents.SignUp, { input })
@@ -146,14 +146,14 @@ export async function signUp(node: Node, name: string, deviceName = 'Phone'): Pr
   return new Device(node, data.signUp)
 }
 
-/** Signs several people up, in order. */
+/** Signs several users up, in order. */
 export async function signUpAll(node: Node, ...names: readonly string[]): Promise<Device[]> {
   const devices: Device[] = []
   for (const name of names) devices.push(await signUp(node, name))
   return devices
 }
 
-/** Logs a person in. */
+/** Logs a user in. */
 export async function logIn(node: Node, username: string, deviceName = 'Laptop'): Promise<Device> {
   const { data, errors } = await request(node.url, documents.LogIn, { input: { username, password, deviceName } })
   if (!data) throw new Error(`logIn: ${errors[0]?.message}`)

@@ -1,4 +1,4 @@
-// The operations of the tests. From these codegen makes the types in ./generated.
+// The operations of the tests. Codegen makes the types in ./generated from them.
 
 import { graphql } from './generated/index.ts'
 
@@ -175,5 +175,21 @@ export const Acknowledge = graphql(`
 export const Devices = graphql(`
   query Devices {
     sessions { id deviceName syncedUntil behindBy isCurrent }
+  }
+`)
+
+export const Keys = graphql(`
+  query Keys($id: ID!) {
+    conversation(id: $id) { lastMessage { id clientMessageId } }
+  }
+`)
+export const Reply = graphql(`
+  query Reply($id: ID!) {
+    node(id: $id) { ... on Message { replyTo { id text deletedAt } } }
+  }
+`)
+export const Unread = graphql(`
+  query Unread($id: ID!) {
+    conversation(id: $id) { unreadCount unreadCountIsExact mentionCount }
   }
 `)

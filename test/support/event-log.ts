@@ -1,15 +1,15 @@
-// What a device's subscription has brought so far, and ways to wait for more of it without sleeping.
+// The events of a device's subscription so far, and ways to wait for more of them without sleeping.
 
 import type { EventsSubscription } from './generated/graphql.ts'
 
-/** One event, with the fields that the tests select. */
+/** An event, with the fields that the tests select. */
 export type EventSeen = EventsSubscription['events']
 /** An event of one type. */
 export type EventOf<Name extends EventSeen['__typename']> = EventSeen & { __typename: Name }
 
 const patienceMs = 10_000
 
-/** The events of one subscription, in the order in which they came. */
+/** The events of one subscription, in order. */
 export class EventLog {
   readonly seen: EventSeen[] = []
   readonly errors: unknown[] = []
@@ -21,14 +21,14 @@ export class EventLog {
   stop: () => void = () => undefined
   readonly #waiting = new Set<() => void>()
 
-  /** The last cursor that came. */
+  /** The last received cursor. */
   get cursor(): string {
     const cursor = this.seen.at(-1)?.cursor
     if (!cursor) throw new Error('no event has come yet')
     return cursor
   }
 
-  /** The texts of the messages that came. */
+  /** The texts of the received messages. */
   get texts(): string[] {
     return this.seen.flatMap((event) => (event.__typename === 'MessageSent' ? [event.message.text] : []))
   }
@@ -49,12 +49,12 @@ export class EventLog {
     this.#wake()
   }
 
-  /** Waits until something holds of what has come. Fails with what has come, after 10 s. */
+  /** Waits until a condition holds for the events. Fails with the events, after 10 s. */
   async until(what: string, holds: (log: EventLog) => boolean): Promise<this> {
     const deadline = Date.now() + patienceMs
     while (!holds(this)) {
       const left = deadline - Date.now()
-      if (left <= 0) throw new Error(`waited in vain for ${what}; came: ${this.#summary()}`)
+      if (left <= 0) throw new Error(`timed out waiting for ${what}; came: ${this.#summary()}`)
       await new Promise<void>((resolve) => {
         const done = () => {
           clearTimeout(timer)

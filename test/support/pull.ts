@@ -3,7 +3,7 @@
 import type { StreamItem } from '../../src/journal/item.ts'
 import type { Stream } from '../../src/journal/stream.ts'
 
-/** Starts a stream. Each call asks for its next item; null when it has ended. */
+/** Starts a stream. Each call returns its next item; null when it has ended. */
 export function pulling(stream: Stream): () => Promise<StreamItem | null> {
   let isStarted = false
   let give: (item: StreamItem | null) => void = () => undefined

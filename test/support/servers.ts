@@ -1,5 +1,5 @@
-// The servers that all tests share: a Postgres of our own with a migrated template database, and a Redis. Started once for
-// each run, on free ports of the loopback interface; ended with it.
+// The servers that all tests share: a Postgres with a migrated template database, and a Redis. Started once for each run, on
+// free ports of the loopback interface, and ended with it.
 
 import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import type { TestProject } from 'vitest/node'
 import { findFreePort, startPostgres } from '../../src/local/postgres.ts'
 import { openLog } from '../../src/log.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { buildPrograms } from './programs.ts'
 
 const run = promisify(execFile)
 
@@ -24,14 +25,16 @@ declare module 'vitest' {
   }
 }
 
-/** The database that each test's own is copied from. */
+/** The template of each test's own database. */
 export const templateDatabase = 'parley_template'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-test-'))
   const log = openLog('warn', 'test')
-  // A file keeps all nodes that it opened until it ends, and each may hold 32 connections.
-  const settings = ['max_connections=600']
+  await buildPrograms()
+  // A file keeps all of its nodes open until it ends, and each may hold 32 connections. Nobody reads this Postgres after a
+  // crash: tests that crash one have their own. The vacuum launcher would visit each test's database every minute.
+  const settings = ['max_connections=600', 'fsync=off', 'full_page_writes=off', 'max_wal_size=4GB', 'autovacuum=off']
   const postgres = await startPostgres(path.join(directory, 'postgres'), 'a password for the tests', log, settings)
   const redis = await startRedis(directory)
   const url = new URL(postgres.url)
@@ -50,7 +53,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-/** The Redis that REDIS_URL names, else one of our own from a binary that is found or, on Debian as root, installed. */
+/** The Redis that REDIS_URL names, or else our own from a binary that is found or, on Debian as root, installed. */
 async function startRedis(directory: string): Promise<{ url: string; stop(): Promise<void> }> {
   // biome-ignore lint/style/noProcessEnv: tests are told here which Redis to use
   const given = process.env.REDIS_URL
@@ -71,7 +74,7 @@ async function startRedis(directory: string): Promise<{ url: string; stop(): Pro
   }
 }
 
-/** The program of a Redis or Valkey; on Debian, as root, it is installed where there is none. */
+/** The binary of a Redis or Valkey; on Debian, as root, it is installed if missing. */
 export async function findRedis(): Promise<string> {
   for (const name of ['redis-server', 'valkey-server']) {
     const found = await run('which', [name]).then(

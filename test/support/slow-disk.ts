@@ -1,5 +1,5 @@
-// A disk that takes its time: a preload for Postgres whose fdatasync, by which it flushes its log, sleeps before it answers. How
-// long is set while it runs. It needs a C compiler; without one there is no such disk.
+// A slow disk: a preload for Postgres whose fdatasync, with which it flushes its log, sleeps before it answers. The delay can
+// change while it runs. It needs a C compiler.
 
 import { execFile } from 'node:child_process'
 import { renameSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** The time is read from a file beside the preload at each call, and while it sleeps, so that a long sleep can be ended. */
+/** The preload reads the delay from a file beside it at each call, and while it sleeps, so that a long sleep can be ended. */
 const source = (file: string) => `#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -38,13 +38,13 @@ int fdatasync(int file) {
 
 /** A slow disk. */
 export type SlowDisk = {
-  /** How much longer each flush takes from now on, also one that is under way; at once when this returns. */
+  /** How much longer each flush takes from now on, including one under way. */
   setDelay(ms: number): void
   /** Starts something with the preload: what it spawns, and nothing else, has this disk. */
   preloaded<T>(start: () => Promise<T>): Promise<T>
 }
 
-/** Whether such a disk can be had: on Linux, where there is a C compiler. */
+/** Whether such a disk is available: on Linux with a C compiler. */
 export async function canBeSlow(): Promise<boolean> {
   if (process.platform !== 'linux') return false
   return run('cc', ['--version']).then(
@@ -54,8 +54,8 @@ export async function canBeSlow(): Promise<boolean> {
 }
 
 /**
- * Makes a slow disk, whose files are in a directory that Postgres can read. It starts without a delay.
- * @throws where there is no C compiler
+ * Makes a slow disk, whose files are in a directory that Postgres can read. It starts without a delay. @throws without a C
+ * compiler
  */
 export async function slowDisk(directory: string): Promise<SlowDisk> {
   const [delayFile, sourceFile, library] = ['delay', 'slow-disk.c', 'slow-disk.so'].map((name) => path.join(directory, name))

@@ -5,7 +5,7 @@ import type { Device } from './device.ts'
 import { Typing } from './documents.ts'
 import type { TypingSubscription } from './generated/graphql.ts'
 
-/** Watches who types, over a socket of its own. */
+/** Follows who is typing, over a socket of its own. */
 export function watchTyping(device: Device, conversationId: string) {
   const states: string[] = []
   const errors: unknown[] = []
@@ -29,7 +29,7 @@ export function watchTyping(device: Device, conversationId: string) {
       if (holds()) return
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    throw new Error(`waited in vain for ${what}; came: ${JSON.stringify({ states, errors, isOver })}`)
+    throw new Error(`timed out waiting for ${what}; came: ${JSON.stringify({ states, errors, isOver })}`)
   }
   return {
     states,

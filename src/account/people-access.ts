@@ -1,0 +1,57 @@
+// Finds people, and finds direct conversations that a block or a deleted account has closed.
+
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { foldText } from '../fold.ts'
+import { type Context, requireViewer } from '../graphql/context.ts'
+import { sharedLoader } from '../graphql/loader.ts'
+import { type Page, readPageByText } from '../graphql/page.ts'
+import { statement } from '../store/reader.ts'
+import { type UserRow, userColumns } from './access.ts'
+
+/** A user in search results. `rank` is the sort key: how well the user matches, then the username. */
+type FoundRow = UserRow & { readonly rank: string }
+
+// Ranks are compared byte by byte, so that a cursor means the same under any collation of the database.
+const found = `select * from (
+  select ${userColumns}, (case when u.username = $2 then '0' when u.username like $3 then '1' when u.search_name like $3 then '2'
+      when u.search_name like '% ' || $3 then '3' else '4' end || u.username) collate "C" as rank
+    from "user" u
+   where u.search_text like '%' || $3 and u.deleted_at is null
+     and not exists (select 1 from block b where b.blocker_id = u.id and b.blocked_id = $1)) f
+ where ($4::text is null or f.rank > $4) and ($5::text is null or f.rank < $5)`
+const foundForward = statement<FoundRow>('people_forward', `${found} order by f.rank limit $6`)
+const foundBackward = statement<FoundRow>('people_backward', `${found} order by f.rank desc limit $6`)
+
+const closedOnes = statement<{ id: number }>(
+  'closed_conversations',
+  `select c.id from conversation c where c.id = any($1::bigint[]) and c.kind = 'DIRECT' and (
+     exists (select 1 from block b where b.blocker_id = c.direct_low and b.blocked_id = c.direct_high)
+     or exists (select 1 from block b where b.blocker_id = c.direct_high and b.blocked_id = c.direct_low)
+     or exists (select 1 from "user" u where u.id in (c.direct_low, c.direct_high) and u.deleted_at is not null))`,
+)
+
+/**
+ * Reads a page of the users whose username or display name contains a text, all folded as messages are. The exact username
+ * comes first, then names that begin with the text, then display names with a word that begins with it, then the rest. Omits
+ * users who have blocked the viewer. `%` and `_` are not wildcards.
+ */
+export async function searchUsers(context: Context, typed: string, args: DefaultConnectionArguments): Promise<Page<FoundRow>> {
+  const { userId } = requireViewer(context)
+  // People write usernames with an @ in front, which the stored usernames do not have.
+  const text = foldText(typed).replace(/^@+ ?/, '')
+  const beginning = `${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return readPageByText(
+    args,
+    ({ rank }) => rank,
+    async ({ after, before, from, limit }) =>
+      text === ''
+        ? []
+        : context.reader.rows(from === 'START' ? foundForward : foundBackward, [userId, text, beginning, after, before, limit]),
+  )
+}
+
+/** Whether a block or a deleted account has closed a direct conversation: true, or null. */
+export const findClosed = sharedLoader(async (reader, ids: readonly number[]) => {
+  const rows = await reader.rows(closedOnes, [ids])
+  return new Map(rows.map(({ id }) => [id, true]))
+})

@@ -1,0 +1,197 @@
+// The schema of profiles, user search, account deletion and closed direct conversations.
+
+import { z } from 'zod'
+import { contactKinds } from '../contact/events.ts'
+import { ifMember } from '../conversation/access.ts'
+import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { badInput } from '../errors.ts'
+import { builder } from '../graphql/builder.ts'
+import { requireViewer } from '../graphql/context.ts'
+import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
+import { line, note, parseInput } from '../graphql/input.ts'
+import { searchCost } from '../graphql/page.ts'
+import { encodeId } from '../id.ts'
+import type { Place } from '../journal/fact.ts'
+import { requireUser } from './access.ts'
+import { accountKinds } from './events.ts'
+import { typedPassword } from './mutations.ts'
+import { passwordCost } from './password.ts'
+import { findClosed, searchUsers } from './people-access.ts'
+import { changeUsername, deleteAccount, updateProfile } from './profile-actions.ts'
+import { User } from './schema.ts'
+import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
+
+/** The longest bio, in characters. */
+export const bioMax = 500
+const queryMax = 100
+
+const username = z
+  .string()
+  .transform(normaliseUsername)
+  .pipe(z.string().regex(usernameForm, `must have ${usernameRule}`))
+const usernameInputForm = z.object({ username })
+const profileForm = z.object({ displayName: line(displayNameMax).nullish(), bio: note(bioMax).nullish() })
+const deleteForm = z.object({ password: typedPassword.nullish() })
+const searchForm = z.object({ query: line(queryMax) })
+
+builder.queryFields((t) => ({
+  searchUsers: t.connection(
+    {
+      type: User,
+      description:
+        'Finds users whose username or display name contains a text, best matches first. Ignores case, accents and everything else that `searchMessages` ignores, and an @ before the text. Omits users who have blocked you. Errors: BAD_INPUT.',
+      args: {
+        query: t.arg.string({
+          description: `The text to search for: 1 to ${queryMax} characters. There are no wildcards: % and _ stand for themselves.`,
+        }),
+      },
+      complexity: searchCost,
+      resolve: (_root, { query, ...args }, context) => searchUsers(context, parseQuery(query), args),
+    },
+    { name: 'UserConnection', description: 'A page of users.' },
+    { name: 'UserEdge', description: 'A user on a page.' },
+  ),
+}))
+
+builder.objectFields(Conversation, (t) => ({
+  isClosed: t.boolean({
+    description:
+      'Whether nobody can write in this conversation any more: it is a direct conversation, and one of the two has blocked the other or deleted their account. Earlier messages stay readable.',
+    resolve: ({ id }, _args, context) => ifMember<boolean>(context, id, () => findClosed(context, id), false),
+  }),
+}))
+
+function parseQuery(query: string): string {
+  const parsed = searchForm.safeParse({ query })
+  if (parsed.success) return parsed.data.query
+  throw badInput('query', parsed.error.issues[0]?.message ?? 'is not valid')
+}
+
+// ---- Mutations
+
+const UpdateProfileInput = builder.inputType('UpdateProfileInput', {
+  description: 'Input for `updateProfile`. Fields that are null or omitted stay unchanged.',
+  fields: (t) => ({
+    displayName: t.string({
+      required: false,
+      description: `The name shown to other people: 1 to ${displayNameMax} characters on one line.`,
+    }),
+    bio: t.string({
+      required: false,
+      description: `What you say about yourself: up to ${bioMax} characters, or an empty string to remove it.`,
+    }),
+  }),
+})
+const ChangeUsernameInput = builder.inputType('ChangeUsernameInput', {
+  description: 'Input for `changeUsername`.',
+  fields: (t) => ({
+    username: t.string({ description: `${usernameRule}. Stored in lower case. The rules are the same as in \`signUp\`.` }),
+  }),
+})
+const DeleteAccountInput = builder.inputType('DeleteAccountInput', {
+  description: 'Input for `deleteAccount`.',
+  fields: (t) => ({
+    password: t.string({
+      required: false,
+      description:
+        'Your password. Omit it if you log in through an identity provider, because you have no password on this server.',
+    }),
+  }),
+})
+
+/** Declares the payload of a mutation on the viewer's own account. */
+function payload(mutation: string) {
+  const name = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Payload`
+  return builder.objectRef<{ place: Place | null }>(name).implement({
+    description: `The result of \`${mutation}\`.`,
+    fields: (t) => ({
+      viewer: t.field({
+        type: User,
+        description: 'You, as other people see you now.',
+        resolve: (_done, _args, context) => requireUser(context, requireViewer(context).userId),
+      }),
+      cursor: t.field({
+        type: 'Cursor',
+        nullable: true,
+        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
+        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
+      }),
+    }),
+  })
+}
+const UpdateProfilePayload = payload('updateProfile')
+const ChangeUsernamePayload = payload('changeUsername')
+const DeleteAccountPayload = builder.objectRef<{ userId: number }>('DeleteAccountPayload').implement({
+  description: 'The result of `deleteAccount`.',
+  fields: (t) => ({
+    userId: t.id({ description: 'The ID of the deleted account.', resolve: ({ userId }) => encodeId('User', userId) }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  updateProfile: t.field({
+    type: UpdateProfilePayload,
+    description: 'Changes your display name or bio. Errors: BAD_INPUT.',
+    args: { input: t.arg({ type: UpdateProfileInput, description: 'The fields to change.' }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      const { displayName, bio } = parseInput(profileForm, input)
+      const profile = { ...(displayName == null ? {} : { displayName }), ...(bio == null ? {} : { bio }) }
+      return { place: await updateProfile(viewer, profile, context.app) }
+    },
+  }),
+  changeUsername: t.field({
+    type: ChangeUsernamePayload,
+    description: 'Changes your username. Anyone can take the old one immediately. Errors: BAD_INPUT, USERNAME_TAKEN.',
+    args: { input: t.arg({ type: ChangeUsernameInput, description: 'The new username.' }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      return { place: await changeUsername(viewer, parseInput(usernameInputForm, input).username, context.app) }
+    },
+  }),
+  deleteAccount: t.field({
+    type: DeleteAccountPayload,
+    complexity: passwordCost,
+    description:
+      'Deletes your account permanently: ends your sessions, leaves your groups, and removes your contacts, blocks, names and bio. The messages that you sent stay in their conversations, without your name. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED, UNAVAILABLE.',
+    args: { input: t.arg({ type: DeleteAccountInput, description: 'Your password, which confirms the deletion.' }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      await deleteAccount(viewer, parseInput(deleteForm, input).password ?? null, context.app)
+      return viewer
+    },
+  }),
+}))
+
+// ---- Events
+
+builder.objectField(
+  factEvent(accountKinds.UserUpdated, 'You or a user you know changed a name or the bio, or deleted the account.'),
+  'user',
+  (t) =>
+    t.field({
+      shared: true,
+      type: User,
+      description: 'The user in their current state.',
+      resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
+    }),
+)
+
+const ConversationClosed = factEvent(
+  contactKinds.ConversationClosed,
+  'A direct conversation was closed: nobody can write in it until it reopens. May come twice for the same cause.',
+)
+const ConversationReopened = factEvent(
+  contactKinds.ConversationReopened,
+  'A closed direct conversation was reopened. May come twice for the same cause.',
+)
+for (const ref of [ConversationClosed, ConversationReopened]) {
+  builder.objectField(ref, 'conversation', (t) =>
+    t.field({
+      shared: true,
+      type: Conversation,
+      description: 'The conversation.',
+      resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
+    }),
+  )
+}

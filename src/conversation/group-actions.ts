@@ -1,0 +1,208 @@
+// What one does with groups. Permission is checked inside the transaction that writes, with the conversation locked; the
+// journal checks once more, under its lock, that the actor is still in the audience.
+
+import type { App } from '../app.ts'
+import { requireAdmission } from '../contact/reach.ts'
+import { badInput, notFound, ParleyError } from '../errors.ts'
+import type { NewFact } from '../journal/fact.ts'
+import type { Transaction } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import type { Done } from './actions.ts'
+import { type Capability, can, canRemove, canSetRole, type Kind, type Role } from './capabilities.ts'
+import type { HistoryVisibility } from './events.ts'
+import { conversationUpdated, joining, memberLeft, memberUpdated } from './events.ts'
+
+/** What a group is called, what it is for, and what members see who come later. */
+export type Settings = {
+  readonly title: string
+  readonly description: string | null
+  readonly historyVisibility: HistoryVisibility
+}
+
+/**
+ * Creates a group of the viewer, who owns it, and others.
+ * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN for one who does not admit the viewer, LIMIT_EXCEEDED
+ */
+export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly number[], app: App): Promise<Done> {
+  const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
+  requireRoom(others.length + 1, 'input.memberIds', app)
+  const { result, place } = await app.journal.writing(async (tx) => {
+    await requireAdmission(tx, by, { added: others, named: memberIds, argument: 'input.memberIds' })
+    const conversation = await tx.conversation.create({ data: { kind: 'GROUP', ...settings } })
+    const conversationId = Number(conversation.id)
+    await tx.member.createMany({
+      data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
+    })
+    const facts = joining(conversationId, [by.userId, ...others], by.userId, settings.historyVisibility)
+    return { result: conversationId, facts }
+  })
+  return { conversationId: result, place }
+}
+
+/**
+ * Changes what a group is called, what it is for, or what members see who come later; what is left out stays.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, BAD_INPUT for a direct conversation
+ */
+export async function updateConversation(
+  by: Viewer,
+  conversationId: number,
+  changes: Partial<Settings>,
+  app: App,
+): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('EDIT_CONVERSATION', group.members.get(by.userId))
+    const { title, description, historyVisibility } = { ...group, ...changes }
+    const isChange = title !== group.title || description !== group.description || historyVisibility !== group.historyVisibility
+    if (!isChange) return { result: undefined, facts: [] }
+    await tx.conversation.update({ where: { id: conversationId }, data: { title, description, historyVisibility } })
+    return { result: undefined, facts: [conversationUpdated(conversationId, by.userId)] }
+  })
+  return { conversationId, place }
+}
+
+/**
+ * Adds people to a group; who is in it already is passed over.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, and for somebody who does not admit the viewer or has left the
+ *   group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ */
+export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('ADD_MEMBERS', group.members.get(by.userId))
+    const added = [...new Set(userIds)].filter((id) => !group.members.has(id))
+    requireRoom(group.members.size + added.length, 'input.userIds', app)
+    await requireNotDeparted(tx, conversationId, userIds)
+    await requireAdmission(tx, by, { added, named: userIds, argument: 'input.userIds' })
+    return { result: undefined, facts: await admit(tx, group, added, by.userId) }
+  })
+  return { conversationId, place }
+}
+
+/**
+ * Removes somebody from a group.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member and for the removal of an owner, BAD_INPUT for oneself
+ */
+export async function removeMember(by: Viewer, conversationId: number, userId: number, app: App): Promise<Done> {
+  if (userId === by.userId) throw badInput('input.userId', 'must not be yourself: use leaveConversation')
+  const { place } = await app.journal.writing(async (tx) => {
+    const { members } = await lockGroup(tx, by, conversationId)
+    const actor = requireCapability('REMOVE_MEMBERS', members.get(by.userId))
+    const role = members.get(userId)
+    if (!role) throw notFound('Member')
+    if (!canRemove(actor, role)) throw new ParleyError('FORBIDDEN', 'The owner of a group cannot be removed.')
+    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId } } })
+    return { result: undefined, facts: [memberLeft(conversationId, userId, by.userId)] }
+  })
+  return { conversationId, place }
+}
+
+/**
+ * Gives a member of a group a role. OWNER hands the group over: its former owner becomes an admin. An admin may step down.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN where the role of either does not allow it, BAD_INPUT for a direct conversation
+ */
+export async function setMemberRole(by: Viewer, conversationId: number, userId: number, role: Role, app: App): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const { members } = await lockGroup(tx, by, conversationId)
+    const actor = requireCapability('CHANGE_ROLES', members.get(by.userId))
+    const before = members.get(userId)
+    if (!before) throw notFound('Member')
+    if (before === role) return { result: undefined, facts: [] }
+    if (!canSetRole(actor, before, role))
+      throw new ParleyError('FORBIDDEN', 'Only the owner can hand over the group, and only to another member.')
+    // The former owner first: a group never has two.
+    const changes: [number, Role][] =
+      role === 'OWNER'
+        ? [
+            [by.userId, 'ADMIN'],
+            [userId, role],
+          ]
+        : [[userId, role]]
+    for (const [id, next] of changes) {
+      await tx.member.update({ where: { conversationId_userId: { conversationId, userId: id } }, data: { role: next } })
+    }
+    return { result: undefined, facts: changes.map(([id]) => memberUpdated(conversationId, id, by.userId)) }
+  })
+  return { conversationId, place }
+}
+
+/**
+ * Leaves a group: from then on only an invite link brings the viewer back. An owner who leaves hands it over: to the admin, else to the member, who has been in it longest.
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for a direct conversation
+ */
+export async function leaveConversation(by: Viewer, conversationId: number, app: App): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const { members } = await lockGroup(tx, by, conversationId)
+    const isOwner = members.get(by.userId) === 'OWNER'
+    const others = [...members].filter(([userId]) => userId !== by.userId)
+    const heir = isOwner ? (others.find(([, role]) => role === 'ADMIN') ?? others[0])?.[0] : undefined
+    await tx.member.delete({ where: { conversationId_userId: { conversationId, userId: by.userId } } })
+    await tx.departure.createMany({ data: { conversationId, userId: by.userId }, skipDuplicates: true })
+    const facts = []
+    if (heir !== undefined) {
+      await tx.member.update({ where: { conversationId_userId: { conversationId, userId: heir } }, data: { role: 'OWNER' } })
+      facts.push(memberUpdated(conversationId, heir, by.userId))
+    }
+    return { result: undefined, facts: [...facts, memberLeft(conversationId, by.userId, by.userId)] }
+  })
+  return { conversationId, place }
+}
+
+/** A group as it is while it is locked: its members are in the order in which they came. */
+export type LockedGroup = Settings & { readonly id: number; readonly members: ReadonlyMap<number, Role> }
+
+/** Makes people members of a locked group. There is room for them, and they are in it not yet. */
+export async function admit(
+  tx: Transaction,
+  group: LockedGroup,
+  userIds: readonly number[],
+  actorId: number,
+): Promise<NewFact[]> {
+  await tx.member.createMany({ data: userIds.map((userId) => ({ conversationId: group.id, userId })) })
+  return joining(group.id, userIds, actorId, group.historyVisibility)
+}
+
+/**
+ * Locks a group until COMMIT, so that its members and settings change by one request at a time.
+ * @throws ParleyError NOT_FOUND unless the viewer is in it, BAD_INPUT for a direct conversation
+ */
+export async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<LockedGroup> {
+  const found = await lockConversation(tx, conversationId)
+  if (!found?.members.has(by.userId)) throw notFound('Conversation')
+  if (found.kind !== 'GROUP') throw badInput('input.conversationId', 'must be a group, not a direct conversation')
+  return found
+}
+
+/** The same for whoever asks, and for either kind; null for none. */
+export async function lockConversation(tx: Transaction, id: number): Promise<(LockedGroup & { readonly kind: Kind }) | null> {
+  // Lock first, look in later statements: they see what was committed while this one waited.
+  await tx.$executeRaw`select 1 from conversation where id = ${id} for no key update`
+  const conversation = await tx.conversation.findUnique({ where: { id } })
+  if (!conversation) return null
+  const rows = await tx.member.findMany({ where: { conversationId: id }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
+  const { kind, title, description, historyVisibility } = conversation
+  const members = new Map(rows.map(({ userId, role }) => [Number(userId), role]))
+  return { id, kind, title: title ?? '', description, historyVisibility, members }
+}
+
+/** @throws ParleyError FORBIDDEN naming the first of these people who has left the group */
+async function requireNotDeparted(tx: Transaction, conversationId: number, userIds: readonly number[]): Promise<void> {
+  const rows = await tx.departure.findMany({ where: { conversationId, userId: { in: [...userIds] } }, select: { userId: true } })
+  const departed = new Set(rows.map(({ userId }) => Number(userId)))
+  const first = userIds.findIndex((id) => departed.has(id))
+  if (first < 0) return
+  const message = 'This user has left the group. Send them an invite link.'
+  throw new ParleyError('FORBIDDEN', message, { argument: `input.userIds.${first}` })
+}
+
+/** The role of somebody who may do this. @throws ParleyError FORBIDDEN for anybody else */
+export function requireCapability(capability: Capability, role: Role | undefined): Role {
+  if (role && can(capability, 'GROUP', role)) return role
+  throw new ParleyError('FORBIDDEN', 'Your role in this group does not allow this.')
+}
+
+/** @throws ParleyError LIMIT_EXCEEDED naming the argument */
+export function requireRoom(size: number, argument: string, app: App): void {
+  const max = app.config.limits.groupMembersMax
+  if (size > max) throw new ParleyError('LIMIT_EXCEEDED', `A group can have at most ${max} members.`, { argument })
+}

@@ -1,0 +1,95 @@
+// What one does with invites. Each action locks the group first, so that uses are counted, permissions asked and room is
+// looked for by one at a time.
+
+import { randomBytes } from 'node:crypto'
+import type { App } from '../app.ts'
+import { requireUsers } from '../contact/reach.ts'
+import { notFound, ParleyError } from '../errors.ts'
+import type { Place } from '../journal/fact.ts'
+import type { Transaction } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import type { Done } from './actions.ts'
+import { can } from './capabilities.ts'
+import { invitesChanged } from './events.ts'
+import { admit, type LockedGroup, lockConversation, lockGroup, requireCapability, requireRoom } from './group-actions.ts'
+import { isOpen, tokenForm } from './invite-access.ts'
+
+/** How many open invites a group has at most. */
+export const openInvitesMax = 100
+
+/** A committed action on an invite. `place` is that of its last fact; null where nothing had to change. */
+export type InviteDone = { readonly inviteId: number; readonly place: Place | null }
+
+/** How long and how often an invite lets people in; null is without end. */
+export type Terms = { readonly expiresAt: Date | null; readonly maxUses: number | null }
+
+/**
+ * Makes an invite to a group.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ */
+export async function createInvite(by: Viewer, conversationId: number, terms: Terms, app: App): Promise<InviteDone> {
+  const { result, place } = await app.journal.writing(async (tx) => {
+    const group = await lockGroup(tx, by, conversationId)
+    requireCapability('MANAGE_INVITES', group.members.get(by.userId))
+    if ((await countOpen(tx, conversationId)) >= openInvitesMax)
+      throw new ParleyError('LIMIT_EXCEEDED', `A group can have at most ${openInvitesMax} open invites. Revoke one first.`)
+    // 192 bits: nobody comes upon one by trying.
+    const token = randomBytes(24).toString('base64url')
+    const invite = await tx.invite.create({ data: { conversationId, token, createdBy: by.userId, ...terms } })
+    return { result: Number(invite.id), facts: toManagers(group, by) }
+  })
+  return { inviteId: result, place }
+}
+
+/**
+ * Revokes an invite: nobody joins with it any more. Revoking a revoked one changes nothing.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member of its group
+ */
+export async function revokeInvite(by: Viewer, inviteId: number, app: App): Promise<InviteDone> {
+  const { place } = await app.journal.writing(async (tx) => {
+    const invite = await tx.invite.findUnique({ where: { id: inviteId } })
+    const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
+    // One answer for an invite that is not there and for one of somebody else's group.
+    if (!group?.members.has(by.userId)) throw notFound('Invite')
+    requireCapability('MANAGE_INVITES', group.members.get(by.userId))
+    const revokedAt = new Date(app.clock.now())
+    const revoked = await tx.invite.updateMany({ where: { id: inviteId, revokedAt: null }, data: { revokedAt } })
+    return { result: undefined, facts: revoked.count === 1 ? toManagers(group, by) : [] }
+  })
+  return { inviteId, place }
+}
+
+/**
+ * Joins the group of an invite, and counts one use of it. Who is in the group already finds it and uses nothing, whatever has
+ * become of the invite: a repeat after a lost answer must not fail because the first try took the last use.
+ * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group
+ */
+export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
+  if (!tokenForm.test(token)) throw notFound('Invite')
+  const { result, place } = await app.journal.writing(async (tx) => {
+    const invite = await tx.invite.findUnique({ where: { token } })
+    const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
+    if (!group) throw notFound('Invite')
+    if (group.members.has(by.userId)) return { result: group.id, facts: [] }
+    const used = await tx.$executeRawUnsafe(`update invite i set uses = uses + 1 where i.token = $1 and ${isOpen}`, token)
+    if (used === 0) throw notFound('Invite')
+    await requireUsers(tx, [by.userId], 'input.token')
+    requireRoom(group.members.size + 1, 'input.token', app)
+    await tx.departure.deleteMany({ where: { conversationId: group.id, userId: by.userId } })
+    const facts = [...(await admit(tx, group, [by.userId], by.userId)), ...toManagers(group, by)]
+    return { result: group.id, facts }
+  })
+  return { conversationId: result, place }
+}
+
+/** The facts by which those who manage a group's invites learn that there is something new about them. */
+function toManagers({ id, members }: LockedGroup, by: Viewer) {
+  const managers = [...members].filter(([, role]) => can('MANAGE_INVITES', 'GROUP', role)).map(([userId]) => userId)
+  return invitesChanged(id, managers, by.userId)
+}
+
+async function countOpen(tx: Transaction, conversationId: number): Promise<number> {
+  const text = `select count(*)::int as open from invite i where i.conversation_id = $1 and ${isOpen}`
+  const [row] = await tx.$queryRawUnsafe<{ open: number }[]>(text, conversationId)
+  return row?.open ?? 0
+}

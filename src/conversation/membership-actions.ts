@@ -1,0 +1,46 @@
+// What one does with one's own membership of a conversation: settings that nobody else sees.
+
+import type { App } from '../app.ts'
+import { notFound } from '../errors.ts'
+import type { Viewer } from '../viewer.ts'
+import type { Done } from './actions.ts'
+import { membershipUpdated } from './events.ts'
+
+/** Mutes a conversation for the viewer until a moment; null: no longer. @throws ParleyError NOT_FOUND */
+export function muteConversation(by: Viewer, conversationId: number, until: Date | null, app: App): Promise<Done> {
+  return changeMembership(by, conversationId, app, ({ mutedUntil }) =>
+    mutedUntil?.getTime() === until?.getTime() ? null : { mutedUntil: until },
+  )
+}
+
+/** Puts a conversation away for the viewer, or takes it out again. @throws ParleyError NOT_FOUND */
+export function archiveConversation(by: Viewer, conversationId: number, archived: boolean, app: App): Promise<Done> {
+  return changeMembership(by, conversationId, app, ({ archivedAt }) =>
+    (archivedAt !== null) === archived ? null : { archivedAt: archived ? new Date(app.clock.now()) : null },
+  )
+}
+
+type OwnSettings = { mutedUntil: Date | null; archivedAt: Date | null }
+
+/**
+ * Changes what a member keeps for themselves. Locks the member alone: it is nobody else's business, and a removal at the
+ * same moment waits, or was first, and there is no membership to change.
+ */
+async function changeMembership(
+  { userId }: Viewer,
+  conversationId: number,
+  app: App,
+  change: (now: OwnSettings) => Partial<OwnSettings> | null,
+): Promise<Done> {
+  const { place } = await app.journal.writing(async (tx) => {
+    await tx.$executeRaw`select 1 from member where conversation_id = ${conversationId} and user_id = ${userId} for no key update`
+    const where = { conversationId_userId: { conversationId, userId } }
+    const member = await tx.member.findUnique({ where })
+    if (!member) throw notFound('Conversation')
+    const data = change(member)
+    if (!data) return { result: undefined, facts: [] }
+    await tx.member.update({ where, data })
+    return { result: undefined, facts: [membershipUpdated(conversationId, userId)] }
+  })
+  return { conversationId, place }
+}

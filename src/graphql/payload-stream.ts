@@ -1,0 +1,147 @@
+// The payloads of one subscription to `events`, on their way to a WebSocket or an event stream over HTTP.
+
+import type { ExecutionResult } from 'graphql'
+import { closeCodes } from '../errors.ts'
+import type { Fact } from '../journal/fact.ts'
+import type { FactVisibility } from '../journal/hub.ts'
+import type { Consumer, StreamItem } from '../journal/item.ts'
+import type { Stream } from '../journal/stream.ts'
+import { eventNameOf } from './event.ts'
+import type { RegisteredKey } from './operation-keys.ts'
+import type { EventOperation, EventPayload, EventSubscription, SharedExecution } from './shared-execution.ts'
+
+/** Where payloads go. */
+export type PayloadSink = {
+  /**
+   * Takes a payload.
+   * @returns whether it takes another one at once; if not, it calls `more` when it does
+   */
+  take(payload: Buffer, more: () => void): boolean
+}
+
+/** A result that is JSON already. Yoga asks it for its text. */
+type SerializedResult = ExecutionResult & { stringify(): string }
+
+const done = { done: true, value: undefined } as const
+
+/** The payloads of an open subscription: pushed to a sink, or pulled one by one. */
+export class PayloadStream implements Consumer, EventSubscription {
+  readonly operation: EventOperation
+  readonly key: RegisteredKey
+  readonly #execution: SharedExecution
+  readonly #stream: Stream
+  readonly #more: () => void
+  /** Whether the subscription has ended. */
+  readonly isOver = () => this.#hasEnded
+  readonly #release: () => void
+  #sink: PayloadSink | null = null
+  #hasEnded = false
+  #onEnd: () => void = () => undefined
+
+  /** @param release called when the subscription has ended, at least once */
+  constructor(execution: SharedExecution, operation: EventOperation, key: RegisteredKey, stream: Stream, release: () => void) {
+    this.#execution = execution
+    this.operation = operation
+    this.key = key
+    this.#stream = stream
+    this.#release = release
+    this.#more = () => stream.more()
+  }
+
+  take(item: StreamItem): boolean {
+    const name = eventNameOf(item)
+    if (name === null) return true // of a kind that only a newer version of Parley knows
+    const payload = this.#execution.payloadOf(this, item, name)
+    if (!(payload instanceof Promise)) return this.#deliver(payload)
+    payload.then(
+      (ready) => {
+        if (this.#deliver(ready)) this.#more()
+      },
+      (error: unknown) => this.#stream.fail(error),
+    )
+    return false
+  }
+
+  visibilityOf(fact: Fact): FactVisibility {
+    return this.#stream.visibilityOf(fact)
+  }
+
+  visibleUntil(fact: Fact): number {
+    return this.#stream.visibleUntil(fact)
+  }
+
+  ended(fault: unknown): void {
+    this.#hasEnded = true
+    this.#release()
+    if (fault !== null) this.#reportFault(fault)
+    this.#onEnd()
+  }
+
+  /** A bug ended the stream: it is logged, and the client resumes. */
+  #reportFault(fault: unknown): void {
+    const { app, requestId, endConnection } = this.operation.contextValue
+    app.log.error({ err: fault, requestId }, 'a stream of events failed')
+    endConnection(closeCodes.RESUME, 'The stream failed. The server has logged the error.')
+  }
+
+  /** @returns whether another item is taken at once */
+  #deliver(payload: EventPayload): boolean {
+    if (this.#hasEnded || payload === null) return false
+    return this.#sink?.take(payload, this.#more) ?? false
+  }
+
+  /**
+   * Pushes the payloads to a sink, from the first `next` on.
+   * @returns an iterator without values that ends when the stream does, and whose end ends the stream
+   */
+  pushedTo(sink: PayloadSink): AsyncIterableIterator<ExecutionResult> {
+    return this.#iterator((end) => {
+      this.#onEnd = end
+      this.#sink = sink
+      this.#stream.start(this)
+    })
+  }
+
+  /** Gives the payloads one by one, each when it is asked for. */
+  pulled(): AsyncIterableIterator<ExecutionResult> {
+    let give: (payload: Buffer) => void = () => undefined
+    const sink: PayloadSink = {
+      take(payload) {
+        give(payload)
+        return false
+      },
+    }
+    return this.#iterator((end, resolve) => {
+      this.#onEnd = end
+      give = (payload) => resolve({ stringify: () => String(payload) })
+      if (this.#sink) return this.#more()
+      this.#sink = sink
+      this.#stream.start(this)
+    })
+  }
+
+  /** An iterator that is ended at once, also while a `next` is waiting; a generator's end would wait behind it. */
+  #iterator(ask: (end: () => void, give: (result: SerializedResult) => void) => void): AsyncIterableIterator<ExecutionResult> {
+    const close = async () => {
+      this.#stream.close()
+      this.#release()
+      return done
+    }
+    return {
+      [Symbol.asyncIterator]() {
+        return this
+      },
+      next: () =>
+        new Promise((resolve) => {
+          const end = () => resolve(done)
+          if (this.#hasEnded) end()
+          else ask(end, (value) => resolve({ done: false, value }))
+        }),
+      return: close,
+      async throw(error) {
+        await close()
+        throw error
+      },
+    }
+  }
+}

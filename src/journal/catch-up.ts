@@ -1,0 +1,156 @@
+// The way of a stream from its place to the head: the facts that its user may see, from the recent log where that reaches back
+// far enough, else read ahead from Postgres, page by page. It says what comes next; the stream decides when (D3, D7).
+
+import { Backlog, type BacklogLimits } from './backlog.ts'
+import type { Fact, Place } from './fact.ts'
+import type { FactItem } from './item.ts'
+import type { FactKinds } from './kind.ts'
+import type { NamedRow } from './named-row.ts'
+import type { RecentLog } from './recent-log.ts'
+import type { ReplayPage, ReplayScope } from './replay.ts'
+
+/** Where facts come from. */
+export type FactSource = {
+  readonly kinds: FactKinds
+  recentLog(): RecentLog
+  /** Reads a window of the replay; waits for its turn. */
+  replay(scope: ReplayScope, from: number, to: number): Promise<ReplayPage>
+  /** Reads the rows that facts name. */
+  rows(ids: readonly number[]): Promise<readonly NamedRow[]>
+}
+
+/** What comes next. */
+export type CatchUpResult =
+  | FactItem
+  /** Nothing more up to this place. */
+  | { readonly type: 'passed'; readonly place: Place }
+  /** Much was looked through in vain: other work gets a turn before it goes on. */
+  | { readonly type: 'paused' }
+  /** Postgres is being asked. TRIMMED: facts that come next are gone. */
+  | { readonly type: 'reading'; readonly done: Promise<'READ' | 'TRIMMED'> }
+  | { readonly type: 'atHead' }
+
+const paused: CatchUpResult = { type: 'paused' }
+const atHead: CatchUpResult = { type: 'atHead' }
+
+const span = { first: 2_000, longest: 20_000, sparse: 250 } as const
+/** For how many facts of a page rows are read at once. */
+const pageSlice = 100
+/** How many facts are looked through before other work gets a turn. */
+const sliceFacts = 20_000
+
+/** A page that was read from Postgres: how many of its facts have been taken, and for how many the rows are there. */
+type PageAhead = {
+  readonly facts: readonly Fact[]
+  readonly end: Place
+  taken: number
+  ready: number
+  rows: ReadonlyMap<number, NamedRow>
+  /** Where this node's head was before the rows were read. */
+  readAt: number
+}
+
+/** The way of one stream. */
+export class CatchUp {
+  readonly #source: FactSource
+  readonly #scope: ReplayScope
+  readonly #canSee: (fact: Fact) => boolean
+  /** Everything up to here has been looked at, or belongs to the page. */
+  #position: number
+  #page: PageAhead | null = null
+  #span: number = span.first
+  #backlog: Backlog | null = null
+
+  /** @param canSee whether the stream shows a fact */
+  constructor(source: FactSource, scope: ReplayScope, canSee: (fact: Fact) => boolean, position: number) {
+    this.#source = source
+    this.#scope = scope
+    this.#canSee = canSee
+    this.#position = position
+  }
+
+  /** Goes on from another position. */
+  moveTo(position: number): void {
+    this.#position = position
+  }
+
+  /** What comes next. It comes once. After `reading`, nothing is next before Postgres has answered. */
+  next(): CatchUpResult {
+    if (this.#page) return this.#nextOfPage(this.#page)
+    const recentLog = this.#source.recentLog()
+    if (this.#position < recentLog.basePosition) return { type: 'reading', done: this.#readPage(recentLog) }
+    const found = this.#look(recentLog)
+    if (found) return itemFrom(recentLog, found)
+    return this.#position < recentLog.head.position ? paused : atHead
+  }
+
+  /** Forgets the page that was read: it is read again when it is needed. */
+  forgetPage(): void {
+    if (!this.#page) return
+    this.#position = this.#page.facts[this.#page.taken - 1]?.position ?? this.#position
+    this.#page = null
+  }
+
+  /** Whether more than the limits lies between the stream and the head, as far as is known. */
+  isTooFarBehind(limits: BacklogLimits): boolean {
+    if (this.#backlog?.from !== this.#position) this.#backlog = new Backlog(this.#position)
+    return this.#backlog.isTooLarge(this.#source.recentLog(), this.#canSee, limits)
+  }
+
+  /** The next fact of the recent log for this stream, within one slice; moves on to it, or to the end of the slice. */
+  #look(recentLog: RecentLog): Fact | undefined {
+    const end = Math.min(recentLog.head.position, this.#position + sliceFacts)
+    while (this.#position < end) {
+      this.#position += 1
+      const fact = recentLog.at(this.#position)
+      if (fact && this.#canSee(fact)) return fact
+    }
+    return undefined
+  }
+
+  #nextOfPage(page: PageAhead): CatchUpResult {
+    const fact = page.facts[page.taken]
+    if (!fact) {
+      this.#position = page.end.position
+      this.#page = null
+      return { type: 'passed', place: page.end }
+    }
+    if (page.taken >= page.ready) return { type: 'reading', done: this.#readRows(page) }
+    page.taken += 1
+    // A row that has changed since it was read is in the recent log, or is read again where it is shown.
+    const id = fact.subjectId
+    const recentLog = this.#source.recentLog()
+    if (id === null || recentLog.wasNamedAfter(id, page.readAt)) return itemFrom(recentLog, fact)
+    return { type: 'fact', fact, place: fact, row: page.rows.get(id) }
+  }
+
+  /** Reads the next window, up to this node's head and never beyond it: the hub brings what follows. */
+  async #readPage(recentLog: RecentLog): Promise<'READ' | 'TRIMMED'> {
+    const from = this.#position
+    const { facts, end, floor } = await this.#source.replay(
+      this.#scope,
+      from,
+      Math.min(from + this.#span, recentLog.head.position),
+    )
+    if (floor > from) return 'TRIMMED'
+    this.#page = { facts, end, taken: 0, ready: 0, rows: new Map(), readAt: recentLog.head.position }
+    if (facts.length < span.sparse) this.#span = Math.min(this.#span * 2, span.longest)
+    return 'READ'
+  }
+
+  async #readRows(page: PageAhead): Promise<'READ'> {
+    const slice = page.facts.slice(page.taken, page.taken + pageSlice)
+    page.readAt = this.#source.recentLog().head.position
+    const named = slice.filter((fact) => this.#source.kinds.namesRow(fact))
+    const rows = await this.#source.rows(named.map(({ subjectId }) => Number(subjectId)))
+    page.rows = new Map(rows.map((row) => [row.id, row]))
+    page.ready = page.taken + slice.length
+    return 'READ'
+  }
+}
+
+/** A fact with the row that it names, as the recent log has it. */
+export function itemFrom(recentLog: RecentLog, fact: Fact): FactItem {
+  const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId)
+  return { type: 'fact', fact, place: fact, row }
+}

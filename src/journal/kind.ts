@@ -1,0 +1,93 @@
+// The kinds of facts. Features define them, each in its events.ts; src/facts.ts puts them together, and the journal is opened
+// with all of them. What the journal does differently for a kind is a property of the kind.
+
+import type { Fact } from './fact.ts'
+import type { NamedRows } from './named-row.ts'
+
+/** A kind of facts. `Payload` is what its facts carry; null for nothing. */
+export type FactKind<Payload = null> = {
+  /** Also the name of its event in the schema. */
+  readonly name: string
+  /** What the journal stores. Never changed, and never used again. */
+  readonly number: number
+  /** Whether the subject of such a fact is a NamedRow. */
+  readonly namesRow: boolean
+  /** Whether such a fact may change what the events of earlier facts show. */
+  readonly changesEarlierEvents: boolean
+  /** The heap that a payload takes, in bytes, roughly. */
+  payloadBytes(payload: Payload): number
+}
+
+/** What a feature says of a kind. Left out: it names no row, it may change earlier events, and its payload is short. */
+type KindDefinition = {
+  readonly number: number
+  readonly namesRow?: true
+  readonly changesEarlierEvents?: false
+  payloadBytes?(payload: never): number
+}
+
+/** The payload of a definition: what its `payloadBytes` takes. */
+type PayloadIn<Of extends KindDefinition> = Of extends { payloadBytes(payload: infer Payload): number } ? Payload : null
+
+const shortPayloadBytes = 120
+
+/** Defines the kinds of facts of a feature, by name. */
+export function defineKinds<const Definitions extends Readonly<Record<string, KindDefinition>>>(
+  definitions: Definitions,
+): { readonly [Name in keyof Definitions]: FactKind<PayloadIn<Definitions[Name]>> } {
+  const kinds = Object.entries(definitions).map(([name, { number, ...given }]: [string, KindDefinition]) => {
+    const kind = {
+      name,
+      number,
+      namesRow: given.namesRow ?? false,
+      changesEarlierEvents: given.changesEarlierEvents ?? true,
+      payloadBytes: given.payloadBytes ?? (() => shortPayloadBytes),
+    }
+    return [name, kind]
+  })
+  return Object.fromEntries(kinds)
+}
+
+/** The payload of a fact of this kind. */
+export function payloadOf<Payload>(kind: FactKind<Payload>, fact: Fact): Payload {
+  if (fact.kind !== kind.number) throw new Error(`the fact at ${fact.position} is no ${kind.name}`)
+  return fact.payload as Payload
+}
+
+/** All kinds of facts that a node knows, by number. A newer version may have written facts of other kinds. */
+export class FactKinds {
+  readonly #byNumber: (FactKind<never> | undefined)[] = []
+
+  /** The rows that facts name. */
+  readonly rows: NamedRows
+
+  constructor(kinds: readonly FactKind<never>[], rows: NamedRows) {
+    this.rows = rows
+    for (const kind of kinds) {
+      const other = this.#byNumber[kind.number]
+      if (other) throw new Error(`${kind.name} and ${other.name} have the same number`)
+      this.#byNumber[kind.number] = kind
+    }
+  }
+
+  /** Whether the subject of a fact is a NamedRow. */
+  namesRow(fact: Fact): boolean {
+    return this.#byNumber[fact.kind]?.namesRow ?? false
+  }
+
+  /** Whether a fact may change what the events of earlier facts show. */
+  changesEarlierEvents(fact: Fact): boolean {
+    return this.#byNumber[fact.kind]?.changesEarlierEvents ?? true
+  }
+
+  /** The heap that the payload of a fact takes, in bytes, roughly. */
+  payloadBytes({ kind, payload }: Fact): number {
+    if (payload === null) return 0
+    return this.#byNumber[kind]?.payloadBytes(payload as never) ?? shortPayloadBytes
+  }
+
+  /** The numbers of the kinds that name rows. */
+  get rowKinds(): readonly number[] {
+    return this.#byNumber.flatMap((kind) => (kind?.namesRow ? [kind.number] : []))
+  }
+}

@@ -1,0 +1,93 @@
+// Changes messages (edits, deletions, reactions, pins): what the SQL procedure journal_change_batch takes, and what it answers.
+
+import type { Procedure } from '../journal/append.ts'
+import type { Fact, Place } from '../journal/fact.ts'
+import { messageKinds } from './events.ts'
+import { type MessageRow, travellingTextMax } from './row.ts'
+
+/** Different emoji on one message, and pinned messages of one conversation, at most. */
+export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
+
+/** A change to make to a message. The door has checked its form. */
+export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
+  | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
+  /** `isEntitled`: the caller found that the actor's role allows it here. An author needs no right to delete. */
+  | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
+  | { readonly change: 'react' | 'unreact'; readonly emoji: string }
+)
+
+/** The outcome of a change. `UNCHANGED`: it was so already. */
+export type ChangeOutcome =
+  | { readonly status: 'DONE'; readonly place: Place }
+  | { readonly status: Exclude<(typeof statuses)[number], 'DONE'> }
+
+type ChangeBatchRow = {
+  positions: (number | null)[]
+  conversations: (number | null)[]
+  statuses: number[]
+  at: Date
+  batch_tag: number
+  previous_tag: number
+  /** The rows of the messages that were changed, as the batch left them; without those of long texts. */
+  changed: MessageRow[]
+}
+
+const statuses = [
+  'DONE',
+  'UNCHANGED',
+  'CONFLICT',
+  'NOT_FOUND',
+  'DELETED',
+  'NOT_ENTITLED',
+  'TOO_MANY_EMOJI',
+  'TOO_MANY_PINS',
+] as const
+const kinds = {
+  edit: messageKinds.MessageEdited.number,
+  delete: messageKinds.MessageDeleted.number,
+  react: messageKinds.ReactionsChanged.number,
+  unreact: messageKinds.ReactionsChanged.number,
+  pin: messageKinds.PinsChanged.number,
+  unpin: messageKinds.PinsChanged.number,
+} as const
+
+/** The procedure for changes of messages. The key is the actor. */
+export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, ChangeBatchRow> = {
+  name: 'journal_change_batch',
+  text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, null, null, null, null, null, null, null)',
+  bytesOf: (input) => 100 + (input.change === 'edit' ? Buffer.byteLength(input.text) : 0),
+  values: (inputs) => [
+    inputs.map((i) => i.change),
+    inputs.map((i) => i.messageId),
+    inputs.map((i) => i.actorId),
+    inputs.map((i) => ('text' in i ? i.text : 'emoji' in i ? i.emoji : null)),
+    inputs.map((i) => (i.change === 'edit' ? i.expectedVersion : null)),
+    inputs.map((i) => 'isEntitled' in i && i.isEntitled),
+    changeLimits.emojiOnMessage,
+    changeLimits.pins,
+    travellingTextMax,
+  ],
+  read(row, inputs) {
+    const facts: Fact[] = []
+    const outcomes = inputs.map(({ change, actorId, messageId }, i): ChangeOutcome => {
+      const status = statuses[row.statuses[i] ?? 3] ?? 'NOT_FOUND'
+      const position = row.positions[i]
+      if (status !== 'DONE' || position == null) return { status: status === 'DONE' ? 'NOT_FOUND' : status }
+      const place = { position, tag: row.batch_tag }
+      facts.push({
+        ...place,
+        occurredAt: row.at.getTime(),
+        kind: kinds[change],
+        conversationId: row.conversations[i] ?? null,
+        userId: null,
+        actorId,
+        subjectId: messageId,
+        audienceChange: 0,
+        payload: null,
+      })
+      return { status, place }
+    })
+    const batch = { previousTag: row.previous_tag, facts, rows: row.changed }
+    return { outcomes, batch: facts.length === 0 ? null : batch }
+  },
+}

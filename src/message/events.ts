@@ -1,0 +1,21 @@
+// The kinds of facts of messages. Frequent writes make them, so the numbers also stand in SQL: 1 in journal_send, 7 to 9 and 14
+// in journal_change, 10 in journal_mark.
+
+import { defineKinds } from '../journal/kind.ts'
+
+/** How far a user has read. */
+export type Marker = { readonly userId: number; readonly seq: number }
+
+/** The payload of ReadMarkersMoved. The fact's actor and subject are the user of the first marker. */
+export type ReadPayload = { readonly markers: readonly Marker[] }
+
+/** The kinds of facts of messages, reactions, pins and read markers. */
+export const messageKinds = defineKinds({
+  // What was shown of older messages still holds.
+  MessageSent: { number: 1, namesRow: true, changesEarlierEvents: false },
+  MessageEdited: { number: 7, namesRow: true },
+  MessageDeleted: { number: 8, namesRow: true },
+  ReactionsChanged: { number: 9, namesRow: true },
+  PinsChanged: { number: 14, namesRow: true },
+  ReadMarkersMoved: { number: 10, payloadBytes: ({ markers }: ReadPayload) => 120 + markers.length * 80 },
+})

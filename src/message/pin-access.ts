@@ -1,0 +1,40 @@
+// What may be read of pins: members see those of the messages that they see.
+
+import { ifMember, type MembershipRow } from '../conversation/access.ts'
+import type { Context } from '../graphql/context.ts'
+import { groupBy, indexBy, type MaybePromise, sharedLoader } from '../graphql/loader.ts'
+import { statement } from '../store/reader.ts'
+import { type MessageRow, messageColumns } from './row.ts'
+
+/** That a message is pinned. */
+export type PinRow = { readonly messageId: number; readonly pinnedBy: number; readonly pinnedAt: Date }
+
+const pinsByMessages = statement<PinRow>(
+  'pins_by_messages',
+  `select p.message_id as "messageId", p.pinned_by as "pinnedBy", p.pinned_at as "pinnedAt"
+     from message m join pin p on p.conversation_id = m.conversation_id and p.message_id = m.id
+    where m.id = any($1::bigint[])`,
+)
+const pinnedMessages = statement<MessageRow & { readonly part: number }>(
+  'pinned_messages',
+  `select c.n as part, ${messageColumns} from unnest($1::bigint[], $2::int[]) with ordinality as c(id, visible_from_seq, n)
+     join pin p on p.conversation_id = c.id join message m on m.id = p.message_id
+    where m.seq > c.visible_from_seq order by p.pinned_at desc, m.id desc`,
+)
+const findVisible = sharedLoader(async (reader, keys: readonly `${number}:${number}`[]) => {
+  const [ids, seqs] = [0, 1].map((part) => keys.map((key) => Number(key.split(':')[part])))
+  // Those of one conversation may be asked for by several, of whom each sees another part.
+  const pinned = groupBy(await reader.rows(pinnedMessages, [ids, seqs]), ({ part }) => part)
+  return new Map(keys.map((key, i) => [key, pinned.get(i + 1) ?? []]))
+})
+
+/** The pin of a message; null where it is not pinned. The caller has checked that the viewer sees the message. */
+export const findPin = sharedLoader(async (reader, messageIds: readonly number[]) =>
+  indexBy(await reader.rows(pinsByMessages, [messageIds]), (pin) => pin.messageId),
+)
+
+/** The pinned messages that the viewer sees, the one pinned last first; none for somebody who is not in the conversation. */
+export function readPinnedMessages(context: Context, conversationId: number): MaybePromise<readonly MessageRow[]> {
+  const find = ({ visibleFromSeq }: MembershipRow) => findVisible(context, `${conversationId}:${visibleFromSeq}`)
+  return ifMember<readonly MessageRow[]>(context, conversationId, find, [])
+}

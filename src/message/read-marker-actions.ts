@@ -1,0 +1,16 @@
+// What one does by reading.
+
+import type { App } from '../app.ts'
+import { refusalOf } from '../conversation/refusal.ts'
+import type { Place } from '../journal/fact.ts'
+import type { Viewer } from '../viewer.ts'
+
+/** Where the viewer's marker stands now. `place` is null where it stood there, or further, already. */
+export type Marked = { readonly conversationId: number; readonly seq: number; readonly place: Place | null }
+
+/** Moves the viewer's read marker forward, never back. @throws ParleyError NOT_FOUND, FORBIDDEN where it is closed, UNAVAILABLE */
+export async function markRead(by: Viewer, conversationId: number, seq: number, app: App): Promise<Marked> {
+  const { seq: now, place } = await app.readMarkers.move({ conversationId, userId: by.userId, seq })
+  if (now === null) throw await refusalOf(by.userId, { conversationId }, app)
+  return { conversationId, seq: now, place }
+}

@@ -1,0 +1,109 @@
+// Moves read markers: what the SQL procedure journal_mark_batch takes, and what it answers. A node gathers the markers of one
+// conversation for a second and writes them together, as one fact (B6).
+
+import type { Procedure } from '../journal/append.ts'
+import { Coalescer } from '../journal/coalescer.ts'
+import type { Fact, Place } from '../journal/fact.ts'
+import type { Journal } from '../journal/journal.ts'
+import { type Marker, messageKinds, type ReadPayload } from './events.ts'
+
+const coalesceMs = 1_000
+/** What a marker adds to a batch. It is small but costs time under the lock: some 250 of them fill a batch. */
+const markerBytes = 1_000
+
+/** How far a user has read a conversation. */
+export type ReadInput = { readonly conversationId: number; readonly userId: number; readonly seq: number }
+
+/** Where the marker stands now. `place` is that of the move; null if it was there or further already. No seq: the user is no member. */
+export type ReadOutcome = { readonly seq: number; readonly place: Place | null } | { readonly seq: null; readonly place: null }
+
+/** Markers that move together: of one conversation, each reader once. */
+type MarkInput = { readonly conversationId: number; readonly markers: readonly Marker[] }
+
+type MarkBatchRow = {
+  positions: (number | null)[]
+  seqs: (number | null)[]
+  statuses: number[]
+  at: Date
+  batch_tag: number
+  previous_tag: number
+}
+
+/** The procedure for read markers, with an outcome for each marker of each input. */
+const markProcedure: Procedure<MarkInput, readonly ReadOutcome[], MarkBatchRow> = {
+  name: 'journal_mark_batch',
+  text: 'call journal_mark_batch($1, $2, $3, null, null, null, null, null, null)',
+  bytesOf: ({ markers }) => markers.length * markerBytes,
+  values(inputs) {
+    const rows = flat(inputs)
+    return [rows.map((r) => r.conversationId), rows.map((r) => r.userId), rows.map((r) => r.seq)]
+  },
+  read(row, inputs) {
+    const moved = new Map<number, { conversationId: number; markers: Marker[] }>()
+    const each = flat(inputs).map(({ conversationId, userId }, i): ReadOutcome => {
+      const [position, seq] = [row.positions[i], row.seqs[i]]
+      if (seq == null) return { seq: null, place: null }
+      if (position == null) return { seq, place: null }
+      const told = moved.get(position) ?? { conversationId, markers: [] }
+      moved.set(position, { ...told, markers: [...told.markers, { userId, seq }] })
+      return { seq, place: { position, tag: row.batch_tag } }
+    })
+    const facts = [...moved].sort(([a], [b]) => a - b).map(([position, told]) => movedFact(position, told, row))
+    let from = 0
+    const outcomes = inputs.map(({ markers }) => {
+      from += markers.length
+      return each.slice(from - markers.length, from)
+    })
+    return { outcomes, batch: facts.length === 0 ? null : { previousTag: row.previous_tag, facts, rows: [] } }
+  },
+}
+
+function flat(inputs: readonly MarkInput[]): ReadInput[] {
+  return inputs.flatMap(({ conversationId, markers }) => markers.map((marker) => ({ conversationId, ...marker })))
+}
+
+type Told = { readonly conversationId: number; readonly markers: readonly Marker[] }
+
+function movedFact(position: number, { conversationId, markers }: Told, row: MarkBatchRow): Fact {
+  const [first] = markers
+  if (!first) throw new Error('a fact of no read marker')
+  return {
+    position,
+    tag: row.batch_tag,
+    occurredAt: row.at.getTime(),
+    kind: messageKinds.ReadMarkersMoved.number,
+    conversationId,
+    userId: null,
+    actorId: first.userId,
+    subjectId: first.userId,
+    audienceChange: 0,
+    payload: { markers } satisfies ReadPayload,
+  }
+}
+
+/** The read markers that a node moves. */
+export type ReadMarkers = {
+  /**
+   * Moves a read marker, together with others of its conversation: within about a second. The outcome is committed.
+   * @throws ParleyError RATE_LIMITED, UNAVAILABLE
+   */
+  move(input: ReadInput): Promise<ReadOutcome>
+  close(): Promise<void>
+}
+
+/** Opens the read markers of a node: it appends at most one fact a second for each conversation. */
+export function openReadMarkers(journal: Journal): ReadMarkers {
+  const coalescer = new Coalescer(coalesceMs, async (conversationId, inputs: readonly ReadInput[]) => {
+    const furthest = new Map<number, number>()
+    for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
+    const markers = [...furthest].map(([userId, seq]) => ({ userId, seq }))
+    // A conversation takes turns in the lanes as a sender does. Negative, because users have the same numbers.
+    const outcomes = await journal.append(markProcedure, -conversationId, { conversationId, markers })
+    const byUser = new Map(markers.map(({ userId }, i) => [userId, outcomes[i]]))
+    return inputs.map(({ userId }) => byUser.get(userId) ?? { seq: null, place: null })
+  })
+  return {
+    move: (input) => coalescer.add(input.conversationId, input.userId, input),
+    close: () => coalescer.close(),
+  }
+}

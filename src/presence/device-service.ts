@@ -1,0 +1,277 @@
+// The devices that are connected to this node, and their leases (P1). Signs of life are kept in memory; one clock renews the
+// leases of all devices that gave one, so a heartbeat writes nothing. Times in here are those of a clock that only goes forward,
+// in milliseconds.
+
+import { LRUCache } from 'lru-cache'
+import { accountKinds } from '../account/events.ts'
+import { entriesMax } from '../bounded.ts'
+import type { LapsedDevice, Lease, Leases } from '../bus/leases.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Log } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import type { Viewer } from '../viewer.ts'
+import {
+  type ActivitySource,
+  alive,
+  type DeviceActivity,
+  holds,
+  left,
+  merged,
+  silent,
+  summaryOf,
+  used,
+} from './device-activity.ts'
+
+const lookMs = 250
+/** A device that gives signs of life all the time is renewed so often, or a sixth of the time that a sign lasts. */
+const renewEveryMs = 5_000
+/** A device whose state goes to and fro is renewed so often. */
+const changeEveryMs = 1_000
+/** How many leases one call renews: Redis does nothing else meanwhile. */
+const renewMax = 100
+const lapseEveryMs = 1_000
+const retryMs = 1_000
+const unwrittenMax = 100_000
+const endedMax = 100_000
+
+/** A device, as one of its connections reports it. What a lost connection reported holds as long as its last sign of life does. */
+export type ConnectedDevice = {
+  /** The connection lives; whether the device is in use is unknown. */
+  alive(): void
+  /** Its user does something. */
+  used(): void
+  /** Nobody is using it. */
+  left(): void
+  /** The connection is lost. */
+  lost(): void
+  /** Until when the device is present without a further sign of life. */
+  presentUntil(): Date
+  /** Whether the device is idle, by all of its connections to this node. */
+  isIdle(): boolean
+}
+
+type Device = {
+  readonly userId: number
+  /** Its open WebSockets, and `others`. */
+  readonly sources: Set<ActivitySource>
+  /** Its operations over HTTP, and its lost WebSockets. */
+  readonly others: ActivitySource
+  /** What its lease says; null if that is not known. */
+  reported: ReportedState | null
+}
+/** What was reported last, when, and since when the state is the same. */
+type ReportedState = Pick<Lease, 'state' | 'mayBegin'> & { readonly signAt: number; readonly at: number; readonly since: number }
+
+/** The devices of a node. */
+export class DeviceService {
+  readonly #leases: Leases
+  /** How long a device is there after its last sign of life. */
+  readonly #ttlMs: number
+  readonly #store: Store
+  readonly #log: Log
+  readonly #devices = new Map<number, Device>()
+  /** Sessions that ended a moment ago: what is still under way of them brings nothing back. */
+  readonly #ended: LRUCache<number, true>
+  readonly #clock: Clock
+  readonly #stopLooking: Cancel
+  /** When people of devices that have gone were last active, in milliseconds since 1970: to be written. */
+  #unwritten = new Map<number, number>()
+  #writing: Promise<void> | null = null
+  #isBusy = false
+  #waitUntil = 0
+  #lapsedAt = 0
+  #working: Promise<void> = Promise.resolve()
+
+  constructor(leases: Leases, ttlMs: number, clock: Clock, journal: Journal, store: Store, log: Log) {
+    this.#leases = leases
+    this.#ttlMs = ttlMs
+    this.#clock = clock
+    this.#ended = new LRUCache({ ...entriesMax(endedMax), ttl: 2 * ttlMs, perf: { now: clock.monotonicMs } })
+    this.#store = store
+    this.#log = log
+    const reportAll = () => {
+      this.#waitUntil = 0
+      this.#devices.forEach(reportAgain)
+    }
+    leases.onRestored(reportAll)
+    journal.onRestart(reportAll)
+    journal.onFact(({ kind, userId, subjectId }) => {
+      if (kind === accountKinds.SessionRevoked.number && userId !== null && subjectId !== null) this.endSession(subjectId, userId)
+    })
+    this.#stopLooking = clock.every(lookMs, () => this.#look())
+  }
+
+  /** A device has connected by a WebSocket: it is present from now on. */
+  connect(viewer: Viewer, isIdle: boolean): ConnectedDevice {
+    const now = this.#clock.monotonicMs()
+    const source: ActivitySource = { activity: isIdle ? alive(silent, now) : used(now), mayBegin: true }
+    this.#deviceOf(viewer)?.sources.add(source)
+    return this.#connectedDevice(viewer, (device) => device.sources.add(source) && source)
+  }
+
+  /**
+   * A device, as its operations over HTTP report it. They keep it present.
+   * @param mayBegin whether they also make it present
+   */
+  overHttp(viewer: Viewer, mayBegin: boolean): ConnectedDevice {
+    return this.#connectedDevice(viewer, ({ others }) => {
+      others.mayBegin ||= mayBegin
+      return others
+    })
+  }
+
+  /** Whether a WebSocket of this session is open on this node. */
+  isConnected(sessionId: number): boolean {
+    return (this.#devices.get(sessionId)?.sources.size ?? 1) > 1
+  }
+
+  /** A session is over: its device is gone at once, and what still comes over its connections brings it back no more. */
+  endSession(sessionId: number, userId = this.#devices.get(sessionId)?.userId): void {
+    this.#ended.set(sessionId, true)
+    this.#devices.delete(sessionId)
+    if (userId === undefined) return
+    this.#leases.end(userId, sessionId).then(
+      (lapsed) => this.#keep(lapsed),
+      (error: unknown) => this.#log.debug({ err: error }, 'a lease could not be ended: it lapses'),
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#stopLooking()
+    await this.#working
+    await this.#writing
+    await this.#write()
+  }
+
+  /** The device of a session; null for one that has ended. */
+  #deviceOf({ userId, sessionId }: Viewer): Device | null {
+    if (this.#ended.has(sessionId)) return null
+    let device = this.#devices.get(sessionId)
+    if (!device) {
+      const others: ActivitySource = { activity: silent, mayBegin: false }
+      device = { userId, sources: new Set([others]), others, reported: null }
+      this.#devices.set(sessionId, device)
+    }
+    return device
+  }
+
+  #connectedDevice(viewer: Viewer, sourceOf: (device: Device) => ActivitySource): ConnectedDevice {
+    const report = (activityAfter: (activity: DeviceActivity, now: number) => DeviceActivity) => {
+      const device = this.#deviceOf(viewer)
+      if (!device) return
+      const source = sourceOf(device)
+      source.activity = activityAfter(source.activity, this.#clock.monotonicMs())
+    }
+    const summary = (now: number) => summaryOf(this.#devices.get(viewer.sessionId)?.sources ?? [], now, this.#ttlMs)
+    return {
+      alive: () => report(alive),
+      used: () => report((_activity, now) => used(now)),
+      left: () => report(left),
+      lost: () => {
+        const device = this.#devices.get(viewer.sessionId)
+        if (device) lose(device, sourceOf(device), this.#clock.monotonicMs(), this.#ttlMs)
+      },
+      presentUntil: () => {
+        const now = this.#clock.monotonicMs()
+        const agoMs = now - (summary(now)?.signAt ?? now)
+        return new Date(this.#clock.now() + this.#ttlMs - agoMs)
+      },
+      isIdle: () => summary(this.#clock.monotonicMs())?.state !== 'ONLINE',
+    }
+  }
+
+  #look(): void {
+    const now = this.#clock.monotonicMs()
+    if (this.#isBusy || now < this.#waitUntil) return
+    this.#isBusy = true
+    this.#working = this.#renew(now)
+      .then(() => (now - this.#lapsedAt >= lapseEveryMs ? this.#lapse(now) : undefined))
+      .catch((error: unknown) => {
+        this.#waitUntil = this.#clock.monotonicMs() + retryMs
+        this.#log.debug({ err: error }, 'leases could not be renewed: trying again')
+      })
+      .finally(() => {
+        this.#isBusy = false
+      })
+    // Leases do not wait for Postgres.
+    if (this.#unwritten.size > 0) this.#writing ??= this.#write().finally(() => (this.#writing = null))
+  }
+
+  async #renew(now: number): Promise<void> {
+    const due: Lease[] = []
+    this.#devices.forEach((device, deviceId) => {
+      const lease = leaseOf(deviceId, device, now, this.#ttlMs)
+      if (lease) due.push(lease)
+      else if (device.sources.size === 1 && !holds(device.others.activity, now, this.#ttlMs)) this.#devices.delete(deviceId)
+    })
+    for (let renewed = 0; renewed < due.length; renewed += renewMax) {
+      // A session may have ended while others were renewed.
+      const some = due.slice(renewed, renewed + renewMax).filter(({ deviceId }) => this.#devices.has(deviceId))
+      await this.#leases.renew(some).then(
+        (lapsed) => this.#keep(lapsed),
+        (error: unknown) => {
+          for (const { deviceId } of due.slice(renewed)) reportAgain(this.#devices.get(deviceId))
+          throw error
+        },
+      )
+    }
+  }
+
+  /** Any node lets go of what lapsed anywhere. */
+  async #lapse(now: number): Promise<void> {
+    this.#lapsedAt = now
+    this.#keep(await this.#leases.lapse())
+  }
+
+  #keep(lapsed: readonly LapsedDevice[]): void {
+    for (const { deviceId, activeAt } of lapsed) {
+      if (activeAt === 0 || this.#unwritten.size >= unwrittenMax) continue
+      this.#unwritten.set(deviceId, Math.max(activeAt, this.#unwritten.get(deviceId) ?? 0))
+    }
+  }
+
+  /** Writes when people were last active whose devices have gone; what fails is tried again. */
+  async #write(): Promise<void> {
+    if (this.#unwritten.size === 0) return
+    const written = this.#unwritten
+    this.#unwritten = new Map()
+    const [ids, times] = [[...written.keys()], [...written.values()]]
+    await this.#store.prisma.$executeRaw`
+      update session s set last_active_at = greatest(s.last_active_at, to_timestamp(l.at / 1000.0))
+        from unnest(${ids}::bigint[], ${times}::bigint[]) as l(id, at) where s.id = l.id`.catch((error: unknown) => {
+      this.#log.debug({ err: error }, 'when people were last active could not be written: trying again')
+      this.#keep([...written].map(([deviceId, activeAt]) => ({ userId: 0, deviceId, activeAt })))
+    })
+  }
+}
+
+/** The lease of a device may be lost: it is renewed, whatever it said. */
+function reportAgain(device: Device | undefined): void {
+  if (device) device.reported = null
+}
+
+/** A WebSocket is lost: what it reported is put to the others, if that still holds. */
+function lose({ sources, others }: Device, source: ActivitySource, now: number, ttlMs: number): void {
+  if (source === others) return
+  sources.delete(source)
+  others.activity = merged(others.activity, source.activity, now, ttlMs)
+  others.mayBegin ||= source.mayBegin
+}
+
+/** The lease to renew for a device now; null if there is none. */
+function leaseOf(deviceId: number, device: Device, now: number, ttlMs: number): Lease | null {
+  const { userId, sources, others, reported } = device
+  for (const source of sources) if (source !== others && !holds(source.activity, now, ttlMs)) sources.delete(source)
+  const summary = summaryOf(sources, now, ttlMs)
+  if (!summary) return null
+  const { state, signAt, activeAt, mayBegin } = summary
+  // A lease that only kept the device present may have begun nothing: the first that makes it present does not wait.
+  const begins = mayBegin && reported?.mayBegin === false
+  if (reported && !begins && state === reported.state) {
+    if (now - reported.at < Math.min(renewEveryMs, ttlMs / 6) || signAt === reported.signAt) return null
+  } else if (reported && !begins && now - reported.since < changeEveryMs) return null
+  device.reported = { state, mayBegin, signAt, at: now, since: state === reported?.state ? reported.since : now }
+  const activeAgoMs = activeAt === null ? null : now - activeAt
+  return { userId, deviceId, state, activeAgoMs, lastsMs: signAt + ttlMs - now, mayBegin }
+}

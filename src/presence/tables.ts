@@ -1,0 +1,62 @@
+// What Postgres keeps of presence: what people chose to show of it, who may see it, and when they were here last. No sign of
+// life is written to it.
+
+import { type Reader, statement } from '../store/reader.ts'
+
+/** What a user chose to be seen as. */
+export type PresenceMode = 'AUTOMATIC' | 'DO_NOT_DISTURB' | 'INVISIBLE'
+
+/** Who may know when a user was last active. */
+export type LastActiveVisibility = 'EVERYONE' | 'CONTACTS' | 'NOBODY'
+
+/** What a user chose, and when they were last active on any device, as far as it was written. Times in milliseconds since 1970. */
+export type PresenceSettings = {
+  readonly userId: number
+  readonly mode: PresenceMode
+  readonly modeSince: number
+  readonly visibility: LastActiveVisibility
+  readonly lastActiveAt: number | null
+}
+
+/** What a viewer is to another user: `isBlocked` in either direction. */
+export type ViewerRelation = { readonly userId: number; readonly isContact: boolean; readonly isBlocked: boolean }
+
+const milliseconds = (column: string) => `(extract(epoch from ${column}) * 1000)::bigint`
+const presenceSettings = statement<PresenceSettings>(
+  'presence_settings',
+  `select u.id as "userId", u.presence_mode as mode, ${milliseconds('u.presence_mode_at')} as "modeSince",
+          u.last_active_visibility as visibility,
+          (select ${milliseconds('max(s.last_active_at)')} from session s where s.user_id = u.id) as "lastActiveAt"
+     from "user" u where u.id = any($1::bigint[])`,
+)
+const relations = statement<ViewerRelation & { viewerId: number }>(
+  'presence_relations',
+  `select * from (
+     select p.viewer_id as "viewerId", u.id as "userId",
+            exists (select 1 from contact c where c.low_id = least(u.id, p.viewer_id) and c.high_id = greatest(u.id, p.viewer_id)
+                       and c.accepted_at is not null) as "isContact",
+            exists (select 1 from block b where (b.blocker_id = p.viewer_id and b.blocked_id = u.id)
+                        or (b.blocker_id = u.id and b.blocked_id = p.viewer_id)) as "isBlocked",
+            u.id = p.viewer_id or exists (
+              select 1 from member mine join member theirs using (conversation_id)
+               where mine.user_id = p.viewer_id and theirs.user_id = u.id) as "isNear"
+       from unnest($1::bigint[], $2::bigint[]) as p(viewer_id, user_id) join "user" u on u.id = p.user_id
+      where u.deleted_at is null) r
+    where "isNear" or "isContact"`,
+)
+
+/** What these users chose. Who does not exist is left out. */
+export function readPresenceSettings(reader: Reader, userIds: readonly number[]): Promise<PresenceSettings[]> {
+  return reader.rows(presenceSettings, [userIds])
+}
+
+/** A viewer and a user. */
+export type ViewerAndUser = readonly [viewerId: number, userId: number]
+
+/** What viewers are to users. Left out is who is neither a contact nor in a conversation with them: not theirs to see. */
+export function readRelations(
+  reader: Reader,
+  pairs: readonly ViewerAndUser[],
+): Promise<(ViewerRelation & { readonly viewerId: number })[]> {
+  return reader.rows(relations, [pairs.map(([viewerId]) => viewerId), pairs.map(([, userId]) => userId)])
+}

@@ -1,0 +1,159 @@
+// Who is typing: a signal. Nothing is stored and nothing is promised. Each node keeps the signs of typing in the conversations
+// that are watched on it; a sign lapses by itself, so whoever vanishes stops typing.
+//
+// A sign belongs to the connection that it came over, so that a device that goes ends its own signs and nobody else's. What
+// comes over HTTP belongs to the session as a whole: it ends with the session's last WebSocket, wherever that is, or lapses.
+
+import { accountKinds } from '../account/events.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Clock } from '../clock.ts'
+import type { Fact } from '../journal/fact.ts'
+import type { Journal } from '../journal/journal.ts'
+import { openTopics, type TopicSubscription } from '../journal/topics.ts'
+import { messageKinds } from '../message/events.ts'
+import type { Viewer } from '../viewer.ts'
+import type { ConnectedDevice, DeviceService } from './device-service.ts'
+import {
+  dropLapsed,
+  LocalTyping,
+  type TypingSign,
+  type TypingSource,
+  typingForm,
+  typingLapsesMs,
+  typingTopic,
+} from './local-typing.ts'
+
+const sweepMs = 500
+/** Connections of one user that count as typing in one conversation; beyond it the oldest sign is dropped. */
+const signsMax = 20
+
+/** The users typing in a conversation, by id. */
+export type Typists = readonly number[]
+
+/** Somebody who watches a conversation. */
+export type TypingWatcher = {
+  readonly userId: number
+  /** Hears who types now, first at once and then on every change. */
+  show(typists: Typists): void
+  /** The watcher has left the conversation: nothing more will be shown. */
+  end(): void
+}
+
+type WatchedConversation = {
+  /** Each typist's signs: by source, until when they last. */
+  readonly signs: Map<number, Map<TypingSource, number>>
+  readonly watchers: Set<TypingWatcher>
+  readonly subscription: TopicSubscription
+}
+
+/** The signs of typing that a node receives. */
+export type TypingService = {
+  /**
+   * Tells all nodes that a user types in a conversation, or has stopped.
+   * @param device the WebSocket that it came over; null over HTTP
+   * @returns when the sign lapses; null for a stop
+   */
+  signal(conversationId: number, viewer: Viewer, device: ConnectedDevice | null, isTyping: boolean): Date | null
+  /** Tells all nodes that a WebSocket is lost: what came over it ends. */
+  connectionLost(viewer: Viewer, device: ConnectedDevice): void
+  /** Shows a watcher who types, as soon as changes are received (within 2 s), and on every change. @returns ends it */
+  watch(conversationId: number, watcher: TypingWatcher): () => void
+  /** How many signs given on this node it still remembers. */
+  remembered(): number
+  close(): Promise<void>
+}
+
+/** Opens the service of a node. A message sent ends its sender's typing, and a user who leaves a conversation neither types nor watches. */
+export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devices: DeviceService): TypingService {
+  const watches = new Map<number, WatchedConversation>()
+  const topics = openTopics(bus, journal)
+  const localTyping = new LocalTyping(topics, clock, devices)
+  journal.onFact(takeFact)
+  const stopSweeping = clock.every(sweepMs, () => {
+    const now = clock.monotonicMs()
+    for (const watched of watches.values()) if (dropLapsed(watched.signs, now)) showAll(watched)
+  })
+
+  function showAll({ watchers, signs }: WatchedConversation): void {
+    for (const watcher of watchers) watcher.show([...signs.keys()])
+  }
+
+  function take(watched: WatchedConversation, [userId, sessionId, connection, kind]: TypingSign): void {
+    const signs = watched.signs.get(userId) ?? new Map<TypingSource, number>()
+    const was = signs.size
+    if (kind === 'TYPING') {
+      const source: TypingSource = `${sessionId}/${connection}`
+      signs.delete(source) // so that the first one is the oldest
+      signs.set(source, clock.monotonicMs() + typingLapsesMs)
+      const [oldest] = signs.keys()
+      if (signs.size > signsMax && oldest) signs.delete(oldest)
+      watched.signs.set(userId, signs)
+      if (was === 0) showAll(watched)
+      return
+    }
+    for (const source of signs.keys()) if (ends(source, sessionId, connection, kind)) signs.delete(source)
+    if (was > 0 && signs.size === 0) remove(watched, userId)
+  }
+
+  function remove(watched: WatchedConversation, userId: number): void {
+    if (watched.signs.delete(userId)) showAll(watched)
+  }
+
+  function leave(conversationId: number, watched: WatchedConversation, watcher: TypingWatcher): void {
+    watched.watchers.delete(watcher)
+    if (watched.watchers.size > 0 || watches.get(conversationId) !== watched) return
+    watches.delete(conversationId)
+    watched.subscription.end()
+  }
+
+  function takeFact({ kind, conversationId, userId, actorId, subjectId, audienceChange }: Fact): void {
+    if (kind === accountKinds.SessionRevoked.number && userId !== null && subjectId !== null) {
+      for (const watched of watches.values()) take(watched, [userId, subjectId, '', 'STOPPED'])
+    }
+    const watched = conversationId === null ? undefined : watches.get(conversationId)
+    if (!watched) return
+    if (kind === messageKinds.MessageSent.number && actorId !== null) remove(watched, actorId)
+    if (audienceChange < 0 && subjectId !== null) {
+      remove(watched, subjectId)
+      for (const watcher of [...watched.watchers]) {
+        if (watcher.userId !== subjectId) continue
+        leave(conversationId ?? 0, watched, watcher)
+        watcher.end()
+      }
+    }
+  }
+
+  function open(conversationId: number): WatchedConversation {
+    const subscription = topics.subscribe(typingTopic(conversationId), typingForm, (sign) => take(watched, sign))
+    const watched: WatchedConversation = { signs: new Map(), watchers: new Set(), subscription }
+    watches.set(conversationId, watched)
+    return watched
+  }
+
+  return {
+    signal(conversationId, viewer, device, isTyping) {
+      localTyping.signal(conversationId, viewer, device, isTyping)
+      return isTyping ? new Date(clock.now() + typingLapsesMs) : null
+    },
+    connectionLost: (viewer, device) => localTyping.connectionLost(viewer, device),
+    watch(conversationId, watcher) {
+      const watched = watches.get(conversationId) ?? open(conversationId)
+      watched.watchers.add(watcher)
+      // The first set is shown when changes are received: none is missed between the two.
+      void watched.subscription.ready.then(() => watched.watchers.has(watcher) && watcher.show([...watched.signs.keys()]))
+      return () => leave(conversationId, watched, watcher)
+    },
+    remembered: () => localTyping.count,
+    async close() {
+      stopSweeping()
+      localTyping.close()
+      watches.clear()
+    },
+  }
+}
+
+/** Whether a sign of this source ends. What is said over HTTP is said for the session; a WebSocket speaks for itself and for HTTP. */
+function ends(source: TypingSource, sessionId: number, connection: string, kind: 'STOPPED' | 'LOST'): boolean {
+  if (kind === 'STOPPED' && connection === '') return source.startsWith(`${sessionId}/`)
+  return source === `${sessionId}/${connection}` || (kind === 'STOPPED' && source === `${sessionId}/`)
+}

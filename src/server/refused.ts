@@ -1,0 +1,51 @@
+// Logs refused operations: each at debug level, and at info, once per interval with a count, those that matter to an operator:
+// wrong passwords and tokens, and too many attempts. A failed log-in is logged where its username is known: account/mutations.ts.
+
+import type { GraphQLError } from 'graphql'
+import type { App } from '../app.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Context } from '../graphql/context.ts'
+import type { SlotKind } from './addresses.ts'
+import type { Call } from './callers.ts'
+
+/** The origin and the name of an operation. */
+export type OperationOrigin = {
+  readonly requestId: string
+  readonly address: string
+  readonly userId?: number | undefined
+  readonly operation?: string | null | undefined
+}
+
+/** The origin of an operation with a context. */
+export function originIn({ requestId, address, caller }: Context, operation: string | null | undefined): OperationOrigin {
+  return { requestId, address, userId: caller.viewer?.userId, operation }
+}
+
+/** Codes that are logged where the error happens, with its cause. */
+const loggedElsewhere: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'UNAVAILABLE'])
+
+/** Logs an operation that was answered with errors. Messages to clients contain no secrets. */
+export function logRefused(app: App, errors: readonly GraphQLError[], origin: OperationOrigin): void {
+  const error = errors.find(({ extensions }) => !loggedElsewhere.has(String(extensions.code)))
+  if (!error) return
+  const code = String(error.extensions.code)
+  const { argument } = error.extensions
+  const path = error.path?.join('.')
+  const line = { ...origin, code, because: error.message, path, argument, errors: errors.length }
+  const isForOperator = code === 'RATE_LIMITED' || (code === 'INVALID_CREDENTIALS' && origin.userId !== undefined)
+  if (!isForOperator) app.log.debug(line, 'an operation was refused')
+  else app.repeats.note('info', `${code} ${path} ${origin.userId} ${origin.address}`, line, 'an operation was refused')
+}
+
+/** Logs a refused token, unless it has only expired or its session has ended. */
+export function logRefusedToken(app: App, { caller }: Call, address: string, requestId?: string): void {
+  if (caller.viewer || caller.refusal?.code !== 'UNAUTHENTICATED') return
+  const line = { address, requestId, because: caller.refusal.message }
+  app.repeats.note('info', address, line, 'an access token was refused')
+}
+
+/** Logs that an address has reached its limit of WebSockets and event streams. */
+export function logCrowd(app: App, address: string, kind: SlotKind): void {
+  const which = kind === 'withSession' ? 'with' : 'without'
+  app.repeats.note('info', address, { address }, `an address has too many WebSockets and event streams ${which} a session`)
+}

@@ -1,0 +1,59 @@
+// Acknowledgements: what devices report to have stored. They change nothing of what a device is sent, so they are no facts. They
+// are frequent, so a node coalesces them: one statement a second at most, with a row for each session that has moved.
+
+import { ParleyError } from '../errors.ts'
+import { Coalescer } from '../journal/coalescer.ts'
+import type { Cursor } from '../journal/cursor.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { PrismaClient } from '../store/store.ts'
+
+const coalesceMs = 1_000
+
+/** The acknowledgements that a node stores. */
+export type Acknowledgements = {
+  /**
+   * Stores that a session has everything up to a cursor, within about a second. A stale one, and one of an ended session, changes
+   * nothing.
+   * @throws ParleyError CURSOR_REFUSED if a stream from this cursor would be a RESET; RATE_LIMITED, UNAVAILABLE
+   */
+  add(sessionId: number, cursor: Cursor): Promise<void>
+  close(): Promise<void>
+}
+
+type Acknowledgement = { readonly sessionId: number; readonly position: number }
+
+/** Opens the acknowledgements of a node. */
+export function openAcknowledgements(journal: Journal, prisma: PrismaClient): Acknowledgements {
+  const coalescer = new Coalescer(coalesceMs, async (_key, inputs: readonly Acknowledgement[]) => {
+    await store(prisma, inputs)
+    return inputs.map(() => null)
+  })
+  return {
+    async add(sessionId, cursor) {
+      const reason = await journal.findResetReason(cursor)
+      if (reason) {
+        const message = `The server cannot continue from this cursor: ${reason}`
+        throw new ParleyError('CURSOR_REFUSED', message, { argument: 'input.cursor' })
+      }
+      await coalescer.add(0, sessionId, { sessionId, position: cursor.position })
+    },
+    close: () => coalescer.close(),
+  }
+}
+
+async function store(prisma: PrismaClient, inputs: readonly Acknowledgement[]): Promise<void> {
+  const furthest = new Map<number, number>()
+  for (const { sessionId, position } of inputs) {
+    furthest.set(sessionId, Math.max(position, furthest.get(sessionId) ?? 0))
+  }
+  const [ids, positions] = [[...furthest.keys()], [...furthest.values()]]
+  // In the order of the ids, because other nodes may write the same rows at the same moment.
+  await prisma.$executeRaw`
+    insert into acknowledgement(session_id, position, occurred_at)
+      select s.id, u.position, coalesce((select f.occurred_at from fact f where f.position = u.position), now())
+        from unnest(${ids}::bigint[], ${positions}::bigint[]) u(id, position)
+        join session s on s.id = u.id and s.revoked_at is null
+       order by s.id
+    on conflict (session_id) do update set position = excluded.position, occurred_at = excluded.occurred_at
+     where acknowledgement.position < excluded.position`
+}

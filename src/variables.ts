@@ -1,0 +1,116 @@
+// The environment variables that Parley reads, each with its form and its default. What they mean together is in config.ts.
+
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { findUrlFault } from './database-url.ts'
+
+const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
+/** The parts of a comma-separated list. */
+const listOf = (text: string) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+
+/** The form of a region's name, and the rule in words. */
+export const regionName = /^(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*$/
+export const regionRule = 'must have at most 64 lower-case letters and digits, with single hyphens between parts'
+
+/** A comma-separated list of IP addresses and networks in CIDR notation. */
+const networks = z
+  .string()
+  .default('')
+  .transform(listOf)
+  .pipe(z.array(z.string().refine(isNetwork, 'must be IP addresses or networks (10.0.0.0/8), separated by commas')))
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  return (
+    family !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
+  )
+}
+
+/** The longest life of an access token, in seconds. */
+export const accessTtlMaxS = 86_400
+
+/** Each variable with its form and its default. A test compares `.env.example` with this list. */
+export const variables = z.object({
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(4000),
+  DATABASE_URL: z
+    .string()
+    .superRefine((text, { addIssue }) => {
+      const fault = findUrlFault(text)
+      if (fault !== null) addIssue(fault)
+    })
+    .optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  PARLEY_DATA_DIR: z.string().min(1).default('.parley'),
+  PARLEY_SEED: flag.optional(),
+  PARLEY_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  PARLEY_ALLOWED_ORIGINS: z
+    .string()
+    .default('')
+    .transform(listOf)
+    .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
+  PARLEY_TRUSTED_PROXIES: networks,
+  PARLEY_SIGN_UP: z.enum(['open', 'closed']).default('open'),
+  PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
+  PARLEY_PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
+  PARLEY_REGION: z.string().regex(regionName, regionRule).default('local'),
+  PARLEY_CAPACITY: wholeNumber(1, 1_000_000).default(10_000),
+  PARLEY_DRAIN_MS: wholeNumber(0, 600_000).default(0),
+  PARLEY_INSTALLATION: z.string().regex(regionName, regionRule).default('parley'),
+  PARLEY_TOKEN_SECRET: z
+    .string()
+    .transform(listOf)
+    .pipe(z.array(z.string().min(32, 'must have at least 32 characters')).min(1, 'must have at least 32 characters'))
+    .optional(),
+  PARLEY_ACCESS_TOKEN_TTL_S: wholeNumber(1, accessTtlMaxS).default(900),
+  PARLEY_REFRESH_TOKEN_TTL_S: wholeNumber(60, 31_536_000).default(2_592_000),
+  PARLEY_VAPID_PUBLIC_KEY: z
+    .string()
+    .regex(/^[\w-]{87}$/, 'must be a P-256 public key in base64url: 87 characters')
+    .optional(),
+  PARLEY_VAPID_PRIVATE_KEY: z
+    .string()
+    .regex(/^[\w-]{43}$/, 'must be a P-256 private key in base64url: 43 characters')
+    .optional(),
+  PARLEY_VAPID_SUBJECT: z.url({ protocol: /^(https|mailto)$/ }).optional(),
+  PARLEY_PUSH_DELAY_MS: wholeNumber(0, 600_000).default(5_000),
+  PARLEY_PUSH_ALLOW_PRIVATE: flag.default(false),
+  PARLEY_PUSH_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PARLEY_PUSH_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be at least 24 bytes in base64, optionally with the prefix whsec_')
+    .optional(),
+  PARLEY_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PARLEY_JWKS_ISSUER: z.string().min(1).optional(),
+  PARLEY_JWKS_AUDIENCE: z.string().min(1).optional(),
+  PARLEY_MESSAGE_TEXT_MAX: wholeNumber(1, 100_000).default(10_000),
+  PARLEY_GROUP_MEMBERS_MAX: wholeNumber(2, 1_000).default(100),
+  PARLEY_OPERATIONS_PER_USER_MAX: wholeNumber(1, 1_000).default(4),
+  PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
+  PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
+  PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
+  PARLEY_JOURNAL_RETENTION_S: wholeNumber(1, 315_360_000).default(2_592_000),
+  PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
+  PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
+  PARLEY_STREAM_BACKLOG_BYTES_MAX: wholeNumber(10_000, 1_073_741_824).default(1_048_576),
+  PARLEY_PRESENCE_TTL_S: wholeNumber(5, 600).default(30),
+  PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
+  PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
+  PARLEY_SOCKETS_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000).default(5_000),
+  PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000).default(200),
+})
+
+/** The values of all variables. */
+export type Variables = z.infer<typeof variables>
+
+/** The names of all variables that Parley reads. */
+export const variableNames: readonly string[] = Object.keys(variables.shape)

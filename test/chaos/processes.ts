@@ -1,0 +1,189 @@
+// The processes of a chaos run, each on a fixed port: one Postgres, one Redis, and the nodes. They can be killed, frozen and
+// restarted. A node that exits by itself is a violation.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { type EmbeddedPostgres, findFreePort, startPostgres } from '../../src/local/postgres.ts'
+import { openLog } from '../../src/log.ts'
+import { findRedis } from '../support/servers.ts'
+import { NodeProcess } from './node-process.ts'
+import type { RunRecord } from './record.ts'
+
+/** A device counts as online for this long after its last sign of life. */
+export const presenceTtlMs = 10_000
+const startMs = 20_000
+
+/** Waits until a condition holds. */
+export async function until(what: string, limitMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + limitMs
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`)
+    await delay(20)
+  }
+}
+
+/** A Postgres that can be stopped in any way and restarted on its port. */
+export class PostgresProcess {
+  readonly port: number
+  readonly #directory: string
+  #running: EmbeddedPostgres
+  #outages = 0
+  #isAway = false
+
+  private constructor(directory: string, port: number, running: EmbeddedPostgres) {
+    this.#directory = directory
+    this.port = port
+    this.#running = running
+  }
+
+  static async start(parent: string): Promise<PostgresProcess> {
+    const [directory, port] = [path.join(parent, 'postgres'), await findFreePort()]
+    return new PostgresProcess(directory, port, await launch(directory, port))
+  }
+
+  get url(): string {
+    return this.#running.url
+  }
+
+  /** Starts watching. @returns a function that tells whether Postgres has been away since. */
+  watch(): () => boolean {
+    const before = this.#isAway ? -1 : this.#outages
+    return () => this.#outages !== before
+  }
+
+  /** Ends Postgres by a signal to the postmaster (SIGINT: fast, SIGQUIT: immediate) and restarts it after `awayMs`. */
+  async restart(signal: 'SIGINT' | 'SIGQUIT', awayMs: number): Promise<void> {
+    const pid = Number.parseInt(await readFile(path.join(this.#directory, 'postmaster.pid'), 'utf8'), 10)
+    this.#outages += 1
+    this.#isAway = true
+    process.kill(pid, signal)
+    await until('Postgres to end', startMs, () => !isAlive(pid))
+    await delay(awayMs)
+    this.#running = await launch(this.#directory, this.port)
+    this.#isAway = false
+  }
+
+  stop(): Promise<void> {
+    return this.#running.stop()
+  }
+}
+
+function launch(directory: string, port: number): Promise<EmbeddedPostgres> {
+  return startPostgres(directory, 'the password of the chaos run', openLog('error', 'chaos'), [], port)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A Redis that can be killed, frozen and emptied. */
+export class RedisProcess {
+  readonly url: string
+  readonly #start: () => ChildProcess
+  readonly #admin: Redis
+  #child: ChildProcess
+
+  private constructor(url: string, start: () => ChildProcess) {
+    this.url = url
+    this.#start = start
+    this.#child = start()
+    this.#admin = new Redis(url, { retryStrategy: () => 100, maxRetriesPerRequest: null, commandTimeout: 5_000 })
+    this.#admin.on('error', () => undefined)
+  }
+
+  static async start(parent: string): Promise<RedisProcess> {
+    const [binary, port] = [await findRedis(), await findFreePort()]
+    const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', parent]
+    return new RedisProcess(`redis://127.0.0.1:${port}`, () => spawn(binary, options, { stdio: 'ignore' }))
+  }
+
+  async restart(awayMs: number): Promise<void> {
+    await this.#end('SIGKILL')
+    await delay(awayMs)
+    this.#child = this.#start()
+  }
+
+  async freeze(forMs: number): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    await delay(forMs)
+    this.#child.kill('SIGCONT')
+  }
+
+  async empty(): Promise<void> {
+    await this.#admin.flushall()
+  }
+
+  /** Cuts the connections on which nodes subscribe. */
+  async cutSubscribers(): Promise<void> {
+    await this.#admin.client('KILL', 'TYPE', 'PUBSUB')
+  }
+
+  async stop(): Promise<void> {
+    this.#admin.disconnect()
+    await this.#end('SIGKILL')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#child.kill(signal)
+      await ended
+    }
+  }
+}
+
+/** All processes of a run. */
+export type Processes = {
+  readonly postgres: PostgresProcess
+  readonly redis: RedisProcess
+  readonly nodes: readonly NodeProcess[]
+  stop(): Promise<void>
+}
+
+/** The window of each node: the first soon reads from Postgres what the last still has in memory. */
+const windows = [100, 1_000, 100_000] as const
+
+/** Starts all processes. */
+export async function startProcesses(record: RunRecord, membersMax: number): Promise<Processes> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'parley-chaos-'))
+  const [postgres, redis] = await Promise.all([PostgresProcess.start(directory), RedisProcess.start(directory)])
+  const shared = {
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    PARLEY_DATA_DIR: '/dev/null/none',
+    PARLEY_TOKEN_SECRET: 'the token secret of all nodes of the chaos run',
+    PARLEY_LOG_LEVEL: 'warn',
+    PARLEY_SOCKETS_PER_ADDRESS_MAX: '100000',
+    PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX: '100000',
+    PARLEY_ACCESS_TOKEN_TTL_S: '86400',
+    PARLEY_TICK_INTERVAL_MS: '1000',
+    PARLEY_PRESENCE_TTL_S: String(presenceTtlMs / 1_000),
+    PARLEY_GROUP_MEMBERS_MAX: String(membersMax),
+  }
+  const nodes: NodeProcess[] = []
+  for (const [i, window] of windows.entries()) {
+    const environment = { ...shared, PARLEY_WINDOW_FACTS_MAX: String(window) }
+    nodes.push(new NodeProcess(`node ${i + 1}`, await findFreePort(), environment, postgres, record))
+  }
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.end('SIGKILL')))
+    await Promise.all([postgres.stop(), redis.stop()])
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await Promise.all(nodes.map((node) => node.start()))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { postgres, redis, nodes, stop }
+}

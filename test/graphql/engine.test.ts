@@ -1,0 +1,284 @@
+// Repeated documents are compiled, which must not change their answers: random documents, and some special ones, are sent until
+// they are compiled, and every answer must equal the first one.
+
+import { randomUUID } from 'node:crypto'
+import {
+  type GraphQLArgument,
+  type GraphQLField,
+  getNamedType,
+  getNullableType,
+  isAbstractType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isObjectType,
+  isRequiredArgument,
+} from 'graphql'
+import { beforeAll, expect, test } from 'vitest'
+import { compiledCount } from '../../src/graphql/engine.ts'
+import { schema } from '../../src/schema.ts'
+import { AddReaction, DeleteMessage, MarkRead, PinMessage } from '../law/documents.ts'
+import { type ClientError, type Device, signUpAll } from '../support/device.ts'
+import { type Node, openNode } from '../support/node.ts'
+import { randomFrom } from './event-documents.ts'
+
+const repeats = 13
+/** Fields whose values change between requests. */
+const restless = new Set(['gateway', 'lastUsedAt', 'lastActiveAt', 'presence', 'state', 'lapsesAt'])
+
+let node: Node
+let alice: Device
+let ids: string[]
+beforeAll(async () => {
+  node = await openNode({ PARLEY_ACCESS_TOKEN_TTL_S: '3600' })
+  const [first, bob, carol] = (await signUpAll(node, 'Alice', 'Bob', 'Carol')) as [Device, Device, Device]
+  alice = first
+  const group = await alice.group('Compiled', bob, carol)
+  const direct = await alice.direct(bob)
+  const { message } = await bob.send(group, 'one')
+  const gone = (await bob.send(group, 'two')).message
+  await alice.send(direct, 'three')
+  await alice.run(AddReaction, { input: { messageId: message.id, emoji: '🎉' } })
+  await alice.run(PinMessage, { input: { messageId: message.id } })
+  await bob.run(DeleteMessage, { input: { messageId: gone.id } })
+  await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
+  ids = [
+    group,
+    direct,
+    message.id,
+    gone.id,
+    alice.userId,
+    bob.userId,
+    alice.sessionId,
+    bob.sessionId,
+    'cnv_zzzzzzzzzzzzz',
+    'nonsense',
+  ]
+})
+
+type EngineAnswer = { data: string; errors: string[] }
+
+async function ask(query: string, variables: object): Promise<EngineAnswer> {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${alice.accessToken}` }
+  const response = await fetch(node.url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })
+  const { data, errors = [] } = (await response.json()) as { data?: unknown; errors?: ClientError[] }
+  // The order of the failures of two fields is not specified.
+  return { data: JSON.stringify(data), errors: errors.map((error) => JSON.stringify(error)).sort() }
+}
+
+/** The errors of an answer; below a path at which null has propagated, only the path. */
+function told(data: string | undefined, errors: readonly string[]): string[] {
+  const shown = errors.map((error) => {
+    const path: (string | number)[] = JSON.parse(error).path ?? []
+    let value: unknown = JSON.parse(data ?? 'null')
+    for (const [depth, key] of path.entries()) {
+      if (value == null) return `null at ${path.slice(0, depth).join('.')}`
+      value = (value as Record<string, unknown>)[key]
+    }
+    return error
+  })
+  return [...new Set(shown)].sort()
+}
+
+async function expectSame(query: string, variables: object = {}): Promise<EngineAnswer> {
+  const first = await ask(query, variables)
+  expect(first.errors.filter((error) => error.includes('"INTERNAL"'))).toEqual([])
+  for (let n = 1; n < repeats; n += 1) {
+    const { data, errors } = await ask(query, variables)
+    expect({ query, data }).toEqual({ query, data: first.data })
+    // Where null has propagated, one error reports it; which of several is not specified.
+    expect({ query, errors: told(data, errors) }).toEqual({ query, errors: told(first.data, first.errors) })
+  }
+  return first
+}
+
+/** Draws operations over the whole schema: literals and variables, aliases, fragments, directives. */
+class OperationGenerator {
+  readonly variables: Record<string, unknown> = {}
+  readonly #random: () => number
+  readonly #isPlain: boolean
+  readonly #declared: string[] = []
+  readonly #fragments: string[] = []
+  #count = 0
+
+  /** @param isPlain without directives, which prevent compiling */
+  constructor(random: () => number, isPlain: boolean) {
+    this.#random = random
+    this.#isPlain = isPlain
+  }
+
+  #next(): number {
+    this.#count += 1
+    return this.#count
+  }
+
+  query(): string {
+    const type = schema.getQueryType()
+    const fields = Object.values(type?.getFields() ?? {}).filter(({ name }) => !restless.has(name))
+    const selected = Array.from({ length: 1 + Math.floor(this.#random() * 3) }, () => {
+      const field = fields[Math.floor(this.#random() * fields.length)]
+      return field ? this.#field(field, 4, `r${this.#next()}: `) : ''
+    })
+    if (this.#isPlain) {
+      const declared = this.#declared.length > 0 ? `(${this.#declared.join(', ')})` : ''
+      return `query Drawn${declared} { __typename ${selected.join(' ')} ...Last } fragment Last on Query { __typename viewer { id } } ${this.#fragments.join(' ')}`
+    }
+    const [sure, never] = ['$yes: Boolean = true', '$no: Boolean!']
+    this.variables.no = false
+    const operation = `query Drawn(${[sure, never, ...this.#declared].join(', ')}) { __typename ${selected.join(' ')} ...Last @include(if: $yes) ...Last @skip(if: $no) }`
+    return `${operation} fragment Last on Query { __typename viewer { id } } ${this.#fragments.join(' ')}`
+  }
+
+  #field(field: GraphQLField<unknown, unknown>, depth: number, alias: string): string {
+    const type = getNamedType(field.type)
+    const below = isLeafType(type) ? '' : ` { __typename ${this.#below(type.name, depth - 1)} }`
+    const drawn = this.#random()
+    const directive = this.#isPlain || drawn < 0.9 ? '' : drawn < 0.95 ? ' @skip(if: $yes)' : ' @include(if: $no)'
+    return `${alias}${field.name}${this.#arguments(field.args)}${directive}${below}`
+  }
+
+  #below(typeName: string, depth: number): string {
+    const type = schema.getType(typeName)
+    if (isAbstractType(type)) {
+      return schema
+        .getPossibleTypes(type)
+        .filter(() => this.#random() < 0.5)
+        .map(({ name }) => `... on ${name} { ${this.#below(name, depth)} }`)
+        .join(' ')
+    }
+    if (!isObjectType(type)) return ''
+    const drawn = Object.values(type.getFields())
+      .filter(({ name, type: of }) => !restless.has(name) && this.#random() < 0.5 && (depth > 0 || isLeafType(getNamedType(of))))
+      .map((field) => this.#field(field, depth, this.#random() < 0.1 ? `a${this.#next()}: ` : ''))
+      .join(' ')
+    if (this.#random() > 0.2 || drawn === '') return drawn
+    const name = `F${this.#next()}`
+    this.#fragments.push(`fragment ${name} on ${typeName} { ${drawn} }`)
+    return `...${name}`
+  }
+
+  #arguments(args: readonly GraphQLArgument[]): string {
+    const given = args.filter((arg) => isRequiredArgument(arg) || (/^(first|last)$/.test(arg.name) && this.#random() < 0.3))
+    const both = given.length > 1 && given.every(({ name }) => /^(first|last)$/.test(name)) ? given.slice(0, 1) : given
+    const texts = both.map((arg) => {
+      const value = this.#value(arg)
+      if (this.#random() < 0.5) return `${arg.name}: ${isEnumType(getNamedType(arg.type)) ? value : JSON.stringify(value)}`
+      const name = `v${this.#next()}`
+      this.#declared.push(`$${name}: ${String(arg.type)}`)
+      this.variables[name] = value
+      return `${arg.name}: $${name}`
+    })
+    return texts.length > 0 ? `(${texts.join(', ')})` : ''
+  }
+
+  #value({ name, type }: GraphQLArgument): unknown {
+    const of = getNamedType(type)
+    const pick = <T>(from: readonly T[]) => from[Math.floor(this.#random() * from.length)]
+    if (isListType(getNullableType(type))) return [pick(ids), pick(ids)]
+    if (isEnumType(of)) return pick(of.getValues())?.name
+    if (of.name === 'ID') return pick(ids)
+    if (of.name === 'Int') return pick([1, 2, 5, 5, 5, 1_000])
+    if (of.name === 'Boolean') return this.#random() < 0.5
+    return name === 'username' ? pick(['alice', 'bob', 'nobody']) : pick(['one', 'alice', ''])
+  }
+}
+
+test.each(Array.from({ length: 12 }, (_, i) => i))('random documents, part %i', async (part) => {
+  let [told, failed] = [0, 0]
+  for (let n = 0; n < 10; n += 1) {
+    const draw = new OperationGenerator(randomFrom(1_000 * part + n), n % 3 > 0)
+    const { data, errors } = await expectSame(draw.query(), draw.variables)
+    told += Number(data !== 'null' && data !== undefined)
+    failed += Number(errors.length > 0)
+  }
+  // Most of them must succeed and some must fail, or the test proves nothing.
+  expect(told + failed).toBeGreaterThan(4)
+})
+
+test.each([
+  [
+    'a name that every object has',
+    '{ __proto__: viewer { id } constructor: viewer { id } toString: viewer { __proto__: id valueOf: username } }',
+  ],
+  [
+    'a fragment that is left out in one place',
+    'query F($no: Boolean = false) { viewer { ...Name @include(if: $no) ...Name } } fragment Name on User { username }',
+  ],
+  [
+    'a variable that every object has',
+    'query V($constructor: Int, $toString: Int) { conversations(first: $constructor, last: $toString) { nodes { id } } }',
+  ],
+])('answers %s as before, and loses nothing', async (_what, query) => {
+  const { data, errors } = await expectSame(query, query.includes('$toString') ? { toString: 1, constructor: null } : {})
+  expect(errors).toEqual([])
+  const keys = [...query.matchAll(/(\w+): \w/g)].map((found) => found[1] ?? '').filter((name) => query.startsWith('{') && name)
+  for (const key of keys) expect(data).toContain(`"${key}":`)
+  if (query.includes('...Name')) expect(JSON.parse(data)).toEqual({ viewer: { username: 'alice' } })
+})
+
+test.each(['__proto__', 'constructor', 'toString'])(
+  'never confuses %s, as a variable or a field of an input, with a property of the prototype',
+  async (name) => {
+    const query = `query P($${name}: ID!) { nodes(ids: [$${name}]) { id } }`
+    const given = await ask(query, JSON.parse(`{"${name}":"${ids[0]}"}`))
+    expect(JSON.parse(given.data)).toEqual({ nodes: [{ id: ids[0] }] })
+    const missing = await ask(query.replace('ID!', 'ID').replace('nodes(ids: [', 'x: nodes(ids: ["a", '), {})
+    expect(missing.errors.join()).toMatch(/BAD_INPUT|OPERATION_REFUSED/)
+    const mutation = 'mutation M($input: StartDirectConversationInput!) { startDirectConversation(input: $input) { cursor } }'
+    const spoilt = JSON.parse(`{"input":{"userId":"${ids[5]}","${name}":{"userId":"x"}}}`)
+    for (let n = 0; n < repeats; n += 1) expect((await ask(mutation, spoilt)).errors.join()).toContain('BAD_INPUT')
+  },
+)
+
+test('null propagates to the next nullable field, and each error is reported', async () => {
+  const document = `query Rising($id: ID!, $wrong: Int!) {
+    bad: conversation(id: "nonsense") { id }
+    conversation(id: $id) { id messages(first: $wrong) { nodes { id } } }
+    other: conversation(id: $id) { id kind }
+    node(id: "cnv_zzzzzzzzzzzzz") { id }
+  }`
+  const { data, errors } = await expectSame(document, { id: ids[0], wrong: 1_000 })
+  expect(JSON.parse(data)).toEqual({ bad: null, conversation: null, other: { id: ids[0], kind: 'GROUP' }, node: null })
+  expect(errors).toHaveLength(2)
+})
+
+test.each([
+  ['a variable that is missing', 'query M($id: ID!) { conversation(id: $id) { id } }', {}],
+  ['a variable of another type', 'query T($n: Int) { conversations(first: $n) { nodes { id } } }', { n: 'many' }],
+  ['a number too large', 'query L($n: Int) { conversations(first: $n) { nodes { id } } }', { n: 2 ** 31 }],
+  ['null for a non-null variable', 'query N($id: ID!) { conversation(id: $id) { id } }', { id: null }],
+  [
+    'an unknown value of an enum',
+    'query E($d: ContactRequestDirection!) { contactRequests(direction: $d) { nodes { state } } }',
+    { d: 'SIDEWAYS' },
+  ],
+])('refuses %s with the same message', async (_what, query, variables) => {
+  const { errors } = await expectSame(query, variables)
+  expect(errors).toHaveLength(1)
+  expect(errors[0]).toContain('BAD_INPUT')
+})
+
+test('runs the mutations of a document one after another, also after a failure', async () => {
+  const query = `mutation Two($one: SendMessageInput!, $bad: SendMessageInput!, $two: SendMessageInput!) {
+    one: sendMessage(input: $one) { message { seq text } }
+    bad: sendMessage(input: $bad) { message { seq } }
+    two: sendMessage(input: $two) { message { seq text } }
+  }`
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${alice.accessToken}` }
+  let last = 0
+  for (let n = 0; n < repeats; n += 1) {
+    const input = (text: string) => ({ conversationId: ids[1], clientMessageId: randomUUID(), text })
+    const variables = { one: input('one'), bad: input(''), two: input('two') }
+    const response = await fetch(node.url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })
+    const { data, errors } = (await response.json()) as { data: unknown; errors: ClientError[] }
+    expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([[['bad'], 'BAD_INPUT']])
+    // Every payload is there or the whole is null: `sendMessage` is non-null.
+    expect(data).toBeNull()
+    last += 1
+  }
+  expect(last).toBe(repeats)
+})
+
+test('documents without directives and such names were indeed compiled', () => {
+  expect(compiledCount()).toBeGreaterThan(60)
+})

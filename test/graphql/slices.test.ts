@@ -1,0 +1,145 @@
+// Work for very many subscribers, or for one with very much to catch up, is done in slices and turns, so that others do not
+// wait for it.
+
+import { subscribe as hear, unsubscribe } from 'node:diagnostics_channel'
+import { expect, test } from 'vitest'
+import { FairScheduler } from '../../src/graphql/fair-scheduler.ts'
+import { PayloadCache } from '../../src/graphql/payload-cache.ts'
+import { parseId } from '../../src/id.ts'
+import { parseCursor } from '../../src/journal/cursor.ts'
+import { RoundRobin, type TurnTaker } from '../../src/journal/round-robin.ts'
+import { steps } from '../../src/journal/steps.ts'
+import { appendSend, input } from '../journal/setup.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import { openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
+
+test('D8 a small conversation is served before an earlier message to very many has reached all of them', async () => {
+  const node = await openNode({ PARLEY_APPEND_LANES: '1' })
+  const [ann, ben, cyd] = (await signUpAll(node, 'Ann', 'Ben', 'Cyd')) as [Device, Device, Device]
+  const [large, small] = [await ann.group('Large', ben), await ann.group('Small', cyd)]
+  const [sender, many, few] = [ann, ben, cyd].map(({ userId }) => parseId('User', userId, ''))
+  const shown: number[] = []
+  const listen = (message: unknown) => shown.push((message as { position: number }).position)
+  let live = 0
+  const open = async (userId: number | undefined) => {
+    const request = { userId: Number(userId), after: null, conversationId: null, onAbandoned: () => undefined }
+    const stream = await node.app.journal.openStream(request)
+    stream?.start({
+      take({ type }) {
+        if (type === 'caughtUp') live += 1
+        return true
+      },
+      ended: () => undefined,
+    })
+  }
+  for (let i = 0; i < 2_000; i += 1) await open(many)
+  await open(few)
+  expect(live).toBe(2_001)
+
+  hear(steps.streamShowing.name, listen)
+  const send = (conversationId: string, text: string) =>
+    appendSend(node, input(parseId('Conversation', conversationId, ''), Number(sender), text))
+  // In one batch, in this order.
+  await Promise.all([send(large, 'to very many'), send(small, 'to one')])
+  await until('everybody to be told', () => shown.length === 2_001)
+  unsubscribe(steps.streamShowing.name, listen)
+
+  const second = Math.max(...shown)
+  expect(shown.indexOf(second)).toBeLessThan(200)
+  expect(shown.filter((position) => position === second - 1)).toHaveLength(2_000)
+})
+
+test('D8 a device that is far behind catches up in turns with others', async () => {
+  const node = await openNode()
+  const [ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]
+  const id = await ann.direct(ben)
+  const { cursor } = await ann.send(id, 'first')
+  const [conversationId, sender] = [parseId('Conversation', id, ''), parseId('User', ann.userId, '')]
+  await Promise.all(Array.from({ length: 300 }, (_, i) => appendSend(node, input(conversationId, sender, `${i}`))))
+  const after = parseCursor(cursor, 'after')
+  const request = { userId: parseId('User', ben.userId, ''), after, conversationId: null, onAbandoned: () => undefined }
+  const stream = await node.app.journal.openStream(request)
+  let given = 0
+  stream?.start({
+    take() {
+      given += 1
+      return true
+    },
+    ended: () => undefined,
+  })
+  expect(given).toBeGreaterThan(0)
+  expect(given).toBeLessThan(100) // in this turn
+  await until('the rest', () => given === 302) // with SyncStarted and CaughtUp
+})
+
+/** Keeps the processor busy. */
+function busy(forMs: number): void {
+  for (const until = performance.now() + forMs; performance.now() < until; );
+}
+
+test('D7 users take turns with streams that are behind, however many each of them has', async () => {
+  const roundRobin = new RoundRobin()
+  const [many, few] = [{ waiting: new Set<TurnTaker>() }, { waiting: new Set<TurnTaker>() }]
+  const order: string[] = []
+  for (let i = 0; i < 500; i += 1) roundRobin.add(many, { turn: () => order.push('many') })
+  roundRobin.add(few, { turn: () => order.push('few') })
+  await until('all turns', () => order.length === 501)
+  expect(order.indexOf('few')).toBe(1)
+})
+
+test('D7 executions for a heavy user wait for those of others, and end in order', async () => {
+  const scheduler = new FairScheduler()
+  const turn = (userId: number) => ({ userId, cost: 1, share: 1, isOver: () => false })
+  const order: string[] = []
+  const heavy = Array.from({ length: 20 }, async (_, i) =>
+    scheduler.run(turn(1), () => {
+      busy(3)
+      order.push(`heavy ${i}`)
+    }),
+  )
+  await new Promise(setImmediate)
+  const light = Array.from({ length: 5 }, async (_, i) => scheduler.run(turn(2), () => void order.push(`light ${i}`)))
+  await Promise.all([...heavy, ...light])
+  expect(order.filter((name) => name.startsWith('heavy'))).toEqual(heavy.map((_, i) => `heavy ${i}`))
+  expect(order.indexOf('light 4')).toBeLessThan(10)
+})
+
+test('D7 one user has at most four executions waiting for Postgres, and nothing is executed that nobody waits for', async () => {
+  const scheduler = new FairScheduler()
+  let isOver = false
+  let [begun, most, underWay] = [0, 0, 0]
+  let release: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const results = Array.from({ length: 30 }, async () =>
+    scheduler.run({ userId: 1, cost: 1, share: 1, isOver: () => isOver }, async () => {
+      begun += 1
+      underWay += 1
+      most = Math.max(most, underWay)
+      await gate
+      underWay -= 1
+      return 'done'
+    }),
+  )
+  const other = await scheduler.run({ userId: 2, cost: 1, share: 1, isOver: () => false }, () => 'another user')
+  expect(other).toBe('another user')
+  expect(begun).toBe(4)
+  isOver = true
+  release()
+  expect((await Promise.all(results)).filter((result) => result === null)).toHaveLength(26)
+  expect([begun, most]).toEqual([4, 4])
+})
+
+test('C1 the payload cache is bounded, also for a single event', async () => {
+  const { app } = await openNode()
+  const cache = new PayloadCache(app.journal)
+  const item = { type: 'tick', place: app.journal.head() } as const
+  const sizes = Array.from({ length: 100 }, (_, number) => {
+    cache.store(cache.entryOf(item), number, Buffer.alloc(1_048_576))
+    return cache.bytes
+  })
+  expect(Math.max(...sizes)).toBeGreaterThan(16 * 1_048_576)
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(32 * 1_048_576)
+})
