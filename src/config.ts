@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { z } from 'zod'
 import { isInjected } from './injected.ts'
-import { type Variables, variableNames, variables } from './variables.ts'
+import { type EnvironmentVariables, variableNames, variables } from './variables.ts'
 
 /** An identity provider whose tokens are accepted. */
 export type IdentityProvider = { jwksUrl: URL; issuer: string; audience: string }
@@ -89,7 +89,7 @@ export class ConfigError extends Error {
   }
 }
 
-const together: readonly (readonly (keyof Variables)[])[] = [
+const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
   ['PARLEY_JWKS_URL', 'PARLEY_JWKS_ISSUER', 'PARLEY_JWKS_AUDIENCE'],
   ['PARLEY_VAPID_PUBLIC_KEY', 'PARLEY_VAPID_PRIVATE_KEY'],
   ['PARLEY_PUSH_WEBHOOK_URL', 'PARLEY_PUSH_WEBHOOK_SECRET'],
@@ -146,7 +146,7 @@ const bytesPerCharacter = 12
 const bytesBesideText = 16_384
 
 /** The faults of size limits that are too small for a message with the longest text. */
-function tooSmallForTexts(v: Variables): string[] {
+function tooSmallForTexts(v: EnvironmentVariables): string[] {
   const needed = bytesPerCharacter * v.PARLEY_MESSAGE_TEXT_MAX + bytesBesideText
   const names = ['PARLEY_HTTP_BODY_BYTES_MAX', 'PARLEY_SOCKET_MESSAGE_BYTES_MAX'] as const
   return names
@@ -171,7 +171,7 @@ const { version } = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
 
-function group(v: Variables): Config {
+function group(v: EnvironmentVariables): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
   const { PARLEY_PUSH_WEBHOOK_URL: webhookUrl, PARLEY_PUSH_WEBHOOK_SECRET: webhookSecret } = v

@@ -110,7 +110,7 @@ export const variables = z.object({
 })
 
 /** The values of all variables. */
-export type Variables = z.infer<typeof variables>
+export type EnvironmentVariables = z.infer<typeof variables>
 
 /** The names of all variables that Parley reads. */
 export const variableNames: readonly string[] = Object.keys(variables.shape)
