@@ -31,7 +31,8 @@ const redis = spawn('redis-server', ['--port', `${redisPort}`, '--bind', '127.0.
 
 async function openNode() {
   const environment = { NODE_ENV: 'test', PORT: '0', DATABASE_URL: postgres.url, REDIS_URL: `redis://127.0.0.1:${redisPort}` }
-  const app = await openApp(readConfig(environment), postgres.url, 'the token secret of the whole of the bench', log)
+  const foundation = { databaseUrl: postgres.url, tokenSecrets: 'the token secret of the whole of the bench', vapid: null }
+  const app = await openApp(readConfig(environment), foundation, log)
   const server = await serve(app)
   return { url: `http://127.0.0.1:${server.port}/graphql`, close: () => server.close().then(() => app.close()) }
 }

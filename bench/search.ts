@@ -6,12 +6,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
-import { type App, openApp } from '../src/app.ts'
+import { type OpenApp, openApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log.ts'
 import { readFound } from '../src/search/access.ts'
-import { openIndexer } from '../src/search/indexer.ts'
 import { readProgress } from '../src/search/tables.ts'
 import { parseQuery } from '../src/search/terms.ts'
 import { readText } from '../src/search/text.ts'
@@ -77,7 +76,7 @@ function drawQueries(texts: readonly string[]): string[] {
 
 type Timing = { readonly query: string; readonly ms: number; readonly rows: number }
 
-async function measure(app: App, queries: readonly string[]): Promise<Timing[]> {
+async function measure(app: OpenApp, queries: readonly string[]): Promise<Timing[]> {
   const timings: Timing[] = []
   for (const text of queries) {
     const query = parseQuery(text)
@@ -115,20 +114,15 @@ async function run(databaseUrl: string): Promise<void> {
   let started = performance.now()
   const own = await fill(client)
   say(`filled in ${seconds(started).toFixed(0)} s`)
-  const app = await openApp(
-    readConfig({ PARLEY_LOG_LEVEL: 'warn' }),
-    databaseUrl,
-    'the token secret of the whole of the bench',
-    log,
-  )
+  const foundation = { databaseUrl, tokenSecrets: 'the token secret of the whole of the bench', vapid: null }
+  started = performance.now()
+  const app = await openApp(readConfig({ PARLEY_LOG_LEVEL: 'warn' }), foundation, log)
   try {
-    started = performance.now()
-    const indexer = openIndexer(app)
     for (let behind = size.messages; behind > 0; ) {
       await new Promise((resolve) => setTimeout(resolve, 500))
       behind = size.messages - (await readProgress(app.store.reader)).position
     }
-    await indexer.close()
+    await app.indexer.close()
     const indexingS = seconds(started)
     say(`indexed in ${indexingS.toFixed(0)} s`)
     // One by one: VACUUM is refused among other statements.

@@ -1,7 +1,7 @@
-// The App record: what is open while a node runs. One record in place of module singletons, so that two nodes can live in
-// one process, as they do in the tests. Opened in order, closed in reverse.
+// The composition root: opens every part of a node in order, and closes them in reverse. Only its HTTP server is opened
+// elsewhere (server/server.ts), after everything that its requests need.
 
-import type { Bus } from './bus/bus.ts'
+import { type Guard, openGuard } from './account/guard.ts'
 import { openMemoryBus } from './bus/memory.ts'
 import { openMemoryLeases } from './bus/memory-leases.ts'
 import { openRedisBus } from './bus/redis.ts'
@@ -9,117 +9,102 @@ import { checkRedis, redisWords } from './bus/redis-faults.ts'
 import { openRedisLeases } from './bus/redis-leases.ts'
 import { createSeal } from './bus/seal.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Config } from './config.ts'
+import type { Config, VapidKeys } from './config.ts'
 import { StartError } from './errors.ts'
 import { factKinds } from './facts.ts'
-import { type NodeRegistry, openNodeRegistry } from './gateway/node-registry.ts'
-import { type Journal, openJournal } from './journal/journal.ts'
+import { openNodeRegistry } from './gateway/node-registry.ts'
+import { openJournal } from './journal/journal.ts'
 import { deriveKeys, type Secrets } from './keys.ts'
 import type { Log, ReportProgress } from './log.ts'
-import { openReadMarkers, type ReadMarkers } from './message/read-markers.ts'
+import { openReadMarkers } from './message/read-markers.ts'
 import { Outage } from './outage.ts'
+import type { App } from './parts.ts'
 import { DeviceService } from './presence/device-service.ts'
 import { PresenceService, presenceTopic } from './presence/presence-service.ts'
-import { openTypingService, type TypingService } from './presence/typing-service.ts'
+import { openTypingService } from './presence/typing-service.ts'
+import { openPush } from './push/push.ts'
 import { RepeatLog } from './repeats.ts'
+import { type Indexer, openIndexer } from './search/indexer.ts'
 import { explain } from './store/explain.ts'
 import { migrate } from './store/migrate.ts'
-import { openStore, type Store } from './store/store.ts'
+import { openStore } from './store/store.ts'
 import { noteKeys } from './store/token-keys.ts'
-import { type Acknowledgements, openAcknowledgements } from './sync/acknowledgements.ts'
-import { createTokens, type Tokens } from './tokens.ts'
+import { openAcknowledgements } from './sync/acknowledgements.ts'
+import { createTokens } from './tokens.ts'
 
-/** One open node, without its door to the network. */
-export type App = {
-  readonly config: Config
-  readonly clock: Clock
-  readonly log: Log
-  /** For what may happen many times a second: logged once per interval, with its count. */
-  readonly repeats: RepeatLog
-  readonly tokens: Tokens
-  readonly store: Store
-  readonly bus: Bus
-  readonly journal: Journal
-  readonly readMarkers: ReadMarkers
-  readonly acknowledgements: Acknowledgements
-  readonly typing: TypingService
-  readonly nodes: NodeRegistry
-  readonly devices: DeviceService
-  readonly presence: PresenceService
+/** Where a node finds its installation. */
+export type Foundation = {
+  readonly databaseUrl: string
+  /** The same on all nodes of an installation; the first one signs. */
+  readonly tokenSecrets: Secrets
+  /** null: there is no Web Push. */
+  readonly vapid: VapidKeys | null
+}
+
+/** An open node, without its HTTP server. */
+export type OpenApp = App & {
+  readonly guard: Guard
+  readonly indexer: Indexer
   close(): Promise<void>
 }
 
 /**
- * Opens a node on a database, bringing its schema up to date. The secrets are the same on all nodes of an installation; the first one signs.
- * `report` gets what takes long; by default the log does. `clock` is the machine's, unless a test turns one.
+ * Opens a node on a database, bringing its schema up to date. `report` gets what takes long; by default the log does. `clock` is
+ * the machine's, unless a test turns one.
  * @throws StartError with a sentence for the person who starts it.
  */
 export async function openApp(
   config: Config,
-  databaseUrl: string,
-  secrets: Secrets,
+  { databaseUrl, tokenSecrets, vapid }: Foundation,
   log: Log,
   report?: ReportProgress,
   clock: Clock = systemClock,
-): Promise<App> {
+): Promise<OpenApp> {
   await migrate(databaseUrl, log, report)
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
     for (const closeNext of closers.splice(0).reverse()) await closeNext()
   }
-  const repeats = new RepeatLog(log)
-  closers.push(async () => repeats.close())
+  /** Closes this part when its turn comes. */
+  const keep = <Part extends { close(): Promise<void> | void }>(part: Part): Part => {
+    closers.push(async () => part.close())
+    return part
+  }
   try {
-    const store = openStore(databaseUrl, config.journal.appendLanes, log)
-    closers.push(() => store.close())
-    const keys = deriveKeys(secrets)
+    const repeats = keep(new RepeatLog(log))
+    const store = keep(openStore(databaseUrl, config.journal.appendLanes, log))
+    const keys = deriveKeys(tokenSecrets)
     await noteKeys(store.reader, keys, log)
-    if (config.redisUrl !== null) await checkRedis(config.redisUrl)
+    const { redisUrl } = config
+    if (redisUrl !== null) await checkRedis(redisUrl)
     const outage = new Outage(log, redisWords)
-    const bus =
-      config.redisUrl === null
-        ? openMemoryBus(log, repeats)
-        : openRedisBus(config.redisUrl, createSeal(keys), outage, log, repeats)
-    closers.push(() => bus.close())
-    const journal = await openJournal(store, bus, config.journal, factKinds, log, repeats)
-    closers.push(() => journal.close())
-    const readMarkers = openReadMarkers(journal)
-    closers.push(() => readMarkers.close())
-    const acknowledgements = openAcknowledgements(journal, store.prisma)
-    closers.push(() => acknowledgements.close())
-    const nodes = openNodeRegistry(bus, clock, journal)
-    closers.push(() => nodes.close())
-    const prefix = () => journal.topic('presence')
-    const leases =
-      config.redisUrl === null
+    const bus = keep(
+      redisUrl === null ? openMemoryBus(log, repeats) : openRedisBus(redisUrl, createSeal(keys), outage, log, repeats),
+    )
+    const journal = keep(await openJournal(store, bus, config.journal, factKinds, log, repeats))
+    const readMarkers = keep(openReadMarkers(journal))
+    const acknowledgements = keep(openAcknowledgements(journal, store.prisma))
+    const nodes = keep(openNodeRegistry(bus, clock, journal))
+    const leases = keep(
+      redisUrl === null
         ? openMemoryLeases(bus, clock, (userId) => journal.topic(presenceTopic(userId)))
-        : openRedisLeases(config.redisUrl, prefix, clock, outage)
-    closers.push(() => leases.close())
-    closers.push(async () => outage.close())
-    const presence = new PresenceService(leases, clock, bus, journal, store.reader, log)
-    closers.push(() => presence.close())
-    const devices = new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log)
-    closers.push(() => devices.close())
-    const typing = openTypingService(bus, clock, journal, devices)
-    closers.push(() => typing.close())
-    const tokens = createTokens(secrets, config.tokens.accessTtlS, config.identityProvider, clock)
-    return {
-      config,
-      clock,
-      log,
-      repeats,
-      tokens,
-      store,
-      bus,
-      journal,
-      readMarkers,
-      acknowledgements,
-      typing,
-      nodes,
-      devices,
-      presence,
-      close,
+        : openRedisLeases(redisUrl, () => journal.topic('presence'), clock, outage),
+    )
+    // Closed before bus and leases: that they end is no outage.
+    keep(outage)
+    const presence = keep(new PresenceService(leases, clock, bus, journal, store.reader, log))
+    const devices = keep(new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log))
+    const typing = keep(openTypingService(bus, clock, journal, devices))
+    const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
+    const app: App = {
+      ...{ config, vapid, clock, log, repeats, tokens, store, bus, journal },
+      ...{ readMarkers, acknowledgements, typing, nodes, devices, presence },
     }
+    const guard = keep(await openGuard(app))
+    guard.onRevoked((sessionId) => devices.endSession(sessionId))
+    const indexer = keep(openIndexer(app))
+    keep(openPush(app))
+    return { ...app, guard, indexer, close }
   } catch (error) {
     await close()
     throw error instanceof StartError ? error : (explain(error, databaseUrl) ?? error)

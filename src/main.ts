@@ -50,8 +50,7 @@ async function start(): Promise<void> {
     : (_fields, sentence) => say(`${sentence}.`)
   const installation = await openInstallation(config, report)
   closers.push(installation.close)
-  config.secrets.vapid = installation.vapid
-  const app = await openApp(config, installation.databaseUrl, installation.tokenSecrets, log, report)
+  const app = await openApp(config, installation, log, report)
   closers.push(app.close)
   giveUpPostgres = () => app.store.abandon()
   if (config.isSeeded) await seed(app)

@@ -48,8 +48,11 @@ const config = readConfig({
   PARLEY_TOKEN_SECRET: tokenSecret,
   ...environment,
 })
-const app = await openApp(config, databaseUrl, tokenSecret, openLog('warn', 'bench'))
+const foundation = { databaseUrl, tokenSecrets: tokenSecret, vapid: config.secrets.vapid }
+const app = await openApp(config, foundation, openLog('warn', 'bench'))
 const server = isServing ? await serve(app) : null
+// The journal alone: the search index does not follow.
+if (!isServing) await app.indexer.close()
 
 let recorded: Recorded[] | null = null
 

@@ -1,8 +1,8 @@
 // Account actions: sign up, log in, log out, change the password.
 
-import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { RefreshGeneration } from '../tokens.ts'
 import { accessTtlMaxS } from '../variables.ts'

@@ -2,9 +2,9 @@
 // sessions from facts, so it needs no query per request. Opened once for each node.
 
 import { LRUCache } from 'lru-cache'
-import type { App } from '../app.ts'
 import { entriesMax } from '../bounded.ts'
 import { ParleyError } from '../errors.ts'
+import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
 import { accessTtlMaxS } from '../variables.ts'

@@ -1,9 +1,9 @@
 // Users of an identity provider. A user is created when the first valid token of the provider names them.
 
 import { randomInt } from 'node:crypto'
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import { fitLine } from '../graphql/line.ts'
+import type { App } from '../parts.ts'
 import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
 import { deviceNameMax, findDisplayNameIn, findUsernameIn, searchedAs } from './username.ts'

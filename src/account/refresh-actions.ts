@@ -1,8 +1,8 @@
 // Refreshes a session by rotating its refresh token. A short grace period covers lost responses and tabs that refresh at the
 // same time (docs/adr/0017). Postgres decides by its own clock, so nodes with different clocks agree.
 
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
+import type { App } from '../parts.ts'
 import type { RefreshGeneration } from '../tokens.ts'
 import { credentials, revoke, type SessionCredentials } from './actions.ts'
 

@@ -1,9 +1,9 @@
 // Contact actions: requests, blocks, the message policy. Each action locks both users first (reach.ts), so the two may act at
 // the same time on different nodes. All actions are idempotent: repeating one changes nothing.
 
-import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { MessagePolicy } from './access.ts'

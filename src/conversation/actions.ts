@@ -1,8 +1,8 @@
 // What one does with conversations of either kind. What changes a group is in group-actions.ts.
 
-import type { App } from '../app.ts'
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import { joining } from './events.ts'
 

@@ -1,10 +1,10 @@
 // What one does with groups. Permission is checked inside the transaction that writes, with the conversation locked; the
 // journal checks once more, under its lock, that the actor is still in the audience.
 
-import type { App } from '../app.ts'
 import { requireAdmission } from '../contact/reach.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import type { NewFact } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'

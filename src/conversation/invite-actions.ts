@@ -2,10 +2,10 @@
 // looked for by one at a time.
 
 import { randomBytes } from 'node:crypto'
-import type { App } from '../app.ts'
 import { requireUsers } from '../contact/reach.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'

@@ -1,7 +1,7 @@
 // What one does with one's own membership of a conversation: settings that nobody else sees.
 
-import type { App } from '../app.ts'
 import { notFound } from '../errors.ts'
+import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
 import { membershipUpdated } from './events.ts'

@@ -1,8 +1,8 @@
 // Why somebody cannot write in a conversation: whoever is not in its audience cannot. For all but one kind of them it does not
 // exist. The two people of a closed direct conversation still see it, so to them it is said that it is closed.
 
-import type { App } from '../app.ts'
 import { notFound, ParleyError } from '../errors.ts'
+import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
 
 const ownClosed = statement<{ id: number }>(

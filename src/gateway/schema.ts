@@ -1,11 +1,11 @@
 // Where a client should open its socket, in the schema.
 
 import { z } from 'zod'
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
+import type { App } from '../parts.ts'
 import { regionName, regionRule } from '../variables.ts'
 import { type NodeChoice, NodeChooser } from './choice.ts'
 import type { NodeReport } from './node-registry.ts'

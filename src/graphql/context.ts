@@ -1,8 +1,8 @@
 // What a resolver is given: who asks, and what the answer is read from.
 
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 

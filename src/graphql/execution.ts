@@ -11,9 +11,9 @@ import {
   type SubscriptionArgs,
   visit,
 } from 'graphql'
-import type { App } from '../app.ts'
 import { UserQueues } from '../fair-queue.ts'
 import { readHead } from '../journal/tables.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
 import { parseDocument, refusalsOf, validateDocument } from './documents.ts'

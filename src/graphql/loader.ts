@@ -3,9 +3,9 @@
 
 import DataLoader from 'dataloader'
 import { LRUCache } from 'lru-cache'
-import type { App } from '../app.ts'
 import { entriesMax } from '../bounded.ts'
 import type { Fact } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
 

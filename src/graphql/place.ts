@@ -3,8 +3,8 @@
 
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, getOperationAST, OperationTypeNode } from 'graphql'
-import type { App } from '../app.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Context } from './context.ts'
 
 /**

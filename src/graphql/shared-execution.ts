@@ -2,13 +2,13 @@
 // event stream of the node (A13, C1). An event that cannot be shared is executed for each viewer; both ways give the same bytes.
 
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
-import type { App } from '../app.ts'
 import { closeCodes } from '../errors.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { FactVisibility } from '../journal/hub.ts'
 import type { StreamItem } from '../journal/item.ts'
 import { steps } from '../journal/steps.ts'
 import { readLastLeft } from '../journal/tables.ts'
+import type { App } from '../parts.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Context, VisibleRange } from './context.ts'

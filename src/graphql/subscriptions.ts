@@ -9,10 +9,10 @@ import {
   type GraphQLSchema,
   type SubscriptionArgs,
 } from 'graphql'
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import { UserQueues } from '../fair-queue.ts'
 import type { Stream } from '../journal/stream.ts'
+import type { App } from '../parts.ts'
 import type { Context } from './context.ts'
 import { costMax } from './cost.ts'
 import { findPlan } from './documents.ts'

@@ -1,7 +1,7 @@
 // The context of an execution that is shared: without a viewer, and without a connection. A resolver that asks for one ends the
 // sharing of its event.
 
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Store } from '../store/store.ts'
 import type { Context } from './context.ts'

@@ -4,12 +4,12 @@
 
 import type pg from 'pg'
 import { signUp } from '../account/actions.ts'
-import type { App } from '../app.ts'
 import { startDirectConversation } from '../conversation/actions.ts'
 import { createGroup } from '../conversation/group-actions.ts'
 import { ParleyError } from '../errors.ts'
 import { change, sendMessage } from '../message/actions.ts'
 import { markRead } from '../message/read-marker-actions.ts'
+import type { App } from '../parts.ts'
 import { locks } from '../store/locks.ts'
 import type { Viewer } from '../viewer.ts'
 

@@ -1,10 +1,10 @@
 // What one does with messages.
 
-import type { App } from '../app.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
 import { readTagAt } from '../journal/tables.ts'
+import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import { type ChangeInput, changeLimits, changeProcedure } from './change.ts'
 import { type MessageRow, readMessages } from './row.ts'

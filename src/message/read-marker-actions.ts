@@ -1,8 +1,8 @@
 // What one does by reading.
 
-import type { App } from '../app.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 
 /** Where the viewer's marker stands now. `place` is null where it stood there, or further, already. */

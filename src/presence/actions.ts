@@ -1,7 +1,7 @@
 // What one chooses to show of one's presence.
 
-import type { App } from '../app.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import { presenceSettingsChanged } from './events.ts'
 import type { LastActiveVisibility, PresenceMode } from './tables.ts'

@@ -3,11 +3,11 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { App } from '../app.ts'
 import type { Done } from '../conversation/actions.ts'
 import { membershipUpdated } from '../conversation/events.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import { locks } from '../store/locks.ts'
 import { statement } from '../store/reader.ts'
 import type { Prisma } from '../store/store.ts'
@@ -38,8 +38,7 @@ const testPauseMs = 5_000
 export async function register(by: Viewer, address: PushAddress, app: App): Promise<Place | null> {
   const { userId, sessionId } = by
   const { provider, platform, endpoint } = address
-  if (!isOffered(app.config, provider))
-    throw new ParleyError('FORBIDDEN', 'This server does not offer notifications of this kind.')
+  if (!isOffered(app, provider)) throw new ParleyError('FORBIDDEN', 'This server does not offer notifications of this kind.')
   if (provider === 'WEB_PUSH') await requireService(endpoint, app)
   const { place } = await app.journal.writing(async (tx) => {
     // Whoever registers the same address at the same moment waits here.

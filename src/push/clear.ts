@@ -2,7 +2,7 @@
 // conversation or blocked its sender, goes from devices by one silent update each. Devices show one for each conversation,
 // the newest. So where the newest that a device was sent still holds, all stays there.
 
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
@@ -54,7 +54,7 @@ export async function clear(app: App, userId: number, conversationId: number): P
     await tx.rows(lock, [userId, conversationId])
     const gone = await tx.rows(over, [userId, conversationId])
     const found = await tx.rows(devices, [gone.map(({ registrationId }) => registrationId)])
-    const others = found.filter(({ provider, sessionId }) => isOffered(app.config, provider) && !isThere(sessionId))
+    const others = found.filter(({ provider, sessionId }) => isOffered(app, provider) && !isThere(sessionId))
     const seqs = new Map(gone.map(({ registrationId, seq }) => [registrationId, seq]))
     const ids = others.map(({ id }) => id)
     const rows = await tx.rows(insert, [userId, conversationId, ids.map((id) => seqs.get(id)), ids])

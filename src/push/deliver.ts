@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import { isTransient } from '../store/postgres.ts'
 import { decide, lifetimeMs } from './decide.ts'
 import { type DeliveryOutcome, type Due, findDue, record } from './deliveries.ts'

@@ -1,9 +1,9 @@
 // The rows of deliveries: which are due, and what becomes of them. All that follows from an attempt (the outcome, the rest that
 // its device is given, the next try) is one transaction.
 
-import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
 import { groupBy } from '../graphql/loader.ts'
+import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs, type SkipReason } from './decide.ts'

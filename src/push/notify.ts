@@ -1,8 +1,8 @@
 // The job of a message: when the delay after it is over, decides for each of those who hear it and have a device registered.
 // The decisions, and the jobs that deliver what is to be sent, are one transaction; met a second time it changes nothing.
 
-import type { App } from '../app.ts'
 import { readMessages } from '../message/row.ts'
+import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
 import { decide } from './decide.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
@@ -54,7 +54,7 @@ export async function notify(app: App, job: { messageId: number; isLast: boolean
   if (!message) return
   const { conversationId, senderId, seq } = message
   const found = await reader.rows(hearers, [conversationId, messageId, senderId])
-  const devices = found.filter(({ provider }) => isOffered(app.config, provider))
+  const devices = found.filter(({ provider }) => isOffered(app, provider))
   const userIds = [...new Set(devices.map(({ userId }) => userId))]
   const cases = await readCases(
     app,

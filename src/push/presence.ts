@@ -1,6 +1,6 @@
 // Where people are, as far as notifications go: the one place of push that asks presence.
 
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import { readPresenceSettings } from '../presence/tables.ts'
 import type { Situation } from './decide.ts'
 

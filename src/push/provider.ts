@@ -2,6 +2,7 @@
 // to one device, and what the answer means; when, to whom and how often is not its business.
 
 import type { Config } from '../config.ts'
+import type { App } from '../parts.ts'
 import { PrivateAddressError } from './addresses.ts'
 import type { Poster, PushRequest, PushResponse } from './post.ts'
 
@@ -47,8 +48,8 @@ export type Provider = {
 }
 
 /** Whether this server has such a way. */
-export function isOffered({ secrets, push }: Config, provider: Registration['provider']): boolean {
-  return (provider === 'WEB_PUSH' ? secrets.vapid : push.webhook) !== null
+export function isOffered({ vapid, config }: App, provider: Registration['provider']): boolean {
+  return (provider === 'WEB_PUSH' ? vapid : config.push.webhook) !== null
 }
 
 /** What may be slow or away as a whole, and is the way to this device: the origin of its push service. */

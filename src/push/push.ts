@@ -1,8 +1,7 @@
 // Notifications of a node: opens the providers that it is configured for, the reader of the journal that makes jobs, the workers
 // that do them, and what trims. Without a provider nothing of it runs.
 
-import type { App } from '../app.ts'
-import type { Config } from '../config.ts'
+import type { App } from '../parts.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { statement } from '../store/reader.ts'
 import { clear } from './clear.ts'
@@ -41,8 +40,7 @@ const restart = statement(
 
 /** Opens the notifications of a node. */
 export function openPush(app: App): Push {
-  const { secrets, push } = app.config
-  const providers = openProviders(secrets.vapid, push)
+  const providers = openProviders(app)
   if (Object.keys(providers).length === 0) return { close: async () => undefined }
   const services = new Services(app.clock)
   const deliverer: Deliverer = { app, providers, services, maySend: () => workers.isHeld() }
@@ -71,7 +69,8 @@ export function openPush(app: App): Push {
   }
 }
 
-function openProviders(vapid: Config['secrets']['vapid'], { subject, allowsPrivate, webhook }: Config['push']): Providers {
+function openProviders({ vapid, config }: App): Providers {
+  const { subject, allowsPrivate, webhook } = config.push
   return {
     ...(vapid ? { WEB_PUSH: openWebPush(vapid, subject, allowsPrivate) } : {}),
     ...(webhook ? { WEBHOOK: openWebhook(webhook) } : {}),

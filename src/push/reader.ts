@@ -4,13 +4,13 @@
 // It waits for no flush (B1): its transaction commits after the facts that it has seen. A Postgres that crashes before they are on
 // disk takes back the jobs and the place with them, and what a job shows outside passes a flush first (deliver.ts).
 
-import type { App } from '../app.ts'
 import { contactKinds } from '../contact/events.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
 import type { Fact, Place } from '../journal/fact.ts'
 import { payloadOf } from '../journal/kind.ts'
 import { readFactsAfter, readHead } from '../journal/tables.ts'
 import { messageKinds } from '../message/events.ts'
+import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { lifetimeMs } from './decide.ts'
 import { addJobs, type Job } from './jobs.ts'

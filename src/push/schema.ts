@@ -179,7 +179,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description:
       'The `applicationServerKey` that a browser needs to subscribe to Web Push, in base64url; null if this server does not offer Web Push. Needs no access token.',
-    resolve: (_root, _args, { app }) => app.config.secrets.vapid?.publicKey ?? null,
+    resolve: (_root, _args, { app }) => app.vapid?.publicKey ?? null,
   }),
   pushSettings: t.field({
     type: PushSettings,

@@ -1,6 +1,6 @@
 // What decisions rest on, read for many at once: one statement for what Postgres knows, one question to presence.
 
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type Situation, type Wishes } from './decide.ts'
 import type { Shown } from './payload.ts'

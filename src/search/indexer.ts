@@ -3,12 +3,12 @@
 // each start of a node, it first folds the names of users again if the rules of folding have changed.
 
 import { foldNames } from '../account/search-names.ts'
-import type { App } from '../app.ts'
 import { factKinds } from '../facts.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
 import type { Place } from '../journal/fact.ts'
 import { readFactsAfter, readHead } from '../journal/tables.ts'
 import { readMessages } from '../message/row.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import * as tables from './tables.ts'
 

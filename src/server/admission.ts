@@ -2,8 +2,8 @@
 
 import type { Context as ProtocolContext, SubscribePayload } from 'graphql-ws'
 import type { Guard } from '../account/guard.ts'
-import type { App } from '../app.ts'
 import { closeCodes, ParleyError } from '../errors.ts'
+import type { App } from '../parts.ts'
 import { badToken, bearerToken, type Call, identify, type Presented } from './callers.ts'
 import type { Connections } from './connections.ts'
 import { logCrowd, logRefusedToken } from './refused.ts'

@@ -4,12 +4,12 @@
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, Kind, OperationTypeNode } from 'graphql'
 import type { Guard } from '../account/guard.ts'
-import type { App } from '../app.ts'
 import { ParleyError } from '../errors.ts'
 import { UserQueues } from '../fair-queue.ts'
 import type { Context } from '../graphql/context.ts'
 import { findPlan } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
+import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 
 /** The mutations of chatting, and those that keep a session alive. They have queues of their own. */

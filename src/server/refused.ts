@@ -2,9 +2,9 @@
 // wrong passwords and tokens, and too many attempts. A failed log-in is logged where its username is known: account/mutations.ts.
 
 import type { GraphQLError } from 'graphql'
-import type { App } from '../app.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
+import type { App } from '../parts.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
 

@@ -10,13 +10,11 @@ import {
 } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openGuard } from '../account/guard.ts'
-import type { App } from '../app.ts'
+import type { OpenApp } from '../app.ts'
 import { StartError } from '../errors.ts'
 import { Subscriptions } from '../graphql/subscriptions.ts'
-import { openPush } from '../push/push.ts'
+import type { App } from '../parts.ts'
 import { schema } from '../schema.ts'
-import { openIndexer } from '../search/indexer.ts'
 import { AddressCounts, type AddressOf, addressFinder } from './addresses.ts'
 import { openConnections } from './connections.ts'
 import { answerHealth } from './health.ts'
@@ -46,16 +44,11 @@ export type Server = {
  * Serves an app.
  * @throws StartError where the port can't be had.
  */
-export async function serve(app: App): Promise<Server> {
-  const guard = await openGuard(app)
-  const indexer = openIndexer(app)
-  const push = openPush(app)
+export async function serve(app: OpenApp): Promise<Server> {
+  const { guard } = app
   const connections = openConnections(app.clock)
   const answerPage = await openPage(app.log)
-  guard.onRevoked((sessionId) => {
-    connections.revoke(sessionId)
-    app.devices.endSession(sessionId)
-  })
+  guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const addressOf = addressFinder(app.config.http.trustedProxies)
   const places = new AddressCounts(app.config.socket.perAddress)
   const subscriptions = new Subscriptions(app, schema)
@@ -95,9 +88,6 @@ export async function serve(app: App): Promise<Server> {
     clearInterval(idle)
     stalls.close()
     writes.close()
-    await push.close()
-    await indexer.close()
-    await guard.close()
   }
   const { host, port } = app.config.http
   try {

@@ -3,8 +3,8 @@
 import type { Plugin } from '@envelop/core'
 import { type DocumentNode, getOperationAST, Kind, OperationTypeNode } from 'graphql'
 import type { Guard } from '../account/guard.ts'
-import type { App } from '../app.ts'
 import type { Context } from '../graphql/context.ts'
+import type { App } from '../parts.ts'
 
 /** `ACT`: the user did something. `THERE`: the device is present. `HEARTBEAT`: the mutation itself says what to report. */
 type Sign = 'ACT' | 'THERE' | 'HEARTBEAT'

@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
-import type { App } from '../app.ts'
+import type { App } from '../parts.ts'
 import type { AddressCounts, AddressOf, AddressSlot } from './addresses.ts'
 import { isWelcomeOrigin, originRefusal, pathOf } from './http.ts'
 import { logCrowd } from './refused.ts'

@@ -5,7 +5,6 @@ import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { parseId } from '../../src/id.ts'
 import { messageKinds } from '../../src/message/events.ts'
-import { openIndexer } from '../../src/search/indexer.ts'
 import { readProgress } from '../../src/search/tables.ts'
 import { SearchUsers, UpdateProfile } from '../account/documents.ts'
 import { connectAs, eventually, request, row } from '../journal/setup.ts'
@@ -153,11 +152,7 @@ test('of two nodes one works at a time, and when it is gone the other continues'
   await stopped.query('select 1 from message_search_progress for update')
   for (let i = 0; i < 30; i += 1) await alice.send(group, `순서 ${i}`)
   const before = await readProgress(here.app.store.reader)
-  for (const { app } of [here, there]) {
-    const indexer = openIndexer(app)
-    await indexer.catchUp()
-    await indexer.close()
-  }
+  for (const { app } of [here, there]) await app.indexer.catchUp()
   expect(await readProgress(here.app.store.reader)).toEqual(before)
   expect(await textsFound(bobThere, '순서')).toEqual([])
   await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test holds the turn'`)

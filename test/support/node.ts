@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
-import { type App, openApp } from '../../src/app.ts'
+import { type OpenApp, openApp } from '../../src/app.ts'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { openLog } from '../../src/log.ts'
@@ -13,7 +13,7 @@ import { templateDatabase } from './servers.ts'
 
 /** A running node. */
 export type Node = {
-  readonly app: App
+  readonly app: OpenApp
   readonly databaseUrl: string
   /** The address of its GraphQL endpoint over HTTP, and over WebSocket. */
   readonly url: string
@@ -80,7 +80,8 @@ export async function openNode(environment: Environment = {}, clock: Clock = sys
   const databaseUrl = environment.DATABASE_URL ?? (await createDatabase())
   const config = configOf({ ...environment, DATABASE_URL: databaseUrl })
   const log = openLog(config.logLevel, 'test')
-  const app = await openApp(config, databaseUrl, config.secrets.token ?? tokenSecret, log, undefined, clock)
+  const { token, vapid } = config.secrets
+  const app = await openApp(config, { databaseUrl, tokenSecrets: token ?? tokenSecret, vapid }, log, undefined, clock)
   let server: Server
   try {
     server = await serve(app)
