@@ -1,11 +1,11 @@
-// Actions on your own profile: change it, change the username, delete the account. This file may import every feature, because
-// an account leaves data in each: a feature that stores something about a user must remove it in `removePerson`.
+// Actions on your own profile: change it, change the username, delete the account, of which each feature erases its own part
+// (erasures.ts).
 
-import type { App } from '../app.ts'
-import { blockChanged, contactChanged, conversationClosed } from '../contact/events.ts'
 import { leaveConversation } from '../conversation/group-actions.ts'
+import { erasures } from '../erasures.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
+import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import { endSessions, lockAccount, requirePassword, requireUsernameFree, throwTaken } from './actions.ts'
@@ -107,18 +107,9 @@ async function findGroups(tx: Transaction, by: Viewer): Promise<number[]> {
 
 /** Removes the data of a locked user and returns the facts about it. The user's row stays, without a name. */
 async function removePerson(tx: Transaction, userId: number, hearers: readonly number[], app: App): Promise<NewFact[]> {
-  const closed = await closeDirectConversations(tx, userId)
-  const contacts = await tx.$queryRaw<{ id: bigint }[]>`
-    delete from contact where low_id = ${userId} or high_id = ${userId}
-    returning case when low_id = ${userId} then high_id else low_id end as id`
-  const blockers = await tx.$queryRaw<{ id: bigint }[]>`
-    delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
+  const facts: NewFact[] = []
+  for (const erase of erasures) facts.push(...(await erase(tx, userId)))
   const sessionIds = await endSessions(tx, userId, null)
-  await tx.acknowledgement.deleteMany({ where: { session: { userId } } })
-  await tx.departure.deleteMany({ where: { userId } })
-  await tx.pushRegistration.deleteMany({ where: { userId } })
-  await tx.pushSettings.deleteMany({ where: { userId } })
-  await tx.pushDelivery.deleteMany({ where: { userId } })
   // The session rows stay until they would have expired: a starting node reads from them which tokens to refuse.
   await tx.session.updateMany({ where: { userId }, data: { deviceName: '', externalKey: null } })
   await tx.user.update({
@@ -134,29 +125,8 @@ async function removePerson(tx: Transaction, userId: number, hearers: readonly n
       deletedAt: new Date(app.clock.now()),
     },
   })
-  return [
-    ...closed,
-    ...contacts.map(({ id }) => contactChanged(Number(id), userId)),
-    ...blockers.flatMap(({ id }) => (id === null ? [] : [blockChanged(Number(id), userId)])),
-    ...userUpdated(
-      userId,
-      hearers.filter((id) => id !== userId),
-    ),
-    ...sessionIds.map((sessionId) => sessionRevoked(userId, sessionId)),
-  ]
-}
-
-/** The facts that close a user's direct conversations, except those that a block has already closed. */
-async function closeDirectConversations(tx: Transaction, userId: number): Promise<NewFact[]> {
-  const rows = await tx.$queryRaw<{ id: bigint; other_id: bigint }[]>`
-    select c.id, o.user_id as other_id
-      from member m
-      join conversation c on c.id = m.conversation_id and c.kind = 'DIRECT'
-      join member o on o.conversation_id = c.id and o.user_id <> ${userId}
-      join "user" u on u.id = o.user_id and u.deleted_at is null
-     where m.user_id = ${userId}
-       and not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((m.user_id, o.user_id), (o.user_id, m.user_id)))`
-  return rows.flatMap(({ id, other_id }) => conversationClosed(Number(id), [userId, Number(other_id)]))
+  const others = hearers.filter((id) => id !== userId)
+  return [...facts, ...userUpdated(userId, others), ...sessionIds.map((sessionId) => sessionRevoked(userId, sessionId))]
 }
 
 /** Locks the viewer's own user until COMMIT. @throws ParleyError NOT_FOUND if the account was deleted */

@@ -1,0 +1,33 @@
+// What contacts and blocks erase when an account is deleted.
+
+import type { NewFact } from '../journal/fact.ts'
+import type { Transaction } from '../store/store.ts'
+import { blockChanged, contactChanged, conversationClosed } from './events.ts'
+
+/** Removes the contacts and blocks of a locked user, and closes the user's direct conversations. @returns the facts about it */
+export async function eraseContacts(tx: Transaction, userId: number): Promise<NewFact[]> {
+  const closed = await closeDirectConversations(tx, userId)
+  const contacts = await tx.$queryRaw<{ id: bigint }[]>`
+    delete from contact where low_id = ${userId} or high_id = ${userId}
+    returning case when low_id = ${userId} then high_id else low_id end as id`
+  const blockers = await tx.$queryRaw<{ id: bigint }[]>`
+    delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
+  return [
+    ...closed,
+    ...contacts.map(({ id }) => contactChanged(Number(id), userId)),
+    ...blockers.flatMap(({ id }) => (id === null ? [] : [blockChanged(Number(id), userId)])),
+  ]
+}
+
+/** The facts that close a user's direct conversations, except those that a block has already closed. */
+async function closeDirectConversations(tx: Transaction, userId: number): Promise<NewFact[]> {
+  const rows = await tx.$queryRaw<{ id: bigint; other_id: bigint }[]>`
+    select c.id, o.user_id as other_id
+      from member m
+      join conversation c on c.id = m.conversation_id and c.kind = 'DIRECT'
+      join member o on o.conversation_id = c.id and o.user_id <> ${userId}
+      join "user" u on u.id = o.user_id and u.deleted_at is null
+     where m.user_id = ${userId}
+       and not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((m.user_id, o.user_id), (o.user_id, m.user_id)))`
+  return rows.flatMap(({ id, other_id }) => conversationClosed(Number(id), [userId, Number(other_id)]))
+}

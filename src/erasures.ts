@@ -1,0 +1,15 @@
+// All that features erase when an account is deleted, as they define it. A feature that stores something about a user adds its
+// function here; test/account/deletion.test.ts finds the columns that no function erases.
+
+import { eraseContacts } from './contact/erasure.ts'
+import { eraseDepartures } from './conversation/erasure.ts'
+import type { NewFact } from './journal/fact.ts'
+import { erasePush } from './push/erasure.ts'
+import type { Transaction } from './store/store.ts'
+import { eraseAcknowledgements } from './sync/erasure.ts'
+
+/** Removes what a feature stores about a locked user, in the transaction that deletes the account. @returns the facts about it */
+export type Erase = (tx: Transaction, userId: number) => Promise<readonly NewFact[]>
+
+/** In the order in which they run. */
+export const erasures: readonly Erase[] = [eraseContacts, eraseDepartures, erasePush, eraseAcknowledgements]

@@ -1,0 +1,12 @@
+// What notifications erase when an account is deleted.
+
+import type { NewFact } from '../journal/fact.ts'
+import type { Transaction } from '../store/store.ts'
+
+/** Removes the registered devices, the settings and the decisions of a user. */
+export async function erasePush(tx: Transaction, userId: number): Promise<NewFact[]> {
+  await tx.pushRegistration.deleteMany({ where: { userId } })
+  await tx.pushSettings.deleteMany({ where: { userId } })
+  await tx.pushDelivery.deleteMany({ where: { userId } })
+  return []
+}

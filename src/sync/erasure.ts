@@ -1,0 +1,10 @@
+// What synchronisation erases when an account is deleted.
+
+import type { NewFact } from '../journal/fact.ts'
+import type { Transaction } from '../store/store.ts'
+
+/** Removes what the user's devices have acknowledged. */
+export async function eraseAcknowledgements(tx: Transaction, userId: number): Promise<NewFact[]> {
+  await tx.acknowledgement.deleteMany({ where: { session: { userId } } })
+  return []
+}
