@@ -103,7 +103,7 @@ describe('D7 nobody ends the process or makes it grow', () => {
     const ping = JSON.stringify({ type: 'ping', payload: { filler: 'x'.repeat(2_000) } })
     let sent = 0
     const before = process.memoryUsage().rss
-    for (const deadline = Date.now() + 3_000; Date.now() < deadline && sent < 60_000; ) {
+    while (sent < 60_000) {
       for (let i = 0; i < 500; i += 1) socket.send(ping)
       sent += 500
       await new Promise((resolve) => setTimeout(resolve, 10))
