@@ -1,4 +1,4 @@
-// What may be read of notifications: each sees only their own wishes, devices and decisions.
+// Reads notification settings, registrations and decisions. Users see only their own.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -8,7 +8,7 @@ import { statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type SkipReason, type Wishes } from './decide.ts'
 import type { failReasons } from './deliveries.ts'
 
-/** A registration, as its own user sees it: without where it leads. */
+/** A registration as its own user sees it: without the address. */
 export type RegistrationRow = {
   readonly sessionId: number
   readonly provider: 'WEB_PUSH' | 'WEBHOOK'
@@ -51,24 +51,24 @@ const decisions = `select id, conversation_id as "conversationId", message_id as
 const decisionsNewestFirst = statement<DecisionRow>('push_decisions_newest_first', `${decisions} order by id desc limit $4`)
 const decisionsOldestFirst = statement<DecisionRow>('push_decisions_oldest_first', `${decisions} order by id limit $4`)
 
-/** What the viewer wants of notifications. */
+/** Reads the viewer's notification settings. */
 export async function readSettings(context: Context): Promise<Wishes> {
   const [row] = await context.reader.rows(settings, [requireViewer(context).userId])
   return row ?? defaultWishes
 }
 
-/** The registration of one of the viewer's sessions; null for none. */
+/** Finds the registration of one of the viewer's sessions; null if it has none. */
 export const findRegistration = viewerLoader(async ({ reader, caller }, sessionIds: readonly number[]) =>
   indexBy(await reader.rows(registrations, [caller.viewer?.userId ?? 0, sessionIds]), (row) => row.sessionId),
 )
 
-/** What the viewer wants of one conversation; null where it is what they want of all. */
+/** Finds the viewer's level for a conversation; null if the level of the account applies. */
 export const findLevel = viewerLoader(async ({ reader, caller }, conversationIds: readonly number[]) => {
   const rows = await reader.rows(levels, [caller.viewer?.userId ?? 0, conversationIds])
   return new Map(rows.map(({ conversationId, level }) => [conversationId, level]))
 })
 
-/** A page of the decisions about the viewer's notifications, the newest first. */
+/** Reads a page of the decisions about the viewer's notifications, newest first. */
 export function readDecisions(context: Context, args: DefaultConnectionArguments): Promise<Page<DecisionRow>> {
   const { userId } = requireViewer(context)
   return readPage(

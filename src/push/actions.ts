@@ -1,4 +1,4 @@
-// What one does with notifications: say where they go, and what one wants of them.
+// Notification actions: register a device, change the settings, send a test.
 
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -19,21 +19,21 @@ import { addJobs, deliverJobs } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
 import { isOffered, type Registration, serviceOf } from './provider.ts'
 
-/** Where a device's notifications shall go. The door has checked the form. */
+/** The address for a device's notifications. The schema has checked its form. */
 export type PushAddress = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>
 
 /**
- * How long an endpoint is looked up; and after how long one is refused whose host is a name, whatever the cause, so that the time
- * does not tell which names the network of this server knows.
+ * The time limit for looking up an endpoint's host. A refusal of a host name always takes this long, whatever the cause, so that
+ * the time does not reveal which names the network of this server knows.
  */
 const lookupMs = 1_500
-/** How long after a test notification the next one may be sent. */
+/** The least time between two test notifications. */
 const testPauseMs = 5_000
 
 /**
- * Registers the viewer's own device, in place of what it had registered before. Another session that has the same address loses
- * it: it is the same browser, with somebody else logged in.
- * @throws ParleyError FORBIDDEN where this server does not offer it, BAD_INPUT for an address that may not be sent to
+ * Registers the viewer's own device, replacing its previous registration. Another session with the same address loses it: it is
+ * the same browser, where another user has logged in.
+ * @throws ParleyError FORBIDDEN if this server does not offer the provider, BAD_INPUT if it must not send to the address
  */
 export async function register(by: Viewer, address: PushAddress, app: App): Promise<Place | null> {
   const { userId, sessionId } = by
@@ -41,7 +41,7 @@ export async function register(by: Viewer, address: PushAddress, app: App): Prom
   if (!isOffered(app, provider)) throw new ParleyError('FORBIDDEN', 'This server does not offer notifications of this kind.')
   if (provider === 'WEB_PUSH') await requireService(endpoint, app)
   const { place } = await app.journal.writing(async (tx) => {
-    // Whoever registers the same address at the same moment waits here.
+    // Concurrent registrations of the same address wait here.
     await tx.$executeRaw`select pg_advisory_xact_lock(${locks.pushEndpoint}, hashtext(${endpoint}))`
     const known = await tx.pushRegistration.findUnique({ where: { sessionId } })
     const isSame = known !== null && (Object.keys(address) as (keyof PushAddress)[]).every((key) => known[key] === address[key])
@@ -65,7 +65,7 @@ export async function register(by: Viewer, address: PushAddress, app: App): Prom
   return place
 }
 
-/** Ends the notifications of the viewer's own device. */
+/** Removes the registration of the viewer's own device. */
 export async function unregister({ userId, sessionId }: Viewer, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const { count } = await tx.pushRegistration.deleteMany({ where: { sessionId } })
@@ -75,7 +75,7 @@ export async function unregister({ userId, sessionId }: Viewer, app: App): Promi
 }
 
 /**
- * Refuses a push service that a device may not name. It is looked at again at each connection.
+ * Refuses a push service that a device must not name. Each connection checks the address again.
  * @throws ParleyError BAD_INPUT
  */
 async function requireService(endpoint: string, { config }: App): Promise<void> {
@@ -86,7 +86,7 @@ async function requireService(endpoint: string, { config }: App): Promise<void> 
   if (url.protocol !== 'https:' && !isPlain) throw badInput(argument, 'must begin with https:')
   if (url.username !== '' || url.password !== '') throw badInput(argument, 'must not contain a user or password')
   if (allowsPrivate) return
-  // The usual port is no part of a parsed URL.
+  // A parsed URL leaves out the default port.
   if (url.port !== '') throw badInput(argument, 'must use port 443')
   const host = hostOf(url)
   const answerAt = delay(isIP(host) === 0 ? lookupMs : 0)
@@ -96,7 +96,7 @@ async function requireService(endpoint: string, { config }: App): Promise<void> 
   throw badInput(argument, 'must be at a host on the public internet that this server can resolve')
 }
 
-/** The addresses of a host; none where they cannot be had in time. */
+/** Looks up the addresses of a host; none if that fails or takes too long. */
 async function resolve(host: string): Promise<string[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<[]>((done) => {
@@ -108,7 +108,7 @@ async function resolve(host: string): Promise<string[]> {
   return addresses.map(({ address }) => address)
 }
 
-/** Changes what the viewer wants of notifications; what is left out stays. @throws ParleyError BAD_INPUT, NOT_FOUND */
+/** Changes the viewer's notification settings. Omitted fields stay unchanged. @throws ParleyError BAD_INPUT, NOT_FOUND */
 export async function changeSettings({ userId }: Viewer, changes: Partial<Wishes>, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const present = await tx.$queryRaw<
@@ -136,7 +136,7 @@ function wishesOf(row: SettingsRow): Wishes {
   return { level, showsText, timeZone, quietHours, quietExceptDirect, quietExceptMentions }
 }
 
-/** Says what the viewer wants to be notified of in one conversation; null: what they want of all. @throws ParleyError NOT_FOUND */
+/** Sets the viewer's level for a conversation; null uses the level of the account. @throws ParleyError NOT_FOUND */
 export async function setLevel({ userId }: Viewer, conversationId: number, level: PushLevel | null, app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     await tx.$executeRaw`select 1 from member where conversation_id = ${conversationId} and user_id = ${userId} for no key update`
@@ -163,7 +163,7 @@ const insertTest = statement<{ id: number }>(
   `insert into push_delivery(kind, user_id, registration_id, session_id, outcome) values ('TEST', $1, $2, $3, 'QUEUED') returning id`,
 )
 
-/** Sends a notification to the viewer's own device. @throws ParleyError NOT_FOUND where it has none registered; RATE_LIMITED */
+/** Sends a test notification to the viewer's own device. @throws ParleyError NOT_FOUND if it is not registered; RATE_LIMITED */
 export async function sendTest({ userId, sessionId }: Viewer, app: App): Promise<void> {
   await app.store.jobs.transaction(async (tx) => {
     const [registration] = await tx.rows(own, [sessionId])

@@ -1,6 +1,6 @@
-// Where a node sends on behalf of others: addresses that people name. A device may name any host as its push service, so none
-// may lead into the network that the node stands in. Whether it does is looked at when a device registers, and again at each
-// connection, at the very address that is connected to: a name may mean something else by then.
+// Checks the addresses that a node sends to. A device can name any host as its push service, so none may lead into the node's
+// own network. The check runs when a device registers, and again at each connection, on the very address that the node connects
+// to: by then, the name may have another address.
 
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
@@ -21,7 +21,7 @@ const v4: readonly (readonly [net: string, prefix: number])[] = [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ]
-/** Of the public part of IPv6: what is not for hosts, and what holds an IPv4 address that a translator would go to. */
+/** Ranges in the public part of IPv6 that are not for hosts, or that embed an IPv4 address for a translator. */
 const v6: readonly (readonly [net: string, prefix: number])[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -36,8 +36,8 @@ const globalV6 = new BlockList()
 globalV6.addSubnet('2000::', 3, 'ipv6')
 
 /**
- * Whether an IP address is one of the public internet. Private, loopback, link-local, shared, reserved and multicast ones are
- * not; of IPv6 nothing is that lies outside 2000::/3, so neither are IPv4 addresses in the dress of IPv6.
+ * Whether an IP address belongs to the public internet. Private, loopback, link-local, shared, reserved and multicast addresses
+ * do not, nor does any IPv6 address outside 2000::/3, which excludes IPv4-mapped addresses.
  */
 export function isPublic(address: string): boolean {
   switch (isIP(address)) {
@@ -50,7 +50,7 @@ export function isPublic(address: string): boolean {
   }
 }
 
-/** A host that may not be sent to. Its message names no host: it is shown to whoever registered it. */
+/** A host is at an address that a node must not send to. The message names no host: the user who registered it can see it. */
 export class PrivateAddressError extends Error {
   override readonly name = 'PrivateAddressError'
   constructor() {
@@ -58,14 +58,14 @@ export class PrivateAddressError extends Error {
   }
 }
 
-/** The host of a URL as `net` takes it: an IPv6 address without its brackets. */
+/** The host of a URL in the form that `net` expects: an IPv6 address without its brackets. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
 /**
- * A look-up for connections that finds public addresses only, and fails where one of those that a name has is not. It is not
- * asked where the host is an address already: check that beforehand.
+ * A look-up for connections that fails if any address of the name is not public. Node.js does not call it if the host is already
+ * an address: check that beforehand.
  */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   const { family, hints } = options

@@ -1,6 +1,6 @@
-// The job that clears: a notification of a message that was read on another device since, or deleted, or whose reader left the
-// conversation or blocked its sender, goes from devices by one silent update each. Devices show one for each conversation,
-// the newest. So where the newest that a device was sent still holds, all stays there.
+// The job that clears notifications. A notification is over if its message was read on another device or deleted, or if the
+// reader left the conversation or blocked the sender. One silent update removes it from each device. A device shows only the
+// newest notification of each conversation, so while the newest one sent to it is not over, nothing is cleared there.
 
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
@@ -10,14 +10,14 @@ import { readWhereabouts } from './presence.ts'
 import { isOffered, type Registration, serviceOf } from './provider.ts'
 import { isOver } from './shown.ts'
 
-/** Locked, so that what is just being sent is either waited for, or sees for itself that it is over. */
+/** Locks the deliveries: this waits for those being recorded as sent, or they see for themselves that they are over. */
 const lock = statement(
   'push_shown',
   `select 1 from push_delivery
     where user_id = $1 and conversation_id = $2 and kind = 'MESSAGE' and outcome in ('QUEUED', 'SENT') and cleared_at is null
     order by id for update`,
 )
-/** Of each device, the newest that it was sent and that is over, with all that it took the place of. */
+/** For each device, the newest notification that it was sent, if that is over, with all those that it replaced. */
 const over = statement<{ registrationId: number; seq: number; ids: number[] }>(
   'push_over',
   `select s.registration_id as "registrationId", s.seqs[1] as seq, s.ids from (
@@ -44,12 +44,12 @@ const markCleared = statement(
   'update push_delivery set cleared_at = clock_timestamp() where id = any($1::bigint[])',
 )
 
-/** Clears what this person was shown of a conversation, on each device of theirs where the newest of it is over. */
+/** Clears a user's notifications of a conversation, on each device where the newest one is over. */
 export async function clear(app: App, userId: number, conversationId: number): Promise<void> {
   const { devices: near = [] } = (await readWhereabouts(app, [userId])).get(userId) ?? {}
   const isThere = (sessionId: number) => near.some((device) => device.sessionId === sessionId && device.state === 'ONLINE')
   await app.store.jobs.transaction(async (tx) => {
-    // Most of what is read leaves something unread: then nothing is locked.
+    // Usually nothing is over, because something is still unread: then no lock is taken.
     if ((await tx.rows(over, [userId, conversationId])).length === 0) return
     await tx.rows(lock, [userId, conversationId])
     const gone = await tx.rows(over, [userId, conversationId])

@@ -1,13 +1,13 @@
-// The decision whether somebody is notified of a message: pure, of the message, what they want, where they are, and the clock.
-// It is made when the delay after the message is over, and once more each time that a device is about to be sent it.
+// Decides whether a user is notified of a message, by the message, the user's settings and presence, and the time. Pure. The
+// decision is made when the delay after the message is over, and again before each attempt to send to a device.
 
 import { isQuiet, type QuietSpan } from './quiet-hours.ts'
 
-/** What somebody wants to be notified of. */
+/** The notification levels. */
 export const pushLevels = ['ALL', 'MENTIONS', 'NONE'] as const
 export type PushLevel = (typeof pushLevels)[number]
 
-/** Why nobody was notified, each with what it means; the schema's enum is made from it. In the order in which they are looked at. */
+/** The reasons to skip a notification, in the order in which they are checked, with their descriptions in the schema. */
 export const skipReasons = {
   LEFT: 'You had left the conversation, or could not see the message.',
   BLOCKED: 'You have blocked the sender.',
@@ -23,10 +23,10 @@ export const skipReasons = {
 } as const
 export type SkipReason = keyof typeof skipReasons
 
-/** What somebody wants of notifications, for all conversations. */
+/** A user's notification settings for all conversations. */
 export type Wishes = {
   readonly level: PushLevel
-  /** Whether a notification holds the text of the message. */
+  /** Whether a notification contains the text of the message. */
   readonly showsText: boolean
   readonly timeZone: string | null
   readonly quietHours: readonly QuietSpan[]
@@ -34,7 +34,7 @@ export type Wishes = {
   readonly quietExceptMentions: boolean
 }
 
-/** What holds for somebody who never said anything. */
+/** The settings of a user who has not set any. */
 export const defaultWishes: Wishes = {
   level: 'ALL',
   showsText: true,
@@ -44,28 +44,28 @@ export const defaultWishes: Wishes = {
   quietExceptMentions: false,
 }
 
-/** A message and one of those who hear it, with what the decision rests on. */
+/** Everything that the decision about a message and a user depends on. */
 export type Situation = {
   readonly message: { readonly seq: number; readonly createdAt: Date; readonly isDeleted: boolean }
   readonly isDirect: boolean
   readonly isMentioned: boolean
-  /** Whether they see the message, and hear its conversation at this moment. */
+  /** Whether the user sees the message and is in the conversation's audience now. */
   readonly hears: boolean
   readonly isBlocked: boolean
   readonly readSeq: number
   readonly mutedUntil: Date | null
-  /** What they want of this conversation; null: what they want of all. */
+  /** The level for this conversation; null if the level of the account applies. */
   readonly level: PushLevel | null
   readonly wishes: Wishes
   readonly isDoNotDisturb: boolean
-  /** Of their devices, those that are somewhere near: the others are offline. */
+  /** The user's devices that are not offline. */
   readonly devices: readonly { readonly sessionId: number; readonly state: 'ONLINE' | 'IDLE' }[]
 }
 
-/** How long after a message somebody is still notified of it. */
+/** How long after a message users are still notified of it. */
 export const lifetimeMs = 24 * 3_600_000
 
-/** Why somebody is not notified at this moment; null: they are, on each device that they have registered. */
+/** Why the user is not notified now; null if they are, on each of their registered devices. */
 export function decide(situation: Situation, now: Date): SkipReason | null {
   const { message, isDirect, isMentioned, mutedUntil, wishes } = situation
   if (!situation.hears) return 'LEFT'
@@ -82,7 +82,7 @@ export function decide(situation: Situation, now: Date): SkipReason | null {
   return null
 }
 
-/** Whether the message is of what they want. MENTIONS of the account takes a direct message for one: it is meant for them. */
+/** Whether the level includes the message. MENTIONS as the level of the account also includes direct messages. */
 function isWanted({ level, wishes, isDirect, isMentioned }: Situation): boolean {
   if (level !== null) return level === 'ALL' || (level === 'MENTIONS' && isMentioned)
   return wishes.level === 'ALL' || (wishes.level === 'MENTIONS' && (isMentioned || isDirect))

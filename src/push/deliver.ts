@@ -1,6 +1,6 @@
-// The job that delivers: decides once more (a message that was read while its device's service was away is not shown any more),
-// sends, and writes down what became of it. What was sent and not written down, since the node died just then, is sent again by
-// another: with the same id and topic, so that it is shown once.
+// The job that delivers notifications: decides again (the message may have been read while the push service was away), sends,
+// and records the outcome. If a node dies between sending and recording, another node sends again, with the same id and topic,
+// so that the device shows it once.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pLimit from 'p-limit'
@@ -14,30 +14,30 @@ import type { Services } from './services.ts'
 import { type Case, readBadges, readCases, readTexts } from './situation.ts'
 import { pushSteps } from './steps.ts'
 
-/** Requests of one job at once: all, so that what was decided is decided just before. */
+/** Concurrent requests of one job: all of its deliveries, so that each is sent right after its decision. */
 const sendsAtOnce = 8
-/** How long it is tried to write down what became of what was sent, while the database is away. */
+/** How long to retry recording outcomes while the database is away. */
 const recordMs = 30_000
 const recordPauseMs = 500
 
-/** The ways to devices that this server has. */
+/** The providers that this server offers. */
 export type Providers = Partial<Record<Registration['provider'], Provider>>
 
-/** What delivering needs to know of the node. */
+/** The parts of a node that delivering needs. */
 export type Deliverer = {
   readonly app: App
   readonly providers: Providers
   readonly services: Services
-  /** Whether this node may send at this moment: it is not closing, and no other can have taken its jobs. */
+  /** Whether this node may send now: it is not closing, and no other node can have taken its jobs. */
   maySend(): boolean
 }
 
-/** Delivers what is due of these. */
+/** Delivers those of these deliveries that are due. */
 export async function deliver(deliverer: Deliverer, service: string, deliveryIds: readonly number[]): Promise<void> {
   const { app, services } = deliverer
   const due = await findDue(app.store.jobs.reader, deliveryIds)
   if (due.length === 0) return
-  // A device may have registered elsewhere meanwhile: then the next job is for that service.
+  // A device may have moved to another service since: then the next job is for that service.
   const isOfService = ({ registration }: Due) => registration === null || serviceOf(app.config, registration) === service
   const strays = due.filter((one) => !isOfService(one))
   if (strays.length > 0) await postpone(deliverer, strays)
@@ -76,7 +76,7 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
     reader,
     pairs.map(({ messageId }) => messageId),
   )
-  await app.store.flush() // what is shown outside cannot be taken back (B1)
+  await app.store.flush() // a notification that was sent cannot be taken back (B1)
   const turn = pLimit(sendsAtOnce)
   return Promise.all(
     due.map((one) => {
@@ -93,7 +93,7 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
   )
 }
 
-/** What becomes of a delivery without sending anything; null: it is to be sent. */
+/** The outcome of a delivery that must not be sent; null if it must. */
 function findSkip(due: Due, found: Case | undefined, now: Date): DeliveryOutcome | null {
   if (due.registration === null) return { due, type: 'GONE' }
   if (due.restsUntil !== null) return { due, type: 'UNTRIED', until: due.restsUntil }
@@ -142,7 +142,7 @@ async function attemptOne(
   return { due, ...result }
 }
 
-/** Writes outcomes down, also where the database has to be waited for: what was sent would be sent again. */
+/** Records outcomes, waiting for the database if it is away: without the record, notifications would be sent again. */
 async function recordSurely({ app }: Deliverer, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   for (const deadline = Date.now() + recordMs; ; await delay(recordPauseMs)) {
     try {

@@ -1,5 +1,5 @@
-// The rows of deliveries: which are due, and what becomes of them. All that follows from an attempt (the outcome, the rest that
-// its device is given, the next try) is one transaction.
+// Reads the deliveries that are due and records their outcomes. Everything that follows from an attempt (the outcome, the
+// device's pause, the next try) is one transaction.
 
 import type { Config } from '../config.ts'
 import { groupBy } from '../graphql/loader.ts'
@@ -23,24 +23,24 @@ export type Due = {
   readonly messageId: number | null
   readonly attempts: number
   readonly decidedAt: Date
-  /** Of a CLEAR: something newer of the conversation is on its way to the device, or shown. */
+  /** A newer notification of the conversation makes this one obsolete; for a CLEAR, it may still be on its way. */
   readonly isSuperseded: boolean
-  /** Where it goes; null where the device is not registered any more. */
+  /** The device's registration; null if it is no longer registered. */
   readonly registration: Registration | null
-  /** Until when its service wants nothing for this device; null where it may be sent now. */
+  /** When the device's pause ends; null if a notification may be sent now. */
   readonly restsUntil: Date | null
-  /** How often in a row something for this device failed. */
+  /** The number of consecutive failures for this device. */
   readonly failures: number
 }
 
-/** What became of a delivery. UNTRIED: it was not its turn; it is tried `until` then, or soon. */
+/** The outcome of a delivery. UNTRIED: it was not attempted; the next try is at `until`, or soon. */
 export type DeliveryOutcome = { readonly due: Due } & (
   | PushResult
   | { readonly type: 'SKIPPED'; readonly reason: SkipReason }
   | { readonly type: 'UNTRIED'; readonly until?: Date }
 )
 
-/** Why a delivery failed, each with what it means; the schema's enum has these beside the reasons to skip. */
+/** The reasons for a failed delivery, with their descriptions in the schema. */
 export const failReasons = {
   GONE: 'The device is no longer registered.',
   REFUSED: 'The push service rejected the notification.',
@@ -67,7 +67,7 @@ const registrations = statement<Registration>(
   `select ${registrationColumns} from ${openRegistrations} where r.id = any($1::bigint[])`,
 )
 
-/** Of these deliveries, those that are due: neither done, nor waiting for another job. */
+/** Finds those of these deliveries that are due: neither done, nor waiting for another job. */
 export async function findDue(reader: Reader, ids: readonly number[]): Promise<Due[]> {
   const rows = await reader.rows(due, [ids])
   const found = await reader.rows(registrations, [rows.map(({ registrationId }) => registrationId)])
@@ -99,7 +99,7 @@ const failed = statement(
      retry_at = o.retry_at
      from unnest($1::bigint[], $2::timestamptz[]) as o(id, retry_at) where r.id = o.id`,
 )
-/** Of these deliveries, what was read, or deleted, or else came to its end while it was sent. */
+/** The conversations of those of these deliveries that came to be over while they were sent. */
 const overMeanwhile = statement<{ userId: number; conversationId: number }>(
   'push_over_meanwhile',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
@@ -108,10 +108,10 @@ const overMeanwhile = statement<{ userId: number; conversationId: number }>(
 
 const attemptsMax = 10
 const backOffMs = { least: 5_000, most: 900_000 } as const
-/** How soon that is tried whose turn it was not: at random, so that all does not come back at once. */
+/** The delay before the next try of an untried delivery: random, so that they do not all come back at once. */
 const untriedMs = { least: 200, spread: 800 } as const
 
-/** What an outcome means for its row: done, or to be tried again. */
+/** The update of a delivery's row: it is done, or tried again later. */
 type DeliveryUpdate =
   | {
       readonly isDone: true
@@ -155,7 +155,7 @@ function rowOf(outcome: DeliveryOutcome, now: number, soon: number): DeliveryUpd
   }
 }
 
-/** Twice as long after each failure, at random in the upper half; never less than what the service asks for. */
+/** The delay before a retry: doubles with each failure, random in the upper half, never less than the service asks for. */
 export function retryMs(failures: number, afterMs: number | null): number {
   const backOff = Math.min(backOffMs.most, backOffMs.least * 2 ** Math.min(failures, 20))
   return Math.max(backOff * (0.5 + Math.random() / 2), (afterMs ?? 0) * (1 + Math.random() / 10))
@@ -163,7 +163,7 @@ export function retryMs(failures: number, afterMs: number | null): number {
 
 const isTried = ({ type }: DeliveryOutcome) => type === 'SENT' || type === 'GONE' || type === 'REFUSED' || type === 'LATER'
 
-/** Writes outcomes down, with the jobs that follow from them. May be repeated. */
+/** Records outcomes and adds the jobs that follow from them. Can be repeated. */
 export async function record(app: App, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   const now = Date.now()
   const soon = now + untriedMs.least + Math.random() * untriedMs.spread
@@ -190,15 +190,15 @@ export async function record(app: App, outcomes: readonly DeliveryOutcome[]): Pr
     const over = sentIds.length > 0 ? await tx.rows(overMeanwhile, [sentIds]) : []
     await addJobs(tx, [...over.map(clearJob), ...retryJobs(app.config, waiting)])
   })
-  // What was sent is written down by now. A device that is not forgotten is said to be gone again the next time.
+  // The outcomes are recorded by now. If this fails, the service reports the device as gone again next time.
   await forgetGone(app, outcomes).catch((error: unknown) => {
-    reportFailure(app.log, error, 'devices that are gone could not be forgotten')
+    reportFailure(app.log, error, 'registrations of devices that are gone could not be removed')
   })
 }
 
 type DeliveryRetry = { readonly given: DeliveryOutcome; readonly retryAt: Date; readonly id: number }
 
-/** The jobs of the next tries: those of one time together. */
+/** The jobs for the next tries. Tries at the same time share a job. */
 function retryJobs(config: Config, waiting: readonly DeliveryRetry[]): Job[] {
   const due = waiting.map(({ given: { due }, retryAt, id }) => {
     return { id, at: retryAt.getTime(), service: due.registration === null ? 'none' : serviceOf(config, due.registration) }
@@ -206,7 +206,7 @@ function retryJobs(config: Config, waiting: readonly DeliveryRetry[]): Job[] {
   return [...groupBy(due, ({ at }) => at)].flatMap(([at, ones]) => deliverJobs(ones, new Date(at)))
 }
 
-/** Forgets devices that their services do not know any more, unless they have registered anew meanwhile. */
+/** Removes the registrations of devices that their services no longer know, unless they have registered again since. */
 async function forgetGone({ journal }: App, outcomes: readonly DeliveryOutcome[]): Promise<void> {
   for (const { type, due } of outcomes) {
     const { registration } = due

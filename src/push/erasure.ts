@@ -1,4 +1,4 @@
-// What notifications erase when an account is deleted.
+// Erases a user's notification data when the account is deleted.
 
 import type { NewFact } from '../journal/fact.ts'
 import type { Transaction } from '../store/store.ts'

@@ -9,12 +9,12 @@ export const pushKinds = defineKinds({
   PushSubscriptionChanged: { number: 17 },
 })
 
-/** A user wants something else of notifications. Heard by that user. */
+/** A user has changed their notification settings. Only that user receives it. */
 export function pushSettingsChanged(userId: number): NewFact {
   return { kind: pushKinds.PushSettingsChanged.number, user_id: userId, actor_id: userId, subject_id: userId }
 }
 
-/** A device of a user is registered for notifications, or no longer. Heard by that user. */
+/** The registration of a user's device has changed. Only that user receives it. */
 export function pushSubscriptionChanged(userId: number, sessionId: number): NewFact {
   return { kind: pushKinds.PushSubscriptionChanged.number, user_id: userId, actor_id: userId, subject_id: sessionId }
 }

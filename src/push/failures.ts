@@ -1,10 +1,10 @@
-// What was given up: the dead letters of notifications, for operators. A device that its service does not know any more is none:
-// nothing can be done about it.
+// The dead letters of notifications, for operators: what was given up. Devices that are gone do not count, because operators
+// cannot do anything about them.
 
 import { type Reader, statement } from '../store/reader.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 
-/** Something that was given up: a delivery, or a job that failed too often. */
+/** A failed delivery, or a job that failed too often. */
 export type PushFailure = {
   readonly what: string
   readonly id: number
@@ -35,19 +35,19 @@ const reschedule = statement<{ id: number }>(
      array(select id from graphile_worker.jobs where ${jobsOfOurs} limit ${listMax}), run_at := now(), attempts := 0)`,
 )
 
-/** What was given up and is still known, the newest first, at most 1,000. */
+/** Lists the failures that are still stored, newest first, at most 1,000. */
 export function listFailures(reader: Reader): Promise<PushFailure[]> {
   return reader.rows(list, [])
 }
 
 /**
- * Has what was given up tried again, at most 1,000 at once, in the transaction of `reader`. What nobody is to be notified of any
- * more (it was read, or is too old) is skipped then.
- * @returns how many
+ * Queues failures again, at most 1,000 at once, in the transaction of `reader`. Notifications that are no longer wanted (the
+ * message was read, or is too old) are then skipped.
+ * @returns how many it queued
  */
 export async function retryFailures(reader: Reader): Promise<number> {
   const deliveries = await reader.rows(requeue, [])
-  // Which service each goes to is seen when it is its turn.
+  // The job finds the service of each delivery when it runs.
   await addJobs(reader, deliverJobs(deliveries.map(({ id }) => ({ id, service: 'retried' }))))
   return deliveries.length + (await reader.rows(reschedule, [])).length
 }

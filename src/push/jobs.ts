@@ -1,19 +1,19 @@
-// The jobs of push: their names, what each carries, and how they are added. They are kept in Postgres by graphile-worker, and
-// are added in the very transaction that makes them necessary.
+// Names and adds the jobs of notifications. graphile-worker keeps them in Postgres; each is added in the very transaction that
+// makes it necessary.
 
 import { z } from 'zod'
 import { type Reader, statement } from '../store/reader.ts'
 
-/** What each job carries: ids alone, so that nothing of a message or a device is kept in it. */
+/** The payload of each job: only ids, so that a job stores nothing of a message or a device. */
 export const jobForms = {
   /**
-   * The delay after a message is over: decide for each of those who hear it. `isLast`: also for those who were online then, and may
-   * only have looked so, since a device that is lost is there for a while.
+   * The delay after a message is over: decide for each user in the audience. `isLast`: also for users who were online the first
+   * time, because a lost device still counts as online for a while.
    */
   push_notify: z.object({ messageId: z.number().int(), isLast: z.boolean().default(false) }),
   /** Deliveries to one service are due. */
   push_deliver: z.object({ service: z.string(), deliveryIds: z.array(z.number().int()) }),
-  /** Something that somebody was notified of in a conversation may be over: read, deleted, or not theirs to see any more. */
+  /** A user's notifications of a conversation may be over: see clear.ts. */
   push_clear: z.object({ userId: z.number().int(), conversationId: z.number().int() }),
 } as const
 export type JobName = keyof typeof jobForms
@@ -22,15 +22,15 @@ export type JobName = keyof typeof jobForms
 export type Job<Name extends JobName = JobName> = {
   readonly name: Name
   readonly payload: z.output<(typeof jobForms)[Name]>
-  /** When it is due, by Postgres' clock; null is at once. */
+  /** When it is due, by Postgres' clock; null means at once. */
   readonly runAt: Date | null
-  /** A job that waits under the same key is replaced. */
+  /** The job replaces a waiting job with the same key. */
   readonly key?: string
-  /** What may be slow or away as a whole: its jobs wait without keeping others from running. */
+  /** The push service that the job sends to. While it is slow or away, its jobs wait without blocking others. */
   readonly service?: string
 }
 
-/** A job that fails by a fault or for want of the database is tried again so often, over some days. */
+/** How many times a job is attempted that fails because of a fault or without the database: retries take some days. */
 const attemptsMax = 25
 
 const add = statement<{ count: number }>(
@@ -41,7 +41,7 @@ const add = statement<{ count: number }>(
        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) as j(name, payload, run_at, key, service)))`,
 )
 
-/** Adds jobs, in the transaction of `reader`. No two with one key. */
+/** Adds jobs in the transaction of `reader`. No two may have the same key. */
 export async function addJobs(reader: Reader, jobs: readonly Job[]): Promise<void> {
   if (jobs.length === 0) return
   await reader.rows(add, [
@@ -53,10 +53,10 @@ export async function addJobs(reader: Reader, jobs: readonly Job[]): Promise<voi
   ])
 }
 
-/** How many deliveries one job holds at most, which are sent at once: what a killed node may have sent and not said so. */
+/** The most deliveries in one job, all sent at once: also the most that a killed node may have sent but not recorded. */
 const deliveriesMax = 8
 
-/** The jobs that deliver: those of one service together, `deliveriesMax` at a time. */
+/** The jobs for some deliveries, grouped by service, with at most `deliveriesMax` in each. */
 export function deliverJobs(
   due: readonly { readonly id: number; readonly service: string }[],
   runAt: Date | null = null,

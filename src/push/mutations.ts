@@ -1,4 +1,4 @@
-// What one does with notifications, in the schema.
+// The mutations of notifications.
 
 import { ECDH } from 'node:crypto'
 import { z } from 'zod'
@@ -23,7 +23,7 @@ const platformMax = 50
 const quietHoursMax = 14
 
 const base64 = /^[\w+/-]+={0,2}$/
-/** A key in base64, as browsers give it; kept in base64url. */
+/** A key in base64, as browsers return it; stored in base64url. */
 const key = (is: (bytes: Buffer) => boolean, rule: string) =>
   z
     .string()

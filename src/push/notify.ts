@@ -1,5 +1,5 @@
-// The job of a message: when the delay after it is over, decides for each of those who hear it and have a device registered.
-// The decisions, and the jobs that deliver what is to be sent, are one transaction; met a second time it changes nothing.
+// The job of a message: when the delay after it is over, decides for each user in the audience who has a registered device.
+// The decisions and the jobs that deliver the notifications are one transaction; running it again changes nothing.
 
 import { readMessages } from '../message/row.ts'
 import type { App } from '../parts.ts'
@@ -13,11 +13,11 @@ import { pushSteps } from './steps.ts'
 /** The columns of a registration with the names of `Registration`, from a table or alias `r`. */
 export const registrationColumns = `r.id, r.user_id as "userId", r.session_id as "sessionId", r.provider, r.platform, r.endpoint,
   r.p256dh, r.auth`
-/** Of sessions that are open. */
+/** Registrations `r` of open sessions. */
 export const openRegistrations = `push_registration r
   join session o on o.id = r.session_id and o.revoked_at is null and o.expires_at > now()`
 
-/** The devices of those who heard a conversation at a message's position, and were not decided about, but for its sender. */
+/** The devices of the audience at a message's position, without its sender and without users already decided about. */
 const hearers = statement<Registration>(
   'push_hearers',
   `select ${registrationColumns} from audience a
@@ -43,8 +43,8 @@ type Decision = {
 }
 
 /**
- * Decides about a message. Whoever is online is decided about later: a device that was lost a moment ago looks so for
- * as long as a sign of life lasts.
+ * Decides about a message. Postpones the decision for users who are online: a device that was just lost still counts as online
+ * for as long as a sign of life lasts.
  */
 export async function notify(app: App, job: { messageId: number; isLast: boolean }): Promise<void> {
   const { messageId, isLast } = job

@@ -1,14 +1,14 @@
-// What a notification holds, as docs/push.md tells app developers. JSON that fits into one record of Web Push.
+// The payload of a notification, as docs/push.md describes it. JSON that fits into one record of Web Push.
 
 import { createHash } from 'node:crypto'
 import { encodeId } from '../id.ts'
 
-/** The most that Web Push carries, before it is encrypted. */
+/** The most that Web Push carries, before encryption. */
 export const payloadBytesMax = 3_993
-/** The longest title and text, in characters; beyond it they end with an ellipsis. */
+/** The longest title and text, in characters; longer ones end with an ellipsis. */
 const lengths = { title: 100, text: 200 } as const
 
-/** What a message is shown by. */
+/** The parts of a message that a notification shows. */
 export type Shown = {
   readonly conversationId: number
   readonly messageId: number
@@ -18,7 +18,7 @@ export type Shown = {
   readonly text: string
 }
 
-/** A new message: who or where from, and unless they want none, the beginning of its text. */
+/** Announces a message: its sender or group and, if the user wants it, the beginning of its text. */
 export function messagePayload(id: string, shown: Shown, showsText: boolean, badge: number): string {
   const { isDirect, conversationTitle, senderName, text } = shown
   const title = shorten(isDirect ? senderName : (conversationTitle ?? senderName), lengths.title)
@@ -28,19 +28,19 @@ export function messagePayload(id: string, shown: Shown, showsText: boolean, bad
   return pack({ kind: 'message', id, title, ...body, conversationId, messageId: encodeId('Message', shown.messageId), badge })
 }
 
-/** What was shown of a conversation was read elsewhere. */
+/** Clears the notifications of a conversation. */
 export function clearPayload(id: string, conversationId: number, badge: number): string {
   return pack({ kind: 'clear', id, conversationId: encodeId('Conversation', conversationId), badge })
 }
 
-/** What somebody sends to themselves, to see that it works. */
+/** A test that a user sends to their own device. */
 export function testPayload(id: string, badge: number): string {
   return pack({ kind: 'test', id, title: 'Notifications work', body: 'This is how they come to this device.', badge })
 }
 
 /**
- * The topic of a conversation for one of its members (RFC 8030, 5.4): a push service that keeps a notification for a device
- * which is away keeps only the newest. It tells the service nothing, not even who is in one conversation.
+ * The topic of a conversation for one of its members (RFC 8030, 5.4): for a device that is away, a push service keeps only the
+ * newest notification of each topic. It reveals nothing to the service, not even which users share a conversation.
  */
 export function topicOf(conversationId: number, userId: number): string {
   return createHash('sha256').update(`${conversationId}:${userId}`).digest('base64url').slice(0, 32)
@@ -53,14 +53,15 @@ function pack(payload: object): string {
 }
 
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
-/** White space, control characters (which would cost six bytes each), and what turns the direction of all that follows. */
+/** White space and control characters, which would cost six bytes each. */
 const blanks = /[\p{Cc}\s]+/gu
+/** Characters that change the direction of all the text after them. */
 const turns = /[\u202a-\u202e\u2066-\u2069]/g
 const visible = /[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}]/u
 
 /**
- * A text on one line, of at most `max` characters (code points), cut between characters as people see them. It ends with an
- * ellipsis where something was cut off. Empty where there is nothing to see.
+ * Shortens a text to one line of at most `max` code points, cut between graphemes. A cut line ends with an ellipsis. Empty if
+ * nothing is visible.
  */
 function shorten(text: string, max: number): string {
   const line = text.replaceAll(blanks, ' ').replaceAll(turns, '').trim()
@@ -68,7 +69,7 @@ function shorten(text: string, max: number): string {
   let [kept, count] = ['', 0]
   for (const { segment } of graphemes.segment(line)) {
     const length = [...segment].length
-    // A character that alone is too long, a letter with hundreds of marks, is cut itself.
+    // Cuts a grapheme that is too long by itself, such as a letter with hundreds of marks.
     if (count + length > max) return `${endOf(kept, count, max) || [...line].slice(0, max - 1).join('')}…`
     kept += segment
     count += length
@@ -76,7 +77,7 @@ function shorten(text: string, max: number): string {
   return kept
 }
 
-/** What was kept of a line that goes on, with room for the ellipsis. */
+/** Trims the kept part of a cut line to leave room for the ellipsis. */
 function endOf(kept: string, count: number, max: number): string {
   if (count < max) return kept.trimEnd()
   const segments = [...graphemes.segment(kept)].map(({ segment }) => segment)

@@ -1,37 +1,37 @@
-// One request to a push service or to the operator's webhook, with all of its bounds: time, size of the answer, no redirects,
-// addresses as `addresses.ts` lets them be. Neither its log lines nor its errors hold an address, a key or a body.
+// Sends one request to a push service or to the operator's webhook within bounds: time, size of the answer, no redirects, and
+// the addresses that `addresses.ts` allows. Neither log lines nor errors contain an address, a key or a body.
 
 import http from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { hostOf, isPublic, PrivateAddressError, publicLookup } from './addresses.ts'
 
-/** What a service answered. */
+/** The answer of a service. */
 export type PushResponse = {
   readonly status: number
-  /** How long it wants to be left alone, in milliseconds; null where it does not say. */
+  /** How long the service asks to wait, in milliseconds; null if it does not say. */
   readonly retryAfterMs: number | null
 }
 
-/** What is sent. */
+/** A request to send. */
 export type PushRequest = { readonly headers: Readonly<Record<string, string | number>>; readonly body: Buffer }
 
-/** Sends requests over connections that are kept for the next ones. */
+/** Sends requests, and keeps connections open for later requests. */
 export type Poster = {
-  /** @throws PrivateAddressError; the error of the connection; AbortError after the time that a request may take */
+  /** @throws PrivateAddressError; the error of the connection; AbortError after `requestMs` */
   post(url: URL, message: PushRequest): Promise<PushResponse>
   close(): void
 }
 
-/** How long one request may take, from the look-up of the name to the last byte of the answer. */
+/** The time limit for a request, from the look-up of the name to the last byte of the answer. */
 export const requestMs = 10_000
 const answerBytesMax = 16_384
-/** Connections to one service at once. */
+/** The most concurrent connections to one service. */
 const socketsMax = 64
 const agentOptions = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 16, timeout: requestMs }
 const retryAfterMaxMs = 24 * 3_600_000
 
-/** Opens a poster. `isConfined`: to public addresses alone. */
+/** Opens a poster. If `isConfined`, it sends only to public addresses. */
 export function openPoster(isConfined: boolean): Poster {
   const lookup: { lookup?: LookupFunction } = isConfined ? { lookup: publicLookup } : {}
   const agents = {
@@ -51,12 +51,12 @@ export function openPoster(isConfined: boolean): Poster {
         signal: AbortSignal.timeout(requestMs),
       }
       return new Promise((resolve, reject) => {
-        // Whatever is settled first counts.
+        // The promise takes the first outcome and ignores the others.
         const request = (isSecure ? https : http).request(url, options, (response) => {
           let bytes = 0
           response.on('data', (chunk: Buffer) => {
             bytes += chunk.length
-            // What it says is not read; a service that says so much is cut off, and its status counts.
+            // The body is not used: if it is too long, cut it off and take the status.
             if (bytes > answerBytesMax) finish()
           })
           const finish = () => {
@@ -68,10 +68,10 @@ export function openPoster(isConfined: boolean): Poster {
           }
           response.once('end', finish)
           response.once('error', reject)
-          response.once('aborted', () => reject(new Error('the answer broke off')))
+          response.once('aborted', () => reject(new Error('the answer was cut off')))
         })
         request.once('error', reject)
-        // A service that changes the protocol gives no answer: neither a response nor an error comes of it.
+        // After an upgrade, Node.js emits neither a response nor an error.
         request.once('upgrade', (_response, socket) => {
           socket.destroy()
           reject(new Error('the service changed the protocol'))
@@ -86,7 +86,7 @@ export function openPoster(isConfined: boolean): Poster {
   }
 }
 
-/** What a `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date. At most a day; null for none, or nonsense. */
+/** Parses a `Retry-After` (RFC 9110, 10.2.3), seconds or a date, into at most a day; null if it is absent or malformed. */
 export function parseRetryAfter(text: string | undefined, now: number): number | null {
   if (text === undefined) return null
   const ms = /^\d{1,10}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now

@@ -1,19 +1,19 @@
-// Where people are, as far as notifications go: the one place of push that asks presence.
+// Reads the presence of users for notifications: the only use of presence in this folder.
 
 import type { App } from '../parts.ts'
 import { readPresenceSettings } from '../presence/tables.ts'
 import type { Situation } from './decide.ts'
 
-/** Where somebody is. */
+/** The presence of a user, as decisions need it. */
 export type Whereabouts = Pick<Situation, 'devices' | 'isDoNotDisturb'>
 
 /**
- * Where these people are. While Redis is away all devices are taken for offline: a notification too many is better than none.
- * Fails with the driver's error where Postgres does not answer.
+ * Reads the presence of users. While Redis is away, all devices count as offline: one notification too many is better than
+ * none. Fails with the driver's error if Postgres does not answer.
  */
 export async function readWhereabouts(app: App, userIds: readonly number[]): Promise<ReadonlyMap<number, Whereabouts>> {
   const present = app.presence.devices(userIds).catch((error: unknown) => {
-    app.log.debug({ err: error }, 'who is there could not be read: all devices are taken for offline')
+    app.log.debug({ err: error }, 'presence could not be read: all devices count as offline')
     return new Map<number, never[]>()
   })
   const [settings, devices] = await Promise.all([readPresenceSettings(app.store.jobs.reader, userIds), present])

@@ -1,12 +1,12 @@
-// What brings notifications to devices: Web Push, and the operator's own webhook. A provider knows how to send one notification
-// to one device, and what the answer means; when, to whom and how often is not its business.
+// Providers, which bring notifications to devices: Web Push and the operator's own webhook. A provider knows how to send one
+// notification to one device and what the answer means; it does not decide when, to which users or how often.
 
 import type { Config } from '../config.ts'
 import type { App } from '../parts.ts'
 import { PrivateAddressError } from './addresses.ts'
 import type { Poster, PushRequest, PushResponse } from './post.ts'
 
-/** Where a device's notifications go. */
+/** The address for a device's notifications. */
 export type Registration = {
   readonly id: number
   readonly userId: number
@@ -20,51 +20,51 @@ export type Registration = {
 
 /** A notification on its way to one device. */
 export type Notification = {
-  /** The same at each attempt, so that whoever gets it twice can tell. */
+  /** The same at each attempt, so that a recipient can recognise a repeat. */
   readonly id: string
-  /** JSON, at most 3,993 bytes: what is left of 4,096 when it is encrypted. */
+  /** JSON, at most 3,993 bytes: encryption adds the rest to 4,096. */
   readonly payload: string
-  /** Of those with one topic a push service keeps the newest for a device that is away. null: it stands for itself. */
+  /** For a device that is away, a push service keeps only the newest notification of each topic; null: it replaces nothing. */
   readonly topic: string | null
   readonly ttlS: number
   readonly urgency: 'low' | 'normal' | 'high'
 }
 
-/** What became of one attempt. `error` is for operators: it never holds an address or a key. */
+/** The result of one attempt. `error` is for operators: it never contains an address or a key. */
 export type PushResult =
   | { readonly type: 'SENT' }
-  /** The service knows the device no longer: forget it. */
+  /** The service no longer knows the device: forget it. */
   | { readonly type: 'GONE' }
-  /** It will never take this one. */
+  /** The service will never accept this notification. */
   | { readonly type: 'REFUSED'; readonly error: string }
-  /** It may take it later. `afterMs` where it said when. `isOfService`: others would fare alike. */
+  /** The service may accept it later, after `afterMs` if it said when. `isOfService`: other notifications would fail too. */
   | { readonly type: 'LATER'; readonly error: string; readonly afterMs: number | null; readonly isOfService: boolean }
 
-/** A way to devices. */
+/** A provider. */
 export type Provider = {
-  /** Tries once, within the time of one request. Never rejects. */
+  /** Tries once, within the time limit of one request. Never rejects. */
   send(registration: Registration, notification: Notification): Promise<PushResult>
   close(): void
 }
 
-/** Whether this server has such a way. */
+/** Whether this server offers a provider. */
 export function isOffered({ vapid, config }: App, provider: Registration['provider']): boolean {
   return (provider === 'WEB_PUSH' ? vapid : config.push.webhook) !== null
 }
 
-/** What may be slow or away as a whole, and is the way to this device: the origin of its push service. */
+/** The push service of a device, identified by its origin: it may be slow or away as a whole. */
 export function serviceOf({ push }: Config, { provider, endpoint }: Pick<Registration, 'provider' | 'endpoint'>): string {
   return provider === 'WEB_PUSH' ? new URL(endpoint).origin : (push.webhook?.url.origin ?? 'none')
 }
 
-/** Sends a request, and says what its answer means. */
+/** Sends a request and interprets its answer. */
 export async function attempt(poster: Poster, url: URL, message: () => PushRequest): Promise<PushResult> {
   try {
     return judge(await poster.post(url, message()))
   } catch (error) {
     if (error instanceof PrivateAddressError) return { type: 'REFUSED', error: error.message }
     const { name, code } = error as { name?: string; code?: string }
-    // Not the message: it may name the address.
+    // Not the error's message: it may contain the address.
     const what = name === 'TimeoutError' || name === 'AbortError' ? 'no answer in time' : (code ?? name ?? 'unknown')
     return { type: 'LATER', error: `the request failed: ${what}`, afterMs: null, isOfService: true }
   }

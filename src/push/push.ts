@@ -1,5 +1,5 @@
-// Notifications of a node: opens the providers that it is configured for, the reader of the journal that makes jobs, the workers
-// that do them, and what trims. Without a provider nothing of it runs.
+// Notifications of a node: opens the configured providers, the journal reader that makes jobs, the workers that do them, and the
+// trimmer. Without a provider, nothing runs.
 
 import type { App } from '../parts.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
@@ -14,7 +14,7 @@ import { openWebPush } from './web-push.ts'
 import { openWebhook } from './webhook.ts'
 import { openWorkers, type Workers } from './workers.ts'
 
-/** What of notifications is open on a node. */
+/** The open notifications of a node. */
 export type Push = { close(): Promise<void> }
 
 const trimMs = 600_000
@@ -26,13 +26,13 @@ const trim = statement(
   `delete from push_delivery where id = any(array(
      select id from push_delivery where decided_at < now() - interval '${decisionDays} days' order by decided_at limit ${trimRows})) returning id`,
 )
-/** Devices whose session has ended. Nothing was sent to them any more. */
+/** Removes registrations whose session has ended: nothing is sent to them. */
 const trimRegistrations = statement(
   'push_trim_registrations',
   `delete from push_registration r using session s
     where s.id = r.session_id and (s.revoked_at is not null or s.expires_at < now())`,
 )
-/** The library draws a number for each job that it adds, from the sequence of its few task names: an integer, which ends. */
+/** The library draws a number for each added job from the sequence of its few task names, an integer that would overflow. */
 const restart = statement(
   'push_restart_sequence',
   `select setval(pg_get_serial_sequence('graphile_worker._private_tasks', 'id'), max(id)) from graphile_worker._private_tasks`,

@@ -1,5 +1,5 @@
-// Quiet hours: when somebody wants no notifications, by the clock on their wall. Pure. What the wall shows decides, also when
-// it is put forward or back: an hour that is skipped is nobody's, one that comes twice is quiet twice.
+// Quiet hours: when a user wants no notifications, by wall-clock time. Pure. When the clock changes, an hour that is skipped is
+// in no span, and an hour that repeats is quiet both times.
 
 import { LRUCache } from 'lru-cache'
 
@@ -8,8 +8,8 @@ export const weekdays = ['MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY',
 export type Weekday = (typeof weekdays)[number]
 
 /**
- * A span of quiet that begins on each of these days. `from` and `until` are times of the form `22:00`; where `until` is not
- * later than `from` it is that of the next day, so 22:00 to 07:00 goes over midnight and 00:00 to 00:00 is a whole day.
+ * A span of quiet that begins on each of these days. `from` and `until` are times of the form `22:00`. If `until` is not later
+ * than `from`, the span ends on the next day: 22:00 to 07:00 spans midnight, and 00:00 to 00:00 is a whole day.
  */
 export type QuietSpan = { readonly days: readonly Weekday[]; readonly from: string; readonly until: string }
 
@@ -19,7 +19,7 @@ export const timeForm = /^([01]\d|2[0-3]):[0-5]\d$/
 const zonesKept = 600
 const clocks = new LRUCache<string, Intl.DateTimeFormat>({ max: zonesKept })
 
-/** Whether this is the name of a time zone, as the IANA has it. An offset such as `+02:00` is none: it knows no summer. */
+/** Whether this is an IANA time zone name. Refuses offsets such as `+02:00`, which have no daylight saving time. */
 export function isTimeZone(name: string): boolean {
   try {
     clockOf(name)
@@ -38,7 +38,7 @@ function clockOf(timeZone: string): Intl.DateTimeFormat {
   return made
 }
 
-/** What the clock on a wall shows there: the weekday, counted from Monday as 0, and the minute of the day. */
+/** The wall-clock time in a time zone: the weekday, with Monday as 0, and the minute of the day. */
 function wallClock(at: Date, timeZone: string): { day: number; minute: number } {
   const parts = Object.fromEntries(
     clockOf(timeZone)
@@ -51,7 +51,7 @@ function wallClock(at: Date, timeZone: string): { day: number; minute: number } 
 
 const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
 
-/** Whether a moment lies in one of these spans, in a time zone that is one. The minute of `until` itself does not. */
+/** Whether a time is in one of these spans, in a valid time zone. The minute of `until` is not. */
 export function isQuiet(spans: readonly QuietSpan[], timeZone: string, at: Date): boolean {
   if (spans.length === 0) return false
   const { day, minute } = wallClock(at, timeZone)

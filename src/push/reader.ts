@@ -1,8 +1,8 @@
-// The durable reader that makes jobs of facts: of a message that was sent, to decide whom to notify; of a read marker that moved, a
-// message that was deleted, or a user who left or was blocked, to clear what was shown.
+// The durable reader that makes jobs from facts. A message that was sent needs a decision about its notifications. A read marker
+// that moved, a message that was deleted, or a user who left or was blocked may clear notifications.
 //
-// It waits for no flush (B1): its transaction commits after the facts that it has seen. A Postgres that crashes before they are on
-// disk takes back the jobs and the place with them, and what a job shows outside passes a flush first (deliver.ts).
+// It waits for no flush (B1), because its transaction commits after the facts that it has read. If Postgres crashes before the
+// facts are on disk, the jobs and the place are lost with them. A job waits for a flush before it sends anything (deliver.ts).
 
 import { contactKinds } from '../contact/events.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
@@ -22,16 +22,16 @@ const seqMax = 2_147_483_647
 const progress = statement<Place>('push_progress', 'select position, tag from push_progress')
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
 const move = statement('push_move', 'update push_progress set position = $1, tag = $2')
-/** Of these messages, those that somebody else hears who has a device to notify. */
+/** Those of these messages that have another user with a registered device in their audience. */
 const notifiable = statement<{ id: number }>(
   'push_notifiable',
   `select f.id from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as f(id, conversation_id, sender_id)
     where exists (select 1 from audience a join push_registration r on r.user_id = a.user_id
                    where a.conversation_id = f.conversation_id and a.to_position is null and a.user_id <> f.sender_id)`,
 )
-/** What was sent and may still be shown, or is about to be. */
+/** The notification may be shown on a device, or is on its way. */
 const isShown = "d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null"
-/** Of these readers, those to whom something was sent up to a place in a conversation. */
+/** Those of these users who may see notifications of a conversation up to a seq. */
 const clearable = statement<{ userId: number; conversationId: number }>(
   'push_clearable',
   `select distinct m.user_id as "userId", m.conversation_id as "conversationId"
@@ -39,13 +39,13 @@ const clearable = statement<{ userId: number; conversationId: number }>(
      join push_delivery d on d.user_id = m.user_id and d.conversation_id = m.conversation_id and d.seq <= m.seq
       and ${isShown}`,
 )
-/** Those to whom something of these messages was sent. */
+/** The users who may see notifications of these messages. */
 const clearableOfMessages = statement<{ userId: number; conversationId: number }>(
   'push_clearable_of_messages',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
     where d.message_id = any($1::bigint[]) and ${isShown}`,
 )
-/** Where something of these senders was sent to those who may have blocked them. */
+/** The users who may see notifications of senders that they may have blocked. */
 const clearableOfSenders = statement<{ userId: number; conversationId: number }>(
   'push_clearable_of_senders',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId"
@@ -54,7 +54,7 @@ const clearableOfSenders = statement<{ userId: number; conversationId: number }>
      join message m on m.id = d.message_id and m.sender_id = b.sender_id`,
 )
 
-/** Opens the reader of a node: it begins to follow at once. */
+/** Opens the reader of a node. It starts at once. */
 export function openReader(app: App): DurableReader {
   const reading: DurableReading = {
     gatherMs: 100,
@@ -71,14 +71,14 @@ export function openReader(app: App): DurableReader {
   return new DurableReader(reading, app.journal, app.log)
 }
 
-/** Makes the jobs of the next facts. @returns whether there may be more to do for this node. */
+/** Makes the jobs for the next facts. @returns whether there may be more to do for this node */
 async function takeTurn({ store, config, log }: App): Promise<boolean> {
   let jobs: readonly Job[] = []
   const isMoved = await store.jobs.transaction(async (tx) => {
     const [was] = await tx.rows(take, [])
     if (!was) return false
     const from = await confirm(tx, was)
-    if (from !== was) log.warn({ position: was.position }, 'notifications had followed another journal: they go on from here')
+    if (from !== was) log.warn({ position: was.position }, 'notifications had followed another journal: they continue from here')
     const facts = await readFactsAfter(tx, from.position, factsAtOnce)
     jobs = [...(await notifyJobs(tx, facts, config.push.delayMs)), ...(await clearJobs(tx, facts))]
     await addJobs(tx, jobs)
@@ -93,8 +93,9 @@ async function takeTurn({ store, config, log }: App): Promise<boolean> {
 }
 
 /**
- * The place, where the journal still holds its fact, or has trimmed it: then whatever was not seen is too old by far. Otherwise
- * (the tables were restored apart from each other) the head: what would be notified of again is worse than what would not.
+ * The place to continue from. That is the stored place if the journal has its fact or has trimmed it; facts missed by trimming
+ * are far too old to notify of. Otherwise the tables were restored separately, and it is the head: skipping some notifications is
+ * better than repeating many.
  */
 async function confirm(reader: Reader, place: Place): Promise<Place> {
   if ((await standingOf(reader, place)) !== 'OTHER') return place
@@ -136,11 +137,11 @@ async function clearJobs(reader: Reader, facts: readonly Fact[]): Promise<Job[]>
       ? await reader.rows(clearableOfSenders, [blocks.map(({ userId }) => userId), blocks.map(({ subjectId }) => subjectId)])
       : []),
   ]
-  // No two jobs with one key.
+  // No two jobs may have the same key.
   return [...new Map(found.map((payload) => [clearJob(payload).key, clearJob(payload)])).values()]
 }
 
-/** Whether a fact may be why a notification that is shown is to be cleared: something read or deleted, somebody gone or blocked. */
+/** Whether a fact may clear notifications: a message was read or deleted, or a user left or was blocked. */
 function mayClear({ kind, audienceChange }: Fact): boolean {
   return (
     kind === messageKinds.ReadMarkersMoved.number ||
@@ -150,7 +151,7 @@ function mayClear({ kind, audienceChange }: Fact): boolean {
   )
 }
 
-/** The job that clears what somebody was shown of a conversation; several at once are one. */
+/** The job that clears a user's notifications of a conversation. Several waiting jobs become one. */
 export function clearJob(payload: { userId: number; conversationId: number }): Job<'push_clear'> {
   return { name: 'push_clear', payload, runAt: null, key: `push_clear:${payload.userId}:${payload.conversationId}` }
 }

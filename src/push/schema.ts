@@ -1,4 +1,4 @@
-// Notifications in the schema: what one wants of them, which devices have them, and what was decided.
+// The schema of notifications: settings, registrations and decisions.
 
 import { findSession } from '../account/access.ts'
 import { Session } from '../account/schema.ts'

@@ -1,27 +1,27 @@
-// How push services fare, as this node sees them, so that a slow one or one that is away does not keep another waiting. A
-// service that takes long, or has taken nothing yet, gets few of the workers; one that fails again and again is left alone for a
-// while, longer each time. Nothing here is kept: each node learns it by itself.
+// Tracks how push services respond to this node, so that a slow or unavailable one does not delay the others. A service that is
+// slow, or has not accepted anything yet, gets few of the workers. A service that keeps failing is paused, longer each time.
+// Nothing here is stored: each node learns for itself.
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { PushResult } from './provider.ts'
 
-/** How many jobs a node works on at once. */
+/** The most jobs that a node works on at once. */
 export const workers = 8
-/** Of those, how many are for one service: all but two, or where it is slow or unknown, two. */
+/** The most of them for one service: all but two if it is quick, two if it is slow or unknown, one if it is failing. */
 const perService = { quick: workers - 2, slow: 2, failing: 1 } as const
-/** How many jobs of services that are slow, or have taken nothing yet, are worked on at once, all together. */
+/** The most of them for all services together that are not quick: slow, failing, or yet to accept anything. */
 const notQuickMax = workers / 2
-/** An answer that takes longer is slow. */
+/** A service is slow if its answers take longer than this on average. */
 const slowMs = 1_000
-/** After so many failures in a row a service is left alone. */
+/** A service is paused after this many consecutive failures. */
 const failuresMax = 5
 const pauseMs = { least: 1_000, most: 60_000 } as const
 const servicesKept = 1_000
 
 type ServiceState = { active: number; failures: number; pausedUntil: number; averageMs: number; isProven: boolean }
 
-/** The services that a node sends to. */
+/** The push services that a node sends to. */
 export class Services {
   readonly #clock: Clock
   readonly #states = new LRUCache<string, ServiceState>({ max: servicesKept })
@@ -32,9 +32,9 @@ export class Services {
   }
 
   /**
-   * Begins a job for a service. One that is quick may for a moment have more than its part, when several workers took its jobs
-   * at once: to put them off would cost more.
-   * @returns whether it may run now; then it ends by `leave`
+   * Begins a job for a service. A quick service may briefly exceed its share if several workers took its jobs at once: postponing
+   * them would cost more.
+   * @returns whether the job may run now; if so, end it with `leave`
    */
   enter(service: string): boolean {
     const state = this.#stateOf(service)
@@ -52,7 +52,7 @@ export class Services {
     if (state.active === 0) this.#active.delete(service)
   }
 
-  /** Services of which no further job may run now. */
+  /** The services that may not get another job now. */
   busy(): string[] {
     const paused = [...this.#states.entries()].filter(([service]) => this.isPaused(service)).map(([service]) => service)
     const full = [...this.#active].filter(([, state]) => isFull(state)).map(([service]) => service)
@@ -61,12 +61,12 @@ export class Services {
     return [...new Set([...paused, ...full, ...slow])]
   }
 
-  /** Whether a service is left alone for now. */
+  /** Whether a service is paused. */
   isPaused(service: string): boolean {
     return this.#stateOf(service).pausedUntil > this.#clock.monotonicMs()
   }
 
-  /** Learns from an attempt that took so long. */
+  /** Learns from the result and the duration of an attempt. */
   learn(service: string, result: PushResult, ms: number): void {
     const state = this.#stateOf(service)
     state.averageMs = state.averageMs * 0.8 + ms * 0.2

@@ -1,4 +1,4 @@
-// What decisions rest on, read for many at once: one statement for what Postgres knows, one question to presence.
+// Reads everything that decisions depend on, in batches: one statement to Postgres, one request to presence.
 
 import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -6,9 +6,9 @@ import { defaultWishes, type PushLevel, type Situation, type Wishes } from './de
 import type { Shown } from './payload.ts'
 import { readWhereabouts } from './presence.ts'
 
-/** A message, and somebody who may be notified of it. */
+/** A message, and a user who may be notified of it. */
 export type Pair = { readonly messageId: number; readonly userId: number }
-/** What the decision about a pair rests on, and what a notification would show. */
+/** Everything that the decision about a pair depends on, and the parts of the message that a notification shows. */
 export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, 'text'> }
 
 type SituationRow = Pair &
@@ -45,7 +45,7 @@ const cases = statement<SituationRow>(
    left join push_settings w on w.user_id = p.user_id`,
 )
 
-/** What decisions about these pairs rest on, as it is now; a pair without a message is left out. */
+/** Reads the current situations of these pairs. Omits pairs whose message does not exist. */
 export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[]> {
   if (pairs.length === 0) return []
   const columns = [pairs.map(({ messageId }) => messageId), pairs.map(({ userId }) => userId)]
@@ -65,7 +65,7 @@ const texts = statement<{ id: number; text: string }>(
   'select id, text from message where id = any($1::bigint[]) and deleted_at is null',
 )
 
-/** The texts of messages, whole: how much of one is shown is known when it is on one line. */
+/** Reads the full texts of messages: they are shortened only after they are put on one line. */
 export async function readTexts(reader: Reader, messageIds: readonly number[]): Promise<ReadonlyMap<number, string>> {
   if (messageIds.length === 0) return new Map()
   return new Map((await reader.rows(texts, [[...new Set(messageIds)]])).map(({ id, text }) => [id, text]))
@@ -95,12 +95,12 @@ function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDo
   }
 }
 
-/** How many unread messages of one conversation a badge counts at most. */
+/** The most unread messages that a badge counts in one conversation. */
 const badgeMax = 1_000
-/** How many messages after a read marker are looked at for it: as for `unreadCount`. */
+/** The most messages after a read marker that are scanned to count them, as for `unreadCount`. */
 const scanMax = 10_000
 
-/** What a badge counts, of those of whose rows some are unread: see docs/push.md. */
+/** The badges of users who have unread messages: see docs/push.md. */
 const badges = statement<{ userId: number; badge: number }>(
   'push_badges',
   `select u.id as "userId", coalesce(sum(n.unread), 0)::int as badge
@@ -126,7 +126,7 @@ const badges = statement<{ userId: number; badge: number }>(
     group by u.id`,
 )
 
-/** How many unread messages each of these people has that they want to be notified of now; who is left out has none. */
+/** Counts the unread messages that each user wants to be notified of now. Omits users without any. */
 export async function readBadges(reader: Reader, userIds: readonly number[], now: Date): Promise<ReadonlyMap<number, number>> {
   const rows = await reader.rows(badges, [[...new Set(userIds)], now])
   return new Map(rows.map(({ userId, badge }) => [userId, badge]))

@@ -1,5 +1,5 @@
 // Web Push (RFC 8030): encrypted for the device (RFC 8291), signed by this installation (VAPID, RFC 8292). The library encrypts
-// and signs; the request is our own, since the library's has no bounds.
+// and signs; the request is our own, because the library's request has no bounds.
 
 import { LRUCache } from 'lru-cache'
 import webPush from 'web-push'
@@ -7,7 +7,7 @@ import type { VapidKeys } from '../config.ts'
 import { openPoster } from './post.ts'
 import { attempt, type Provider } from './provider.ts'
 
-/** A token is made for each service once an hour: a signature for each notification would be half of its cost. */
+/** The token for a service is kept for an hour: signing each notification would be half of its cost. */
 const tokenS = 12 * 3_600
 const tokenKeptMs = 3_600_000
 const servicesKept = 1_000
@@ -27,7 +27,7 @@ export function openWebPush(keys: VapidKeys, subject: string, allowsPrivate: boo
   return {
     send({ endpoint, p256dh, auth }, { payload, topic, ttlS, urgency }) {
       const url = new URL(endpoint)
-      // One that was registered before only port 443 was taken.
+      // Registered by an earlier version, which allowed other ports.
       if (!allowsPrivate && url.port !== '') return Promise.resolve({ type: 'REFUSED', error: 'its port is not 443' })
       return attempt(poster, url, () => {
         const options = { TTL: ttlS, urgency, contentEncoding: 'aes128gcm' as const, ...(topic === null ? {} : { topic }) }

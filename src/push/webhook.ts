@@ -1,4 +1,4 @@
-// The way to FCM, APNs, e-mail or whatever else a company has: an endpoint of its own takes notifications and hands them on.
+// The webhook: an endpoint of the operator's own, which passes notifications on to FCM, APNs, e-mail or any other system.
 // Signed by the Standard Webhooks specification, https://github.com/standard-webhooks/standard-webhooks, version 1: a symmetric
 // signature `v1,<base64>` of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`. The id is the same at each attempt.
 
@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto'
 import { openPoster } from './post.ts'
 import { attempt, type Provider } from './provider.ts'
 
-/** Opens the provider. The address is the operator's own, so it may be a private one. */
+/** Opens the provider. The operator chose the address, so it may be private. */
 export function openWebhook({ url, secret }: { url: URL; secret: Buffer }): Provider {
   const poster = openPoster(false)
   return {

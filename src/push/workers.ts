@@ -1,6 +1,6 @@
-// Who works on jobs: graphile-worker, watched over. It shares the jobs between nodes by row locks in Postgres. What it does not
-// do by itself is done here: a node says every two seconds that it lives, the jobs of one that has not for long are taken by
-// others, and a node that could not say so stops sending before that. When its pool of workers ends by a fault it is opened anew.
+// Runs the workers of graphile-worker, which shares jobs between nodes by row locks in Postgres. This file adds what the library
+// lacks: each node sends a heartbeat every two seconds, other nodes take over the jobs of a node whose heartbeats have stopped,
+// and a node that cannot send heartbeats stops sending notifications before that. If the pool of workers fails, it is reopened.
 
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,17 +13,17 @@ import { requestMs } from './post.ts'
 import { workers } from './services.ts'
 
 const beatMs = 2_000
-/** For how long after it said that it lives a node may begin to send. */
+/** How long after a heartbeat a node may begin to send. */
 const leaseMs = 6_000
-/** After how much silence a node's jobs are taken by others: when all that it may have begun to send has ended. */
+/** How long a node is silent before others take over its jobs: by then, everything that it began to send has ended. */
 const silenceMs = leaseMs + requestMs + 4_000
 const pollMs = 1_000
-/** How often it is looked for jobs of the silent. */
+/** How often to look for jobs of silent nodes. */
 const takeOverMs = 10_000
 const reopenMs = 1_000
 /**
- * What is done is written down in batches. Without them the library lets each such write float: one that fails is an unhandled
- * rejection, and its job stays locked by a worker that lives.
+ * Makes the library record finished jobs in batches. Otherwise it does not await these writes: a failed one is an unhandled
+ * rejection, and its job stays locked by a live worker.
  */
 const written = { completeJobBatchDelay: 0, failJobBatchDelay: 0 } as const
 
@@ -43,13 +43,13 @@ const forget = statement('push_forget_workers', "delete from push_worker where s
 
 /** The workers of a node. */
 export type Workers = {
-  /** Whether this node may begin to send: none of its jobs can have been taken by another. */
+  /** Whether this node may begin to send: no other node can have taken over its jobs. */
   isHeld(): boolean
-  /** Lets what is under way end. */
+  /** Waits for running jobs to end. */
   close(): Promise<void>
 }
 
-/** Opens workers on these tasks. `busy` names what is not to be worked on now. */
+/** Opens workers for these tasks. `busy` returns the services whose jobs must wait. */
 export function openWorkers({ store, log }: App, taskList: TaskList, busy: () => string[]): Workers {
   const closing = new AbortController()
   const events = new EventEmitter() as WorkerEvents
@@ -65,17 +65,17 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
     for (const id of ids) await store.jobs.reader.rows(beat, [id])
     if (startedAt > heldUntil) heldSince = startedAt
     heldUntil = startedAt + leaseMs
-    // Who was cut off itself has to give the others the time to say that they live.
+    // A node that was itself cut off gives the others time to send a heartbeat.
     if (startedAt - heldSince < silenceMs || startedAt - lookedAt < takeOverMs) return
     lookedAt = startedAt
     const [row] = await store.jobs.reader.rows(takeOver, [silenceMs / 1_000])
-    if (row?.taken) log.warn({ workers: row.taken }, 'the jobs of nodes that are silent were taken over')
+    if (row?.taken) log.warn({ workers: row.taken }, 'the jobs of silent nodes were taken over')
     await store.jobs.reader.rows(forget, [])
   }
   async function keepBeat(): Promise<void> {
     while (!closing.signal.aborted) {
       await sayAlive().catch((error: unknown) =>
-        reportFailure(log, error, 'the workers of notifications could not say that they live'),
+        reportFailure(log, error, 'the heartbeat of the notification workers could not be written'),
       )
       await delay(beatMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
@@ -99,7 +99,7 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
         if (closing.signal.aborted) await runner.stop()
         await runner.promise
       } catch (error) {
-        reportFailure(log, error, 'the workers of notifications ended, and are opened anew')
+        reportFailure(log, error, 'the notification workers failed: reopening them')
       }
       await delay(reopenMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
@@ -110,13 +110,13 @@ export function openWorkers({ store, log }: App, taskList: TaskList, busy: () =>
     isHeld: () => !closing.signal.aborted && Date.now() < heldUntil,
     async close() {
       closing.abort()
-      await runner?.stop().catch(() => undefined) // it may have ended by itself
+      await runner?.stop().catch(() => undefined) // it may already have ended
       await Promise.all([beating, running])
     },
   }
 }
 
-/** Hands its log lines to ours. A job that fails while the database is away is no fault. */
+/** Passes the library's log lines to our log. A job that fails while the database is away is not an error. */
 function loggerOf(log: Log): Logger {
   const from = 'graphile-worker'
   return new Logger(() => (level, message, meta) => {
