@@ -3,6 +3,7 @@
 import './account/schema.ts'
 import './account/mutations.ts'
 import './contact/schema.ts'
+import './contact/closed-schema.ts'
 import './conversation/schema.ts'
 import './conversation/mutations.ts'
 import './conversation/group-schema.ts'

@@ -29,9 +29,8 @@ begin
   for i in 1..cardinality(message_id) loop
     positions[i] := null; conversations[i] := null;
     select * into m from message x where x.id = message_id[i];
-    if not found or not exists (select 1 from audience a
-         where a.conversation_id = m.conversation_id and a.user_id = actor[i] and a.to_position is null
-           and m.seq > a.visible_from_seq) then
+    if not found or not exists (select 1 from current_audience a
+         where a.conversation_id = m.conversation_id and a.user_id = actor[i] and m.seq > a.visible_from_seq) then
       statuses[i] := 3; continue;
     end if;
     if change[i] = 'edit' then

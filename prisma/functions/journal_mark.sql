@@ -22,8 +22,8 @@ begin
   for i in 1..cardinality(conv) loop
     positions[i] := null; seqs[i] := null;
     select least(seq[i], h.last_seq) into upto from conversation_head h
-     where h.conversation_id = conv[i] and exists (select 1 from audience a
-       where a.conversation_id = conv[i] and a.user_id = reader[i] and a.to_position is null);
+     where h.conversation_id = conv[i] and exists (select 1 from current_audience a
+       where a.conversation_id = conv[i] and a.user_id = reader[i]);
     if not found then statuses[i] := 3; continue; end if;
     select r.seq into known from read_marker r where r.conversation_id = conv[i] and r.user_id = reader[i];
     known := coalesce(known, 0);

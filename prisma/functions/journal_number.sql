@@ -19,8 +19,8 @@ begin
   select f.actor_id into outsider
     from jsonb_to_recordset(new.facts) as f(conversation_id bigint, actor_id bigint)
    where f.conversation_id is not null and f.actor_id is not null
-     and not exists (select 1 from audience a
-                      where a.conversation_id = f.conversation_id and a.user_id = f.actor_id and a.to_position is null)
+     and not exists (select 1 from current_audience a
+                      where a.conversation_id = f.conversation_id and a.user_id = f.actor_id)
      and not exists (select 1 from jsonb_to_recordset(new.facts) as j(conversation_id bigint, subject_id bigint, audience_change int)
                       where j.conversation_id = f.conversation_id and j.subject_id = f.actor_id and j.audience_change = 1)
    limit 1;

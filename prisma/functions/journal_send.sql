@@ -24,7 +24,7 @@ begin
   perform 1 from unnest(sender, client) u(s, cid) cross join lateral
     (select 1 from message where sender_id = u.s and client_message_id = u.cid limit 1) x;
   perform 1 from unnest(conv, sender) u(c, s) cross join lateral
-    (select 1 from audience where conversation_id = u.c and user_id = u.s and to_position is null limit 1) x;
+    (select 1 from current_audience where conversation_id = u.c and user_id = u.s limit 1) x;
   perform journal_lock();
   select h.head, h.at, h.tag into head, prev, previous_tag from journal_head() h;
   at := greatest(clock_timestamp(), prev);
@@ -33,7 +33,7 @@ begin
          array_agg(a.ok is not null order by i.ord), array_agg(i.r is null or coalesce(r.conversation_id = i.c and r.seq > a.visible_from_seq, false) order by i.ord),
          array_agg(i.m = '{}' or not exists (
            select 1 from unnest(i.m::bigint[]) u(id) left join lateral
-             (select true as ok from audience where conversation_id = i.c and user_id = u.id and to_position is null limit 1) o on true
+             (select true as ok from current_audience where conversation_id = i.c and user_id = u.id limit 1) o on true
             where o.ok is null) order by i.ord),
          array_agg(i.copy_of order by i.ord), array_agg(i.key_at order by i.ord)
     into positions, seqs, same, member, answerable, mentionable, copy_of, key_at
@@ -41,8 +41,8 @@ begin
                       first_value(u.ord) over (partition by u.s, u.cid order by u.ord) as key_at
             from unnest(conv, sender, client, hash, reply, mentions) with ordinality as u(c, s, cid, h, r, m, ord)) i
     left join lateral (select id, seq, request_hash from message where sender_id = i.s and client_message_id = i.cid limit 1) x on true
-    left join lateral (select true as ok, visible_from_seq from audience
-                        where conversation_id = i.c and user_id = i.s and to_position is null limit 1) a on true
+    left join lateral (select true as ok, visible_from_seq from current_audience
+                        where conversation_id = i.c and user_id = i.s limit 1) a on true
     left join lateral (select conversation_id, seq from message where id = i.r limit 1) r on true;   -- by its key alone (B3)
   for i in 1..n loop
     if positions[i] is not null then statuses[i] := case when same[i] then 1 else 2 end;

@@ -20,8 +20,8 @@ declare
   is_walk boolean; low bigint; high bigint; found int;
 begin
   select coalesce(array_agg(a.conversation_id), '{}'), coalesce(array_agg(a.visible_from_seq), '{}') into hidden, visible_from
-    from audience a
-   where a.user_id = viewer and a.to_position is null and a.visible_from_seq > 0 and a.conversation_id = any(scope);
+    from current_audience a
+   where a.user_id = viewer and a.visible_from_seq > 0 and a.conversation_id = any(scope);
   foreach is_walk in array case when is_newest_first then array[true, false] else array[false] end loop
     low := case when is_walk then middle else above end;
     high := case when is_newest_first and not is_walk then middle + 1 else below end;

@@ -1,9 +1,8 @@
-// Finds people, and finds direct conversations that a block or a deleted account has closed.
+// Finds people by name.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { foldText } from '../fold.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { sharedLoader } from '../graphql/loader.ts'
 import { type Page, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import { type UserRow, userColumns } from './access.ts'
@@ -21,14 +20,6 @@ const found = `select * from (
  where ($4::text is null or f.rank > $4) and ($5::text is null or f.rank < $5)`
 const foundForward = statement<FoundRow>('people_forward', `${found} order by f.rank limit $6`)
 const foundBackward = statement<FoundRow>('people_backward', `${found} order by f.rank desc limit $6`)
-
-const closedOnes = statement<{ id: number }>(
-  'closed_conversations',
-  `select c.id from conversation c where c.id = any($1::bigint[]) and c.kind = 'DIRECT' and (
-     exists (select 1 from block b where b.blocker_id = c.direct_low and b.blocked_id = c.direct_high)
-     or exists (select 1 from block b where b.blocker_id = c.direct_high and b.blocked_id = c.direct_low)
-     or exists (select 1 from "user" u where u.id in (c.direct_low, c.direct_high) and u.deleted_at is not null))`,
-)
 
 /**
  * Reads a page of the users whose username or display name contains a text, all folded as messages are. The exact username
@@ -49,9 +40,3 @@ export async function searchUsers(context: Context, typed: string, args: Default
         : context.reader.rows(from === 'START' ? foundForward : foundBackward, [userId, text, beginning, after, before, limit]),
   )
 }
-
-/** Whether a block or a deleted account has closed a direct conversation: true, or null. */
-export const findClosed = sharedLoader(async (reader, ids: readonly number[]) => {
-  const rows = await reader.rows(closedOnes, [ids])
-  return new Map(rows.map(({ id }) => [id, true]))
-})

@@ -156,7 +156,7 @@ async function findHearers(tx: Transaction, userId: number): Promise<number[]> {
         join member o on o.conversation_id = c.id
        where m.user_id = ${userId}) near
       join "user" u on u.id = near.id and u.deleted_at is null
-     where not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((near.id, ${userId}), (${userId}, near.id)))
+     where not exists (select 1 from block_between b where b.user_id = ${userId} and b.other_id = near.id)
      group by near.id order by min(near.distance), near.id limit ${hearersMax}`
   return rows.map(({ id }) => Number(id))
 }

@@ -1,13 +1,10 @@
-// The schema of profiles, user search, account deletion and closed direct conversations.
+// The schema of profiles, user search and account deletion.
 
 import { z } from 'zod'
-import { contactKinds } from '../contact/events.ts'
-import { ifMember } from '../conversation/access.ts'
-import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
+import { factEvent, subjectOf } from '../graphql/event.ts'
 import { line, note, parseInput } from '../graphql/input.ts'
 import { searchCost } from '../graphql/page.ts'
 import { encodeId } from '../id.ts'
@@ -16,7 +13,7 @@ import { requireUser } from './access.ts'
 import { accountKinds } from './events.ts'
 import { typedPassword } from './mutations.ts'
 import { passwordCost } from './password.ts'
-import { findClosed, searchUsers } from './people-access.ts'
+import { searchUsers } from './people-access.ts'
 import { changeUsername, deleteAccount, updateProfile } from './profile-actions.ts'
 import { User } from './schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
@@ -51,14 +48,6 @@ builder.queryFields((t) => ({
     { name: 'UserConnection', description: 'A page of users.' },
     { name: 'UserEdge', description: 'A user on a page.' },
   ),
-}))
-
-builder.objectFields(Conversation, (t) => ({
-  isClosed: t.boolean({
-    description:
-      'Whether nobody can write in this conversation any more: it is a direct conversation, and one of the two has blocked the other or deleted their account. Earlier messages stay readable.',
-    resolve: ({ id }, _args, context) => ifMember<boolean>(context, id, () => findClosed(context, id), false),
-  }),
 }))
 
 function parseQuery(query: string): string {
@@ -176,22 +165,3 @@ builder.objectField(
       resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
     }),
 )
-
-const ConversationClosed = factEvent(
-  contactKinds.ConversationClosed,
-  'A direct conversation was closed: nobody can write in it until it reopens. May come twice for the same cause.',
-)
-const ConversationReopened = factEvent(
-  contactKinds.ConversationReopened,
-  'A closed direct conversation was reopened. May come twice for the same cause.',
-)
-for (const ref of [ConversationClosed, ConversationReopened]) {
-  builder.objectField(ref, 'conversation', (t) =>
-    t.field({
-      shared: true,
-      type: Conversation,
-      description: 'The conversation.',
-      resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
-    }),
-  )
-}

@@ -3,7 +3,7 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { indexBy, viewerLoader } from '../graphql/loader.ts'
+import { indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { type Page, readPage, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 
@@ -115,3 +115,15 @@ export async function readMessagePolicy(context: Context): Promise<MessagePolicy
   const [row] = await context.reader.rows(policy, [requireViewer(context).userId])
   return row?.messagePolicy ?? 'ANYONE'
 }
+
+const closed = statement<{ id: number }>(
+  'closed_conversations',
+  `select c.id from conversation c where c.id = any($1::bigint[]) and c.kind = 'DIRECT'
+     and not exists (select 1 from current_audience a where a.conversation_id = c.id)`,
+)
+
+/** Whether a block or a deleted account has closed a direct conversation: true, or null. Nobody is in its audience then. */
+export const findClosed = sharedLoader(async (reader, ids: readonly number[]) => {
+  const rows = await reader.rows(closed, [ids])
+  return new Map(rows.map(({ id }) => [id, true]))
+})

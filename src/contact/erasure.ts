@@ -28,6 +28,6 @@ async function closeDirectConversations(tx: Transaction, userId: number): Promis
       join member o on o.conversation_id = c.id and o.user_id <> ${userId}
       join "user" u on u.id = o.user_id and u.deleted_at is null
      where m.user_id = ${userId}
-       and not exists (select 1 from block b where (b.blocker_id, b.blocked_id) in ((m.user_id, o.user_id), (o.user_id, m.user_id)))`
+       and not exists (select 1 from block_between b where b.user_id = m.user_id and b.other_id = o.user_id)`
   return rows.flatMap(({ id, other_id }) => conversationClosed(Number(id), [userId, Number(other_id)]))
 }

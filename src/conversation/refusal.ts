@@ -9,7 +9,7 @@ const ownClosed = statement<{ id: number }>(
   'own_closed_conversation',
   `select c.id from conversation c join member m on m.conversation_id = c.id and m.user_id = $1
     where c.kind = 'DIRECT' and c.id = coalesce($2, (select conversation_id from message where id = $3))
-      and not exists (select 1 from audience a where a.conversation_id = c.id and a.user_id = $1 and a.to_position is null)`,
+      and not exists (select 1 from current_audience a where a.conversation_id = c.id and a.user_id = $1)`,
 )
 
 /** What was to be written to: a conversation, or a message in one. */

@@ -2,6 +2,7 @@
 
 import { groupBy, indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { statement } from '../store/reader.ts'
+import { countMentions, countUnread, scanMax, unreadMax } from './unread.ts'
 
 /** How far somebody has read a conversation. */
 export type ReadMarkerRow = { readonly conversationId: number; readonly userId: number; readonly seq: number }
@@ -15,10 +16,6 @@ export type UnreadRow = {
   readonly isExact: boolean
 }
 
-/** How many are counted, and how many messages after the marker are looked at for it. */
-const countMax = 1_000
-const scanMax = 10_000
-
 const markers = statement<ReadMarkerRow>(
   'read_markers',
   `select r.conversation_id as "conversationId", r.user_id as "userId", r.seq
@@ -27,26 +24,19 @@ const markers = statement<ReadMarkerRow>(
      join "user" u on u.id = r.user_id and u.deleted_at is null
     where r.conversation_id = any($1::bigint[]) and r.seq > 0 order by r.conversation_id, r.user_id`,
 )
+const scope = { userId: '$1', conversationId: 'c.id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'b.ids' }
 const unread = statement<UnreadRow>(
   'unread_counts',
-  `select c.id as "conversationId", least(u.count, ${countMax}) as unread, n.count as mentions,
-     u.count <= ${countMax} and coalesce(h.last_seq, 0) - coalesce(r.seq, 0) <= ${scanMax} as "isExact"
+  `select c.id as "conversationId", least(u.count, ${unreadMax}) as unread, n.count as mentions,
+     u.count <= ${unreadMax} and coalesce(h.last_seq, 0) - coalesce(r.seq, 0) <= ${scanMax} as "isExact"
    from unnest($2::bigint[]) as c(id)
    cross join (select array(select blocked_id from block where blocker_id = $1) as ids) b
    left join conversation_head h on h.conversation_id = c.id
    left join read_marker r on r.conversation_id = c.id and r.user_id = $1
    -- nothing is unread where the viewer is out of the audience: in a closed conversation nobody can read on
-   join audience a on a.conversation_id = c.id and a.user_id = $1 and a.to_position is null
-   cross join lateral (select count(*) from (
-     select 1 from message m
-      where m.conversation_id = c.id and m.seq > coalesce(r.seq, 0) and m.seq <= coalesce(r.seq, 0) + ${scanMax}
-        and m.sender_id <> $1 and m.deleted_at is null and m.sender_id <> all (b.ids)
-      limit ${countMax} + 1) x) u
-   cross join lateral (select count(*) from (
-     select 1 from mention n join message m on m.conversation_id = n.conversation_id and m.seq = n.seq
-      where n.user_id = $1 and n.conversation_id = c.id and n.seq > coalesce(r.seq, 0)
-        and m.sender_id <> $1 and m.sender_id <> all (b.ids)
-      limit ${countMax}) x) n`,
+   join current_audience a on a.conversation_id = c.id and a.user_id = $1
+   cross join lateral ${countUnread(scope, unreadMax + 1)} u
+   cross join lateral ${countMentions(scope)} n`,
 )
 
 /** The read markers of a conversation's members. The caller has checked that the viewer is one. */

@@ -35,8 +35,7 @@ const relations = statement<ViewerRelation & { viewerId: number }>(
      select p.viewer_id as "viewerId", u.id as "userId",
             exists (select 1 from contact c where c.low_id = least(u.id, p.viewer_id) and c.high_id = greatest(u.id, p.viewer_id)
                        and c.accepted_at is not null) as "isContact",
-            exists (select 1 from block b where (b.blocker_id = p.viewer_id and b.blocked_id = u.id)
-                        or (b.blocker_id = u.id and b.blocked_id = p.viewer_id)) as "isBlocked",
+            exists (select 1 from block_between b where b.user_id = p.viewer_id and b.other_id = u.id) as "isBlocked",
             u.id = p.viewer_id or exists (
               select 1 from member mine join member theirs using (conversation_id)
                where mine.user_id = p.viewer_id and theirs.user_id = u.id) as "isNear"

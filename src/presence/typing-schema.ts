@@ -56,7 +56,7 @@ const form = z.object({ conversationId: z.string(), typing: z.boolean() })
 
 const inAudience = statement<{ conversationId: number }>(
   'typing_audience',
-  'select conversation_id as "conversationId" from audience where user_id = $1 and conversation_id = $2 and to_position is null',
+  'select conversation_id as "conversationId" from current_audience where user_id = $1 and conversation_id = $2',
 )
 
 /**

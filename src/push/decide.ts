@@ -34,6 +34,9 @@ export type Wishes = {
   readonly quietExceptMentions: boolean
 }
 
+/** The settings except the level, which the conversation may override. */
+export type OtherWishes = Omit<Wishes, 'level'>
+
 /** The settings of a user who has not set any. */
 export const defaultWishes: Wishes = {
   level: 'ALL',
@@ -54,9 +57,9 @@ export type Situation = {
   readonly isBlocked: boolean
   readonly readSeq: number
   readonly mutedUntil: Date | null
-  /** The level for this conversation; null if the level of the account applies. */
-  readonly level: PushLevel | null
-  readonly wishes: Wishes
+  /** The level that applies in this conversation (level.ts). */
+  readonly level: PushLevel
+  readonly wishes: OtherWishes
   readonly isDoNotDisturb: boolean
   /** The user's devices that are not offline. */
   readonly devices: readonly { readonly sessionId: number; readonly state: 'ONLINE' | 'IDLE' }[]
@@ -67,23 +70,17 @@ export const lifetimeMs = 24 * 3_600_000
 
 /** Why the user is not notified now; null if they are, on each of their registered devices. */
 export function decide(situation: Situation, now: Date): SkipReason | null {
-  const { message, isDirect, isMentioned, mutedUntil, wishes } = situation
+  const { message, isDirect, isMentioned, mutedUntil, level, wishes } = situation
   if (!situation.hears) return 'LEFT'
   if (situation.isBlocked) return 'BLOCKED'
   if (message.isDeleted) return 'DELETED'
   if (situation.readSeq >= message.seq) return 'READ'
   if (now.getTime() - message.createdAt.getTime() > lifetimeMs) return 'EXPIRED'
   if (mutedUntil !== null && mutedUntil > now) return 'MUTED'
-  if (!isWanted(situation)) return 'LEVEL'
+  if (level === 'NONE' || (level === 'MENTIONS' && !isMentioned)) return 'LEVEL'
   const isExcepted = (wishes.quietExceptDirect && isDirect) || (wishes.quietExceptMentions && isMentioned)
   if (!isExcepted && wishes.timeZone !== null && isQuiet(wishes.quietHours, wishes.timeZone, now)) return 'QUIET_HOURS'
   if (!isExcepted && situation.isDoNotDisturb) return 'DO_NOT_DISTURB'
   if (situation.devices.some(({ state }) => state === 'ONLINE')) return 'ONLINE'
   return null
-}
-
-/** Whether the level includes the message. MENTIONS as the level of the account also includes direct messages. */
-function isWanted({ level, wishes, isDirect, isMentioned }: Situation): boolean {
-  if (level !== null) return level === 'ALL' || (level === 'MENTIONS' && isMentioned)
-  return wishes.level === 'ALL' || (wishes.level === 'MENTIONS' && (isMentioned || isDirect))
 }

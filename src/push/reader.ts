@@ -26,8 +26,8 @@ const move = statement('push_move', 'update push_progress set position = $1, tag
 const notifiable = statement<{ id: number }>(
   'push_notifiable',
   `select f.id from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as f(id, conversation_id, sender_id)
-    where exists (select 1 from audience a join push_registration r on r.user_id = a.user_id
-                   where a.conversation_id = f.conversation_id and a.to_position is null and a.user_id <> f.sender_id)`,
+    where exists (select 1 from current_audience a join push_registration r on r.user_id = a.user_id
+                   where a.conversation_id = f.conversation_id and a.user_id <> f.sender_id)`,
 )
 /** The notification may be shown on a device, or is on its way. */
 const isShown = "d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null"

@@ -1,8 +1,10 @@
 // Reads everything that decisions depend on, in batches: one statement to Postgres, one request to presence.
 
+import { countMentions, countUnread, unreadMax } from '../message/unread.ts'
 import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
-import { defaultWishes, type PushLevel, type Situation, type Wishes } from './decide.ts'
+import { defaultWishes, type OtherWishes, type PushLevel, type Situation } from './decide.ts'
+import { levelOf } from './level.ts'
 import type { Shown } from './payload.ts'
 import { readWhereabouts } from './presence.ts'
 
@@ -12,7 +14,7 @@ export type Pair = { readonly messageId: number; readonly userId: number }
 export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, 'text'> }
 
 type SituationRow = Pair &
-  Omit<Shown, 'messageId' | 'text'> & { [Wish in keyof Wishes as `wish_${Wish}`]: Wishes[Wish] | null } & {
+  Omit<Shown, 'messageId' | 'text'> & { [Wish in keyof OtherWishes as `wish_${Wish}`]: OtherWishes[Wish] | null } & {
     readonly seq: number
     readonly createdAt: Date
     readonly isDeleted: boolean
@@ -21,7 +23,7 @@ type SituationRow = Pair &
     readonly isBlocked: boolean
     readonly readSeq: number
     readonly mutedUntil: Date | null
-    readonly level: PushLevel | null
+    readonly level: PushLevel
   }
 
 const cases = statement<SituationRow>(
@@ -29,12 +31,12 @@ const cases = statement<SituationRow>(
   `select p.user_id as "userId", m.id as "messageId", m.conversation_id as "conversationId", m.seq, m.created_at as "createdAt",
      m.deleted_at is not null as "isDeleted", c.kind = 'DIRECT' as "isDirect",
      c.title as "conversationTitle", s.display_name as "senderName", p.user_id = any(m.mentioned_user_ids) as "isMentioned",
-     coalesce(r.seq, 0) as "readSeq", b.muted_until as "mutedUntil", b.push_level as level,
+     coalesce(r.seq, 0) as "readSeq", b.muted_until as "mutedUntil", ${levelOf('b', 'w', 'c')} as level,
      b.user_id is not null and exists (
-       select 1 from audience a where a.conversation_id = m.conversation_id and a.user_id = p.user_id
-          and a.to_position is null and a.visible_from_seq < m.seq) as hears,
+       select 1 from current_audience a where a.conversation_id = m.conversation_id and a.user_id = p.user_id
+          and a.visible_from_seq < m.seq) as hears,
      exists (select 1 from block k where k.blocker_id = p.user_id and k.blocked_id = m.sender_id) as "isBlocked",
-     w.level as "wish_level", w.shows_text as "wish_showsText", w.time_zone as "wish_timeZone", w.quiet_hours as "wish_quietHours",
+     w.shows_text as "wish_showsText", w.time_zone as "wish_timeZone", w.quiet_hours as "wish_quietHours",
      w.quiet_except_direct as "wish_quietExceptDirect", w.quiet_except_mentions as "wish_quietExceptMentions"
    from unnest($1::bigint[], $2::bigint[]) as p(message_id, user_id)
    join message m on m.id = p.message_id
@@ -73,8 +75,7 @@ export async function readTexts(reader: Reader, messageIds: readonly number[]): 
 
 function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDoNotDisturb'>): Situation {
   const { seq, createdAt, isDeleted, isDirect, isMentioned, hears, isBlocked, readSeq, mutedUntil, level } = row
-  const wishes: Wishes = {
-    level: row.wish_level ?? defaultWishes.level,
+  const wishes: OtherWishes = {
     showsText: row.wish_showsText ?? defaultWishes.showsText,
     timeZone: row.wish_timeZone,
     quietHours: row.wish_quietHours ?? defaultWishes.quietHours,
@@ -95,11 +96,7 @@ function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDo
   }
 }
 
-/** The most unread messages that a badge counts in one conversation. */
-const badgeMax = 1_000
-/** The most messages after a read marker that are scanned to count them, as for `unreadCount`. */
-const scanMax = 10_000
-
+const scope = { userId: 'u.id', conversationId: 'b.conversation_id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'k.ids' }
 /** The badges of users who have unread messages: see docs/push.md. */
 const badges = statement<{ userId: number; badge: number }>(
   'push_badges',
@@ -109,19 +106,11 @@ const badges = statement<{ userId: number; badge: number }>(
      left join push_settings w on w.user_id = u.id
      join member b on b.user_id = u.id and (b.muted_until is null or b.muted_until <= $2)
      join conversation c on c.id = b.conversation_id
-     join audience a on a.user_id = u.id and a.conversation_id = b.conversation_id and a.to_position is null
+     join current_audience a on a.user_id = u.id and a.conversation_id = b.conversation_id
      join conversation_head h on h.conversation_id = b.conversation_id
      left join read_marker r on r.conversation_id = b.conversation_id and r.user_id = u.id
-    cross join lateral (select case coalesce(b.push_level,
-        case when w.level = 'MENTIONS' and c.kind = 'DIRECT' then 'ALL' else coalesce(w.level, 'ALL') end)
-      when 'ALL' then (select count(*) from (select 1 from message m where m.conversation_id = b.conversation_id
-                          and m.seq > coalesce(r.seq, 0) and m.seq <= coalesce(r.seq, 0) + ${scanMax}
-                          and m.sender_id <> u.id and m.deleted_at is null and m.sender_id <> all (k.ids) limit ${badgeMax}) x)
-      when 'MENTIONS' then (select count(*) from (select 1 from mention x
-                            join message m on m.conversation_id = x.conversation_id and m.seq = x.seq
-                           where x.user_id = u.id and x.conversation_id = b.conversation_id and x.seq > coalesce(r.seq, 0)
-                             and m.sender_id <> u.id and m.sender_id <> all (k.ids) limit ${badgeMax}) x)
-      else 0 end as unread) n
+    cross join lateral (select case ${levelOf('b', 'w', 'c')}
+      when 'ALL' then ${countUnread(scope, unreadMax)} when 'MENTIONS' then ${countMentions(scope)} else 0 end as unread) n
     where h.last_seq > coalesce(r.seq, 0)
     group by u.id`,
 )

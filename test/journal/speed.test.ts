@@ -109,7 +109,7 @@ test("B8 the key index is (client_message_id, sender_id), and a send's look-ups 
   expect(rows.map(({ columns }) => columns.join())).toContain('client_message_id,sender_id')
   const { source } = await row<{ source: string }>(client, `select prosrc as source from pg_proc where proname = 'journal_send'`)
   const beforeTheLock = source.slice(0, source.indexOf('journal_lock()'))
-  for (const table of ['message', 'audience'])
+  for (const table of ['message', 'current_audience'])
     expect(beforeTheLock).toMatch(new RegExp(`perform 1 from unnest.*from ${table} `, 's'))
 })
 

@@ -1,8 +1,10 @@
 // The decision, case by case: each reason alone, and the order of reasons.
 
 import { expect, test } from 'vitest'
-import { decide, defaultWishes, lifetimeMs, type Situation, type SkipReason, type Wishes } from '../../src/push/decide.ts'
+import { decide, defaultWishes, lifetimeMs, type OtherWishes, type Situation, type SkipReason } from '../../src/push/decide.ts'
+import { levelOf } from '../../src/push/level.ts'
 import { weekdays } from '../../src/push/quiet-hours.ts'
+import { connect, createDatabase } from '../support/node.ts'
 
 const now = new Date('2026-11-21T12:00:00Z')
 const always = { timeZone: 'UTC', quietHours: [{ days: [...weekdays], from: '00:00', until: '00:00' }] }
@@ -14,12 +16,12 @@ const plain: Situation = {
   isBlocked: false,
   readSeq: 6,
   mutedUntil: null,
-  level: null,
+  level: 'ALL',
   wishes: defaultWishes,
   isDoNotDisturb: false,
   devices: [],
 }
-const wishing = (wishes: Partial<Wishes>): Partial<Situation> => ({ wishes: { ...defaultWishes, ...wishes } })
+const wishing = (wishes: Partial<OtherWishes>): Partial<Situation> => ({ wishes: { ...defaultWishes, ...wishes } })
 const sentAgo = (ms: number) => ({ message: { ...plain.message, createdAt: new Date(now.getTime() - ms) } })
 const online = { devices: [{ sessionId: 1, state: 'ONLINE' as const }] }
 
@@ -34,16 +36,9 @@ test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | nul
   ['a message of more than a day ago', sentAgo(lifetimeMs + 1), 'EXPIRED'],
   ['a muted conversation', { mutedUntil: new Date(now.getTime() + 1) }, 'MUTED'],
   ['a conversation whose mute is over', { mutedUntil: now }, null],
-  ['level NONE', wishing({ level: 'NONE' }), 'LEVEL'],
-  ['level MENTIONS, no mention', wishing({ level: 'MENTIONS' }), 'LEVEL'],
-  ['level MENTIONS, a mention', { ...wishing({ level: 'MENTIONS' }), isMentioned: true }, null],
-  ['level MENTIONS, a direct message', { ...wishing({ level: 'MENTIONS' }), isDirect: true }, null],
-  ['level NONE, a mention', { ...wishing({ level: 'NONE' }), isMentioned: true }, 'LEVEL'],
-  ['ALL here, NONE elsewhere', { ...wishing({ level: 'NONE' }), level: 'ALL' }, null],
-  ['NONE here, ALL elsewhere', { level: 'NONE' }, 'LEVEL'],
-  ['MENTIONS here, no mention', { level: 'MENTIONS' }, 'LEVEL'],
-  ['MENTIONS here, a mention', { level: 'MENTIONS', isMentioned: true }, null],
-  ['MENTIONS here, in a direct conversation', { level: 'MENTIONS', isDirect: true }, 'LEVEL'],
+  ['level NONE, a mention', { level: 'NONE', isMentioned: true }, 'LEVEL'],
+  ['level MENTIONS, no mention', { level: 'MENTIONS' }, 'LEVEL'],
+  ['level MENTIONS, a mention', { level: 'MENTIONS', isMentioned: true }, null],
   ['quiet hours', wishing(always), 'QUIET_HOURS'],
   ['quiet hours without a time zone', wishing({ ...always, timeZone: null }), null],
   ['quiet hours, a mention', { ...wishing(always), isMentioned: true }, 'QUIET_HOURS'],
@@ -85,4 +80,27 @@ test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | nul
   ['left and read', { hears: false, readSeq: 7 }, 'LEFT'],
 ])('N2 %s', (_what, changed, expected) => {
   expect(decide({ ...plain, ...changed }, now)).toBe(expected)
+})
+
+test('the level of a conversation comes before that of the account, whose MENTIONS includes direct messages', async () => {
+  const sql = await connect(await createDatabase())
+  const here = ['ALL', 'MENTIONS', 'NONE', null]
+  const { rows } = await sql.query(
+    `select m.push_level as here, s.level as account, string_agg(${levelOf('m', 's', 'c')}::text, ' ' order by c.kind) as applies
+       from unnest($1::push_level[]) with ordinality as m(push_level, i)
+      cross join unnest($1::push_level[]) with ordinality as s(level, j)
+      cross join unnest(array['DIRECT', 'GROUP']::conversation_kind[]) as c(kind)
+      group by i, j, here, account order by i, j`,
+    [here],
+  )
+  const inDirectAndGroup = { ALL: 'ALL ALL', MENTIONS: 'ALL MENTIONS', NONE: 'NONE NONE' }
+  expect(rows).toEqual(
+    here.flatMap((level) =>
+      (['ALL', 'MENTIONS', 'NONE', null] as const).map((account) => ({
+        here: level,
+        account,
+        applies: level ? `${level} ${level}` : inDirectAndGroup[account ?? 'ALL'],
+      })),
+    ),
+  )
 })

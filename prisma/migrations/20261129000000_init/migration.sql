@@ -98,6 +98,9 @@ create table block(
   primary key (blocker_id, blocked_id),
   constraint not_oneself check (blocker_id <> blocked_id));
 create index block_by_blocked on block(blocked_id);
+-- Each block twice: from the blocker to the blocked user, and back.
+create view block_between(user_id, other_id) as
+  select blocker_id, blocked_id from block union all select blocked_id, blocker_id from block;
 
 -- ---- S: conversations -------------------------------------------------------------------------------------------
 
@@ -197,6 +200,9 @@ create table audience(
   primary key (conversation_id, user_id, from_position));
 create unique index audience_current on audience(conversation_id, user_id) where to_position is null;
 create index audience_by_user on audience(user_id, conversation_id);
+-- The audiences as they are now.
+create view current_audience as
+  select conversation_id, user_id, from_position, visible_from_seq from audience where to_position is null;
 
 -- The hot counters of a conversation, and nothing else: no other index, room for updates in the same page.
 create table conversation_head(

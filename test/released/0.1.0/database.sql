@@ -527,9 +527,8 @@ begin
   for i in 1..cardinality(message_id) loop
     positions[i] := null; conversations[i] := null;
     select * into m from message x where x.id = message_id[i];
-    if not found or not exists (select 1 from audience a
-         where a.conversation_id = m.conversation_id and a.user_id = actor[i] and a.to_position is null
-           and m.seq > a.visible_from_seq) then
+    if not found or not exists (select 1 from current_audience a
+         where a.conversation_id = m.conversation_id and a.user_id = actor[i] and m.seq > a.visible_from_seq) then
       statuses[i] := 3; continue;
     end if;
     if change[i] = 'edit' then
@@ -725,8 +724,8 @@ begin
   for i in 1..cardinality(conv) loop
     positions[i] := null; seqs[i] := null;
     select least(seq[i], h.last_seq) into upto from conversation_head h
-     where h.conversation_id = conv[i] and exists (select 1 from audience a
-       where a.conversation_id = conv[i] and a.user_id = reader[i] and a.to_position is null);
+     where h.conversation_id = conv[i] and exists (select 1 from current_audience a
+       where a.conversation_id = conv[i] and a.user_id = reader[i]);
     if not found then statuses[i] := 3; continue; end if;
     select r.seq into known from read_marker r where r.conversation_id = conv[i] and r.user_id = reader[i];
     known := coalesce(known, 0);
@@ -795,8 +794,8 @@ begin
   select f.actor_id into outsider
     from jsonb_to_recordset(new.facts) as f(conversation_id bigint, actor_id bigint)
    where f.conversation_id is not null and f.actor_id is not null
-     and not exists (select 1 from audience a
-                      where a.conversation_id = f.conversation_id and a.user_id = f.actor_id and a.to_position is null)
+     and not exists (select 1 from current_audience a
+                      where a.conversation_id = f.conversation_id and a.user_id = f.actor_id)
      and not exists (select 1 from jsonb_to_recordset(new.facts) as j(conversation_id bigint, subject_id bigint, audience_change int)
                       where j.conversation_id = f.conversation_id and j.subject_id = f.actor_id and j.audience_change = 1)
    limit 1;
@@ -860,7 +859,7 @@ begin
   perform 1 from unnest(sender, client) u(s, cid) cross join lateral
     (select 1 from message where sender_id = u.s and client_message_id = u.cid limit 1) x;
   perform 1 from unnest(conv, sender) u(c, s) cross join lateral
-    (select 1 from audience where conversation_id = u.c and user_id = u.s and to_position is null limit 1) x;
+    (select 1 from current_audience where conversation_id = u.c and user_id = u.s limit 1) x;
   perform journal_lock();
   select h.head, h.at, h.tag into head, prev, previous_tag from journal_head() h;
   at := greatest(clock_timestamp(), prev);
@@ -869,7 +868,7 @@ begin
          array_agg(a.ok is not null order by i.ord), array_agg(i.r is null or coalesce(r.conversation_id = i.c and r.seq > a.visible_from_seq, false) order by i.ord),
          array_agg(i.m = '{}' or not exists (
            select 1 from unnest(i.m::bigint[]) u(id) left join lateral
-             (select true as ok from audience where conversation_id = i.c and user_id = u.id and to_position is null limit 1) o on true
+             (select true as ok from current_audience where conversation_id = i.c and user_id = u.id limit 1) o on true
             where o.ok is null) order by i.ord),
          array_agg(i.copy_of order by i.ord), array_agg(i.key_at order by i.ord)
     into positions, seqs, same, member, answerable, mentionable, copy_of, key_at
@@ -877,8 +876,8 @@ begin
                       first_value(u.ord) over (partition by u.s, u.cid order by u.ord) as key_at
             from unnest(conv, sender, client, hash, reply, mentions) with ordinality as u(c, s, cid, h, r, m, ord)) i
     left join lateral (select id, seq, request_hash from message where sender_id = i.s and client_message_id = i.cid limit 1) x on true
-    left join lateral (select true as ok, visible_from_seq from audience
-                        where conversation_id = i.c and user_id = i.s and to_position is null limit 1) a on true
+    left join lateral (select true as ok, visible_from_seq from current_audience
+                        where conversation_id = i.c and user_id = i.s limit 1) a on true
     left join lateral (select conversation_id, seq from message where id = i.r limit 1) r on true;   -- by its key alone (B3)
   for i in 1..n loop
     if positions[i] is not null then statuses[i] := case when same[i] then 1 else 2 end;
@@ -1012,8 +1011,8 @@ declare
   is_walk boolean; low bigint; high bigint; found int;
 begin
   select coalesce(array_agg(a.conversation_id), '{}'), coalesce(array_agg(a.visible_from_seq), '{}') into hidden, visible_from
-    from audience a
-   where a.user_id = viewer and a.to_position is null and a.visible_from_seq > 0 and a.conversation_id = any(scope);
+    from current_audience a
+   where a.user_id = viewer and a.visible_from_seq > 0 and a.conversation_id = any(scope);
   foreach is_walk in array case when is_newest_first then array[true, false] else array[false] end loop
     low := case when is_walk then middle else above end;
     high := case when is_newest_first and not is_walk then middle + 1 else below end;
@@ -1216,6 +1215,20 @@ CREATE TABLE public.block (
 
 
 --
+-- Name: block_between; Type: VIEW; Schema: public; Owner: -
+--
+
+CREATE VIEW public.block_between AS
+ SELECT block.blocker_id AS user_id,
+    block.blocked_id AS other_id
+   FROM public.block
+UNION ALL
+ SELECT block.blocked_id AS user_id,
+    block.blocker_id AS other_id
+   FROM public.block;
+
+
+--
 -- Name: block_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 --
 
@@ -1299,6 +1312,19 @@ ALTER TABLE public.conversation ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+
+--
+-- Name: current_audience; Type: VIEW; Schema: public; Owner: -
+--
+
+CREATE VIEW public.current_audience AS
+ SELECT audience.conversation_id,
+    audience.user_id,
+    audience.from_position,
+    audience.visible_from_seq
+   FROM public.audience
+  WHERE (audience.to_position IS NULL);
 
 
 --
@@ -1790,32 +1816,32 @@ INSERT INTO graphile_worker._private_tasks OVERRIDING SYSTEM VALUE VALUES (3, 'p
 -- Data for Name: migrations; Type: TABLE DATA; Schema: graphile_worker; Owner: -
 --
 
-INSERT INTO graphile_worker.migrations VALUES (1, '2026-11-29 04:59:00.018704+00', true);
-INSERT INTO graphile_worker.migrations VALUES (2, '2026-11-29 04:59:00.033932+00', false);
-INSERT INTO graphile_worker.migrations VALUES (3, '2026-11-29 04:59:00.041139+00', true);
-INSERT INTO graphile_worker.migrations VALUES (4, '2026-11-29 04:59:00.044808+00', false);
-INSERT INTO graphile_worker.migrations VALUES (5, '2026-11-29 04:59:00.047989+00', false);
-INSERT INTO graphile_worker.migrations VALUES (6, '2026-11-29 04:59:00.051048+00', false);
-INSERT INTO graphile_worker.migrations VALUES (7, '2026-11-29 04:59:00.055785+00', false);
-INSERT INTO graphile_worker.migrations VALUES (8, '2026-11-29 04:59:00.058998+00', false);
-INSERT INTO graphile_worker.migrations VALUES (9, '2026-11-29 04:59:00.063981+00', false);
-INSERT INTO graphile_worker.migrations VALUES (10, '2026-11-29 04:59:00.066454+00', false);
-INSERT INTO graphile_worker.migrations VALUES (11, '2026-11-29 04:59:00.068133+00', true);
-INSERT INTO graphile_worker.migrations VALUES (12, '2026-11-29 04:59:00.087819+00', false);
-INSERT INTO graphile_worker.migrations VALUES (13, '2026-11-29 04:59:00.089957+00', true);
-INSERT INTO graphile_worker.migrations VALUES (14, '2026-11-29 04:59:00.092784+00', true);
-INSERT INTO graphile_worker.migrations VALUES (15, '2026-11-29 04:59:00.096048+00', false);
-INSERT INTO graphile_worker.migrations VALUES (16, '2026-11-29 04:59:00.098068+00', true);
-INSERT INTO graphile_worker.migrations VALUES (17, '2026-11-29 04:59:00.102058+00', false);
-INSERT INTO graphile_worker.migrations VALUES (18, '2026-11-29 04:59:00.105348+00', false);
-INSERT INTO graphile_worker.migrations VALUES (19, '2026-11-29 04:59:00.108058+00', true);
+INSERT INTO graphile_worker.migrations VALUES (1, '2026-11-29 07:39:23.769526+00', true);
+INSERT INTO graphile_worker.migrations VALUES (2, '2026-11-29 07:39:23.785986+00', false);
+INSERT INTO graphile_worker.migrations VALUES (3, '2026-11-29 07:39:23.792627+00', true);
+INSERT INTO graphile_worker.migrations VALUES (4, '2026-11-29 07:39:23.796413+00', false);
+INSERT INTO graphile_worker.migrations VALUES (5, '2026-11-29 07:39:23.799314+00', false);
+INSERT INTO graphile_worker.migrations VALUES (6, '2026-11-29 07:39:23.802545+00', false);
+INSERT INTO graphile_worker.migrations VALUES (7, '2026-11-29 07:39:23.807416+00', false);
+INSERT INTO graphile_worker.migrations VALUES (8, '2026-11-29 07:39:23.81828+00', false);
+INSERT INTO graphile_worker.migrations VALUES (9, '2026-11-29 07:39:23.82172+00', false);
+INSERT INTO graphile_worker.migrations VALUES (10, '2026-11-29 07:39:23.823558+00', false);
+INSERT INTO graphile_worker.migrations VALUES (11, '2026-11-29 07:39:23.824492+00', true);
+INSERT INTO graphile_worker.migrations VALUES (12, '2026-11-29 07:39:23.844815+00', false);
+INSERT INTO graphile_worker.migrations VALUES (13, '2026-11-29 07:39:23.847077+00', true);
+INSERT INTO graphile_worker.migrations VALUES (14, '2026-11-29 07:39:23.849633+00', true);
+INSERT INTO graphile_worker.migrations VALUES (15, '2026-11-29 07:39:23.851548+00', false);
+INSERT INTO graphile_worker.migrations VALUES (16, '2026-11-29 07:39:23.852762+00', true);
+INSERT INTO graphile_worker.migrations VALUES (17, '2026-11-29 07:39:23.855628+00', false);
+INSERT INTO graphile_worker.migrations VALUES (18, '2026-11-29 07:39:23.858196+00', false);
+INSERT INTO graphile_worker.migrations VALUES (19, '2026-11-29 07:39:23.859991+00', true);
 
 
 --
 -- Data for Name: _prisma_migrations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._prisma_migrations VALUES ('49dd98d9-6dcd-4ecd-ae82-e86ba7df5fad', '4ed7576683dfad487e231c30b26ec4d52dda60d4011860309d7fd4779041df56', '2026-11-29 04:58:59.957863+00', '20261129000000_init', NULL, NULL, '2026-11-29 04:58:59.893131+00', 1);
+INSERT INTO public._prisma_migrations VALUES ('55a51d9b-29e3-4cc6-bc8c-d11de9321b4e', '6c1bb59fc14fbcd52d11c66313a4ed32d33e4897229b7eaa878713ac58fa175f', '2026-11-29 07:39:23.696038+00', '20261129000000_init', NULL, NULL, '2026-11-29 07:39:23.620108+00', 1);
 
 
 --
@@ -1844,23 +1870,23 @@ INSERT INTO public.audience VALUES (3, 4, 45, NULL, 0);
 -- Data for Name: block; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.block VALUES (1, 3, 4, '2026-11-29 04:59:02.572+00');
+INSERT INTO public.block VALUES (1, 3, 4, '2026-11-29 07:39:27.753+00');
 
 
 --
 -- Data for Name: contact; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.contact VALUES (1, 1, 2, 1, '2026-11-29 04:59:02.541+00', '2026-11-29 04:59:02.556+00');
+INSERT INTO public.contact VALUES (1, 1, 2, 1, '2026-11-29 07:39:27.697+00', '2026-11-29 07:39:27.726+00');
 
 
 --
 -- Data for Name: conversation; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.conversation VALUES (1, 'GROUP', 'Saturday hike', 'To the lake and back', 'ALL', NULL, NULL, '2026-11-29 04:59:01.356+00');
-INSERT INTO public.conversation VALUES (2, 'DIRECT', NULL, NULL, 'ALL', 1, 2, '2026-11-29 04:59:01.66+00');
-INSERT INTO public.conversation VALUES (3, 'GROUP', 'Recorded', NULL, 'ALL', NULL, NULL, '2026-11-29 04:59:02.055+00');
+INSERT INTO public.conversation VALUES (1, 'GROUP', 'Saturday hike', 'To the lake and back', 'ALL', NULL, NULL, '2026-11-29 07:39:25.815+00');
+INSERT INTO public.conversation VALUES (2, 'DIRECT', NULL, NULL, 'ALL', 1, 2, '2026-11-29 07:39:26.254+00');
+INSERT INTO public.conversation VALUES (3, 'GROUP', 'Recorded', NULL, 'ALL', NULL, NULL, '2026-11-29 07:39:26.871+00');
 
 
 --
@@ -1882,86 +1908,86 @@ INSERT INTO public.conversation_head VALUES (3, 3, 59);
 -- Data for Name: fact; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.fact VALUES (1, 382466380, '2026-11-29 04:59:01.578289+00', 2, NULL, 3, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (2, 382466380, '2026-11-29 04:59:01.578289+00', 2, NULL, 1, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (3, 382466380, '2026-11-29 04:59:01.578289+00', 2, NULL, 2, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (4, 382466380, '2026-11-29 04:59:01.578289+00', 2, NULL, 4, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (5, 382466380, '2026-11-29 04:59:01.578289+00', 3, 1, NULL, 3, 3, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (6, 382466380, '2026-11-29 04:59:01.578289+00', 3, 1, NULL, 3, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (7, 382466380, '2026-11-29 04:59:01.578289+00', 3, 1, NULL, 3, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (8, 382466380, '2026-11-29 04:59:01.578289+00', 3, 1, NULL, 3, 4, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (9, 1041986730, '2026-11-29 04:59:01.598673+00', 1, 1, NULL, 3, 9, 0, NULL);
-INSERT INTO public.fact VALUES (10, 1171896726, '2026-11-29 04:59:01.613451+00', 1, 1, NULL, 4, 10, 0, NULL);
-INSERT INTO public.fact VALUES (11, 1647149920, '2026-11-29 04:59:01.615678+00', 1, 1, NULL, 1, 11, 0, NULL);
-INSERT INTO public.fact VALUES (12, 1813380248, '2026-11-29 04:59:01.617577+00', 1, 1, NULL, 3, 12, 0, NULL);
-INSERT INTO public.fact VALUES (13, 1505519624, '2026-11-29 04:59:01.620098+00', 9, 1, NULL, 1, 12, 0, NULL);
-INSERT INTO public.fact VALUES (14, 1949954301, '2026-11-29 04:59:01.62478+00', 9, 1, NULL, 4, 12, 0, NULL);
-INSERT INTO public.fact VALUES (15, 1392245160, '2026-11-29 04:59:01.627476+00', 1, 1, NULL, 2, 15, 0, NULL);
-INSERT INTO public.fact VALUES (16, 866288379, '2026-11-29 04:59:01.631031+00', 1, 1, NULL, 4, 16, 0, NULL);
-INSERT INTO public.fact VALUES (17, 962885310, '2026-11-29 04:59:01.680435+00', 2, NULL, 2, 2, 2, 0, NULL);
-INSERT INTO public.fact VALUES (18, 962885310, '2026-11-29 04:59:01.680435+00', 2, NULL, 1, 2, 2, 0, NULL);
-INSERT INTO public.fact VALUES (19, 962885310, '2026-11-29 04:59:01.680435+00', 3, 2, NULL, 2, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (20, 962885310, '2026-11-29 04:59:01.680435+00', 3, 2, NULL, 2, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (21, 1837272253, '2026-11-29 04:59:01.68632+00', 1, 2, NULL, 2, 21, 0, NULL);
-INSERT INTO public.fact VALUES (22, 1414658895, '2026-11-29 04:59:01.69352+00', 1, 2, NULL, 1, 22, 0, NULL);
-INSERT INTO public.fact VALUES (23, 1495252975, '2026-11-29 04:59:01.695244+00', 9, 2, NULL, 2, 22, 0, NULL);
-INSERT INTO public.fact VALUES (24, 1781938553, '2026-11-29 04:59:01.697152+00', 1, 2, NULL, 2, 24, 0, NULL);
-INSERT INTO public.fact VALUES (25, 1283805678, '2026-11-29 04:59:01.700738+00', 10, 1, NULL, 1, 1, 0, '{"markers": [{"seq": 4, "userId": 1}, {"seq": 6, "userId": 2}, {"seq": 6, "userId": 3}, {"seq": 6, "userId": 4}]}');
-INSERT INTO public.fact VALUES (26, 1169740552, '2026-11-29 04:59:01.707639+00', 10, 2, NULL, 1, 1, 0, '{"markers": [{"seq": 2, "userId": 1}, {"seq": 3, "userId": 2}]}');
-INSERT INTO public.fact VALUES (27, 399823727, '2026-11-29 04:59:02.068694+00', 2, NULL, 1, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (28, 399823727, '2026-11-29 04:59:02.068694+00', 2, NULL, 2, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (29, 399823727, '2026-11-29 04:59:02.068694+00', 2, NULL, 3, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (30, 399823727, '2026-11-29 04:59:02.068694+00', 3, 3, NULL, 1, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (31, 399823727, '2026-11-29 04:59:02.068694+00', 3, 3, NULL, 1, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (32, 399823727, '2026-11-29 04:59:02.068694+00', 3, 3, NULL, 1, 3, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (33, 2059821765, '2026-11-29 04:59:02.127477+00', 1, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (34, 1080501445, '2026-11-29 04:59:02.148684+00', 1, 3, NULL, 2, 34, 0, NULL);
-INSERT INTO public.fact VALUES (35, 343815514, '2026-11-29 04:59:02.162334+00', 7, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (36, 438147534, '2026-11-29 04:59:02.238026+00', 8, 3, NULL, 2, 34, 0, NULL);
-INSERT INTO public.fact VALUES (37, 1351859676, '2026-11-29 04:59:02.273144+00', 9, 3, NULL, 3, 33, 0, NULL);
-INSERT INTO public.fact VALUES (38, 1557746259, '2026-11-29 04:59:02.295565+00', 14, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (39, 565127668, '2026-11-29 04:59:02.31237+00', 10, 3, NULL, 2, 2, 0, '{"markers": [{"seq": 1, "userId": 2}]}');
-INSERT INTO public.fact VALUES (40, 667890803, '2026-11-29 04:59:02.364675+00', 4, 3, NULL, 1, 3, -1, NULL);
-INSERT INTO public.fact VALUES (41, 410948982, '2026-11-29 04:59:02.393337+00', 5, 3, NULL, 1, 2, 0, NULL);
-INSERT INTO public.fact VALUES (42, 1163931199, '2026-11-29 04:59:02.418842+00', 13, NULL, 1, 2, 3, 0, NULL);
-INSERT INTO public.fact VALUES (43, 1163931199, '2026-11-29 04:59:02.418842+00', 13, NULL, 2, 2, 3, 0, NULL);
-INSERT INTO public.fact VALUES (44, 1866647484, '2026-11-29 04:59:02.461499+00', 2, NULL, 4, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (45, 1866647484, '2026-11-29 04:59:02.461499+00', 3, 3, NULL, 4, 4, 1, '{"seq": 2}');
-INSERT INTO public.fact VALUES (46, 1866647484, '2026-11-29 04:59:02.461499+00', 13, NULL, 1, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (47, 1866647484, '2026-11-29 04:59:02.461499+00', 13, NULL, 2, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (48, 1797329864, '2026-11-29 04:59:02.490903+00', 12, NULL, 1, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (49, 1731079928, '2026-11-29 04:59:02.519463+00', 20, NULL, 1, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (50, 1731079928, '2026-11-29 04:59:02.519463+00', 20, NULL, 2, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (51, 1731079928, '2026-11-29 04:59:02.519463+00', 20, NULL, 3, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (52, 1731079928, '2026-11-29 04:59:02.519463+00', 20, NULL, 4, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (53, 1768601, '2026-11-29 04:59:02.545063+00', 21, NULL, 1, NULL, 2, 0, NULL);
-INSERT INTO public.fact VALUES (54, 1768601, '2026-11-29 04:59:02.545063+00', 21, NULL, 2, NULL, 1, 0, NULL);
-INSERT INTO public.fact VALUES (55, 156165480, '2026-11-29 04:59:02.559589+00', 21, NULL, 2, NULL, 1, 0, NULL);
-INSERT INTO public.fact VALUES (56, 156165480, '2026-11-29 04:59:02.559589+00', 21, NULL, 1, NULL, 2, 0, NULL);
-INSERT INTO public.fact VALUES (57, 33898421, '2026-11-29 04:59:02.579523+00', 22, NULL, 3, NULL, 4, 0, NULL);
-INSERT INTO public.fact VALUES (58, 137156570, '2026-11-29 04:59:02.606079+00', 17, NULL, 1, 1, 5, 0, NULL);
-INSERT INTO public.fact VALUES (59, 612805589, '2026-11-29 04:59:02.64678+00', 1, 3, NULL, 2, 59, 0, NULL);
+INSERT INTO public.fact VALUES (1, 1546268595, '2026-11-29 07:39:26.135239+00', 2, NULL, 3, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (2, 1546268595, '2026-11-29 07:39:26.135239+00', 2, NULL, 1, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (3, 1546268595, '2026-11-29 07:39:26.135239+00', 2, NULL, 2, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (4, 1546268595, '2026-11-29 07:39:26.135239+00', 2, NULL, 4, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (5, 1546268595, '2026-11-29 07:39:26.135239+00', 3, 1, NULL, 3, 3, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (6, 1546268595, '2026-11-29 07:39:26.135239+00', 3, 1, NULL, 3, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (7, 1546268595, '2026-11-29 07:39:26.135239+00', 3, 1, NULL, 3, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (8, 1546268595, '2026-11-29 07:39:26.135239+00', 3, 1, NULL, 3, 4, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (9, 2071155409, '2026-11-29 07:39:26.17731+00', 1, 1, NULL, 3, 9, 0, NULL);
+INSERT INTO public.fact VALUES (10, 385298458, '2026-11-29 07:39:26.203548+00', 1, 1, NULL, 4, 10, 0, NULL);
+INSERT INTO public.fact VALUES (11, 860821390, '2026-11-29 07:39:26.206752+00', 1, 1, NULL, 1, 11, 0, NULL);
+INSERT INTO public.fact VALUES (12, 2136937323, '2026-11-29 07:39:26.212099+00', 1, 1, NULL, 3, 12, 0, NULL);
+INSERT INTO public.fact VALUES (13, 2036710394, '2026-11-29 07:39:26.215536+00', 9, 1, NULL, 1, 12, 0, NULL);
+INSERT INTO public.fact VALUES (14, 1764456671, '2026-11-29 07:39:26.221271+00', 9, 1, NULL, 4, 12, 0, NULL);
+INSERT INTO public.fact VALUES (15, 826816636, '2026-11-29 07:39:26.228065+00', 1, 1, NULL, 2, 15, 0, NULL);
+INSERT INTO public.fact VALUES (16, 491531038, '2026-11-29 07:39:26.232049+00', 1, 1, NULL, 4, 16, 0, NULL);
+INSERT INTO public.fact VALUES (17, 596611859, '2026-11-29 07:39:26.268978+00', 2, NULL, 2, 2, 2, 0, NULL);
+INSERT INTO public.fact VALUES (18, 596611859, '2026-11-29 07:39:26.268978+00', 2, NULL, 1, 2, 2, 0, NULL);
+INSERT INTO public.fact VALUES (19, 596611859, '2026-11-29 07:39:26.268978+00', 3, 2, NULL, 2, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (20, 596611859, '2026-11-29 07:39:26.268978+00', 3, 2, NULL, 2, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (21, 1779349717, '2026-11-29 07:39:26.273411+00', 1, 2, NULL, 2, 21, 0, NULL);
+INSERT INTO public.fact VALUES (22, 326376834, '2026-11-29 07:39:26.275716+00', 1, 2, NULL, 1, 22, 0, NULL);
+INSERT INTO public.fact VALUES (23, 1566084407, '2026-11-29 07:39:26.279827+00', 9, 2, NULL, 2, 22, 0, NULL);
+INSERT INTO public.fact VALUES (24, 966349426, '2026-11-29 07:39:26.281566+00', 1, 2, NULL, 2, 24, 0, NULL);
+INSERT INTO public.fact VALUES (25, 626904786, '2026-11-29 07:39:26.290169+00', 10, 1, NULL, 1, 1, 0, '{"markers": [{"seq": 4, "userId": 1}, {"seq": 6, "userId": 2}, {"seq": 6, "userId": 3}, {"seq": 6, "userId": 4}]}');
+INSERT INTO public.fact VALUES (26, 387895746, '2026-11-29 07:39:26.29978+00', 10, 2, NULL, 1, 1, 0, '{"markers": [{"seq": 2, "userId": 1}, {"seq": 3, "userId": 2}]}');
+INSERT INTO public.fact VALUES (27, 1407277583, '2026-11-29 07:39:26.905108+00', 2, NULL, 1, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (28, 1407277583, '2026-11-29 07:39:26.905108+00', 2, NULL, 2, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (29, 1407277583, '2026-11-29 07:39:26.905108+00', 2, NULL, 3, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (30, 1407277583, '2026-11-29 07:39:26.905108+00', 3, 3, NULL, 1, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (31, 1407277583, '2026-11-29 07:39:26.905108+00', 3, 3, NULL, 1, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (32, 1407277583, '2026-11-29 07:39:26.905108+00', 3, 3, NULL, 1, 3, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (33, 1680939231, '2026-11-29 07:39:26.953523+00', 1, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (34, 596203571, '2026-11-29 07:39:26.974752+00', 1, 3, NULL, 2, 34, 0, NULL);
+INSERT INTO public.fact VALUES (35, 210075592, '2026-11-29 07:39:26.990706+00', 7, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (36, 1567307557, '2026-11-29 07:39:27.162608+00', 8, 3, NULL, 2, 34, 0, NULL);
+INSERT INTO public.fact VALUES (37, 439384101, '2026-11-29 07:39:27.217198+00', 9, 3, NULL, 3, 33, 0, NULL);
+INSERT INTO public.fact VALUES (38, 1798644822, '2026-11-29 07:39:27.267141+00', 14, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (39, 1686023728, '2026-11-29 07:39:27.306878+00', 10, 3, NULL, 2, 2, 0, '{"markers": [{"seq": 1, "userId": 2}]}');
+INSERT INTO public.fact VALUES (40, 818829544, '2026-11-29 07:39:27.405087+00', 4, 3, NULL, 1, 3, -1, NULL);
+INSERT INTO public.fact VALUES (41, 1271142537, '2026-11-29 07:39:27.453782+00', 5, 3, NULL, 1, 2, 0, NULL);
+INSERT INTO public.fact VALUES (42, 73534845, '2026-11-29 07:39:27.500156+00', 13, NULL, 1, 2, 3, 0, NULL);
+INSERT INTO public.fact VALUES (43, 73534845, '2026-11-29 07:39:27.500156+00', 13, NULL, 2, 2, 3, 0, NULL);
+INSERT INTO public.fact VALUES (44, 995372405, '2026-11-29 07:39:27.560221+00', 2, NULL, 4, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (45, 995372405, '2026-11-29 07:39:27.560221+00', 3, 3, NULL, 4, 4, 1, '{"seq": 2}');
+INSERT INTO public.fact VALUES (46, 995372405, '2026-11-29 07:39:27.560221+00', 13, NULL, 1, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (47, 995372405, '2026-11-29 07:39:27.560221+00', 13, NULL, 2, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (48, 2007556195, '2026-11-29 07:39:27.612525+00', 12, NULL, 1, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (49, 1632955030, '2026-11-29 07:39:27.670172+00', 20, NULL, 1, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (50, 1632955030, '2026-11-29 07:39:27.670172+00', 20, NULL, 2, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (51, 1632955030, '2026-11-29 07:39:27.670172+00', 20, NULL, 3, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (52, 1632955030, '2026-11-29 07:39:27.670172+00', 20, NULL, 4, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (53, 440506603, '2026-11-29 07:39:27.702372+00', 21, NULL, 1, NULL, 2, 0, NULL);
+INSERT INTO public.fact VALUES (54, 440506603, '2026-11-29 07:39:27.702372+00', 21, NULL, 2, NULL, 1, 0, NULL);
+INSERT INTO public.fact VALUES (55, 1959704639, '2026-11-29 07:39:27.729474+00', 21, NULL, 2, NULL, 1, 0, NULL);
+INSERT INTO public.fact VALUES (56, 1959704639, '2026-11-29 07:39:27.729474+00', 21, NULL, 1, NULL, 2, 0, NULL);
+INSERT INTO public.fact VALUES (57, 1225240353, '2026-11-29 07:39:27.764344+00', 22, NULL, 3, NULL, 4, 0, NULL);
+INSERT INTO public.fact VALUES (58, 1580106759, '2026-11-29 07:39:27.818534+00', 17, NULL, 1, 1, 5, 0, NULL);
+INSERT INTO public.fact VALUES (59, 501789456, '2026-11-29 07:39:27.874816+00', 1, 3, NULL, 2, 59, 0, NULL);
 
 
 --
 -- Data for Name: function_release; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.function_release VALUES (true, 1, 'f902007ffd33a0c6fdb59df97c0ea0b83206129d9b0fb2300f79966f20dd7837', '2026-11-29 04:58:59.970863+00');
+INSERT INTO public.function_release VALUES (true, 1, '357004f283ee6d783e2a13a53fb15d5dea5d1d4c1b71443a1594f76ce11651d6', '2026-11-29 07:39:23.716802+00');
 
 
 --
 -- Data for Name: invite; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.invite VALUES (1, 3, 'xUN8qpdN5DPjM0EzeDmC4PMjPhu-Ugw8', 2, '2026-11-29 04:59:02.413+00', NULL, 5, 1, NULL);
+INSERT INTO public.invite VALUES (1, 3, 'Ollnd5QnrJghFUwer0FHv3wSnLYqYWvm', 2, '2026-11-29 07:39:27.488+00', NULL, 5, 1, NULL);
 
 
 --
 -- Data for Name: journal; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.journal VALUES (true, '3a397604-145b-4ffc-8974-c8174203e5e7', 0);
+INSERT INTO public.journal VALUES (true, 'f8bc08a1-e78c-47c4-b292-45618da2170d', 0);
 
 
 --
@@ -1974,15 +2000,15 @@ INSERT INTO public.journal VALUES (true, '3a397604-145b-4ffc-8974-c8174203e5e7',
 -- Data for Name: member; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.member VALUES (1, 3, 'OWNER', '2026-11-29 04:59:01.366+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 1, 'MEMBER', '2026-11-29 04:59:01.366+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 2, 'MEMBER', '2026-11-29 04:59:01.366+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 4, 'MEMBER', '2026-11-29 04:59:01.366+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (2, 2, 'MEMBER', '2026-11-29 04:59:01.666+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (2, 1, 'MEMBER', '2026-11-29 04:59:01.666+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 2, 'ADMIN', '2026-11-29 04:59:02.062+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 4, 'MEMBER', '2026-11-29 04:59:02.455+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 1, 'OWNER', '2026-11-29 04:59:02.062+00', '2999-01-01 00:00:00+00', NULL, NULL);
+INSERT INTO public.member VALUES (1, 3, 'OWNER', '2026-11-29 07:39:25.835+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 1, 'MEMBER', '2026-11-29 07:39:25.835+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 2, 'MEMBER', '2026-11-29 07:39:25.835+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 4, 'MEMBER', '2026-11-29 07:39:25.835+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (2, 2, 'MEMBER', '2026-11-29 07:39:26.26+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (2, 1, 'MEMBER', '2026-11-29 07:39:26.26+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 2, 'ADMIN', '2026-11-29 07:39:26.89+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 4, 'MEMBER', '2026-11-29 07:39:27.547+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 1, 'OWNER', '2026-11-29 07:39:26.89+00', '2999-01-01 00:00:00+00', NULL, NULL);
 
 
 --
@@ -1996,77 +2022,76 @@ INSERT INTO public.mention VALUES (1, 1, 5);
 -- Data for Name: message; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message VALUES (9, 1, 1, 3, '5eed0000-0000-4000-8000-000000000001', NULL, '\x9c8fbc94e42f47219eb6857c27a30bd650028ac2171d20fb1aad2cabc5cf17be', 'Shall we walk up to the lake on Saturday? I would say we meet at 9 at the station.', '2026-11-29 04:59:01.598673+00', 1, NULL, NULL, NULL, NULL, '{}');
-INSERT INTO public.message VALUES (10, 1, 2, 4, '5eed0000-0000-4000-8000-000000000002', NULL, '\x14c003edf941c4b4ae39d015725af1c2558868e30e156238a49e9dee9365a503', 'Can we make it 10? My train comes in at 9:40.', '2026-11-29 04:59:01.613451+00', 1, NULL, NULL, NULL, 9, '{}');
-INSERT INTO public.message VALUES (11, 1, 3, 1, '5eed0000-0000-4000-8000-000000000003', NULL, '\xb39ba8fa37ad427a555bdf2d45e665e1228df3ca7b00833782cae7aa851ca93a', '10 is fine with me, too.', '2026-11-29 04:59:01.615678+00', 1, NULL, NULL, NULL, 10, '{}');
-INSERT INTO public.message VALUES (12, 1, 4, 3, '5eed0000-0000-4000-8000-000000000004', NULL, '\x8bcf684c9359dab050260d338278ad3bc9d9dc2f79f01adb0855e35e5f2475cf', 'Then 10 it is. I bring coffee ☕', '2026-11-29 04:59:01.617577+00', 1, NULL, NULL, NULL, 11, '{}');
-INSERT INTO public.message VALUES (15, 1, 5, 2, '5eed0000-0000-4000-8000-000000000005', NULL, '\x606631012a3d22354e676802b01918cc11b5255fa819900d99bf0a1571e6959e', '@alice, do you still have the map from last time?', '2026-11-29 04:59:01.627476+00', 1, NULL, NULL, NULL, NULL, '{1}');
-INSERT INTO public.message VALUES (16, 1, 6, 4, '5eed0000-0000-4000-8000-000000000006', NULL, '\x64bc166da1f98864436f4822d039ce3a29bf837c9f20f55c44f8450c8c2013e7', 'If not, I can print one.', '2026-11-29 04:59:01.631031+00', 1, NULL, NULL, NULL, 15, '{}');
-INSERT INTO public.message VALUES (21, 2, 1, 2, '5eed0000-0000-4000-8000-000000000007', NULL, '\x0d9a8b027cd68190f7364543d7282adc31a282a1b4a2ebf6a115752d74478397', 'Hi Alice! Are you coming on Saturday?', '2026-11-29 04:59:01.68632+00', 1, NULL, NULL, NULL, NULL, '{}');
-INSERT INTO public.message VALUES (22, 2, 2, 1, '5eed0000-0000-4000-8000-000000000008', NULL, '\xfe3f408bb8c16b97972a86b3170975115eb8c43cb0b6654cb2b51bd4a1a07b8e', 'Of course. What should I bring?', '2026-11-29 04:59:01.69352+00', 1, NULL, NULL, NULL, 21, '{}');
-INSERT INTO public.message VALUES (24, 2, 3, 2, '5eed0000-0000-4000-8000-000000000009', NULL, '\x7872fe014ae0e5f73344205fd52a05f60c6d03cd435ab93de4ad3da89132efc4', 'Good shoes, and your camera 📷', '2026-11-29 04:59:01.697152+00', 1, NULL, NULL, NULL, 22, '{}');
-INSERT INTO public.message VALUES (33, 3, 1, 1, 'c0fff9f2-2a48-411e-829e-c43d1dbcf754', NULL, '\x528f7444aff3e45f8e493fa82c495ba1e7e9c5ad5a23eba26f66897ae9cfab6d', 'a second text', '2026-11-29 04:59:02.127477+00', 2, '2026-11-29 04:59:02.162334+00', NULL, 35, NULL, '{}');
-INSERT INTO public.message VALUES (34, 3, 2, 2, '1976a679-d0d8-4f67-a77c-aa05e6d5bb1d', NULL, '\x5ce2da03f026777575c6d09ac6bf3b24ee5324f0a352ab7751479d0a86e47566', '', '2026-11-29 04:59:02.148684+00', 2, NULL, '2026-11-29 04:59:02.238026+00', 36, NULL, '{}');
-INSERT INTO public.message VALUES (59, 3, 3, 2, 'c04ed09c-6e75-4edc-9a86-6f6941b8138f', NULL, '\x3cdaaecb47ac95e762c74b5282bd454fc682f22155dfab82d564ec43363bc64b', 'sent while Alice was away', '2026-11-29 04:59:02.64678+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (9, 1, 1, 3, '5eed0000-0000-4000-8000-000000000001', NULL, '\x9c8fbc94e42f47219eb6857c27a30bd650028ac2171d20fb1aad2cabc5cf17be', 'Shall we walk up to the lake on Saturday? I would say we meet at 9 at the station.', '2026-11-29 07:39:26.17731+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (10, 1, 2, 4, '5eed0000-0000-4000-8000-000000000002', NULL, '\x14c003edf941c4b4ae39d015725af1c2558868e30e156238a49e9dee9365a503', 'Can we make it 10? My train comes in at 9:40.', '2026-11-29 07:39:26.203548+00', 1, NULL, NULL, NULL, 9, '{}');
+INSERT INTO public.message VALUES (11, 1, 3, 1, '5eed0000-0000-4000-8000-000000000003', NULL, '\xb39ba8fa37ad427a555bdf2d45e665e1228df3ca7b00833782cae7aa851ca93a', '10 is fine with me, too.', '2026-11-29 07:39:26.206752+00', 1, NULL, NULL, NULL, 10, '{}');
+INSERT INTO public.message VALUES (12, 1, 4, 3, '5eed0000-0000-4000-8000-000000000004', NULL, '\x8bcf684c9359dab050260d338278ad3bc9d9dc2f79f01adb0855e35e5f2475cf', 'Then 10 it is. I bring coffee ☕', '2026-11-29 07:39:26.212099+00', 1, NULL, NULL, NULL, 11, '{}');
+INSERT INTO public.message VALUES (15, 1, 5, 2, '5eed0000-0000-4000-8000-000000000005', NULL, '\x606631012a3d22354e676802b01918cc11b5255fa819900d99bf0a1571e6959e', '@alice, do you still have the map from last time?', '2026-11-29 07:39:26.228065+00', 1, NULL, NULL, NULL, NULL, '{1}');
+INSERT INTO public.message VALUES (16, 1, 6, 4, '5eed0000-0000-4000-8000-000000000006', NULL, '\x64bc166da1f98864436f4822d039ce3a29bf837c9f20f55c44f8450c8c2013e7', 'If not, I can print one.', '2026-11-29 07:39:26.232049+00', 1, NULL, NULL, NULL, 15, '{}');
+INSERT INTO public.message VALUES (21, 2, 1, 2, '5eed0000-0000-4000-8000-000000000007', NULL, '\x0d9a8b027cd68190f7364543d7282adc31a282a1b4a2ebf6a115752d74478397', 'Hi Alice! Are you coming on Saturday?', '2026-11-29 07:39:26.273411+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (22, 2, 2, 1, '5eed0000-0000-4000-8000-000000000008', NULL, '\xfe3f408bb8c16b97972a86b3170975115eb8c43cb0b6654cb2b51bd4a1a07b8e', 'Of course. What should I bring?', '2026-11-29 07:39:26.275716+00', 1, NULL, NULL, NULL, 21, '{}');
+INSERT INTO public.message VALUES (24, 2, 3, 2, '5eed0000-0000-4000-8000-000000000009', NULL, '\x7872fe014ae0e5f73344205fd52a05f60c6d03cd435ab93de4ad3da89132efc4', 'Good shoes, and your camera 📷', '2026-11-29 07:39:26.281566+00', 1, NULL, NULL, NULL, 22, '{}');
+INSERT INTO public.message VALUES (33, 3, 1, 1, 'cbbe77a5-cf68-4927-ac2c-75bbd25a24da', NULL, '\x528f7444aff3e45f8e493fa82c495ba1e7e9c5ad5a23eba26f66897ae9cfab6d', 'a second text', '2026-11-29 07:39:26.953523+00', 2, '2026-11-29 07:39:26.990706+00', NULL, 35, NULL, '{}');
+INSERT INTO public.message VALUES (34, 3, 2, 2, '60442ae5-068e-4246-b3bc-37aff84ab60e', NULL, '\x5ce2da03f026777575c6d09ac6bf3b24ee5324f0a352ab7751479d0a86e47566', '', '2026-11-29 07:39:26.974752+00', 2, NULL, '2026-11-29 07:39:27.162608+00', 36, NULL, '{}');
+INSERT INTO public.message VALUES (59, 3, 3, 2, 'd8b81a5a-fd60-4a74-ba4f-cb3bcc23adf9', NULL, '\x3cdaaecb47ac95e762c74b5282bd454fc682f22155dfab82d564ec43363bc64b', 'sent while Alice was away', '2026-11-29 07:39:27.874816+00', 1, NULL, NULL, NULL, NULL, '{}');
 
 
 --
 -- Data for Name: message_search; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_search VALUES (9, 1, 1, 3, '2026-11-29 04:59:01.598+00', 'shall we walk up to the lake on saturday? i would say we meet at 9 at the station.', '''.'' ''9'' ''?'' ''at'' ''i'' ''lake'' ''meet'' ''on'' ''saturday'' ''say'' ''shall'' ''station'' ''the'' ''to'' ''up'' ''walk'' ''we'' ''would''');
-INSERT INTO public.message_search VALUES (10, 1, 2, 4, '2026-11-29 04:59:01.613+00', 'can we make it 10? my train comes in at 9:40.', '''.'' ''10'' ''40'' ''9'' '':'' ''?'' ''at'' ''can'' ''comes'' ''in'' ''it'' ''make'' ''my'' ''train'' ''we''');
-INSERT INTO public.message_search VALUES (11, 1, 3, 1, '2026-11-29 04:59:01.615+00', '10 is fine with me, too.', ''','' ''.'' ''10'' ''fine'' ''is'' ''me'' ''too'' ''with''');
-INSERT INTO public.message_search VALUES (12, 1, 4, 3, '2026-11-29 04:59:01.617+00', 'then 10 it is. i bring coffee ☕', '''.'' ''10'' ''bring'' ''coffee'' ''i'' ''is'' ''it'' ''then'' ''☕''');
-INSERT INTO public.message_search VALUES (15, 1, 5, 2, '2026-11-29 04:59:01.627+00', '@alice, do you still have the map from last time?', ''','' ''?'' ''@'' ''alice'' ''do'' ''from'' ''have'' ''last'' ''map'' ''still'' ''the'' ''time'' ''you''');
-INSERT INTO public.message_search VALUES (16, 1, 6, 4, '2026-11-29 04:59:01.631+00', 'if not, i can print one.', ''','' ''.'' ''can'' ''i'' ''if'' ''not'' ''one'' ''print''');
-INSERT INTO public.message_search VALUES (21, 2, 1, 2, '2026-11-29 04:59:01.686+00', 'hi alice! are you coming on saturday?', '''!'' ''?'' ''alice'' ''are'' ''coming'' ''hi'' ''on'' ''saturday'' ''you''');
-INSERT INTO public.message_search VALUES (22, 2, 2, 1, '2026-11-29 04:59:01.693+00', 'of course. what should i bring?', '''.'' ''?'' ''bring'' ''course'' ''i'' ''of'' ''should'' ''what''');
-INSERT INTO public.message_search VALUES (24, 2, 3, 2, '2026-11-29 04:59:01.697+00', 'good shoes, and your camera 📷', ''','' ''and'' ''camera'' ''good'' ''shoes'' ''your'' ''📷''');
-INSERT INTO public.message_search VALUES (33, 3, 1, 1, '2026-11-29 04:59:02.127+00', 'a second text', '''a'' ''second'' ''text''');
-INSERT INTO public.message_search VALUES (59, 3, 3, 2, '2026-11-29 04:59:02.646+00', 'sent while alice was away', '''alice'' ''away'' ''sent'' ''was'' ''while''');
+INSERT INTO public.message_search VALUES (9, 1, 1, 3, '2026-11-29 07:39:26.177+00', 'shall we walk up to the lake on saturday? i would say we meet at 9 at the station.', '''.'' ''9'' ''?'' ''at'' ''i'' ''lake'' ''meet'' ''on'' ''saturday'' ''say'' ''shall'' ''station'' ''the'' ''to'' ''up'' ''walk'' ''we'' ''would''');
+INSERT INTO public.message_search VALUES (10, 1, 2, 4, '2026-11-29 07:39:26.203+00', 'can we make it 10? my train comes in at 9:40.', '''.'' ''10'' ''40'' ''9'' '':'' ''?'' ''at'' ''can'' ''comes'' ''in'' ''it'' ''make'' ''my'' ''train'' ''we''');
+INSERT INTO public.message_search VALUES (11, 1, 3, 1, '2026-11-29 07:39:26.206+00', '10 is fine with me, too.', ''','' ''.'' ''10'' ''fine'' ''is'' ''me'' ''too'' ''with''');
+INSERT INTO public.message_search VALUES (12, 1, 4, 3, '2026-11-29 07:39:26.212+00', 'then 10 it is. i bring coffee ☕', '''.'' ''10'' ''bring'' ''coffee'' ''i'' ''is'' ''it'' ''then'' ''☕''');
+INSERT INTO public.message_search VALUES (15, 1, 5, 2, '2026-11-29 07:39:26.228+00', '@alice, do you still have the map from last time?', ''','' ''?'' ''@'' ''alice'' ''do'' ''from'' ''have'' ''last'' ''map'' ''still'' ''the'' ''time'' ''you''');
+INSERT INTO public.message_search VALUES (16, 1, 6, 4, '2026-11-29 07:39:26.232+00', 'if not, i can print one.', ''','' ''.'' ''can'' ''i'' ''if'' ''not'' ''one'' ''print''');
+INSERT INTO public.message_search VALUES (21, 2, 1, 2, '2026-11-29 07:39:26.273+00', 'hi alice! are you coming on saturday?', '''!'' ''?'' ''alice'' ''are'' ''coming'' ''hi'' ''on'' ''saturday'' ''you''');
+INSERT INTO public.message_search VALUES (22, 2, 2, 1, '2026-11-29 07:39:26.275+00', 'of course. what should i bring?', '''.'' ''?'' ''bring'' ''course'' ''i'' ''of'' ''should'' ''what''');
+INSERT INTO public.message_search VALUES (24, 2, 3, 2, '2026-11-29 07:39:26.281+00', 'good shoes, and your camera 📷', ''','' ''and'' ''camera'' ''good'' ''shoes'' ''your'' ''📷''');
+INSERT INTO public.message_search VALUES (33, 3, 1, 1, '2026-11-29 07:39:26.953+00', 'a second text', '''a'' ''second'' ''text''');
 
 
 --
 -- Data for Name: message_search_progress; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_search_progress VALUES (true, 59, 612805589, NULL, '2:59:whole');
+INSERT INTO public.message_search_progress VALUES (true, 43, 73534845, NULL, '2:43:whole');
 
 
 --
 -- Data for Name: message_version; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_version VALUES (33, 1, 'a first text', '2026-11-29 04:59:02.127477+00');
+INSERT INTO public.message_version VALUES (33, 1, 'a first text', '2026-11-29 07:39:26.953523+00');
 
 
 --
 -- Data for Name: pin; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.pin VALUES (3, 33, 1, '2026-11-29 04:59:02.295565+00');
+INSERT INTO public.pin VALUES (3, 33, 1, '2026-11-29 07:39:27.267141+00');
 
 
 --
 -- Data for Name: push_delivery; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_delivery VALUES (1, 'MESSAGE', 1, 3, 59, 3, NULL, NULL, 'SKIPPED', 'MUTED', NULL, 0, '2026-11-29 04:59:02.746099+00', NULL, NULL, NULL);
+INSERT INTO public.push_delivery VALUES (1, 'MESSAGE', 1, 3, 59, 3, NULL, NULL, 'SKIPPED', 'MUTED', NULL, 0, '2026-11-29 07:39:27.99854+00', NULL, NULL, NULL);
 
 
 --
 -- Data for Name: push_progress; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_progress VALUES (true, 59, 612805589);
+INSERT INTO public.push_progress VALUES (true, 59, 501789456);
 
 
 --
 -- Data for Name: push_registration; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://127.0.0.1:9/recorded', 'BMFZuT5vRHoyEOIoz2tB1W-O5ibu2A6Y0f_r5eQbPo7xALVqySDeMP7SzhGQaRElc2TjqspnyhTBpQCBB_TIEEo', '1sW7OypvEflorZaS7eDzRA', '2026-11-29 04:59:02.602+00', NULL, NULL, 0, NULL);
+INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://127.0.0.1:9/recorded', 'BDAyZ0khbUSzh3ec3z0tWlTlPMvXQ9WDHawj6EcG8uCqvWGxrQYd87pdnXZ0KCyyAqgVTnfbuqssoU2luGgfN6Y', 'FGy1TIyx9QRx1d-pa2it9g', '2026-11-29 07:39:27.81+00', NULL, NULL, 0, NULL);
 
 
 --
@@ -2079,62 +2104,62 @@ INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://12
 -- Data for Name: push_worker; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_worker VALUES ('pool-64eba470270ad439c1', '2026-11-29 04:59:02.234935+00');
+INSERT INTO public.push_worker VALUES ('pool-42baba7000d3d8202d', '2026-11-29 07:39:28.047048+00');
 
 
 --
 -- Data for Name: reaction; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.reaction VALUES (12, '🎉', 1, '2026-11-29 04:59:01.620098+00');
-INSERT INTO public.reaction VALUES (12, '👍', 4, '2026-11-29 04:59:01.62478+00');
-INSERT INTO public.reaction VALUES (22, '❤️', 2, '2026-11-29 04:59:01.695244+00');
-INSERT INTO public.reaction VALUES (33, '🎉', 3, '2026-11-29 04:59:02.273144+00');
+INSERT INTO public.reaction VALUES (12, '🎉', 1, '2026-11-29 07:39:26.215536+00');
+INSERT INTO public.reaction VALUES (12, '👍', 4, '2026-11-29 07:39:26.221271+00');
+INSERT INTO public.reaction VALUES (22, '❤️', 2, '2026-11-29 07:39:26.279827+00');
+INSERT INTO public.reaction VALUES (33, '🎉', 3, '2026-11-29 07:39:27.217198+00');
 
 
 --
 -- Data for Name: read_marker; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.read_marker VALUES (1, 1, 4, '2026-11-29 04:59:01.700738+00');
-INSERT INTO public.read_marker VALUES (1, 2, 6, '2026-11-29 04:59:01.700738+00');
-INSERT INTO public.read_marker VALUES (1, 3, 6, '2026-11-29 04:59:01.700738+00');
-INSERT INTO public.read_marker VALUES (1, 4, 6, '2026-11-29 04:59:01.700738+00');
-INSERT INTO public.read_marker VALUES (2, 1, 2, '2026-11-29 04:59:01.707639+00');
-INSERT INTO public.read_marker VALUES (2, 2, 3, '2026-11-29 04:59:01.707639+00');
-INSERT INTO public.read_marker VALUES (3, 2, 1, '2026-11-29 04:59:02.31237+00');
-INSERT INTO public.read_marker VALUES (3, 4, 2, '2026-11-29 04:59:02.461499+00');
+INSERT INTO public.read_marker VALUES (1, 1, 4, '2026-11-29 07:39:26.290169+00');
+INSERT INTO public.read_marker VALUES (1, 2, 6, '2026-11-29 07:39:26.290169+00');
+INSERT INTO public.read_marker VALUES (1, 3, 6, '2026-11-29 07:39:26.290169+00');
+INSERT INTO public.read_marker VALUES (1, 4, 6, '2026-11-29 07:39:26.290169+00');
+INSERT INTO public.read_marker VALUES (2, 1, 2, '2026-11-29 07:39:26.29978+00');
+INSERT INTO public.read_marker VALUES (2, 2, 3, '2026-11-29 07:39:26.29978+00');
+INSERT INTO public.read_marker VALUES (3, 2, 1, '2026-11-29 07:39:27.306878+00');
+INSERT INTO public.read_marker VALUES (3, 4, 2, '2026-11-29 07:39:27.560221+00');
 
 
 --
 -- Data for Name: session; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.session VALUES (1, 1, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.084+00', '2026-11-29 04:59:01.084+00', '2026-11-29 04:59:01.084+00', '2026-12-29 04:59:01.014+00', NULL);
-INSERT INTO public.session VALUES (2, 2, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.178+00', '2026-11-29 04:59:01.178+00', '2026-11-29 04:59:01.178+00', '2026-12-29 04:59:01.176+00', NULL);
-INSERT INTO public.session VALUES (3, 3, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.228+00', '2026-11-29 04:59:01.228+00', '2026-11-29 04:59:01.228+00', '2026-12-29 04:59:01.224+00', NULL);
-INSERT INTO public.session VALUES (4, 4, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.29+00', '2026-11-29 04:59:01.29+00', '2026-11-29 04:59:01.29+00', '2026-12-29 04:59:01.288+00', NULL);
-INSERT INTO public.session VALUES (6, 2, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.942+00', '2026-11-29 04:59:02.226+00', '2026-11-29 04:59:02.226+00', '2026-12-29 04:59:01.938+00', NULL);
-INSERT INTO public.session VALUES (7, 3, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.982+00', '2026-11-29 04:59:02.814+00', '2026-11-29 04:59:02.814+00', '2026-12-29 04:59:01.977+00', NULL);
-INSERT INTO public.session VALUES (8, 4, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:02.023+00', '2026-11-29 04:59:02.814+00', '2026-11-29 04:59:02.814+00', '2026-12-29 04:59:02.019+00', NULL);
-INSERT INTO public.session VALUES (5, 1, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 04:59:01.87+00', '2026-11-29 04:59:02.814+00', '2026-11-29 04:59:02.226+00', '2026-12-29 04:59:01.864+00', NULL);
+INSERT INTO public.session VALUES (1, 1, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:25.497+00', '2026-11-29 07:39:25.497+00', '2026-11-29 07:39:25.497+00', '2026-12-29 07:39:25.184+00', NULL);
+INSERT INTO public.session VALUES (2, 2, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:25.591+00', '2026-11-29 07:39:25.591+00', '2026-11-29 07:39:25.591+00', '2026-12-29 07:39:25.586+00', NULL);
+INSERT INTO public.session VALUES (3, 3, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:25.691+00', '2026-11-29 07:39:25.691+00', '2026-11-29 07:39:25.691+00', '2026-12-29 07:39:25.675+00', NULL);
+INSERT INTO public.session VALUES (4, 4, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:25.756+00', '2026-11-29 07:39:25.756+00', '2026-11-29 07:39:25.756+00', '2026-12-29 07:39:25.754+00', NULL);
+INSERT INTO public.session VALUES (5, 1, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:26.484+00', '2026-11-29 07:39:28.038+00', '2026-11-29 07:39:28.038+00', '2026-12-29 07:39:26.478+00', NULL);
+INSERT INTO public.session VALUES (6, 2, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:26.648+00', '2026-11-29 07:39:28.038+00', '2026-11-29 07:39:28.038+00', '2026-12-29 07:39:26.616+00', NULL);
+INSERT INTO public.session VALUES (7, 3, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:26.748+00', '2026-11-29 07:39:28.038+00', '2026-11-29 07:39:28.038+00', '2026-12-29 07:39:26.738+00', NULL);
+INSERT INTO public.session VALUES (8, 4, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 07:39:26.823+00', '2026-11-29 07:39:28.038+00', '2026-11-29 07:39:28.038+00', '2026-12-29 07:39:26.817+00', NULL);
 
 
 --
 -- Data for Name: token_keys; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.token_keys VALUES (true, '{wd0xcv78XNIb}', '2026-11-29 04:59:00.176849+00');
+INSERT INTO public.token_keys VALUES (true, '{wd0xcv78XNIb}', '2026-11-29 07:39:23.951224+00');
 
 
 --
 -- Data for Name: user; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public."user" VALUES (2, 'bob', 'Bob', 'bob', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$TSis0p31K0Gpk/xlRqvlBQ$F7LihTtKWyfNqWimVtGWwAgqJ/seQro+MF140NFJvgc', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 04:59:01.178+00', 'EVERYONE', '2026-11-29 04:59:01.178+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (3, 'carol', 'Carol', 'carol', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$Vx8QoUOXesa2xEnPDSVuPg$kPJmlLGT2Oe96xL9wD1nfn9fDjv3Np9knIlngZT7unU', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 04:59:01.228+00', 'EVERYONE', '2026-11-29 04:59:01.228+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (4, 'dan', 'Dan', 'dan', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$p4lJdhRJ2KSopdTXr4Pd1A$gE6UbZ1bGX//jDV+lAN11VbYnwe59sVDLdNQsHEBxkI', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 04:59:01.29+00', 'EVERYONE', '2026-11-29 04:59:01.29+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (1, 'alice', 'Alice A.', 'alice a.', 2, 'recorded', '$argon2id$v=19$m=19456,t=2,p=1$XXdW2SKZrKKIu6V7M1+6kw$3YO07KPhFZ2vFfAKiPgLNeVDhyhcxbfI21cAlwZ2HHw', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 04:59:01.084+00', 'EVERYONE', '2026-11-29 04:59:01.084+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (2, 'bob', 'Bob', 'bob', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$jK/4s10AYSTYX1TDZlMQdQ$JqONOND68LoFducNwgwkx4K7pHkrss5g/zuyI8M2d6M', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 07:39:25.591+00', 'EVERYONE', '2026-11-29 07:39:25.591+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (3, 'carol', 'Carol', 'carol', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$4+QMUL2LAl9Tvgl943JXyQ$HdQo2iQWfzBnQaHRWj8D+O73X6OKSHYT5Wa52807DnM', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 07:39:25.691+00', 'EVERYONE', '2026-11-29 07:39:25.691+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (4, 'dan', 'Dan', 'dan', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$OWQYm4k/huewKLmktKeRAw$cxXj+HbgSEf+1jA4xxSsw1XltUr7FgkzKpbMmuDInNo', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 07:39:25.756+00', 'EVERYONE', '2026-11-29 07:39:25.756+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (1, 'alice', 'Alice A.', 'alice a.', 2, 'recorded', '$argon2id$v=19$m=19456,t=2,p=1$Bb7uxSjeslKud3wjk714kA$/SqFSZj1irMPMG6fqWPZbY9KmUvqWkSHuUNjNolzqOY', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 07:39:25.497+00', 'EVERYONE', '2026-11-29 07:39:25.497+00', NULL, DEFAULT, DEFAULT);
 
 
 --

@@ -1,0 +1,33 @@
+// What is unread, in SQL: unread counts and badges count by the same rule. A message is unread if it comes after the user's read
+// marker, is not deleted, and its sender is neither the user nor blocked by the user. A mention is unread if its message is.
+
+/** The most unread messages, and the most unread mentions, that are counted in one conversation. */
+export const unreadMax = 1_000
+/** How many messages after a read marker are examined. */
+export const scanMax = 10_000
+
+/** SQL expressions for what is counted. */
+export type UnreadScope = {
+  readonly userId: string
+  readonly conversationId: string
+  /** The seq of the user's read marker; 0 without one. */
+  readonly readSeq: string
+  /** The ids of the users whom the user has blocked, as an array. */
+  readonly blockedIds: string
+}
+
+const isOthers = ({ userId, blockedIds }: UnreadScope) => `m.sender_id <> ${userId} and m.sender_id <> all (${blockedIds})`
+
+/** SQL: how many messages are unread, counted up to `limit`. */
+export const countUnread = (scope: UnreadScope, limit: number) => `(select count(*) from (
+  select 1 from message m
+   where m.conversation_id = ${scope.conversationId} and m.seq > ${scope.readSeq} and m.seq <= ${scope.readSeq} + ${scanMax}
+     and m.deleted_at is null and ${isOthers(scope)}
+   limit ${limit}) x)`
+
+/** SQL: how many mentions of the user are unread, counted up to `unreadMax`. The deletion of a message removes its mentions. */
+export const countMentions = (scope: UnreadScope) => `(select count(*) from (
+  select 1 from mention n join message m on m.conversation_id = n.conversation_id and m.seq = n.seq
+   where n.user_id = ${scope.userId} and n.conversation_id = ${scope.conversationId} and n.seq > ${scope.readSeq}
+     and ${isOthers(scope)}
+   limit ${unreadMax}) x)`
