@@ -1,4 +1,4 @@
-// What may be read of presence: that of contacts, and of people who share a conversation with the viewer.
+// Reads presence. The viewer can see contacts and people who share a conversation with them.
 
 import { notFound, ParleyError } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -6,17 +6,17 @@ import { viewerLoader } from '../graphql/loader.ts'
 import { type PresenceSettings, readPresenceSettings, readRelations, type ViewerRelation } from './tables.ts'
 import type { VisiblePresence } from './visible-presence.ts'
 
-/** How many users one subscription follows. */
+/** The most users that one subscription follows. */
 export const watchedMax = 200
 
-/** What the viewer sees of a user now; null for who is not theirs to see, and while it can't be known (Redis is away). */
+/** Finds the current presence of a user; null if the viewer may not see it, and while Redis is away. */
 export const findVisiblePresence = viewerLoader(
   async (context, userIds: readonly number[]): Promise<ReadonlyMap<number, VisiblePresence>> => {
     const { userId } = requireViewer(context)
     const { app } = context
     try {
       const visible = await app.presence.read(userId, userIds)
-      // It rests on rows that were read past the reader of events: what they show is on disk (B1).
+      // It depends on rows that were not read through the events' reader: wait until they are on disk (B1).
       if (context.scope !== null) await app.store.flush()
       return visible
     } catch (error) {
@@ -27,8 +27,8 @@ export const findVisiblePresence = viewerLoader(
 )
 
 /**
- * What the viewer is to all of these users.
- * @throws ParleyError LIMIT_EXCEEDED for more than can be followed at once, NOT_FOUND where one of them is not theirs to see
+ * Reads the viewer's relations to all of these users.
+ * @throws ParleyError LIMIT_EXCEEDED if there are more than `watchedMax`, NOT_FOUND if the viewer may not see one of them
  */
 export async function requireRelations(context: Context, userIds: readonly number[]): Promise<ViewerRelation[]> {
   const { userId } = requireViewer(context)
@@ -44,7 +44,7 @@ export async function requireRelations(context: Context, userIds: readonly numbe
   return relations
 }
 
-/** What the viewer chose to be seen as. */
+/** Reads the viewer's own presence settings. */
 export async function readOwnPresenceSettings(context: Context): Promise<PresenceSettings> {
   const [settings] = await readPresenceSettings(context.reader, [requireViewer(context).userId])
   if (!settings) throw notFound('User')

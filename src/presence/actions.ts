@@ -1,4 +1,4 @@
-// What one chooses to show of one's presence.
+// Presence actions: set the presence mode and the visibility of the last activity.
 
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
@@ -6,7 +6,7 @@ import type { Viewer } from '../viewer.ts'
 import { presenceSettingsChanged } from './events.ts'
 import type { LastActiveVisibility, PresenceMode } from './tables.ts'
 
-/** Chooses what to be seen as. @returns the place of the fact; null where it was so already */
+/** Sets how the viewer appears to others. @returns the place of the fact; null if nothing changed */
 export async function setPresenceMode(by: Viewer, presenceMode: PresenceMode, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const { count } = await tx.user.updateMany({
@@ -18,7 +18,7 @@ export async function setPresenceMode(by: Viewer, presenceMode: PresenceMode, ap
   return place
 }
 
-/** Chooses who may know when one was last active. @returns the place of the fact; null where it was so already */
+/** Sets who can see when the viewer was last active. @returns the place of the fact; null if nothing changed */
 export async function setLastActiveVisibility(
   by: Viewer,
   lastActiveVisibility: LastActiveVisibility,

@@ -1,25 +1,25 @@
-// What a device does, as its connections report it. Pure. Times are those of a clock that only goes forward, in milliseconds.
+// The activity of a device, as its connections report it. Pure. Times are monotonic, in milliseconds.
 
 import type { Lease } from '../bus/leases.ts'
 
-/** After how long without use a device is idle, in milliseconds. */
+/** How long a device must be unused to be idle, in milliseconds. */
 export const idleAfterMs = 300_000
 
-/** What one source reports of a device: one of its WebSockets; or its operations over HTTP, with the WebSockets that it lost. */
+/** The report of one source about a device: one of its WebSockets, or its HTTP operations together with its lost WebSockets. */
 export type DeviceActivity =
-  /** It has given no sign of life. */
+  /** The device has given no sign of life. */
   | { readonly state: 'SILENT' }
-  /** It is connected, and its user has not used it yet. */
+  /** The device is connected, and its user has not used it yet. */
   | { readonly state: 'UNUSED'; readonly signAt: number }
-  /** Its user has used it. */
+  /** The user has used the device. */
   | { readonly state: 'IN_USE'; readonly signAt: number; readonly activeAt: number }
-  /** Its user has used it, and is not at it any more. */
+  /** The user has used the device, and has left it since. */
   | { readonly state: 'LEFT'; readonly signAt: number; readonly activeAt: number }
 
-/** A source. `mayBegin`: it makes the device present, else it only keeps it present. */
+/** A source. With `mayBegin`, it makes the device present; otherwise it only keeps it present. */
 export type ActivitySource = { activity: DeviceActivity; mayBegin: boolean }
 
-/** What all sources of a device together report. */
+/** The combined report of all sources of a device. */
 export type DeviceSummary = Pick<Lease, 'state' | 'mayBegin'> & { readonly signAt: number; readonly activeAt: number | null }
 
 /** The activity before the first sign of life. */
@@ -45,7 +45,7 @@ export function holds(activity: DeviceActivity, now: number, ttlMs: number): boo
   return activity.state !== 'SILENT' && activity.signAt + ttlMs > now
 }
 
-/** The activity of two sources as one, after the connection of `lost` is gone. What `kept` reports counts while it holds. */
+/** Merges the activity of a lost connection into that of another source. The report of `kept` counts while it holds. */
 export function merged(kept: DeviceActivity, lost: DeviceActivity, now: number, ttlMs: number): DeviceActivity {
   if (kept.state === 'SILENT') return lost
   if (lost.state === 'SILENT') return kept
@@ -56,7 +56,7 @@ export function merged(kept: DeviceActivity, lost: DeviceActivity, now: number, 
   return { state: isInUse ? 'IN_USE' : 'LEFT', signAt, activeAt }
 }
 
-/** What the sources whose activity holds report together; null if there is none. */
+/** Combines the reports of the sources whose activity holds; null if there are none. */
 export function summaryOf(sources: Iterable<ActivitySource>, now: number, ttlMs: number): DeviceSummary | null {
   let signAt: number | null = null
   let activeAt: number | null = null

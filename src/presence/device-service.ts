@@ -1,6 +1,5 @@
-// The devices that are connected to this node, and their leases (P1). Signs of life are kept in memory; one clock renews the
-// leases of all devices that gave one, so a heartbeat writes nothing. Times in here are those of a clock that only goes forward,
-// in milliseconds.
+// The devices that are connected to this node, and their leases (P1). Signs of life stay in memory; one timer renews the leases
+// of all devices that gave any, so a heartbeat writes nothing. Times are monotonic, in milliseconds.
 
 import { LRUCache } from 'lru-cache'
 import { accountKinds } from '../account/events.ts'
@@ -24,30 +23,30 @@ import {
 } from './device-activity.ts'
 
 const lookMs = 250
-/** A device that gives signs of life all the time is renewed so often, or a sixth of the time that a sign lasts. */
+/** How often to renew a device that gives signs of life all the time, unless a sixth of the time that a sign lasts is shorter. */
 const renewEveryMs = 5_000
-/** A device whose state goes to and fro is renewed so often. */
+/** The most often to renew a device whose state keeps changing. */
 const changeEveryMs = 1_000
-/** How many leases one call renews: Redis does nothing else meanwhile. */
+/** The most leases that one call renews: Redis does nothing else during the call. */
 const renewMax = 100
 const lapseEveryMs = 1_000
 const retryMs = 1_000
 const unwrittenMax = 100_000
 const endedMax = 100_000
 
-/** A device, as one of its connections reports it. What a lost connection reported holds as long as its last sign of life does. */
+/** A device as one of its connections reports it. The report of a lost connection holds as long as its last sign of life. */
 export type ConnectedDevice = {
-  /** The connection lives; whether the device is in use is unknown. */
+  /** Reports that the connection is alive; whether the device is in use is unknown. */
   alive(): void
-  /** Its user does something. */
+  /** Reports that the user did something. */
   used(): void
-  /** Nobody is using it. */
+  /** Reports that nobody is using the device. */
   left(): void
-  /** The connection is lost. */
+  /** Reports that the connection is lost. */
   lost(): void
-  /** Until when the device is present without a further sign of life. */
+  /** When the device stops being present without another sign of life. */
   presentUntil(): Date
-  /** Whether the device is idle, by all of its connections to this node. */
+  /** Whether the device is idle, according to all of its connections to this node. */
   isIdle(): boolean
 }
 
@@ -57,25 +56,25 @@ type Device = {
   readonly sources: Set<ActivitySource>
   /** Its operations over HTTP, and its lost WebSockets. */
   readonly others: ActivitySource
-  /** What its lease says; null if that is not known. */
+  /** The content of its lease; null if unknown. */
   reported: ReportedState | null
 }
-/** What was reported last, when, and since when the state is the same. */
+/** The last report, when it was made, and since when the state is the same. */
 type ReportedState = Pick<Lease, 'state' | 'mayBegin'> & { readonly signAt: number; readonly at: number; readonly since: number }
 
 /** The devices of a node. */
 export class DeviceService {
   readonly #leases: Leases
-  /** How long a device is there after its last sign of life. */
+  /** How long a device is present after its last sign of life. */
   readonly #ttlMs: number
   readonly #store: Store
   readonly #log: Log
   readonly #devices = new Map<number, Device>()
-  /** Sessions that ended a moment ago: what is still under way of them brings nothing back. */
+  /** Sessions that ended recently: operations still under way must not bring their devices back. */
   readonly #ended: LRUCache<number, true>
   readonly #clock: Clock
   readonly #stopLooking: Cancel
-  /** When people of devices that have gone were last active, in milliseconds since 1970: to be written. */
+  /** The last activity on devices that have lapsed, in milliseconds since 1970, still to be written. */
   #unwritten = new Map<number, number>()
   #writing: Promise<void> | null = null
   #isBusy = false
@@ -102,7 +101,7 @@ export class DeviceService {
     this.#stopLooking = clock.every(lookMs, () => this.#look())
   }
 
-  /** A device has connected by a WebSocket: it is present from now on. */
+  /** Adds a WebSocket of a device: the device is present from now on. */
   connect(viewer: Viewer, isIdle: boolean): ConnectedDevice {
     const now = this.#clock.monotonicMs()
     const source: ActivitySource = { activity: isIdle ? alive(silent, now) : used(now), mayBegin: true }
@@ -111,7 +110,7 @@ export class DeviceService {
   }
 
   /**
-   * A device, as its operations over HTTP report it. They keep it present.
+   * A device as its operations over HTTP report it. They keep it present.
    * @param mayBegin whether they also make it present
    */
   overHttp(viewer: Viewer, mayBegin: boolean): ConnectedDevice {
@@ -126,14 +125,14 @@ export class DeviceService {
     return (this.#devices.get(sessionId)?.sources.size ?? 1) > 1
   }
 
-  /** A session is over: its device is gone at once, and what still comes over its connections brings it back no more. */
+  /** Ends a session: its device is gone at once, and nothing that its connections still report brings it back. */
   endSession(sessionId: number, userId = this.#devices.get(sessionId)?.userId): void {
     this.#ended.set(sessionId, true)
     this.#devices.delete(sessionId)
     if (userId === undefined) return
     this.#leases.end(userId, sessionId).then(
       (lapsed) => this.#keep(lapsed),
-      (error: unknown) => this.#log.debug({ err: error }, 'a lease could not be ended: it lapses'),
+      (error: unknown) => this.#log.debug({ err: error }, 'a lease could not be ended: it will lapse'),
     )
   }
 
@@ -144,7 +143,7 @@ export class DeviceService {
     await this.#write()
   }
 
-  /** The device of a session; null for one that has ended. */
+  /** The device of a session; null if the session has ended. */
   #deviceOf({ userId, sessionId }: Viewer): Device | null {
     if (this.#ended.has(sessionId)) return null
     let device = this.#devices.get(sessionId)
@@ -194,7 +193,7 @@ export class DeviceService {
       .finally(() => {
         this.#isBusy = false
       })
-    // Leases do not wait for Postgres.
+    // Leases must not wait for Postgres.
     if (this.#unwritten.size > 0) this.#writing ??= this.#write().finally(() => (this.#writing = null))
   }
 
@@ -206,7 +205,7 @@ export class DeviceService {
       else if (device.sources.size === 1 && !holds(device.others.activity, now, this.#ttlMs)) this.#devices.delete(deviceId)
     })
     for (let renewed = 0; renewed < due.length; renewed += renewMax) {
-      // A session may have ended while others were renewed.
+      // A session may have ended during an earlier call.
       const some = due.slice(renewed, renewed + renewMax).filter(({ deviceId }) => this.#devices.has(deviceId))
       await this.#leases.renew(some).then(
         (lapsed) => this.#keep(lapsed),
@@ -218,7 +217,7 @@ export class DeviceService {
     }
   }
 
-  /** Any node lets go of what lapsed anywhere. */
+  /** Removes the leases that have lapsed, of devices on any node. */
   async #lapse(now: number): Promise<void> {
     this.#lapsedAt = now
     this.#keep(await this.#leases.lapse())
@@ -231,7 +230,7 @@ export class DeviceService {
     }
   }
 
-  /** Writes when people were last active whose devices have gone; what fails is tried again. */
+  /** Writes the last activity on lapsed devices. Retries if that fails. */
   async #write(): Promise<void> {
     if (this.#unwritten.size === 0) return
     const written = this.#unwritten
@@ -240,18 +239,18 @@ export class DeviceService {
     await this.#store.prisma.$executeRaw`
       update session s set last_active_at = greatest(s.last_active_at, to_timestamp(l.at / 1000.0))
         from unnest(${ids}::bigint[], ${times}::bigint[]) as l(id, at) where s.id = l.id`.catch((error: unknown) => {
-      this.#log.debug({ err: error }, 'when people were last active could not be written: trying again')
+      this.#log.debug({ err: error }, 'the last activity of users could not be written: trying again')
       this.#keep([...written].map(([deviceId, activeAt]) => ({ userId: 0, deviceId, activeAt })))
     })
   }
 }
 
-/** The lease of a device may be lost: it is renewed, whatever it said. */
+/** Makes a device renew its lease whatever it last reported, because the lease may be lost. */
 function reportAgain(device: Device | undefined): void {
   if (device) device.reported = null
 }
 
-/** A WebSocket is lost: what it reported is put to the others, if that still holds. */
+/** Removes a lost WebSocket, and merges its report into `others`. */
 function lose({ sources, others }: Device, source: ActivitySource, now: number, ttlMs: number): void {
   if (source === others) return
   sources.delete(source)
@@ -259,14 +258,14 @@ function lose({ sources, others }: Device, source: ActivitySource, now: number, 
   others.mayBegin ||= source.mayBegin
 }
 
-/** The lease to renew for a device now; null if there is none. */
+/** The lease to renew for a device now; null if there is nothing to renew. */
 function leaseOf(deviceId: number, device: Device, now: number, ttlMs: number): Lease | null {
   const { userId, sources, others, reported } = device
   for (const source of sources) if (source !== others && !holds(source.activity, now, ttlMs)) sources.delete(source)
   const summary = summaryOf(sources, now, ttlMs)
   if (!summary) return null
   const { state, signAt, activeAt, mayBegin } = summary
-  // A lease that only kept the device present may have begun nothing: the first that makes it present does not wait.
+  // A lease without `mayBegin` may have had no effect, so the first one with it does not wait.
   const begins = mayBegin && reported?.mayBegin === false
   if (reported && !begins && state === reported.state) {
     if (now - reported.at < Math.min(renewEveryMs, ttlMs / 6) || signAt === reported.signAt) return null

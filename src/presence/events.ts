@@ -1,4 +1,4 @@
-// The facts of presence: what somebody chose. Presence itself is a signal, and makes none.
+// The facts of presence: changes of settings. Presence itself is a signal and makes no facts.
 
 import type { NewFact } from '../journal/fact.ts'
 import { defineKinds } from '../journal/kind.ts'
@@ -8,7 +8,7 @@ export const presenceKinds = defineKinds({
   PresenceSettingsChanged: { number: 15 },
 })
 
-/** A user has chosen what to be seen as, or who may know when they were active. Heard by the user alone; every node takes note. */
+/** A user has changed their presence settings. Only that user receives it; every node reads it. */
 export function presenceSettingsChanged(userId: number): NewFact {
   return { kind: presenceKinds.PresenceSettingsChanged.number, user_id: userId, subject_id: userId }
 }

@@ -1,9 +1,9 @@
-// An iterator over things of which only the newest state counts: a reader that is slow skips what lies between.
+// An iterator over values of which only the newest counts: a slow reader skips the values in between.
 
 /**
- * Iterates over the values that a source shows: of each key the newest at the time of asking, in the order in which their keys
- * were first shown. So no more waits than there are keys. `open` starts the source and gives what ends it; the source may end
- * the iteration by itself.
+ * Iterates over the values that a source shows: the newest of each key, in the order in which the waiting keys were first shown.
+ * So at most one value waits for each key. `open` starts the source and returns a function that stops it; the source may also end
+ * the iteration itself.
  */
 export function latestOf<Value>(
   keyOf: (value: Value) => unknown,

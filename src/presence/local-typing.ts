@@ -1,4 +1,4 @@
-// The signs of typing that were given on this node, and what ends them before they lapse: the loss of the connection.
+// The typing signs given on this node. A sign lapses, or ends earlier when its connection is lost.
 
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
@@ -8,40 +8,40 @@ import type { Topics } from '../journal/topics.ts'
 import type { Viewer } from '../viewer.ts'
 import type { ConnectedDevice, DeviceService } from './device-service.ts'
 
-/** How long a sign of typing lasts, in milliseconds. Clients that go on typing repeat it before it lapses. */
+/** How long a typing sign lasts, in milliseconds. Clients repeat it before it lapses while the user is typing. */
 export const typingLapsesMs = 6_000
 const sweepMs = 500
-/** How long other nodes have to say that they hold a WebSocket of a session. */
+/** How long to wait for other nodes to answer that they have a WebSocket of a session. */
 const answerMs = 500
 
-/** The connection of a sign: a session and a WebSocket, or `''` for what came over HTTP. */
+/** The connection of a sign: a session and a WebSocket, or `''` for HTTP. */
 export type TypingSource = `${number}/${string}`
 
-// TYPING: once more. STOPPED: its person says so; over HTTP for all of the session. LOST: this one connection is gone.
+// TYPING: the user is typing. STOPPED: the user has stopped; over HTTP, in the whole session. LOST: the connection is lost.
 const signForm = z.tuple([z.int(), z.int(), z.string().max(36), z.enum(['TYPING', 'STOPPED', 'LOST'])])
-/** A sign of typing as it goes between nodes: user, session, WebSocket (`''` over HTTP), kind. */
+/** A typing sign as nodes send it to each other: user, session, WebSocket (`''` over HTTP), kind. */
 export type TypingSign = z.infer<typeof signForm>
-/** What the topic of a conversation's typists carries. */
+/** The messages on a conversation's typing topic. */
 export const typingForm: Form<TypingSign> = { parse: (message) => signForm.safeParse(message).data ?? null, isSigned: true }
 
-// Whether any node holds a WebSocket of a session: false asks, true is the answer of one that does.
+// Whether any node has a WebSocket of a session: false is the question, true is the answer of a node that has one.
 const connectedTuple = z.tuple([z.int(), z.boolean()])
 const connectedForm: Form<z.infer<typeof connectedTuple>> = {
   parse: (message) => connectedTuple.safeParse(message).data ?? null,
   isSigned: true,
 }
 
-/** The topic of who types in a conversation, within those of this journal. */
+/** The typing topic of a conversation, within the scope of this journal. */
 export const typingTopic = (conversationId: number) => `typing:${conversationId}`
 
-/** The signs that were given on this node. */
+/** The typing signs given on this node. */
 export class LocalTyping {
   readonly #topics: Topics
   readonly #devices: DeviceService
-  /** By source and conversation, until when they last. */
+  /** When each sign lapses, by source and conversation. */
   readonly #signs = new Map<TypingSource, Map<number, number>>()
   readonly #names = new WeakMap<ConnectedDevice, string>()
-  /** Sessions whose last WebSocket here was lost, until another node says that it has one. */
+  /** Sessions whose last WebSocket here was lost, while this node waits for another node that has one. */
   readonly #asked = new Map<number, Cancel>()
   readonly #connected
   readonly #clock: Clock
@@ -60,12 +60,12 @@ export class LocalTyping {
     this.#stopSweeping = clock.every(sweepMs, () => dropLapsed(this.#signs, clock.monotonicMs()))
   }
 
-  /** How many there are that have not lapsed. */
+  /** The number of signs that have not lapsed. */
   get count(): number {
     return [...this.#signs.values()].reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** Gives a sign that came over a WebSocket, or over HTTP if `device` is null. */
+  /** Publishes a sign that came over a WebSocket, or over HTTP if `device` is null. */
   signal(conversationId: number, { userId, sessionId }: Viewer, device: ConnectedDevice | null, isTyping: boolean): void {
     const connection = this.#nameOf(device)
     const source: TypingSource = `${sessionId}/${connection}`
@@ -75,7 +75,7 @@ export class LocalTyping {
     this.#publish(conversationId, [userId, sessionId, connection, isTyping ? 'TYPING' : 'STOPPED'])
   }
 
-  /** A WebSocket is lost: so is what came over it, and what the session said over HTTP if no node has a WebSocket of it. */
+  /** Ends the signs of a lost WebSocket, and the session's signs over HTTP if no node has another WebSocket of the session. */
   connectionLost({ userId, sessionId }: Viewer, device: ConnectedDevice): void {
     this.#end(userId, sessionId, this.#nameOf(device))
     const mayEnd = () => this.#signs.has(`${sessionId}/`) && !this.#devices.isConnected(sessionId)
@@ -112,7 +112,7 @@ export class LocalTyping {
   }
 }
 
-/** Drops signs that have lapsed, and entries without any. @returns whether an entry went */
+/** Drops lapsed signs, and entries without any signs left. @returns whether it dropped an entry */
 export function dropLapsed(entries: Map<unknown, Map<unknown, number>>, now: number): boolean {
   let isLess = false
   for (const [key, signs] of entries) {

@@ -1,6 +1,6 @@
 // The presence of users, for their watchers on this node (P1): a signal. Each watched user has a topic, so a change is published
-// once and reaches the nodes where it is watched. Messages may be lost and Redis may forget: so what is watched is read again
-// every few seconds, and no error lasts.
+// once and reaches every node that watches the user. The bus may lose messages and Redis may lose data, so the node reads the
+// watched users again every few seconds, and no error lasts.
 
 import type { Bus } from '../bus/bus.ts'
 import { changeForm, type Leases, type PresentDevice } from '../bus/leases.ts'
@@ -15,13 +15,13 @@ import { presenceKinds } from './events.ts'
 import { type PresenceSettings, readPresenceSettings, readRelations, type ViewerRelation } from './tables.ts'
 import { type ActualPresence, actualPresenceOf, type VisiblePresence, visiblePresenceOf } from './visible-presence.ts'
 
-/** A watcher is shown at most one change of a user within this time, in milliseconds. The end of a session is shown at once. */
+/** A watcher sees at most one change of a user in this time, in milliseconds. The end of a session shows at once. */
 export const coalesceMs = 5_000
-/** The topic of a user, within those of this journal. */
+/** The presence topic of a user, within the scope of this journal. */
 export const presenceTopic = (userId: number) => `presence:${userId}`
 const lookMs = 250
 const readAgainMs = 15_000
-/** After Redis was away, every node renews the leases of its devices: until then what is known is better than what is read. */
+/** After Redis was away, nodes renew the leases of their devices: until then, memory is more accurate than Redis. */
 const restoreMs = 4_000
 const retryMs = 1_000
 const readMax = 500
@@ -30,22 +30,22 @@ const pairsMax = 2_000
 type WatchedUser = {
   readonly subscription: TopicSubscription
   readonly watchers: Set<PresenceWatcher>
-  /** How many changes were received: what was read before the last of them is out of date. */
+  /** The number of changes received. A read that began before the last of them is out of date. */
   changes: number
   actual: ActualPresence | null
   settings: PresenceSettings | null
-  /** What the watchers were shown last, and when. */
+  /** The presence that the watchers were last shown, and when. */
   lastShown: { readonly actual: ActualPresence; readonly settings: PresenceSettings } | null
   lastShownAt: number
   isDue: boolean
-  /** To be read again: the devices; the settings. */
+  /** The devices, or the settings, must be read again. */
   isStale: boolean
   isSettingsStale: boolean
 }
 type PresenceWatcher = {
   readonly viewerId: number
   readonly relations: Map<number, ViewerRelation | null>
-  /** Users of whom the viewer may be something else by now. */
+  /** Users whose relation to the viewer may have changed. */
   readonly unchecked: Set<number>
   readonly shown: Map<number, string>
   readonly show: (visible: VisiblePresence) => void
@@ -62,7 +62,7 @@ export class PresenceService {
   readonly #clock: Clock
   readonly #stopLooking: Cancel
   #readAgainAt = 0
-  /** Redis was away: what it says before this is less than what is known. */
+  /** Do not read Redis before this time, because it was away and may still lack leases. */
   #readNotBefore = 0
   #waitUntil = 0
   #isBusy = false
@@ -93,7 +93,7 @@ export class PresenceService {
     this.#stopLooking = clock.every(lookMs, () => this.#look())
   }
 
-  /** What a viewer sees of users; who is not theirs to see is left out. Rejects where Redis does not answer. */
+  /** Reads users' presence as a viewer sees it. Omits users that the viewer may not see. Rejects if Redis does not answer. */
   async read(viewerId: number, userIds: readonly number[]): Promise<ReadonlyMap<number, VisiblePresence>> {
     const relations = await readRelations(
       this.#reader,
@@ -112,12 +112,12 @@ export class PresenceService {
     return new Map(visible.map((one) => [one.userId, one]))
   }
 
-  /** The devices of users that are there; users without one are left out. Rejects where Redis does not answer. */
+  /** Reads the present devices of users. Omits users without any. Rejects if Redis does not answer. */
   devices(userIds: readonly number[]): Promise<ReadonlyMap<number, readonly PresentDevice[]>> {
     return this.#leases.read(userIds)
   }
 
-  /** Shows a viewer users whom they may see: each as soon as it is known, then on every change. @returns ends it */
+  /** Shows a viewer the presence of users: each as soon as it is known, then every change. @returns a function that ends it */
   watch(viewerId: number, relations: readonly ViewerRelation[], show: (visible: VisiblePresence) => void): () => void {
     const known = new Map<number, ViewerRelation | null>(relations.map((relation) => [relation.userId, relation]))
     // Something may have changed after the relations were read, and before this watcher was added.
@@ -149,7 +149,7 @@ export class PresenceService {
     await this.#working
   }
 
-  /** Takes the facts that change what a viewer may see, or what a user chose to show. */
+  /** Handles the facts that change who may see a user, or a user's settings. */
   #takeFact({ kind, userId, subjectId, audienceChange }: Fact): void {
     if (subjectId === null) return
     if (kind === presenceKinds.PresenceSettingsChanged.number) {
@@ -195,7 +195,7 @@ export class PresenceService {
     if (now >= this.#readAgainAt) this.#readAgainAt = now + readAgainMs
     if (this.#isBusy || now < this.#waitUntil) return
     this.#isBusy = true
-    // The one waits for Postgres, the other for Redis as well.
+    // The first waits only for Postgres, the second also for Redis.
     this.#working = Promise.allSettled([this.#readRelations(), this.#readStale(now)])
       .then((results) => {
         for (const result of results) if (result.status === 'rejected') throw result.reason
@@ -230,7 +230,7 @@ export class PresenceService {
       const [present, settings] = await Promise.all([this.#leases.read(userIds), settingsRead])
       const settingsOf = new Map(settings.map((one) => [one.userId, one]))
       for (const [i, [userId, entry]] of entries.entries()) {
-        // A change that came meanwhile is newer than what was read.
+        // A change received during the read is newer.
         if (entry.changes === changes[i]) entry.actual = actualPresenceOf(present.get(userId) ?? [], entry.actual?.activeAt ?? 0)
         entry.settings = settingsOf.get(userId) ?? entry.settings
         showAll(entry, false, this.#clock.monotonicMs())
@@ -265,7 +265,7 @@ export class PresenceService {
   }
 }
 
-/** What watchers are to a user, or to all whom they watch, is to be read anew. */
+/** Marks the watchers' relations to a user, or to all the users that they watch, to be read again. */
 function recheck(watchers: Iterable<PresenceWatcher> = [], userId: number | null = null): void {
   for (const { relations, unchecked } of watchers) {
     if (userId === null) for (const each of relations.keys()) unchecked.add(each)
@@ -273,11 +273,11 @@ function recheck(watchers: Iterable<PresenceWatcher> = [], userId: number | null
   }
 }
 
-/** Shows the watchers what is known now, or later where they were shown something just before. */
+/** Shows the watchers the current presence now, or later if they were shown a change just before. */
 function showAll(entry: WatchedUser, isFinal: boolean, now: number): void {
   const { actual, settings } = entry
   if (!actual || !settings) return
-  // The end of a session is no flapping, unless they are shown as gone already.
+  // The end of a session is shown at once, unless the user is already shown as offline.
   const mayWait = !isFinal || entry.lastShown?.actual.state === 'OFFLINE'
   entry.isDue = mayWait && now - entry.lastShownAt < coalesceMs
   if (entry.isDue) return
@@ -287,11 +287,11 @@ function showAll(entry: WatchedUser, isFinal: boolean, now: number): void {
   if (shown.length > 0 && !isFirst) entry.lastShownAt = now
 }
 
-/** @returns whether there was something new to show */
+/** Shows a watcher the presence of a user. @returns whether it was news to the watcher */
 function showTo(watcher: PresenceWatcher, userId: number, { lastShown }: WatchedUser): boolean {
   if (!lastShown) return false
   const visible = visiblePresenceOf(lastShown.settings, watcher.relations.get(userId) ?? null, watcher.viewerId, lastShown.actual)
-  // While somebody is there, the time of their last act moves on all the time: that is no news.
+  // While a user is present, their last activity changes all the time: that is not news.
   const news = `${visible.state} ${visible.state === 'OFFLINE' ? visible.lastActiveAt : visible.lastActiveAt === null}`
   if (watcher.shown.get(userId) === news) return false
   watcher.shown.set(userId, news)

@@ -1,4 +1,4 @@
-// Presence in the schema: a signal, and what people chose to show of it.
+// The schema of presence: the signal and the settings.
 
 import { findUser, requireUser } from '../account/access.ts'
 import { Session, User } from '../account/schema.ts'
@@ -59,7 +59,7 @@ const LastActiveVisibility = builder.enumType('LastActiveVisibility', {
   } as const,
 })
 
-/** What is seen, and for changes that are followed a scope in which users are remembered. */
+/** A visible presence; in a subscription, with the scope in which users are cached. */
 type ShownPresence = VisiblePresence & { readonly scope?: object }
 
 const Presence = builder.objectRef<ShownPresence>('Presence').implement({
@@ -129,7 +129,7 @@ builder.subscriptionField('presence', (t) =>
       const userIds = args.userIds.map((id) => parseId('User', id, 'userIds'))
       if (userIds.length === 0) throw badInput('userIds', 'must contain at least one ID')
       const relations = await requireRelations(context, userIds)
-      // Read with one statement, and remembered until somebody changes.
+      // Loads the users with one statement, and caches them until they change.
       const shared = { ...context, scope: {} }
       await Promise.all(userIds.map((id) => findUser(shared, id)))
       return latestOf<VisiblePresence>(
@@ -186,7 +186,7 @@ builder.mutationField('heartbeat', (t) =>
   }),
 )
 
-// ---- What one chose
+// ---- Settings
 
 type Chosen = { readonly place: Place | null }
 const cursorOf = ({ place }: Chosen, _args: unknown, { app }: Context) => place && app.journal.cursor(place)

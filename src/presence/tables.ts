@@ -1,15 +1,15 @@
-// What Postgres keeps of presence: what people chose to show of it, who may see it, and when they were here last. No sign of
-// life is written to it.
+// Reads the part of presence that is in Postgres: the users' settings, who may see them, and when they were last active. Signs of
+// life are not written to Postgres.
 
 import { type Reader, statement } from '../store/reader.ts'
 
-/** What a user chose to be seen as. */
+/** How a user chose to appear to others. */
 export type PresenceMode = 'AUTOMATIC' | 'DO_NOT_DISTURB' | 'INVISIBLE'
 
-/** Who may know when a user was last active. */
+/** Who can see when a user was last active. */
 export type LastActiveVisibility = 'EVERYONE' | 'CONTACTS' | 'NOBODY'
 
-/** What a user chose, and when they were last active on any device, as far as it was written. Times in milliseconds since 1970. */
+/** A user's settings, and the last activity on any device that was written. Times in milliseconds since 1970. */
 export type PresenceSettings = {
   readonly userId: number
   readonly mode: PresenceMode
@@ -18,7 +18,7 @@ export type PresenceSettings = {
   readonly lastActiveAt: number | null
 }
 
-/** What a viewer is to another user: `isBlocked` in either direction. */
+/** A viewer's relation to another user. `isBlocked`: in either direction. */
 export type ViewerRelation = { readonly userId: number; readonly isContact: boolean; readonly isBlocked: boolean }
 
 const milliseconds = (column: string) => `(extract(epoch from ${column}) * 1000)::bigint`
@@ -44,7 +44,7 @@ const relations = statement<ViewerRelation & { viewerId: number }>(
     where "isNear" or "isContact"`,
 )
 
-/** What these users chose. Who does not exist is left out. */
+/** Reads the settings of these users. Omits users who do not exist. */
 export function readPresenceSettings(reader: Reader, userIds: readonly number[]): Promise<PresenceSettings[]> {
   return reader.rows(presenceSettings, [userIds])
 }
@@ -52,7 +52,7 @@ export function readPresenceSettings(reader: Reader, userIds: readonly number[])
 /** A viewer and a user. */
 export type ViewerAndUser = readonly [viewerId: number, userId: number]
 
-/** What viewers are to users. Left out is who is neither a contact nor in a conversation with them: not theirs to see. */
+/** Reads viewers' relations to users. Omits users that the viewer may not see: no contact, and no shared conversation. */
 export function readRelations(
   reader: Reader,
   pairs: readonly ViewerAndUser[],

@@ -1,4 +1,4 @@
-// Typing in the schema: a signal, never stored.
+// The schema of typing: a signal, never stored.
 
 import { z } from 'zod'
 import { findUsers } from '../account/access.ts'
@@ -60,8 +60,8 @@ const inAudience = statement<{ conversationId: number }>(
 )
 
 /**
- * Whether the viewer is in the audience of a conversation now (that of a closed one is empty). It takes no statement while a
- * stream of the viewer is open on this node.
+ * Whether the viewer is in the audience of a conversation now; the audience of a closed conversation is empty. This takes no
+ * statement while the viewer has an open stream on this node.
  */
 async function isInAudience(context: Context, conversationId: number): Promise<boolean> {
   const { userId } = requireViewer(context)

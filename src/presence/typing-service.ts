@@ -1,8 +1,8 @@
-// Who is typing: a signal. Nothing is stored and nothing is promised. Each node keeps the signs of typing in the conversations
-// that are watched on it; a sign lapses by itself, so whoever vanishes stops typing.
+// Tracks who is typing: a signal, not stored and without guarantees. Each node keeps the typing signs of the conversations that
+// are watched on it. A sign lapses by itself, so a user who disappears stops typing.
 //
-// A sign belongs to the connection that it came over, so that a device that goes ends its own signs and nobody else's. What
-// comes over HTTP belongs to the session as a whole: it ends with the session's last WebSocket, wherever that is, or lapses.
+// A sign belongs to the connection that it came over, so a device that disconnects ends only its own signs. A sign over HTTP
+// belongs to the session as a whole: it ends with the session's last WebSocket, on any node, or lapses.
 
 import { accountKinds } from '../account/events.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -24,46 +24,46 @@ import {
 } from './local-typing.ts'
 
 const sweepMs = 500
-/** Connections of one user that count as typing in one conversation; beyond it the oldest sign is dropped. */
+/** The most signs of one user in one conversation; beyond it, the oldest is dropped. */
 const signsMax = 20
 
 /** The users typing in a conversation, by id. */
 export type Typists = readonly number[]
 
-/** Somebody who watches a conversation. */
+/** A user who watches a conversation. */
 export type TypingWatcher = {
   readonly userId: number
-  /** Hears who types now, first at once and then on every change. */
+  /** Shows who is typing: once at the start, then on every change. */
   show(typists: Typists): void
-  /** The watcher has left the conversation: nothing more will be shown. */
+  /** Ends the watching, because the user has left the conversation. */
   end(): void
 }
 
 type WatchedConversation = {
-  /** Each typist's signs: by source, until when they last. */
+  /** When each typist's signs lapse, by source. */
   readonly signs: Map<number, Map<TypingSource, number>>
   readonly watchers: Set<TypingWatcher>
   readonly subscription: TopicSubscription
 }
 
-/** The signs of typing that a node receives. */
+/** The typing service of a node. */
 export type TypingService = {
   /**
-   * Tells all nodes that a user types in a conversation, or has stopped.
-   * @param device the WebSocket that it came over; null over HTTP
-   * @returns when the sign lapses; null for a stop
+   * Publishes to all nodes that a user is typing in a conversation, or has stopped.
+   * @param device the WebSocket that the sign came over; null over HTTP
+   * @returns when the sign lapses; null if the user stopped
    */
   signal(conversationId: number, viewer: Viewer, device: ConnectedDevice | null, isTyping: boolean): Date | null
-  /** Tells all nodes that a WebSocket is lost: what came over it ends. */
+  /** Publishes to all nodes that a WebSocket is lost: its signs end. */
   connectionLost(viewer: Viewer, device: ConnectedDevice): void
-  /** Shows a watcher who types, as soon as changes are received (within 2 s), and on every change. @returns ends it */
+  /** Shows a watcher who is typing: once changes arrive (within 2 s), then on every change. @returns a function that ends it */
   watch(conversationId: number, watcher: TypingWatcher): () => void
-  /** How many signs given on this node it still remembers. */
+  /** The number of signs given on this node that have not lapsed. */
   remembered(): number
   close(): Promise<void>
 }
 
-/** Opens the service of a node. A message sent ends its sender's typing, and a user who leaves a conversation neither types nor watches. */
+/** Opens the service of a node. Sending a message ends its sender's typing; leaving a conversation ends typing and watching. */
 export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devices: DeviceService): TypingService {
   const watches = new Map<number, WatchedConversation>()
   const topics = openTopics(bus, journal)
@@ -83,7 +83,7 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
     const was = signs.size
     if (kind === 'TYPING') {
       const source: TypingSource = `${sessionId}/${connection}`
-      signs.delete(source) // so that the first one is the oldest
+      signs.delete(source) // so that the first sign is the oldest
       signs.set(source, clock.monotonicMs() + typingLapsesMs)
       const [oldest] = signs.keys()
       if (signs.size > signsMax && oldest) signs.delete(oldest)
@@ -139,7 +139,7 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
     watch(conversationId, watcher) {
       const watched = watches.get(conversationId) ?? open(conversationId)
       watched.watchers.add(watcher)
-      // The first set is shown when changes are received: none is missed between the two.
+      // Shows the first set only once changes are received, so that no change is missed in between.
       void watched.subscription.ready.then(() => watched.watchers.has(watcher) && watcher.show([...watched.signs.keys()]))
       return () => leave(conversationId, watched, watcher)
     },
@@ -152,7 +152,7 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
   }
 }
 
-/** Whether a sign of this source ends. What is said over HTTP is said for the session; a WebSocket speaks for itself and for HTTP. */
+/** Whether a source's sign ends. A stop over HTTP ends all signs of the session; over a WebSocket, its own and the HTTP sign. */
 function ends(source: TypingSource, sessionId: number, connection: string, kind: 'STOPPED' | 'LOST'): boolean {
   if (kind === 'STOPPED' && connection === '') return source.startsWith(`${sessionId}/`)
   return source === `${sessionId}/${connection}` || (kind === 'STOPPED' && source === `${sessionId}/`)

@@ -1,15 +1,15 @@
-// What a viewer sees of a user's presence. Pure.
+// Decides how a user's presence appears to a viewer. Pure.
 
 import type { DeviceState, PresentDevice } from '../bus/leases.ts'
 import type { PresenceSettings, ViewerRelation } from './tables.ts'
 
-/** The presence of a user, as shown: the best state of their devices, or what they chose. */
+/** The presence of a user, as shown: the best state of their devices, or the state that they chose. */
 export type PresenceState = 'ONLINE' | 'IDLE' | 'DO_NOT_DISTURB' | 'OFFLINE'
 
 /** A user as a viewer sees them. `lastActiveAt` in milliseconds since 1970; null if it is hidden from the viewer, or the user was never active. */
 export type VisiblePresence = { readonly userId: number; readonly state: PresenceState; readonly lastActiveAt: number | null }
 
-/** What there is of a user's devices: the best state, and when one of them was active last. */
+/** The actual presence of a user: the best state of their devices, and the last activity on any of them. */
 export type ActualPresence = { readonly state: DeviceState; readonly activeAt: number }
 
 /** The presence of a user with these devices, who was active at a known time or later. */
@@ -19,8 +19,8 @@ export function actualPresenceOf(devices: readonly PresentDevice[], knownActiveA
 }
 
 /**
- * What a viewer sees of a user. Somebody who is invisible looks as if they had left when they chose to be; they see
- * themselves as the others do. Who is blocked, in either direction, or no longer near (`relation` is null) sees nothing.
+ * Decides what a viewer sees of a user. An invisible user appears as if they had left when they chose to be invisible, also to
+ * themselves. With a block in either direction, or without a relation (`relation` is null), the viewer sees the user as OFFLINE.
  */
 export function visiblePresenceOf(
   settings: PresenceSettings,
