@@ -1,4 +1,4 @@
-// What may be read of conversations: only members see one, and who is in it.
+// Reads conversations. Only members can see a conversation and its members.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -10,7 +10,7 @@ import type { Kind, Role } from './capabilities.ts'
 import type { HistoryVisibility } from './events.ts'
 import { conversationKinds } from './events.ts'
 
-/** A conversation without what depends on who looks. */
+/** The part of a conversation that does not depend on the viewer. */
 export type ConversationRow = {
   readonly id: number
   readonly kind: Kind
@@ -18,11 +18,11 @@ export type ConversationRow = {
   readonly description: string | null
   readonly historyVisibility: HistoryVisibility
   readonly createdAt: Date
-  /** In events: when somebody had left it last before this was read, as a position; 0 where nobody had. */
+  /** In events: the position at which a user last left it, as of this read; 0 if nobody had left. */
   readonly lastLeftAt?: number
 }
 
-/** Somebody in a conversation. */
+/** A member of a conversation. */
 export type MemberRow = {
   readonly conversationId: number
   readonly userId: number
@@ -30,9 +30,9 @@ export type MemberRow = {
   readonly joinedAt: Date
 }
 
-/** The viewer in a conversation, with what is the viewer's own to know. */
+/** The viewer's membership of a conversation, with the private settings. */
 export type MembershipRow = MemberRow & {
-  /** Of the messages, the viewer sees those whose seq is greater: decided at the position of joining (D6). */
+  /** The viewer sees messages with a greater seq. Decided at the position of joining (D6). */
   readonly visibleFromSeq: number
   readonly mutedUntil: Date | null
   readonly archivedAt: Date | null
@@ -48,7 +48,7 @@ const conversationsByIds = statement<ConversationRow>(
 )
 const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
   m.archived_at as "archivedAt"`
-// Their last interval of the audience, also where it has ended: the members of a closed conversation read it.
+// A member's last interval in the audience, even if it has ended: members of a closed conversation can still read it.
 const lastInterval = `cross join lateral (
   select visible_from_seq from audience
    where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a`
@@ -80,7 +80,7 @@ const readMemberParts = batchedParts<MemberRow>({
   key: 'user_id',
 })
 
-/** A conversation in the viewer's list, with the position of what happened in it last, and the viewer's membership. */
+/** A conversation in the viewer's list, with the position of its last activity and the viewer's membership. */
 type ListedRow = ConversationRow & MembershipRow & { readonly lastPosition: number }
 const listed = `select ${conversationColumns}, ${membershipColumns}, h.last_position as "lastPosition"
   from member m
@@ -95,7 +95,7 @@ const listedOldestFirst = statement<ListedRow>('conversations_oldest_first', `${
 const lowest = -1
 const highest = Number.MAX_SAFE_INTEGER
 
-/** A conversation by id, whoever asks: for what names it already (a fact, a message that may be seen). */
+/** Finds a conversation by id without a permission check: a fact or a visible message must already name it. */
 export const findConversation = cachedLoader(
   async (reader, ids) => indexBy(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
   ({ kind, conversationId }) => (kind === conversationKinds.ConversationUpdated.number ? conversationId : null),
@@ -106,8 +106,8 @@ export const findConversation = cachedLoader(
 )
 
 /**
- * Whether an event shows the title of its conversation to all whom it is executed for: they are in it as far as the node knows, and
- * nobody of whom it does not know had left when the title was read.
+ * Whether an event may show the title of its conversation to every user that it is executed for. That is so if all of them are
+ * members, as this node knows, and the title was read before any departure that this node does not know of.
  */
 export function isShownInEvent(
   { visibleRange: range }: Context,
@@ -116,7 +116,7 @@ export function isShownInEvent(
   return range?.isOpen === true && range.conversationId === id && lastLeftAt <= range.until
 }
 
-/** The viewer's membership of a conversation; null where there is none, and for nobody. */
+/** Finds the viewer's membership of a conversation; null if there is none, or no viewer. */
 export const findMembership = viewerLoader(async ({ reader, caller }, ids: readonly number[]) =>
   caller.viewer
     ? indexBy(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
@@ -124,8 +124,8 @@ export const findMembership = viewerLoader(async ({ reader, caller }, ids: reado
 )
 
 /**
- * What members of a conversation are shown; `otherwise` for anybody else. What `show` reads may be of a moment later than the
- * membership, so that is looked at again: who is removed meanwhile is not shown what was written after (A5).
+ * Shows something to a member of a conversation, and `otherwise` to any other viewer. `show` may read later than the membership
+ * was read, so the membership is checked again: a removed member must not see anything written after the removal (A5).
  */
 export function ifMember<T>(
   context: Context,
@@ -145,7 +145,7 @@ export function ifMember<T>(
   })
 }
 
-/** Whether the viewer is in a conversation as they were when the membership was read. One snapshot needs no second look. */
+/** Whether the viewer's membership is unchanged since it was read. A snapshot needs no second check. */
 export function isStillMember(context: Context, was: MembershipRow): MaybePromise<boolean> {
   if (context.snapshot) return true
   return mapMaybePromise(
@@ -158,7 +158,7 @@ const readOwnConversation = viewerLoader(async ({ reader, caller }, ids: readonl
   indexBy(await reader.rows(ownConversations, [caller.viewer?.userId ?? 0, ids]), ({ id }) => id),
 )
 
-/** A conversation that the viewer is a member of; null for any other. */
+/** Finds a conversation that the viewer is a member of; null for any other. */
 export async function findOwnConversation(context: Context, conversationId: number): Promise<ConversationRow | null> {
   requireViewer(context)
   const own = await readOwnConversation(context, conversationId)
@@ -166,20 +166,20 @@ export async function findOwnConversation(context: Context, conversationId: numb
   return own
 }
 
-/** How many members a conversation has. */
+/** Counts the members of a conversation. */
 export const countMembers = sharedLoader(async (reader, ids: readonly number[]) => {
   const rows = await reader.rows(memberCounts, [ids])
   return new Map(rows.map(({ conversationId, count }) => [conversationId, count]))
 })
 
-/** Somebody in a conversation, as `conversation:user`; null for somebody who is not in it. */
+/** Finds a member by `conversation:user`; null if the user is not a member. */
 export const findMember = sharedLoader(async (reader, pairs: readonly `${number}:${number}`[]) => {
   const [conversationIds, userIds] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
   return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))
 })
 
-/** A page of the members of a conversation, by user. The caller has checked that the viewer is one. */
+/** Reads a page of the members of a conversation, by user. The caller has checked that the viewer is a member. */
 export function readMembers(
   context: Context,
   conversationId: number,
@@ -193,7 +193,7 @@ export function readMembers(
   )
 }
 
-/** A page of the viewer's conversations, what happened last first: the archived ones, the others, or (null) both. */
+/** Reads a page of the viewer's conversations, most recent activity first: archived, not archived, or both (null). */
 export function readConversations(
   context: Context,
   archived: boolean | null,

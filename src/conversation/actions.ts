@@ -1,4 +1,4 @@
-// What one does with conversations of either kind. What changes a group is in group-actions.ts.
+// Actions on conversations of either kind. Actions on groups are in group-actions.ts.
 
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
 import type { Place } from '../journal/fact.ts'
@@ -6,18 +6,18 @@ import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import { joining } from './events.ts'
 
-/** A committed action on a conversation. `place` is that of its last fact; null where nothing had to change. */
+/** A committed action on a conversation. `place` is that of its last fact; null if nothing changed. */
 export type Done = { readonly conversationId: number; readonly place: Place | null }
 
 /**
- * Starts a direct conversation, or finds the one that the pair has.
- * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for oneself; FORBIDDEN where there is none yet and the other
- *   cannot be reached
+ * Starts a direct conversation, or finds the existing one of the pair.
+ * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer, FORBIDDEN if there is none yet
+ *   and the viewer cannot reach the user (`requireReach`)
  */
 export async function startDirectConversation(by: Viewer, userId: number, app: App): Promise<Done> {
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
   const { result, place } = await app.journal.writing(async (tx) => {
-    // Whoever comes second waits here for the first, and then finds that conversation.
+    // The second of two concurrent requests waits here for the first, and then finds its conversation.
     await lockPair(tx, by, userId)
     const known = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
     if (known) return { result: Number(known.id), facts: [] }

@@ -1,13 +1,13 @@
-// Who may do what in a conversation: one table, asked by every action and told by the fields `viewerCan…`. Pure. docs/groups.md
-// shows it, and a test compares the two.
+// The capabilities of each role: one table that every action checks and the fields `viewerCan…` show. Pure. docs/groups.md has
+// the same table, and a test compares the two.
 
-/** What a member is. In a direct conversation both are MEMBER. */
+/** The role of a member. In a direct conversation, both are MEMBER. */
 export type Role = 'OWNER' | 'ADMIN' | 'MEMBER'
 
-/** What a conversation is. */
+/** The kind of a conversation. */
 export type Kind = 'DIRECT' | 'GROUP'
 
-/** What not every member of every conversation may do. Reading, writing and leaving a group are everybody's. */
+/** What only some members may do. Every member may read and write, and leave a group. */
 export type Capability =
   | 'ADD_MEMBERS'
   | 'REMOVE_MEMBERS'
@@ -28,7 +28,7 @@ const ofAdmins: readonly Capability[] = [
   'PIN',
 ]
 
-/** The table. Of a direct conversation neither has more of it than the other. */
+/** The table. In a direct conversation, both users have the same capabilities. */
 export const capabilities: Readonly<Record<Role | 'DIRECT', ReadonlySet<Capability>>> = {
   OWNER: new Set([...ofAdmins, 'HAND_OVER']),
   ADMIN: new Set(ofAdmins),
@@ -36,19 +36,19 @@ export const capabilities: Readonly<Record<Role | 'DIRECT', ReadonlySet<Capabili
   DIRECT: new Set(['PIN']),
 }
 
-/** Whether somebody with this role may do this in a conversation of this kind. */
+/** Whether a role has a capability in a conversation of this kind. */
 export function can(capability: Capability, kind: Kind, role: Role): boolean {
   return capabilities[kind === 'DIRECT' ? 'DIRECT' : role].has(capability)
 }
 
-/** Whether somebody may remove another member: nobody removes the owner. */
+/** Whether a member may remove another member. Nobody can remove the owner. */
 export function canRemove(actor: Role, subject: Role): boolean {
   return can('REMOVE_MEMBERS', 'GROUP', actor) && subject !== 'OWNER'
 }
 
 /**
- * Whether somebody may give another member (or an admin oneself) this role. Admins make admins and unmake them; the role of
- * owner moves only by its owner's hand, to somebody else.
+ * Whether a member may give another member this role; admins may also demote themselves. Admins promote and demote admins; only
+ * the owner can hand over ownership, and only to another member.
  */
 export function canSetRole(actor: Role, from: Role, to: Role): boolean {
   if (from === 'OWNER') return false

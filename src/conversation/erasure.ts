@@ -1,5 +1,5 @@
-// What conversations erase when an account is deleted. The user has left all groups before, and stays a member of closed direct
-// conversations, which belong to the other user, too.
+// Erases a user's conversation data when the account is deleted. The user has already left all groups, and stays a member of
+// closed direct conversations, because they also belong to the other user.
 
 import type { NewFact } from '../journal/fact.ts'
 import type { Transaction } from '../store/store.ts'

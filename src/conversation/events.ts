@@ -1,5 +1,5 @@
-// The facts of conversations. Within one request a user's ConversationAdded comes before the joins: who is added knows the
-// conversation before hearing what happens in it.
+// The facts of conversations. Within one request, ConversationAdded comes before the joins, so that an added user knows the
+// conversation before receiving its events.
 
 import type { NewFact } from '../journal/fact.ts'
 import { defineKinds } from '../journal/kind.ts'
@@ -15,17 +15,17 @@ export const conversationKinds = defineKinds({
   InvitesChanged: { number: 13 },
 })
 
-/** Which messages members see who join later. */
+/** Which earlier messages new members see. */
 export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
 
-/** A conversation has appeared among a user's own. Heard by that user. */
+/** A user has got a new conversation. Only that user receives it. */
 function conversationAdded(conversationId: number, userId: number, actorId: number): NewFact {
   return { kind: conversationKinds.ConversationAdded.number, user_id: userId, actor_id: actorId, subject_id: conversationId }
 }
 
 /**
- * A user joins a conversation, and hears it from this fact on. What they see of the messages before it is what `visibility`
- * says: the conversation's, read with its row locked.
+ * A user joins a conversation, and receives its facts from this one on. `visibility` decides which earlier messages they see: it
+ * is the conversation's, read with its row locked.
  */
 function memberJoined(conversationId: number, userId: number, actorId: number, visibility: HistoryVisibility): NewFact {
   return {
@@ -38,7 +38,7 @@ function memberJoined(conversationId: number, userId: number, actorId: number, v
   }
 }
 
-/** The facts of people joining: each knows the conversation before anybody joins it. */
+/** The facts of users joining: all of them know the conversation before the first one joins. */
 export function joining(
   conversationId: number,
   userIds: readonly number[],
@@ -51,7 +51,7 @@ export function joining(
   ]
 }
 
-/** A user leaves a conversation, or is removed; this fact is the last that the user hears of it. */
+/** A user leaves a conversation, or is removed. It is the last fact of the conversation that the user receives. */
 export function memberLeft(conversationId: number, userId: number, actorId: number): NewFact {
   return {
     kind: conversationKinds.MemberLeft.number,
@@ -77,7 +77,7 @@ export function conversationUpdated(conversationId: number, actorId: number): Ne
   }
 }
 
-/** The open invites of a group have changed. Each member who may see them hears a fact of their own. */
+/** The open invites of a group have changed. Each member who may see them receives a separate fact. */
 export function invitesChanged(conversationId: number, managerIds: readonly number[], actorId: number): NewFact[] {
   return managerIds.map((userId) => ({
     kind: conversationKinds.InvitesChanged.number,
@@ -87,7 +87,7 @@ export function invitesChanged(conversationId: number, managerIds: readonly numb
   }))
 }
 
-/** A member has changed a setting of their own membership. Heard by that member. */
+/** A member has changed a setting of their own membership. Only that member receives it. */
 export function membershipUpdated(conversationId: number, userId: number): NewFact {
   return { kind: conversationKinds.MembershipUpdated.number, user_id: userId, actor_id: userId, subject_id: conversationId }
 }

@@ -1,5 +1,5 @@
-// What one does with groups. Permission is checked inside the transaction that writes, with the conversation locked; the
-// journal checks once more, under its lock, that the actor is still in the audience.
+// Group actions. The transaction that writes checks the permission, with the conversation locked; the journal checks again,
+// under its own lock, that the actor is still in the audience.
 
 import { requireAdmission } from '../contact/reach.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
@@ -12,7 +12,7 @@ import { type Capability, can, canRemove, canSetRole, type Kind, type Role } fro
 import type { HistoryVisibility } from './events.ts'
 import { conversationUpdated, joining, memberLeft, memberUpdated } from './events.ts'
 
-/** What a group is called, what it is for, and what members see who come later. */
+/** The settings of a group. */
 export type Settings = {
   readonly title: string
   readonly description: string | null
@@ -20,8 +20,8 @@ export type Settings = {
 }
 
 /**
- * Creates a group of the viewer, who owns it, and others.
- * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN for one who does not admit the viewer, LIMIT_EXCEEDED
+ * Creates a group of other users that the viewer owns.
+ * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN if a user does not allow the viewer to add them, LIMIT_EXCEEDED
  */
 export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly number[], app: App): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
@@ -40,7 +40,7 @@ export async function createGroup(by: Viewer, settings: Settings, memberIds: rea
 }
 
 /**
- * Changes what a group is called, what it is for, or what members see who come later; what is left out stays.
+ * Changes settings of a group. Omitted settings stay unchanged.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, BAD_INPUT for a direct conversation
  */
 export async function updateConversation(
@@ -62,9 +62,9 @@ export async function updateConversation(
 }
 
 /**
- * Adds people to a group; who is in it already is passed over.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, and for somebody who does not admit the viewer or has left the
- *   group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ * Adds users to a group. Ignores users who are already members.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, or if a user does not allow the viewer to add them or has left
+ *   the group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
  */
 export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
@@ -80,8 +80,8 @@ export async function addMembers(by: Viewer, conversationId: number, userIds: re
 }
 
 /**
- * Removes somebody from a group.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member and for the removal of an owner, BAD_INPUT for oneself
+ * Removes a member from a group.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, or for removing the owner, BAD_INPUT for the viewer
  */
 export async function removeMember(by: Viewer, conversationId: number, userId: number, app: App): Promise<Done> {
   if (userId === by.userId) throw badInput('input.userId', 'must not be yourself: use leaveConversation')
@@ -98,8 +98,8 @@ export async function removeMember(by: Viewer, conversationId: number, userId: n
 }
 
 /**
- * Gives a member of a group a role. OWNER hands the group over: its former owner becomes an admin. An admin may step down.
- * @throws ParleyError NOT_FOUND, FORBIDDEN where the role of either does not allow it, BAD_INPUT for a direct conversation
+ * Changes the role of a member. OWNER hands the group over: the former owner becomes an admin. An admin may step down.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN if the role of either does not allow it, BAD_INPUT for a direct conversation
  */
 export async function setMemberRole(by: Viewer, conversationId: number, userId: number, role: Role, app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
@@ -110,7 +110,7 @@ export async function setMemberRole(by: Viewer, conversationId: number, userId: 
     if (before === role) return { result: undefined, facts: [] }
     if (!canSetRole(actor, before, role))
       throw new ParleyError('FORBIDDEN', 'Only the owner can hand over the group, and only to another member.')
-    // The former owner first: a group never has two.
+    // The former owner first: a group never has two owners.
     const changes: [number, Role][] =
       role === 'OWNER'
         ? [
@@ -127,7 +127,8 @@ export async function setMemberRole(by: Viewer, conversationId: number, userId: 
 }
 
 /**
- * Leaves a group: from then on only an invite link brings the viewer back. An owner who leaves hands it over: to the admin, else to the member, who has been in it longest.
+ * Leaves a group. The viewer can return only with an invite link. If the owner leaves, the longest-standing admin becomes the
+ * owner, or the longest-standing member if there is no admin.
  * @throws ParleyError NOT_FOUND, BAD_INPUT for a direct conversation
  */
 export async function leaveConversation(by: Viewer, conversationId: number, app: App): Promise<Done> {
@@ -148,10 +149,10 @@ export async function leaveConversation(by: Viewer, conversationId: number, app:
   return { conversationId, place }
 }
 
-/** A group as it is while it is locked: its members are in the order in which they came. */
+/** A locked group, with its members in the order in which they joined. */
 export type LockedGroup = Settings & { readonly id: number; readonly members: ReadonlyMap<number, Role> }
 
-/** Makes people members of a locked group. There is room for them, and they are in it not yet. */
+/** Makes users members of a locked group. The caller has checked that there is room and that they are not members yet. */
 export async function admit(
   tx: Transaction,
   group: LockedGroup,
@@ -163,8 +164,8 @@ export async function admit(
 }
 
 /**
- * Locks a group until COMMIT, so that its members and settings change by one request at a time.
- * @throws ParleyError NOT_FOUND unless the viewer is in it, BAD_INPUT for a direct conversation
+ * Locks a group until COMMIT, so that only one request at a time changes its members and settings.
+ * @throws ParleyError NOT_FOUND unless the viewer is a member, BAD_INPUT for a direct conversation
  */
 export async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<LockedGroup> {
   const found = await lockConversation(tx, conversationId)
@@ -173,9 +174,9 @@ export async function lockGroup(tx: Transaction, by: Viewer, conversationId: num
   return found
 }
 
-/** The same for whoever asks, and for either kind; null for none. */
+/** Locks a conversation of either kind until COMMIT, without checking the viewer; null if it does not exist. */
 export async function lockConversation(tx: Transaction, id: number): Promise<(LockedGroup & { readonly kind: Kind }) | null> {
-  // Lock first, look in later statements: they see what was committed while this one waited.
+  // Lock first, read in later statements: they see everything that was committed while this one waited.
   await tx.$executeRaw`select 1 from conversation where id = ${id} for no key update`
   const conversation = await tx.conversation.findUnique({ where: { id } })
   if (!conversation) return null
@@ -185,7 +186,7 @@ export async function lockConversation(tx: Transaction, id: number): Promise<(Lo
   return { id, kind, title: title ?? '', description, historyVisibility, members }
 }
 
-/** @throws ParleyError FORBIDDEN naming the first of these people who has left the group */
+/** @throws ParleyError FORBIDDEN with the argument of the first user who has left the group */
 async function requireNotDeparted(tx: Transaction, conversationId: number, userIds: readonly number[]): Promise<void> {
   const rows = await tx.departure.findMany({ where: { conversationId, userId: { in: [...userIds] } }, select: { userId: true } })
   const departed = new Set(rows.map(({ userId }) => Number(userId)))
@@ -195,13 +196,13 @@ async function requireNotDeparted(tx: Transaction, conversationId: number, userI
   throw new ParleyError('FORBIDDEN', message, { argument: `input.userIds.${first}` })
 }
 
-/** The role of somebody who may do this. @throws ParleyError FORBIDDEN for anybody else */
+/** Checks that a role has a capability in a group. @returns the role @throws ParleyError FORBIDDEN */
 export function requireCapability(capability: Capability, role: Role | undefined): Role {
   if (role && can(capability, 'GROUP', role)) return role
   throw new ParleyError('FORBIDDEN', 'Your role in this group does not allow this.')
 }
 
-/** @throws ParleyError LIMIT_EXCEEDED naming the argument */
+/** @throws ParleyError LIMIT_EXCEEDED with the argument, if a group of this size is too large */
 export function requireRoom(size: number, argument: string, app: App): void {
   const max = app.config.limits.groupMembersMax
   if (size > max) throw new ParleyError('LIMIT_EXCEEDED', `A group can have at most ${max} members.`, { argument })

@@ -1,4 +1,4 @@
-// Groups in the schema: the mutations that make and change them, and what the viewer may do in a conversation.
+// The schema of groups: their mutations, and the viewer's capabilities in a conversation.
 
 import { z } from 'zod'
 import { builder } from '../graphql/builder.ts'

@@ -1,4 +1,4 @@
-// What may be read of invites: all of it by those who manage them, and a preview by whoever holds the token of an open one.
+// Reads invites. Members who manage invites can see everything; anyone with the token of an open invite can see a preview.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -7,7 +7,7 @@ import { statement } from '../store/reader.ts'
 import { findMembership } from './access.ts'
 import { can } from './capabilities.ts'
 
-/** A link by which people join a group by themselves. */
+/** A link that people use to join a group. */
 export type InviteRow = {
   readonly id: number
   readonly conversationId: number
@@ -21,14 +21,14 @@ export type InviteRow = {
 }
 
 /**
- * What makes an invite, of the table or alias `i`, open a group: it is not revoked, expired or used up, and there is somebody
- * to come to. A group that everybody has left has no owner, and must not get members without one.
+ * An SQL condition for an open invite, in the table or alias `i`: it is not revoked, expired or used up, and its group has a
+ * member. A group that everyone has left has no owner, and must not get members without one.
  */
 export const isOpen = `i.revoked_at is null and (i.expires_at is null or i.expires_at > clock_timestamp())
    and (i.max_uses is null or i.uses < i.max_uses)
    and exists (select 1 from member m where m.conversation_id = i.conversation_id)`
 
-/** The form of a token. What is not of it is no invite, and is not looked for. */
+/** The form of a token. Other strings are refused without a query. */
 export const tokenForm = /^[\w-]{32}$/
 
 const inviteColumns = `i.id, i.conversation_id as "conversationId", i.token, i.created_by as "createdBy",
@@ -42,20 +42,20 @@ const openInvites = `select ${inviteColumns} from invite i where i.conversation_
 const invitesForward = statement<InviteRow>('invites_forward', `${openInvites} order by i.id limit $4`)
 const invitesBackward = statement<InviteRow>('invites_backward', `${openInvites} order by i.id desc limit $4`)
 
-/** Whether the viewer may see a group's invites, and make and revoke them. */
+/** Whether the viewer may see, create and revoke the invites of a group. */
 async function canManage(context: Context, conversationId: number): Promise<boolean> {
   const membership = await findMembership(context, conversationId)
   return membership !== null && can('MANAGE_INVITES', 'GROUP', membership.role)
 }
 
-/** An invite, open or not, of a group whose invites the viewer manages; null for any other. */
+/** Finds an invite, open or not, of a group whose invites the viewer manages; null for any other. */
 export async function findOwnInvite(context: Context, inviteId: number): Promise<InviteRow | null> {
   requireViewer(context)
   const [invite] = await context.reader.rows(inviteById, [inviteId])
   return invite && (await canManage(context, invite.conversationId)) ? invite : null
 }
 
-/** The open invite with this token, for whoever holds it; null for none. */
+/** Finds the open invite with this token, for any viewer; null if there is none. */
 export async function findOpenInvite(context: Context, token: string): Promise<InviteRow | null> {
   requireViewer(context)
   if (!tokenForm.test(token)) return null
@@ -63,7 +63,7 @@ export async function findOpenInvite(context: Context, token: string): Promise<I
   return invite ?? null
 }
 
-/** A page of a group's open invites, the oldest first; an empty one for somebody who does not manage them. */
+/** Reads a page of a group's open invites, oldest first. Empty if the viewer may not manage them. */
 export async function readInvites(
   context: Context,
   conversationId: number,
@@ -77,7 +77,7 @@ export async function readInvites(
       const statement = from === 'START' ? invitesForward : invitesBackward
       const values = [conversationId, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit]
       const invites = await context.reader.rows(statement, values)
-      // Who was removed while they were read is not given the links that were made after.
+      // A member who was removed during the read must not see invites created after that.
       return context.snapshot || (await canManage(context, conversationId)) ? invites : []
     },
   )

@@ -1,5 +1,5 @@
-// What one does with invites. Each action locks the group first, so that uses are counted, permissions asked and room is
-// looked for by one at a time.
+// Invite actions. Each action locks the group first, so that only one at a time counts uses, checks permissions and checks for
+// room.
 
 import { randomBytes } from 'node:crypto'
 import { requireUsers } from '../contact/reach.ts'
@@ -14,17 +14,17 @@ import { invitesChanged } from './events.ts'
 import { admit, type LockedGroup, lockConversation, lockGroup, requireCapability, requireRoom } from './group-actions.ts'
 import { isOpen, tokenForm } from './invite-access.ts'
 
-/** How many open invites a group has at most. */
+/** The most open invites of a group. */
 export const openInvitesMax = 100
 
-/** A committed action on an invite. `place` is that of its last fact; null where nothing had to change. */
+/** A committed action on an invite. `place` is that of its last fact; null if nothing changed. */
 export type InviteDone = { readonly inviteId: number; readonly place: Place | null }
 
-/** How long and how often an invite lets people in; null is without end. */
+/** How long and how often an invite can be used; null means without limit. */
 export type Terms = { readonly expiresAt: Date | null; readonly maxUses: number | null }
 
 /**
- * Makes an invite to a group.
+ * Creates an invite to a group.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
  */
 export async function createInvite(by: Viewer, conversationId: number, terms: Terms, app: App): Promise<InviteDone> {
@@ -33,7 +33,7 @@ export async function createInvite(by: Viewer, conversationId: number, terms: Te
     requireCapability('MANAGE_INVITES', group.members.get(by.userId))
     if ((await countOpen(tx, conversationId)) >= openInvitesMax)
       throw new ParleyError('LIMIT_EXCEEDED', `A group can have at most ${openInvitesMax} open invites. Revoke one first.`)
-    // 192 bits: nobody comes upon one by trying.
+    // 192 bits: nobody can guess one.
     const token = randomBytes(24).toString('base64url')
     const invite = await tx.invite.create({ data: { conversationId, token, createdBy: by.userId, ...terms } })
     return { result: Number(invite.id), facts: toManagers(group, by) }
@@ -42,14 +42,14 @@ export async function createInvite(by: Viewer, conversationId: number, terms: Te
 }
 
 /**
- * Revokes an invite: nobody joins with it any more. Revoking a revoked one changes nothing.
+ * Revokes an invite: nobody can join with it after that. Revoking it again changes nothing.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member of its group
  */
 export async function revokeInvite(by: Viewer, inviteId: number, app: App): Promise<InviteDone> {
   const { place } = await app.journal.writing(async (tx) => {
     const invite = await tx.invite.findUnique({ where: { id: inviteId } })
     const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
-    // One answer for an invite that is not there and for one of somebody else's group.
+    // The same error for an invite that does not exist and for an invite to another group.
     if (!group?.members.has(by.userId)) throw notFound('Invite')
     requireCapability('MANAGE_INVITES', group.members.get(by.userId))
     const revokedAt = new Date(app.clock.now())
@@ -60,8 +60,8 @@ export async function revokeInvite(by: Viewer, inviteId: number, app: App): Prom
 }
 
 /**
- * Joins the group of an invite, and counts one use of it. Who is in the group already finds it and uses nothing, whatever has
- * become of the invite: a repeat after a lost answer must not fail because the first try took the last use.
+ * Joins the group of an invite, and counts one use of it. A viewer who is already a member gets the group without a use, even if
+ * the invite is no longer open: a retry after a lost answer must not fail because the first try took the last use.
  * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group
  */
 export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
@@ -82,7 +82,7 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
   return { conversationId: result, place }
 }
 
-/** The facts by which those who manage a group's invites learn that there is something new about them. */
+/** The facts for the members who manage a group's invites: its open invites have changed. */
 function toManagers({ id, members }: LockedGroup, by: Viewer) {
   const managers = [...members].filter(([, role]) => can('MANAGE_INVITES', 'GROUP', role)).map(([userId]) => userId)
   return invitesChanged(id, managers, by.userId)

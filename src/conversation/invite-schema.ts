@@ -1,4 +1,4 @@
-// Invites in the schema: links by which people join a group by themselves.
+// The schema of invites: links that people use to join a group.
 
 import { z } from 'zod'
 import { findPresentUser } from '../account/access.ts'
@@ -17,7 +17,7 @@ import { createInvite, type InviteDone, joinWithInvite, openInvitesMax, revokeIn
 import { conversationPayload } from './mutations.ts'
 import { Conversation, requireConversation } from './schema.ts'
 
-/** How many uses an invite may be limited to. */
+/** The highest limit that an invite may set on its uses. */
 export const usesMax = 10_000
 
 export const Invite = builder.objectRef<InviteRow>('Invite')

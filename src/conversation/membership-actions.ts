@@ -1,4 +1,4 @@
-// What one does with one's own membership of a conversation: settings that nobody else sees.
+// Actions on the viewer's own membership of a conversation: settings that nobody else can see.
 
 import { notFound } from '../errors.ts'
 import type { App } from '../parts.ts'
@@ -6,14 +6,14 @@ import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
 import { membershipUpdated } from './events.ts'
 
-/** Mutes a conversation for the viewer until a moment; null: no longer. @throws ParleyError NOT_FOUND */
+/** Mutes a conversation for the viewer until a given time; null unmutes it. @throws ParleyError NOT_FOUND */
 export function muteConversation(by: Viewer, conversationId: number, until: Date | null, app: App): Promise<Done> {
   return changeMembership(by, conversationId, app, ({ mutedUntil }) =>
     mutedUntil?.getTime() === until?.getTime() ? null : { mutedUntil: until },
   )
 }
 
-/** Puts a conversation away for the viewer, or takes it out again. @throws ParleyError NOT_FOUND */
+/** Archives or unarchives a conversation for the viewer. @throws ParleyError NOT_FOUND */
 export function archiveConversation(by: Viewer, conversationId: number, archived: boolean, app: App): Promise<Done> {
   return changeMembership(by, conversationId, app, ({ archivedAt }) =>
     (archivedAt !== null) === archived ? null : { archivedAt: archived ? new Date(app.clock.now()) : null },
@@ -23,8 +23,8 @@ export function archiveConversation(by: Viewer, conversationId: number, archived
 type OwnSettings = { mutedUntil: Date | null; archivedAt: Date | null }
 
 /**
- * Changes what a member keeps for themselves. Locks the member alone: it is nobody else's business, and a removal at the
- * same moment waits, or was first, and there is no membership to change.
+ * Changes a member's private settings. Locking only the member is enough: no other user is affected, and a concurrent removal
+ * either waits or was first, so that there is no membership to change.
  */
 async function changeMembership(
   { userId }: Viewer,

@@ -1,4 +1,4 @@
-// The viewer's own membership of a conversation in the schema: muted, archived.
+// The schema of the viewer's own membership of a conversation: muted, archived.
 
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -11,7 +11,7 @@ import { archiveConversation, muteConversation } from './membership-actions.ts'
 import { conversationPayload } from './mutations.ts'
 import { Conversation, Member, requireConversation } from './schema.ts'
 
-/** The viewer's own membership behind a member; null for anybody else's. */
+/** Finds the membership of a member who is the viewer; null for any other member. */
 async function findOwnMembership(context: Context, { conversationId, userId }: MemberRow): Promise<MembershipRow | null> {
   return context.caller.viewer?.userId === userId ? findMembership(context, conversationId) : null
 }

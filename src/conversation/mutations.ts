@@ -1,4 +1,4 @@
-// What one does with conversations, in the schema, and what is heard of them.
+// The mutations and events of conversations.
 
 import { z } from 'zod'
 import { requireUser } from '../account/access.ts'
@@ -12,7 +12,7 @@ import { type Done, startDirectConversation } from './actions.ts'
 import { conversationKinds } from './events.ts'
 import { Conversation, Member, requireConversation } from './schema.ts'
 
-/** Declares the payload of a mutation on a conversation: the conversation as it is now, and the place of what was done. */
+/** Declares the payload of a mutation on a conversation: its current state, and the cursor of the mutation's last event. */
 export function conversationPayload(name: string, mutation: string) {
   return builder.objectRef<Done>(name).implement({
     description: `The result of \`${mutation}\`.`,

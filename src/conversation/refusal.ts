@@ -1,5 +1,5 @@
-// Why somebody cannot write in a conversation: whoever is not in its audience cannot. For all but one kind of them it does not
-// exist. The two people of a closed direct conversation still see it, so to them it is said that it is closed.
+// Why a user outside the audience of a conversation cannot write in it. For most of them the conversation does not exist. The two
+// members of a closed direct conversation still see it, so the error says that it is closed.
 
 import { notFound, ParleyError } from '../errors.ts'
 import type { App } from '../parts.ts'
@@ -12,10 +12,10 @@ const ownClosed = statement<{ id: number }>(
       and not exists (select 1 from current_audience a where a.conversation_id = c.id and a.user_id = $1)`,
 )
 
-/** What was to be written to: a conversation, or a message in one. */
+/** The target of a refused write: a conversation, or a message. */
 export type Target = { readonly conversationId: number } | { readonly messageId: number }
 
-/** The refusal of a write by somebody who is not in the audience: FORBIDDEN where they see that it is closed, else NOT_FOUND. */
+/** The error for a write by a user outside the audience: FORBIDDEN if they can see that it is closed, otherwise NOT_FOUND. */
 export async function refusalOf(userId: number, target: Target, { store }: App): Promise<ParleyError> {
   const isConversation = 'conversationId' in target
   const ids = isConversation ? [target.conversationId, null] : [null, target.messageId]

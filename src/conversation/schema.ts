@@ -1,5 +1,5 @@
-// Conversations in the schema. A conversation may be named to somebody who is no longer in it, by the fact that tells the
-// leaving; beyond its id, kind and time such a person sees an empty one.
+// The schema of conversations. The fact of a departure names the conversation to a user who is no longer a member; that user sees
+// only its id, kind and time of creation.
 
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
@@ -159,7 +159,7 @@ builder.queryFields((t) => ({
   ),
 }))
 
-/** A conversation that something names already. */
+/** Finds a conversation without a permission check: something that the viewer sees must already name it. */
 export function requireConversation(context: Context, conversationId: number): MaybePromise<ConversationRow> {
   return mapMaybePromise(findConversation(context, conversationId), (conversation) => {
     if (!conversation) throw notFound('Conversation')
