@@ -1,4 +1,4 @@
-// What may be read of messages: members of a conversation read it, from the seq on that was decided when they joined (D6).
+// Reads messages. Members of a conversation can read its messages after the seq that was decided when they joined (D6).
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findUser } from '../account/access.ts'
@@ -26,7 +26,7 @@ const lastOnes = statement<MessageRow>(
 
 const beyond = 2_147_483_647
 
-/** A text that an edit replaced. */
+/** An earlier text of a message, which an edit replaced. */
 export type VersionRow = { readonly messageId: number; readonly version: number; readonly text: string; readonly writtenAt: Date }
 
 const versionsByMessages = statement<VersionRow>(
@@ -35,17 +35,17 @@ const versionsByMessages = statement<VersionRow>(
     where message_id = any($1::bigint[]) order by message_id, version`,
 )
 
-/** The texts that edits replaced, the oldest first: see `ifSeen`. */
+/** Reads the earlier texts of messages, oldest first, without a permission check: see `ifSeen`. */
 export const readVersions = sharedLoader(async (reader, messageIds: readonly number[]) =>
   groupBy(await reader.rows(versionsByMessages, [messageIds]), (row) => row.messageId),
 )
 
-/** A message by id, whoever asks: for what names it already. */
+/** Finds a message by id without a permission check: something that the viewer sees must already name it. */
 export const findMessage = sharedLoader(async (reader, ids: readonly number[]) =>
   indexBy(await readMessages(reader, ids), (message) => message.id),
 )
 
-/** A message of a conversation that the viewer is in, and of the part that the viewer sees; null for any other. */
+/** Finds a message in the part of a conversation that the viewer sees; null for any other. */
 export async function findOwnMessage(context: Context, messageId: number): Promise<MessageRow | null> {
   const message = await findMessage(context, messageId)
   if (message && message.conversationId === context.wholeHistoryOf) return message
@@ -54,8 +54,8 @@ export async function findOwnMessage(context: Context, messageId: number): Promi
 }
 
 /**
- * What belongs to a message, for those who see the message. It is read first and the permission after it, so that who is removed
- * meanwhile is not shown what changed after (A5).
+ * Returns data of a message only if the viewer sees the message. The permission is read after the data, so that a viewer who is
+ * removed in between does not see changes made after the removal (A5).
  */
 export function ifSeen<T>(context: Context, messageId: number, found: MaybePromise<T | null>): MaybePromise<T | null> {
   return mapMaybePromise(found, (value) =>
@@ -74,10 +74,9 @@ const seenBy = statement<{ one: number }>(
 )
 
 /**
- * A message as a viewer may see it whom a fact named it to: without what was written after the viewer left (A5). Whoever is in the
- * conversation and sees the message sees it as it is. For others its text and mentions are empty, and it is neither edited nor
- * deleted.
- * @param position where it was named: of the event, of the change, or of the send that is repeated
+ * Shows a message to a viewer who received a fact about it, without anything written after the viewer left (A5). A member who
+ * sees the message gets it in its current state. Other viewers get it without text and mentions, neither edited nor deleted.
+ * @param position the position of the event, of the change, or of the send that is repeated
  */
 export function asHeard(context: Context, message: MessageRow, position: number): MaybePromise<MessageRow> {
   const changedAt = message.changedPosition ?? message.id
@@ -91,7 +90,7 @@ function withheld(message: MessageRow): MessageRow {
   return { ...message, text: '', mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
 }
 
-/** The newest message of a conversation that the viewer is in, if the viewer sees it; null for none. */
+/** Finds the newest message of a conversation; null if the viewer does not see it. */
 export function findLastMessage(context: Context, conversationId: number): MaybePromise<MessageRow | null> {
   const find = (membership: MembershipRow) =>
     mapMaybePromise(findNewestMessage(context, conversationId), (message) =>
@@ -104,7 +103,7 @@ const findNewestMessage = sharedLoader(async (reader, conversationIds: readonly 
   indexBy(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
 )
 
-/** A page of what the viewer sees of a conversation's messages, in order of `seq`; an empty one for somebody who is not in it. */
+/** Reads a page of a conversation's messages that the viewer sees, in order of `seq`. Empty if the viewer is not a member. */
 export async function readHistory(
   context: Context,
   conversationId: number,
@@ -124,8 +123,8 @@ export async function readHistory(
 }
 
 /**
- * A page of a conversation's messages around one of them, in order of `seq`.
- * @throws ParleyError NOT_FOUND where the message is not in this conversation, or the viewer is not.
+ * Reads a page of a conversation's messages around a given message, in order of `seq`.
+ * @throws ParleyError NOT_FOUND if the message or the viewer is not in this conversation
  */
 export async function readHistoryAround(
   context: Context,
@@ -152,7 +151,7 @@ function readVisible(context: Context, membership: MembershipRow, { after, befor
   })
 }
 
-/** Whether the viewer's role allows something in the conversation that a message stands in. */
+/** Whether the viewer has a capability in the conversation of a message. */
 export async function may(context: Context, capability: Capability, messageId: number): Promise<boolean> {
   const message = await findMessage(context, messageId)
   if (!message) return false

@@ -1,4 +1,4 @@
-// What one does with messages.
+// Message actions: send, edit, delete, and the other changes.
 
 import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
@@ -10,16 +10,17 @@ import { type ChangeInput, changeLimits, changeProcedure } from './change.ts'
 import { type MessageRow, readMessages } from './row.ts'
 import { type SendInput, sendProcedure } from './send.ts'
 
-/** A message to send. The door has checked its form. */
+/** A message to send. The schema has checked its form. */
 export type Send = Omit<SendInput, 'senderId'>
 
-/** A message that was sent, now or at the first try, and the place of the fact that tells it. */
+/** A message that was sent, now or at the first try, and the place of its fact. */
 export type SentMessage = { readonly message: MessageRow; readonly place: Place }
 
 /**
  * Sends a message. When this returns it is committed (D1). A repeat with the same clientMessageId and content returns the
  * first message and changes nothing (D2).
- * @throws ParleyError NOT_FOUND where the viewer is not in the conversation, FORBIDDEN where it is closed, IDEMPOTENCY_CONFLICT, UNAVAILABLE
+ * @throws ParleyError NOT_FOUND if the viewer is not a member, FORBIDDEN if the conversation is closed, IDEMPOTENCY_CONFLICT,
+ *   UNAVAILABLE
  */
 export async function sendMessage(by: Viewer, send: Send, app: App): Promise<SentMessage> {
   const outcome = await app.journal.append(sendProcedure, by.userId, { ...send, senderId: by.userId })
@@ -45,12 +46,12 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
   }
 }
 
-/** A message that was changed, or was so already (then `place` is null). */
+/** A message after a change. `place` is null if the change had no effect. */
 export type Changed = { readonly messageId: number; readonly place: Place | null }
 
 /**
- * Replaces the text of a message of the viewer's own; the former text is kept as a version.
- * @param expectedVersion the version that the viewer saw; null to replace whatever is there
+ * Replaces the text of one of the viewer's messages; the previous text is kept as a version.
+ * @param expectedVersion the version that the viewer saw; null to replace any version
  * @throws ParleyError NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, UNAVAILABLE
  */
 export function editMessage(
@@ -64,8 +65,8 @@ export function editMessage(
 }
 
 /**
- * Deletes a message for everyone: its text and versions are gone, its place stays.
- * @param isEntitled whether the viewer may delete what others wrote in this conversation
+ * Deletes a message for everyone: its text and versions are removed, and its place stays.
+ * @param isEntitled whether the viewer may delete other people's messages in this conversation
  * @throws ParleyError NOT_FOUND, FORBIDDEN, UNAVAILABLE
  */
 export function deleteMessage(by: Viewer, messageId: number, isEntitled: boolean, app: App): Promise<Changed> {
@@ -78,7 +79,7 @@ function notEntitled(change: ChangeInput['change']): string {
   return 'Your role in this conversation does not allow this.'
 }
 
-/** Makes a change in the next batch. A change that is there already is a success without effect. */
+/** Makes a change in the next batch. Repeating a change succeeds without effect. */
 export async function change(input: ChangeInput, app: App): Promise<Changed> {
   const outcome = await app.journal.append(changeProcedure, input.actorId, input)
   switch (outcome.status) {

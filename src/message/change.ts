@@ -1,22 +1,22 @@
-// Changes messages (edits, deletions, reactions, pins): what the SQL procedure journal_change_batch takes, and what it answers.
+// Changes messages (edits, deletions, reactions, pins): the parameters and the result of the SQL procedure journal_change_batch.
 
 import type { Procedure } from '../journal/append.ts'
 import type { Fact, Place } from '../journal/fact.ts'
 import { messageKinds } from './events.ts'
 import { type MessageRow, travellingTextMax } from './row.ts'
 
-/** Different emoji on one message, and pinned messages of one conversation, at most. */
+/** The most different emoji on a message, and the most pinned messages in a conversation. */
 export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
 
-/** A change to make to a message. The door has checked its form. */
+/** A change to make to a message. The schema has checked its form. */
 export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
   | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
-  /** `isEntitled`: the caller found that the actor's role allows it here. An author needs no right to delete. */
+  /** `isEntitled`: the actor's role allows the change in this conversation. Authors need no entitlement to delete. */
   | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
   | { readonly change: 'react' | 'unreact'; readonly emoji: string }
 )
 
-/** The outcome of a change. `UNCHANGED`: it was so already. */
+/** The outcome of a change. `UNCHANGED`: it had no effect. */
 export type ChangeOutcome =
   | { readonly status: 'DONE'; readonly place: Place }
   | { readonly status: Exclude<(typeof statuses)[number], 'DONE'> }
@@ -28,7 +28,7 @@ type ChangeBatchRow = {
   at: Date
   batch_tag: number
   previous_tag: number
-  /** The rows of the messages that were changed, as the batch left them; without those of long texts. */
+  /** The rows of the changed messages after the batch, without those with long texts. */
   changed: MessageRow[]
 }
 
@@ -51,7 +51,7 @@ const kinds = {
   unpin: messageKinds.PinsChanged.number,
 } as const
 
-/** The procedure for changes of messages. The key is the actor. */
+/** The procedure for message changes. The key is the actor. */
 export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, ChangeBatchRow> = {
   name: 'journal_change_batch',
   text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, null, null, null, null, null, null, null)',

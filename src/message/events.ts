@@ -1,5 +1,5 @@
-// The kinds of facts of messages. Frequent writes make them, so the numbers also stand in SQL: 1 in journal_send, 7 to 9 and 14
-// in journal_change, 10 in journal_mark.
+// The kinds of facts of messages. Hot writes make them, so their numbers are also in SQL: 1 in journal_send, 7 to 9 and 14 in
+// journal_change, 10 in journal_mark.
 
 import { defineKinds } from '../journal/kind.ts'
 
@@ -11,7 +11,7 @@ export type ReadPayload = { readonly markers: readonly Marker[] }
 
 /** The kinds of facts of messages, reactions, pins and read markers. */
 export const messageKinds = defineKinds({
-  // What was shown of older messages still holds.
+  // A new message does not change earlier events.
   MessageSent: { number: 1, namesRow: true, changesEarlierEvents: false },
   MessageEdited: { number: 7, namesRow: true },
   MessageDeleted: { number: 8, namesRow: true },

@@ -1,4 +1,4 @@
-// What one does with messages, in the schema, and what is heard of it.
+// The mutations and events of messages.
 
 import { z } from 'zod'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
@@ -45,7 +45,7 @@ const SendMessagePayload = builder.objectRef<SentMessage>('SendMessagePayload').
     message: t.field({
       type: Message,
       description: 'The message. For a retry, the message that the first attempt sent.',
-      // What was sent just now nobody has changed. A repeat may come from somebody who has left since.
+      // A message that was just sent is unchanged. A repeat may come from a user who has left since.
       resolve: ({ message }, _args, context) => asHeard(context, message, message.id),
     }),
     cursor: t.field({
@@ -57,7 +57,7 @@ const SendMessagePayload = builder.objectRef<SentMessage>('SendMessagePayload').
   }),
 })
 
-/** How many members one message may mention. */
+/** The most members that one message may mention. */
 export const mentionsMax = 100
 const sendForm = perLimit((textMax) =>
   z.object({
@@ -164,7 +164,7 @@ builder.mutationFields((t) => ({
   }),
 }))
 
-/** Declares an event that tells something of a message: the message as it is now, and where it stands. */
+/** Declares an event about a message: the message in its current state, and its conversation. */
 export function messageEvent(kind: FactKind, description: string): void {
   builder.objectFields(factEvent(kind, description), (t) => ({
     message: t.field({
@@ -190,7 +190,7 @@ messageEvent(messageKinds.MessageSent, 'A message was sent in one of your conver
 messageEvent(messageKinds.MessageEdited, 'The text of a message was edited.')
 messageEvent(messageKinds.MessageDeleted, 'A message was deleted for everyone: discard your copy of its content.')
 
-/** A message that something names already. */
+/** Finds a message without a permission check: something that the viewer sees must already name it. */
 export async function requireMessage(context: Context, messageId: number): Promise<MessageRow> {
   const message = await findMessage(context, messageId)
   if (!message) throw notFound('Message')

@@ -1,4 +1,4 @@
-// What may be read of pins: members see those of the messages that they see.
+// Reads pins. Members see the pins of the messages that they see.
 
 import { ifMember, type MembershipRow } from '../conversation/access.ts'
 import type { Context } from '../graphql/context.ts'
@@ -6,7 +6,7 @@ import { groupBy, indexBy, type MaybePromise, sharedLoader } from '../graphql/lo
 import { statement } from '../store/reader.ts'
 import { type MessageRow, messageColumns } from './row.ts'
 
-/** That a message is pinned. */
+/** The pin of a message. */
 export type PinRow = { readonly messageId: number; readonly pinnedBy: number; readonly pinnedAt: Date }
 
 const pinsByMessages = statement<PinRow>(
@@ -23,17 +23,17 @@ const pinnedMessages = statement<MessageRow & { readonly part: number }>(
 )
 const findVisible = sharedLoader(async (reader, keys: readonly `${number}:${number}`[]) => {
   const [ids, seqs] = [0, 1].map((part) => keys.map((key) => Number(key.split(':')[part])))
-  // Those of one conversation may be asked for by several, of whom each sees another part.
+  // Several members may read the pins of one conversation, each with a different visible part.
   const pinned = groupBy(await reader.rows(pinnedMessages, [ids, seqs]), ({ part }) => part)
   return new Map(keys.map((key, i) => [key, pinned.get(i + 1) ?? []]))
 })
 
-/** The pin of a message; null where it is not pinned. The caller has checked that the viewer sees the message. */
+/** Finds the pin of a message; null if it is not pinned. The caller has checked that the viewer sees the message. */
 export const findPin = sharedLoader(async (reader, messageIds: readonly number[]) =>
   indexBy(await reader.rows(pinsByMessages, [messageIds]), (pin) => pin.messageId),
 )
 
-/** The pinned messages that the viewer sees, the one pinned last first; none for somebody who is not in the conversation. */
+/** Reads the pinned messages that the viewer sees, most recently pinned first. Empty if the viewer is not a member. */
 export function readPinnedMessages(context: Context, conversationId: number): MaybePromise<readonly MessageRow[]> {
   const find = ({ visibleFromSeq }: MembershipRow) => findVisible(context, `${conversationId}:${visibleFromSeq}`)
   return ifMember<readonly MessageRow[]>(context, conversationId, find, [])

@@ -1,4 +1,4 @@
-// Pins in the schema: messages that the members of a conversation keep at hand.
+// The schema of pins: messages that the members of a conversation keep at hand.
 
 import { findPresentUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
@@ -16,7 +16,7 @@ import { findPin, type PinRow, readPinnedMessages } from './pin-access.ts'
 import type { MessageRow } from './row.ts'
 import { Message } from './schema.ts'
 
-/** The pin of a message that the viewer sees. */
+/** Finds the pin of a message, if the viewer sees the message. */
 const findVisiblePin = (context: Context, { id, isNew }: MessageRow): MaybePromise<PinRow | null> =>
   isNew ? null : ifSeen(context, id, findPin(context, id))
 

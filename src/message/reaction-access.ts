@@ -1,13 +1,13 @@
-// What may be read of reactions: members see them all.
+// Reads reactions. Members see all of them.
 
 import { groupBy, sharedLoader } from '../graphql/loader.ts'
 import { statement } from '../store/reader.ts'
 
-/** What people reacted to a message with one emoji. */
+/** The reactions to a message with one emoji. */
 export type ReactionGroupRow = {
   readonly messageId: number
   readonly emoji: string
-  /** Who they are, in the order in which they reacted. */
+  /** The users who reacted, in order. */
   readonly userIds: readonly number[]
 }
 
@@ -18,7 +18,7 @@ const groupsByMessages = statement<ReactionGroupRow>(
     group by message_id, emoji order by message_id, min(created_at), emoji`,
 )
 
-/** The reactions to a message, the emoji that was used first before the others. The caller has checked that the viewer may see them. */
+/** Reads the reactions to a message, first-used emoji first. The caller has checked that the viewer may see them. */
 export const readReactions = sharedLoader(async (reader, messageIds: readonly number[]) =>
   groupBy(await reader.rows(groupsByMessages, [messageIds]), (row) => row.messageId),
 )

@@ -1,4 +1,4 @@
-// Reactions in the schema.
+// The schema of reactions.
 
 import { z } from 'zod'
 import { findUsers } from '../account/access.ts'

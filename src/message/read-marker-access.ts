@@ -1,18 +1,18 @@
-// What may be read of reading: how far each member has come, and what the viewer has not read.
+// Reads the read markers of members, and the viewer's unread counts.
 
 import { groupBy, indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { statement } from '../store/reader.ts'
 import { countMentions, countUnread, scanMax, unreadMax } from './unread.ts'
 
-/** How far somebody has read a conversation. */
+/** How far a member has read a conversation. */
 export type ReadMarkerRow = { readonly conversationId: number; readonly userId: number; readonly seq: number }
 
-/** What the viewer has not read of a conversation. */
+/** The viewer's unread counts of a conversation. */
 export type UnreadRow = {
   readonly conversationId: number
   readonly unread: number
   readonly mentions: number
-  /** Whether there are no more than `unread`. */
+  /** Whether `unread` is the complete count. */
   readonly isExact: boolean
 }
 
@@ -39,12 +39,12 @@ const unread = statement<UnreadRow>(
    cross join lateral ${countMentions(scope)} n`,
 )
 
-/** The read markers of a conversation's members. The caller has checked that the viewer is one. */
+/** Reads the read markers of a conversation's members. The caller has checked that the viewer is a member. */
 export const readMarkers = sharedLoader(async (reader, conversationIds: readonly number[]) =>
   groupBy(await reader.rows(markers, [conversationIds]), (row) => row.conversationId),
 )
 
-/** What the viewer has not read of a conversation. The caller has checked that the viewer is in it. */
+/** Reads the viewer's unread counts of a conversation. The caller has checked that the viewer is a member. */
 export const readUnread = viewerLoader(async ({ reader, caller }, conversationIds: readonly number[]) =>
   indexBy(await reader.rows(unread, [caller.viewer?.userId ?? 0, conversationIds]), (row) => row.conversationId),
 )

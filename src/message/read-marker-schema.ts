@@ -1,4 +1,4 @@
-// Reading in the schema: markers, and the counts that follow from them.
+// The schema of read markers, and of the counts that depend on them.
 
 import { z } from 'zod'
 import { requireUser } from '../account/access.ts'
@@ -34,7 +34,7 @@ const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
   }),
 })
 
-/** Counting looks at up to 10,000 messages of a conversation. */
+/** Counting scans up to 10,000 messages of a conversation. */
 const countCost = 20
 
 builder.objectFields(Conversation, (t) => ({

@@ -1,4 +1,4 @@
-// Moves read markers: what the SQL procedure journal_mark_batch takes, and what it answers. A node gathers the markers of one
+// Moves read markers: the parameters and the result of the SQL procedure journal_mark_batch. A node collects the markers of a
 // conversation for a second and writes them together, as one fact (B6).
 
 import type { Procedure } from '../journal/append.ts'
@@ -8,16 +8,16 @@ import type { Journal } from '../journal/journal.ts'
 import { type Marker, messageKinds, type ReadPayload } from './events.ts'
 
 const coalesceMs = 1_000
-/** What a marker adds to a batch. It is small but costs time under the lock: some 250 of them fill a batch. */
+/** The size that a marker counts in a batch. It is small but costs time under the lock: about 250 markers fill a batch. */
 const markerBytes = 1_000
 
 /** How far a user has read a conversation. */
 export type ReadInput = { readonly conversationId: number; readonly userId: number; readonly seq: number }
 
-/** Where the marker stands now. `place` is that of the move; null if it was there or further already. No seq: the user is no member. */
+/** The marker's current seq; null if the user is not a member. `place` is that of the move; null if the marker did not move. */
 export type ReadOutcome = { readonly seq: number; readonly place: Place | null } | { readonly seq: null; readonly place: null }
 
-/** Markers that move together: of one conversation, each reader once. */
+/** Markers of one conversation that move together, at most one for each user. */
 type MarkInput = { readonly conversationId: number; readonly markers: readonly Marker[] }
 
 type MarkBatchRow = {
@@ -44,11 +44,11 @@ const markProcedure: Procedure<MarkInput, readonly ReadOutcome[], MarkBatchRow> 
       const [position, seq] = [row.positions[i], row.seqs[i]]
       if (seq == null) return { seq: null, place: null }
       if (position == null) return { seq, place: null }
-      const told = moved.get(position) ?? { conversationId, markers: [] }
-      moved.set(position, { ...told, markers: [...told.markers, { userId, seq }] })
+      const move = moved.get(position) ?? { conversationId, markers: [] }
+      moved.set(position, { ...move, markers: [...move.markers, { userId, seq }] })
       return { seq, place: { position, tag: row.batch_tag } }
     })
-    const facts = [...moved].sort(([a], [b]) => a - b).map(([position, told]) => movedFact(position, told, row))
+    const facts = [...moved].sort(([a], [b]) => a - b).map(([position, move]) => movedFact(position, move, row))
     let from = 0
     const outcomes = inputs.map(({ markers }) => {
       from += markers.length
@@ -62,9 +62,9 @@ function flat(inputs: readonly MarkInput[]): ReadInput[] {
   return inputs.flatMap(({ conversationId, markers }) => markers.map((marker) => ({ conversationId, ...marker })))
 }
 
-type Told = { readonly conversationId: number; readonly markers: readonly Marker[] }
+type Move = { readonly conversationId: number; readonly markers: readonly Marker[] }
 
-function movedFact(position: number, { conversationId, markers }: Told, row: MarkBatchRow): Fact {
+function movedFact(position: number, { conversationId, markers }: Move, row: MarkBatchRow): Fact {
   const [first] = markers
   if (!first) throw new Error('a fact of no read marker')
   return {
@@ -84,7 +84,7 @@ function movedFact(position: number, { conversationId, markers }: Told, row: Mar
 /** The read markers that a node moves. */
 export type ReadMarkers = {
   /**
-   * Moves a read marker, together with others of its conversation: within about a second. The outcome is committed.
+   * Moves a read marker within about a second, together with others of its conversation. The outcome is committed.
    * @throws ParleyError RATE_LIMITED, UNAVAILABLE
    */
   move(input: ReadInput): Promise<ReadOutcome>
@@ -97,7 +97,7 @@ export function openReadMarkers(journal: Journal): ReadMarkers {
     const furthest = new Map<number, number>()
     for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
     const markers = [...furthest].map(([userId, seq]) => ({ userId, seq }))
-    // A conversation takes turns in the lanes as a sender does. Negative, because users have the same numbers.
+    // The conversation is the key in the lanes, as senders are. It is negative, because user ids use the same numbers.
     const outcomes = await journal.append(markProcedure, -conversationId, { conversationId, markers })
     const byUser = new Map(markers.map(({ userId }, i) => [userId, outcomes[i]]))
     return inputs.map(({ userId }) => byUser.get(userId) ?? { seq: null, place: null })

@@ -1,5 +1,5 @@
-// Messages as rows: the table `message`, which only the SQL functions of sends and changes write. They are the rows that facts
-// name, so a message travels with its facts and each node remembers the newest ones.
+// Messages as rows of the table `message`, which only the SQL functions for sends and changes write. Facts name these rows, so a
+// message travels with its facts, and each node remembers the newest ones.
 
 import type { NamedRow, NamedRows } from '../journal/named-row.ts'
 import { milliseconds } from '../journal/tables.ts'
@@ -14,18 +14,18 @@ export type MessageRow = {
   readonly senderId: number
   readonly clientMessageId: string
   readonly text: string
-  /** Milliseconds since 1970, as the two that follow. */
+  /** In milliseconds since 1970, like `editedAt` and `deletedAt`. */
   readonly createdAt: number
   /** Counts from 1; each edit, and the deletion, adds one. */
   readonly version: number
   readonly editedAt: number | null
-  /** When it was deleted for everyone: then its text is empty. */
+  /** When the message was deleted for everyone; its text is then empty. */
   readonly deletedAt: number | null
   readonly replyToId: number | null
   readonly mentionedUserIds: readonly number[]
-  /** The position of the last edit, or of the deletion; null, or left out, where there was none. */
+  /** The position of the last edit or of the deletion; null or absent if there was none. */
   readonly changedPosition?: number | null
-  /** The row is that of the sending itself: nobody has reacted to the message or pinned it, as far as this row goes. */
+  /** This is the row of the send itself: the message has no reactions or pin yet. */
   readonly isNew?: true
 }
 
@@ -40,20 +40,20 @@ const messagesByIds = statement<MessageRow>(
   `select ${messageColumns} from message m where m.id = any($1::bigint[])`,
 )
 
-/** The messages with these ids, in no order. */
+/** Reads the messages with these ids, in no particular order. */
 export function readMessages(reader: Reader, ids: readonly number[]): Promise<MessageRow[]> {
   return ids.length === 0 ? Promise.resolve([]) : reader.rows(messagesByIds, [ids])
 }
 
-/** A message with a longer text, in characters, does not travel with its fact: whoever shows it reads it. */
+/** A message with a longer text, in characters, does not travel with its fact: nodes read it when they show it. */
 export const travellingTextMax = 4_096
 
-/** Messages as the rows that facts name. */
+/** Messages as named rows of facts. */
 export const messageRows: NamedRows = {
   read: readMessages,
   bytesOf: ({ text, mentionedUserIds }: MessageRow) => 280 + text.length * 2 + mentionedUserIds.length * 16,
   travels: ({ text }: MessageRow) => text.length <= travellingTextMax,
 }
 
-/** The message among the rows that facts name. */
+/** A named row as a message. */
 export const messageOf = (row: NamedRow | undefined) => row as MessageRow | undefined

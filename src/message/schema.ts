@@ -1,4 +1,4 @@
-// Messages in the schema.
+// The schema of messages.
 
 import { z } from 'zod'
 import { findPresentUser, findUsers } from '../account/access.ts'
@@ -114,9 +114,9 @@ builder.objectField(Message, 'replyTo', (t) =>
   }),
 )
 
-/** A message in a page. A field of a later file may show what it lays beside the message. */
+/** A message on a page. Other features may add fields. */
 export const MessageEdge = builder.edgeObject({ type: Message, name: 'MessageEdge', description: 'A message on a page.' })
-/** Messages by page, wherever they come from. */
+/** A page of messages. */
 export const MessageConnection = builder.connectionObject(
   { type: Message, name: 'MessageConnection', description: 'A page of messages.' },
   MessageEdge,
@@ -175,7 +175,7 @@ builder.objectFields(Conversation, (t) => ({
   }),
 }))
 
-/** Finding the message and both sides of it takes three statements. */
+/** Finding the message and both sides takes three statements. */
 const aroundCost = 50
-/** What one side of such a page counts in the cost of an operation. */
+/** The size of one side of such a page in the cost of an operation. */
 const sizeAround = (count: number | null | undefined) => Math.min(Math.max(count ?? aroundSizes.fallback, 0), aroundSizes.max)

@@ -1,4 +1,4 @@
-// Sends messages: what the SQL procedure journal_send_batch takes, and what it answers.
+// Sends messages: the parameters and the result of the SQL procedure journal_send_batch.
 
 import { createHash } from 'node:crypto'
 import type { Procedure } from '../journal/append.ts'
@@ -6,23 +6,23 @@ import type { Fact, Place } from '../journal/fact.ts'
 import { messageKinds } from './events.ts'
 import type { MessageRow } from './row.ts'
 
-/** A message to send. The door has checked its form. */
+/** A message to send. The schema has checked its form. */
 export type SendInput = {
   readonly conversationId: number
   readonly senderId: number
-  /** A UUID as the sender spelt it. Its value is the key: upper and lower case are one. */
+  /** A UUID as the sender spelt it. Its value is the key: case makes no difference. */
   readonly clientMessageId: string
   readonly text: string
-  /** A message of the same conversation that this one answers. */
+  /** The message of the same conversation that this one replies to. */
   readonly replyToId: number | null
-  /** The members of the conversation that the text mentions; no repeats. */
+  /** The members of the conversation that the message mentions, without duplicates. */
   readonly mentionedUserIds: readonly number[]
 }
 
 /** The outcome of a send. */
 export type SendOutcome =
   | { readonly status: 'SENT'; readonly message: MessageRow; readonly place: Place }
-  /** The key is known with the same content: the id of the message as it was first sent. */
+  /** The key was already used with the same content: the id of the first message. */
   | { readonly status: 'REPEATED'; readonly messageId: number }
   | { readonly status: 'CONFLICT' }
   | { readonly status: 'NOT_MEMBER' }
@@ -40,7 +40,7 @@ type SendBatchRow = {
   previous_tag: number
 }
 
-/** SHA-256 over the canonical form of a send: what "the same content" means for a repeated clientMessageId (D2). */
+/** SHA-256 of the canonical form of a send. It defines "the same content" for a repeated clientMessageId (D2). */
 export function requestHash({ conversationId, text, replyToId, mentionedUserIds }: SendInput): Buffer {
   const mentions = [...mentionedUserIds].sort((a, b) => a - b)
   const canonical = JSON.stringify([conversationId, text, replyToId, mentions])
