@@ -49,9 +49,9 @@ export type OpenApp = App & {
 }
 
 /**
- * Opens a node on a database, bringing its schema up to date. `report` gets what takes long; by default the log does. `clock` is
- * the machine's, unless a test turns one.
- * @throws StartError with a sentence for the person who starts it.
+ * Opens a node on a database, and brings the schema up to date. Reports slow steps to `report`, by default to the log. `clock` is
+ * the machine's, except in tests.
+ * @throws StartError with a sentence for the operator
  */
 export async function openApp(
   config: Config,
@@ -90,7 +90,7 @@ export async function openApp(
         ? openMemoryLeases(bus, clock, (userId) => journal.topic(presenceTopic(userId)))
         : openRedisLeases(redisUrl, () => journal.topic('presence'), clock, outage),
     )
-    // Closed before bus and leases: that they end is no outage.
+    // Closes before bus and leases, so that their end does not count as an outage.
     keep(outage)
     const presence = keep(new PresenceService(leases, clock, bus, journal, store.reader, log))
     const devices = keep(new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log))

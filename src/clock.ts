@@ -1,26 +1,26 @@
-// The clock: it decides whatever the product promises in time. Access tokens and provider sessions expire, mutes end, device
-// leases and typing lapse, nodes that report nothing are forgotten, quiet hours begin, push services are paused. A test turns
-// it (test/support/clock.ts) and waits for none of that.
+// The clock, for everything that the product promises in time: access tokens and provider sessions expire, mutes end, device
+// leases, typing and silent nodes lapse, quiet hours begin, push services are paused. Tests turn it (test/support/clock.ts)
+// instead of waiting.
 //
 // Limits on I/O, back-offs, measurements and fair scheduling use the machine's timers: turning a clock must not break a
-// connection. What an SQL statement decides (whether an invite or a refresh token is still good) follows Postgres' clock, so
-// that nodes whose clocks differ agree; a test changes the time in the row. test/architecture.test.ts lists who may read the
+// connection. Decisions in SQL (whether an invite or a refresh token is still valid) follow Postgres' clock, so that nodes with
+// different clocks agree; tests change the time in the row. test/architecture.test.ts lists the files that may read the
 // machine's time.
 
 /** Ends a timer. Ending it twice, or after it ran, does nothing. */
 export type Cancel = () => void
 
-/** Tells the time, and runs things in time. Its functions need no `this`. */
+/** Reads the time and sets timers. Its functions need no `this`. */
 export type Clock = {
   /** The time of day, in milliseconds since 1970. */
   now(): number
-  /** A time that only goes forward, in milliseconds since some moment: for spans, which a corrected time of day must not change. */
+  /** A monotonic time in milliseconds, for durations: correcting the time of day does not change it. */
   monotonicMs(): number
   /** How far `now` is ahead of this machine's time of day: 0, unless a test turned it. */
   aheadMs(): number
-  /** Runs something once, after so many milliseconds. */
+  /** Runs a function once, after a delay. */
   after(ms: number, run: () => void): Cancel
-  /** Runs something again and again, every so many milliseconds. */
+  /** Runs a function repeatedly, at an interval. */
   every(ms: number, run: () => void): Cancel
 }
 

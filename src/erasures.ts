@@ -1,5 +1,5 @@
-// All that features erase when an account is deleted, as they define it. A feature that stores something about a user adds its
-// function here; test/account/deletion.test.ts finds the columns that no function erases.
+// Collects the functions by which features erase a user's data when the account is deleted. A feature that stores data about
+// users adds its function here; test/account/deletion.test.ts finds the columns that no function erases.
 
 import { eraseContacts } from './contact/erasure.ts'
 import { eraseDepartures } from './conversation/erasure.ts'
@@ -8,7 +8,7 @@ import { erasePush } from './push/erasure.ts'
 import type { Transaction } from './store/store.ts'
 import { eraseAcknowledgements } from './sync/erasure.ts'
 
-/** Removes what a feature stores about a locked user, in the transaction that deletes the account. @returns the facts about it */
+/** Removes a feature's data about a locked user, in the transaction that deletes the account. @returns the facts about it */
 export type Erase = (tx: Transaction, userId: number) => Promise<readonly NewFact[]>
 
 /** In the order in which they run. */

@@ -1,4 +1,4 @@
-// All kinds of facts, and the rows that they name, as the features define them.
+// Collects the kinds of facts, and their named rows, from the features that define them.
 
 import { accountKinds } from './account/events.ts'
 import { contactKinds } from './contact/events.ts'

@@ -13,11 +13,11 @@ import { setLog } from './standard-error.ts'
 
 const closers: (() => Promise<void>)[] = []
 const signals = ['SIGINT', 'SIGTERM'] as const
-/** npm hands on the Ctrl-C that the terminal gave us already: what comes so soon is not a second wish. */
+/** npm passes on a Ctrl-C that this process has already received from the terminal: this soon, it is the same request. */
 const sameWishMs = 1_000
-/** How long closing may wait for Postgres, beside the draining: as long as what is under way has to be answered. */
+/** How long closing may wait for Postgres after draining: the time in which an operation under way must be answered. */
 const patienceMs = 6_000
-/** How long closing may take, beside the draining. */
+/** How long closing may take after draining. */
 const closingMs = 15_000
 let log = openLog('info', 'parley')
 let giveUpPostgres = () => {}
@@ -33,7 +33,7 @@ const signal = new Promise<void>((resolve) => {
   for (const name of signals) process.on(name, ask)
 })
 
-/** Ends the process at once, as if nobody had listened for the signal. */
+/** Ends the process at once, as a signal without a listener does. */
 function endNow(name: NodeJS.Signals): void {
   for (const each of signals) process.removeAllListeners(each)
   process.kill(process.pid, name)
@@ -44,7 +44,7 @@ async function start(): Promise<void> {
   drainMs = config.http.drainMs
   log = openLog(config.logLevel, 'parley')
   setLog(log)
-  // In production nobody watches the start: all that is told is a line of the log.
+  // In production nobody watches the start, so progress goes to the log.
   const report: ReportProgress = config.isProduction
     ? (fields, sentence) => log.info(fields, sentence)
     : (_fields, sentence) => say(`${sentence}.`)
@@ -60,7 +60,7 @@ async function start(): Promise<void> {
   if (!config.isProduction) sayWhere(server, config.isSeeded)
 }
 
-/** Tells a person where to go. */
+/** Prints the addresses of the server. */
 function sayWhere({ host, port }: Server, isSeeded: boolean): void {
   const address = `${hostOf(host)}:${port}`
   say(`  GraphQL and GraphiQL  http://${address}/graphql`)
@@ -80,7 +80,7 @@ async function stop(): Promise<void> {
   }, drainMs + closingMs)
   const patience = setTimeout(giveUpPostgres, drainMs + patienceMs)
   for (const close of closers.splice(0).reverse()) {
-    await close().catch((error: unknown) => log.error({ err: error }, 'something failed while it was closed'))
+    await close().catch((error: unknown) => log.error({ err: error }, 'a part of the node failed to close'))
   }
   clearTimeout(patience)
   clearTimeout(limit)
@@ -91,7 +91,7 @@ try {
   await signal
 } catch (error) {
   process.exitCode = 1
-  // A person mends what is wrong with the settings or the database, and reads why the start failed as it is.
+  // The operator can fix problems with the settings or the database, so these errors are printed as plain sentences.
   if (error instanceof ConfigError || error instanceof StartError) process.stderr.write(`${error.message}\n`)
   else log.fatal({ err: error }, 'Parley could not start: a bug')
 } finally {

@@ -1,5 +1,5 @@
 // Logs outages of a server that this node depends on (Redis, Postgres): one line when it is lost and one when it is back, each
-// with what that means for users. In between, failures that only show the outage again are logged at debug level.
+// with the effect on users. In between, failures that only repeat the outage are logged at debug level.
 
 import type { Log } from './log.ts'
 

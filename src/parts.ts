@@ -1,5 +1,5 @@
-// The App record: the parts of an open node that the code of features works with. One record in place of module singletons, so
-// that two nodes can live in one process, as they do in the tests. app.ts opens the parts.
+// The App record: the parts of an open node that the features use. A record instead of module singletons, so that two nodes can
+// run in one process, as they do in the tests. app.ts opens the parts.
 
 import type { Bus } from './bus/bus.ts'
 import type { Clock } from './clock.ts'
@@ -23,7 +23,7 @@ export type App = {
   readonly vapid: VapidKeys | null
   readonly clock: Clock
   readonly log: Log
-  /** For what may happen many times a second: logged once per interval, with its count. */
+  /** For events that may happen many times a second: logged once per interval, with their count. */
   readonly repeats: RepeatLog
   readonly tokens: Tokens
   readonly store: Store
