@@ -1,6 +1,6 @@
-// The way in for hot writes: batches by need. While one batch of a lane is in flight the next inputs gather behind it, then
-// go as one CALL. A sender always uses the same lane and a lane has one batch in flight, retries before successors, so a
-// sender's order holds; within a batch turns go round the senders, so that one of them delays only himself.
+// Appends hot writes in batches. While a lane has a batch in flight, new inputs gather behind it and then go as one CALL. A
+// sender always uses the same lane, and a lane has one batch in flight and retries it before the next, so a sender's order
+// holds. Senders take turns within a batch, so a busy sender delays only itself.
 
 import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
@@ -11,31 +11,29 @@ import type { Batch } from './batch.ts'
 import { LaneQueue } from './lane-queue.ts'
 import { steps } from './steps.ts'
 
-/**
- * A procedure of a feature: it takes many inputs at once and has an outcome for each. `Row` is what its CALL answers.
- */
+/** A procedure of a feature: takes many inputs at once and has an outcome for each. `Row` is the row that its CALL returns. */
 export type Procedure<Input, Outcome, Row = never> = {
   readonly name: string
-  /** A CALL. The procedure commits by itself and flushes what it answers (B1), and a repeat of the same inputs must be safe. */
+  /** A CALL. The procedure commits by itself and flushes before it answers (B1). Repeating the same inputs must be safe. */
   readonly text: string
-  /** What an input adds to a batch, in bytes, roughly. */
+  /** The approximate size of an input in a batch, in bytes. */
   bytesOf(input: Input): number
   /** The values of the CALL's parameters. */
   values(inputs: readonly Input[]): unknown[]
-  /** The outcome of each input, and the facts that were appended (null where none was). */
+  /** Reads the outcome of each input and the appended facts; `batch` is null if there are none. */
   read(row: Row, inputs: readonly Input[]): { outcomes: readonly Outcome[]; batch: Batch | null }
 }
 
-/** How long an input waits for its answer. It may be committed all the same: a repeat is safe. */
+/** How long an input waits for its answer. It may be committed even after that: a repeat is safe. */
 const patienceMs = 10_000
 const callMs = 5_000
-/** How often a lane looks for inputs whose time is over. */
+/** How often a lane looks for expired inputs. */
 const lookMs = 200
-/** How long a lane that closes still tries. */
+/** How long a closing lane keeps trying. */
 const closingMs = 2_000
 const retryMs = 50
 
-// A lane holds items of several procedures; only `Item` knows that its parts belong together.
+// A lane holds items of several procedures. Nothing but the item itself ties a procedure to the types of its input and outcome.
 type Item = {
   readonly sender: number
   readonly bytes: number
@@ -55,10 +53,10 @@ export class Lanes {
   }
 
   /**
-   * Appends one input. Resolves with its outcome once that is committed; what it appended anew, this node's follower has.
-   * `key` names the sender, whose turns and share of the queue it takes; what a sender appends stays in order.
-   * @throws ParleyError RATE_LIMITED when too many inputs of this sender wait; UNAVAILABLE when the queue is full of others', or
-   *   Postgres gave no answer within 10 s.
+   * Appends one input. Resolves with its outcome once that is committed and this node's follower has the new facts. `key`
+   * identifies the sender: its inputs share its turns and its part of the queue, and stay in order.
+   * @throws ParleyError RATE_LIMITED if too many inputs of this sender wait; UNAVAILABLE if the queue is full of other senders'
+   *   inputs, or if Postgres does not answer within 10 s
    */
   append<Input, Outcome>(procedure: Procedure<Input, Outcome>, key: number, input: Input): Promise<Outcome> {
     const lane = this.#lanes[Math.abs(key) % this.#lanes.length]
@@ -76,7 +74,7 @@ export class Lanes {
     })
   }
 
-  /** Refuses new inputs, and lets those that wait be appended, within 2 s. */
+  /** Refuses new inputs, and appends the waiting ones within 2 s. */
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()))
   }
@@ -87,10 +85,10 @@ class Lane {
   readonly #announce: (batch: Batch) => void
   readonly #log: Log
   readonly #queue: LaneQueue<Item>
-  /** What was taken from the queue and is not answered yet. */
+  /** Items taken from the queue and not yet answered. */
   #taken: readonly Item[] = []
   #running: Promise<void> | null = null
-  /** When all that is left is given up; infinite while the lane is open. */
+  /** When the lane gives up on all remaining items; infinite while it is open. */
   #closesAt = Number.POSITIVE_INFINITY
   readonly #clock: NodeJS.Timeout
 
@@ -101,7 +99,7 @@ class Lane {
     this.#queue = new LaneQueue((sender, refusal) => {
       repeats.note('warn', `${sender}`, { sender, code: refusal.code }, 'an append was refused: the queue is full')
     })
-    // A call to a Postgres that is frozen takes longer than the inputs in it have.
+    // A call to a frozen Postgres lasts longer than its inputs may wait.
     this.#clock = setInterval(() => {
       if (this.#taken.length > 0) this.#withoutExpired(this.#taken)
     }, lookMs)
@@ -123,7 +121,7 @@ class Lane {
   }
 
   async #run(): Promise<void> {
-    // Inputs of the same turn of the event loop go together.
+    // Inputs from the same turn of the event loop go together.
     await Promise.resolve()
     while (this.#queue.size > 0) {
       this.#taken = this.#queue.take()
@@ -142,12 +140,12 @@ class Lane {
         return this.#settle(procedure, items, await this.#call(procedure, items))
       } catch (error) {
         if (isTransient(error)) {
-          // The answer is lost, the batch perhaps not: it is sent again before anything else of this lane.
-          this.#log.debug({ err: error, inputs: items.length }, 'an append is tried again')
+          // The answer is lost, but the batch may be committed: send it again before anything else in this lane.
+          this.#log.debug({ err: error, inputs: items.length }, 'retrying an append')
           await new Promise((resolve) => setTimeout(resolve, retryMs))
           items = this.#withoutExpired(items)
         } else if (items.length > 1) {
-          // One input spoils the batch in a way that was not foreseen: halve until it stands alone.
+          // One input breaks the batch in an unforeseen way: halve the batch until that input is alone.
           const half = Math.ceil(items.length / 2)
           await this.#append(items.slice(0, half))
           return this.#append(items.slice(half))

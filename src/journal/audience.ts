@@ -5,10 +5,10 @@ import { Coalescer } from './coalescer.ts'
 import { type AudienceRow, readAudience } from './tables.ts'
 
 const usersAtOnce = 500
-/** Who comes alone does not wait; who comes right behind somebody waits for so long. */
+/** How long users who connect right after another one wait. The first one does not wait. */
 const coalesceMs = 20
 
-/** Coalesces look-ups, by user, under one key: while one statement is under way the next users wait for the one after it. */
+/** Coalesces look-ups, by user, under one key: while one statement runs, more users gather for the next one. */
 export function coalesceAudiences(store: Store): Coalescer<number, readonly AudienceRow[]> {
   return new Coalescer(coalesceMs, async (_key, userIds: readonly number[]) => {
     const found = new Map<number, AudienceRow[]>(userIds.map((userId) => [userId, []]))
@@ -17,7 +17,7 @@ export function coalesceAudiences(store: Store): Coalescer<number, readonly Audi
       for (const row of await readAudience(store.reader, distinct.slice(from, from + usersAtOnce)))
         found.get(row.userId)?.push(row)
     }
-    await store.flush() // they are kept for as long as a stream is open, and say what may be heard
+    await store.flush() // open streams keep these rows, and decide from them which facts a user may see
     return userIds.map((userId) => found.get(userId) ?? [])
   })
 }

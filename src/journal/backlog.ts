@@ -1,5 +1,5 @@
-// How far behind a stream is. A stream keeps no queue, so its backlog is looked up, and only when it is asked for: when the
-// stream's consumer has not come back for the next item for longer than one that works ever takes (D7).
+// Measures how far a stream is behind. A stream keeps no queue, so its backlog is counted, and only on demand: when the stream's
+// consumer has not asked for the next item for longer than a working consumer ever takes (D7).
 
 import type { Fact } from './fact.ts'
 import type { RecentLog } from './recent-log.ts'
@@ -7,12 +7,12 @@ import type { RecentLog } from './recent-log.ts'
 /** How much may lie between a stream and the head while its socket takes nothing. */
 export type BacklogLimits = { readonly backlogFactsMax: number; readonly backlogBytesMax: number }
 
-/** A consumer that has been busy with one item for longer is stuck: the socket takes nothing. */
+/** A consumer that is busy with one item for longer than this is stuck: its socket takes nothing. */
 export const stuckMs = 5_000
-/** How many positions are looked through at once; what lies beyond them is looked at the next time. */
+/** How many positions one check looks through. The next check continues from there. */
 const lookMax = 20_000
 
-/** What lies between the place of a stream and the head. Each fact is looked at once, however often it is asked for. */
+/** What lies between a stream's place and the head. However often it is checked, it looks at each fact only once. */
 export class Backlog {
   /** The place of the stream. */
   readonly from: number
@@ -25,7 +25,7 @@ export class Backlog {
     this.#upTo = from
   }
 
-  /** Whether more than the limits is known to lie there, of the facts that `isSeen` lets through. */
+  /** Whether the backlog is known to exceed the limits. Counts only the facts that `isSeen` accepts. */
   isTooLarge(
     recentLog: RecentLog,
     isSeen: (fact: Fact) => boolean,

@@ -4,17 +4,17 @@ import type { Form } from '../bus/bus.ts'
 import type { Fact } from './fact.ts'
 import type { NamedRow, NamedRows } from './named-row.ts'
 
-/** Facts that follow one another, with the tag of the fact before them and the rows that they name. */
+/** Consecutive facts, with the tag of the fact before them and the rows that they name. */
 export type Batch = {
   readonly previousTag: number
   readonly facts: readonly Fact[]
   readonly rows: readonly NamedRow[]
 }
 
-/** Facts in one message of the bus: with the longest texts that travel some 256 KiB, of which Redis can hold many. */
+/** The most facts in one bus message: about 256 KiB with the longest texts that travel. Redis can hold many such messages. */
 const publishedMax = 200
 
-/** A batch as it goes over the bus: in parts, without the rows that do not travel. */
+/** Splits a batch into the parts that go over the bus, without the rows that do not travel. */
 export function partsOf(batch: Batch, { travels }: NamedRows): Batch[] {
   const parts: Batch[] = []
   let { previousTag } = batch
@@ -28,10 +28,10 @@ export function partsOf(batch: Batch, { travels }: NamedRows): Batch[] {
   return parts
 }
 
-/** What the topic of facts carries. */
+/** The form of messages on the topic of facts. */
 export const batchForm: Form<Batch> = { parse: parseBatch, isSigned: true }
 
-/** The batch in a message of the bus; null where the message is of no such form. */
+/** The batch in a bus message; null if the message does not have this form. */
 export function parseBatch(message: unknown): Batch | null {
   const { previousTag, facts, rows } = (message ?? {}) as Partial<Batch>
   const isWhole =

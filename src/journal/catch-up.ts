@@ -1,5 +1,5 @@
-// The way of a stream from its place to the head: the facts that its user may see, from the recent log where that reaches back
-// far enough, else read ahead from Postgres, page by page. It says what comes next; the stream decides when (D3, D7).
+// Brings a stream from its place to the head: finds the facts that its user may see, in the recent log if that reaches back far
+// enough, otherwise in Postgres, reading ahead page by page. It decides what comes next; the stream decides when (D3, D7).
 
 import { Backlog, type BacklogLimits } from './backlog.ts'
 import type { Fact, Place } from './fact.ts'
@@ -13,7 +13,7 @@ import type { ReplayPage, ReplayScope } from './replay.ts'
 export type FactSource = {
   readonly kinds: FactKinds
   recentLog(): RecentLog
-  /** Reads a window of the replay; waits for its turn. */
+  /** Reads a window of the replay. Waits for a turn first. */
   replay(scope: ReplayScope, from: number, to: number): Promise<ReplayPage>
   /** Reads the rows that facts name. */
   rows(ids: readonly number[]): Promise<readonly NamedRow[]>
@@ -22,11 +22,11 @@ export type FactSource = {
 /** What comes next. */
 export type CatchUpResult =
   | FactItem
-  /** Nothing more up to this place. */
+  /** No more facts for this stream up to this place. */
   | { readonly type: 'passed'; readonly place: Place }
-  /** Much was looked through in vain: other work gets a turn before it goes on. */
+  /** Many facts were checked and none was for this stream: let other work have a turn before going on. */
   | { readonly type: 'paused' }
-  /** Postgres is being asked. TRIMMED: facts that come next are gone. */
+  /** A read from Postgres is under way. TRIMMED: the next facts are gone. */
   | { readonly type: 'reading'; readonly done: Promise<'READ' | 'TRIMMED'> }
   | { readonly type: 'atHead' }
 
@@ -34,28 +34,28 @@ const paused: CatchUpResult = { type: 'paused' }
 const atHead: CatchUpResult = { type: 'atHead' }
 
 const span = { first: 2_000, longest: 20_000, sparse: 250 } as const
-/** For how many facts of a page rows are read at once. */
+/** How many facts of a page have their rows read at once. */
 const pageSlice = 100
-/** How many facts are looked through before other work gets a turn. */
+/** How many facts are checked before other work gets a turn. */
 const sliceFacts = 20_000
 
-/** A page that was read from Postgres: how many of its facts have been taken, and for how many the rows are there. */
+/** A page read from Postgres. `taken` facts have been delivered; the rows of the first `ready` facts have been read. */
 type PageAhead = {
   readonly facts: readonly Fact[]
   readonly end: Place
   taken: number
   ready: number
   rows: ReadonlyMap<number, NamedRow>
-  /** Where this node's head was before the rows were read. */
+  /** The position of this node's head before the rows were read. */
   readAt: number
 }
 
-/** The way of one stream. */
+/** The catch-up of one stream. */
 export class CatchUp {
   readonly #source: FactSource
   readonly #scope: ReplayScope
   readonly #canSee: (fact: Fact) => boolean
-  /** Everything up to here has been looked at, or belongs to the page. */
+  /** Everything up to here has been checked, or belongs to the page. */
   #position: number
   #page: PageAhead | null = null
   #span: number = span.first
@@ -69,12 +69,12 @@ export class CatchUp {
     this.#position = position
   }
 
-  /** Goes on from another position. */
+  /** Continues from another position. */
   moveTo(position: number): void {
     this.#position = position
   }
 
-  /** What comes next. It comes once. After `reading`, nothing is next before Postgres has answered. */
+  /** Takes what comes next. After `reading`, call it again only when Postgres has answered. */
   next(): CatchUpResult {
     if (this.#page) return this.#nextOfPage(this.#page)
     const recentLog = this.#source.recentLog()
@@ -84,20 +84,20 @@ export class CatchUp {
     return this.#position < recentLog.head.position ? paused : atHead
   }
 
-  /** Forgets the page that was read: it is read again when it is needed. */
+  /** Discards the page. It is read again when it is needed. */
   forgetPage(): void {
     if (!this.#page) return
     this.#position = this.#page.facts[this.#page.taken - 1]?.position ?? this.#position
     this.#page = null
   }
 
-  /** Whether more than the limits lies between the stream and the head, as far as is known. */
+  /** Whether the backlog between the stream and the head is known to exceed the limits. */
   isTooFarBehind(limits: BacklogLimits): boolean {
     if (this.#backlog?.from !== this.#position) this.#backlog = new Backlog(this.#position)
     return this.#backlog.isTooLarge(this.#source.recentLog(), this.#canSee, limits)
   }
 
-  /** The next fact of the recent log for this stream, within one slice; moves on to it, or to the end of the slice. */
+  /** Finds the next fact for this stream in one slice of the recent log. Moves to that fact, or to the end of the slice. */
   #look(recentLog: RecentLog): Fact | undefined {
     const end = Math.min(recentLog.head.position, this.#position + sliceFacts)
     while (this.#position < end) {
@@ -117,14 +117,14 @@ export class CatchUp {
     }
     if (page.taken >= page.ready) return { type: 'reading', done: this.#readRows(page) }
     page.taken += 1
-    // A row that has changed since it was read is in the recent log, or is read again where it is shown.
+    // If the row has changed since it was read, it is in the recent log, or is read again when the event is executed.
     const id = fact.subjectId
     const recentLog = this.#source.recentLog()
     if (id === null || recentLog.wasNamedAfter(id, page.readAt)) return itemFrom(recentLog, fact)
     return { type: 'fact', fact, place: fact, row: page.rows.get(id) }
   }
 
-  /** Reads the next window, up to this node's head and never beyond it: the hub brings what follows. */
+  /** Reads the next window, never beyond this node's head: the hub brings the facts after it. */
   async #readPage(recentLog: RecentLog): Promise<'READ' | 'TRIMMED'> {
     const from = this.#position
     const { facts, end, floor } = await this.#source.replay(
@@ -149,7 +149,7 @@ export class CatchUp {
   }
 }
 
-/** A fact with the row that it names, as the recent log has it. */
+/** A fact with the row that it names, taken from the recent log. */
 export function itemFrom(recentLog: RecentLog, fact: Fact): FactItem {
   const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId)
   return { type: 'fact', fact, place: fact, row }

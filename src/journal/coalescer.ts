@@ -1,10 +1,10 @@
-// A coalescer turns many inputs into few statements: inputs with one key wait for each other and are written (or looked up)
-// together, at most once in an interval. The first one after a quiet interval does not wait.
+// A coalescer turns many inputs into few statements: inputs with the same key gather and are written (or looked up) together, at
+// most once per interval. The first input after a quiet interval does not wait.
 
 import { ParleyError } from '../errors.ts'
 import { type ShareLimits, Shares, tooMuchInAll, tooMuchOfOne } from './shares.ts'
 
-/** How many inputs may wait, over all keys, and how many of them may be of one sender. */
+/** How many inputs may wait over all keys: for each sender, and in all. */
 const waitingMax: ShareLimits = {
   each: { inputs: 500, bytes: Number.POSITIVE_INFINITY },
   all: { inputs: 10_000, bytes: Number.POSITIVE_INFINITY },
@@ -17,14 +17,14 @@ type CoalescedInput<Input, Outcome> = {
   reject(error: unknown): void
 }
 
-/** What waits for one key. `isRunning`: a write is under way; `timer`: runs while the interval of the last write does. */
+/** The inputs that wait under a key. `isRunning`: a write is under way. `timer`: the interval since the last one is not over. */
 type CoalescerKey<Input, Outcome> = {
   waiting: CoalescedInput<Input, Outcome>[]
   isRunning: boolean
   timer: NodeJS.Timeout | null
 }
 
-/** Coalesces inputs by key. `write` takes all that wait for a key, and gives the outcome of each. */
+/** Coalesces inputs by key. `write` takes all inputs that wait under a key and returns the outcome of each. */
 export class Coalescer<Input, Outcome> {
   readonly #everyMs: number
   readonly #write: (key: number, inputs: readonly Input[]) => Promise<readonly Outcome[]>
@@ -39,10 +39,10 @@ export class Coalescer<Input, Outcome> {
   }
 
   /**
-   * Adds an input of a sender. Resolves with its outcome when it is written: at once, or when the interval of the last write is
-   * over.
-   * @throws ParleyError RATE_LIMITED where too many of this sender's wait, UNAVAILABLE where too many of others' do or the node
-   *   is closing; whatever `write` throws.
+   * Adds an input of a sender: it is written at once, or when the interval since the last write is over. Resolves with its
+   * outcome.
+   * @throws ParleyError RATE_LIMITED if too many inputs of this sender wait, UNAVAILABLE if too many of other senders wait or the
+   *   node is closing; any error of `write`
    */
   add(key: number, sender: number, input: Input): Promise<Outcome> {
     const refusal = this.#isClosed ? closing() : this.#makeRoom(sender)
@@ -52,12 +52,12 @@ export class Coalescer<Input, Outcome> {
     this.#shares.take(sender, 0)
     return new Promise((resolve, reject) => {
       entry.waiting.push({ sender, input, resolve, reject })
-      // Inputs of one turn of the event loop go together.
+      // Inputs from the same turn of the event loop go together.
       if (entry.waiting.length === 1) queueMicrotask(() => this.#go(key, entry))
     })
   }
 
-  /** Writes what waits, at once, and waits for it. New inputs are refused. */
+  /** Refuses new inputs, writes the waiting ones at once, and waits for the writes. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const [key, entry] of this.#byKey) {
@@ -68,20 +68,20 @@ export class Coalescer<Input, Outcome> {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  /** Makes room for an input, of the sender with the most where there is none left. @returns why there is none for this one */
+  /** Makes room for an input, if need be by evicting one of the sender with the most. @returns the refusal if there is no room */
   #makeRoom(sender: number): ParleyError | null {
     for (;;) {
       const room = this.#shares.roomFor(sender, 0)
       if (room.type === 'FREE') return null
       if (room.type === 'REFUSED') return room.refusal
       const evicted = this.#takeNewestOf(room.sender)
-      if (!evicted) return tooMuchInAll() // all that the sender has is being written
+      if (!evicted) return tooMuchInAll() // all of that sender's inputs are being written
       this.#shares.giveBack(room.sender, 0)
       evicted.reject(tooMuchOfOne())
     }
   }
 
-  /** The newest input of a sender that waits under the key that was used last. */
+  /** Takes the newest input that a sender has under the most recently added key. */
   #takeNewestOf(sender: number): CoalescedInput<Input, Outcome> | null {
     for (const { waiting } of [...this.#byKey.values()].reverse()) {
       const at = waiting.findLastIndex((one) => one.sender === sender)
@@ -109,7 +109,7 @@ export class Coalescer<Input, Outcome> {
     this.#running.add(run)
   }
 
-  /** Goes on with what waits; forgets the key where nothing does. */
+  /** Continues with the inputs that wait; forgets the key if there are none. */
   #next(key: number, entry: CoalescerKey<Input, Outcome>): void {
     if (entry.isRunning || entry.timer) return
     if (entry.waiting.length === 0) this.#byKey.delete(key)

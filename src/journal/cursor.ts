@@ -1,5 +1,5 @@
-// Cursors: epoch, position and tag in 28 characters that clients never look into. Opaque, so that one can become a vector
-// of places when there is more than one journal: hence the version in front.
+// Cursors: epoch, position and tag in 28 characters. They are opaque to clients and begin with a version, so that a cursor can
+// become a vector of places when there is more than one journal.
 
 import { badInput } from '../errors.ts'
 import type { Place } from './fact.ts'
@@ -7,13 +7,13 @@ import type { Place } from './fact.ts'
 const version = 1
 const byteLength = 21 // 1 version, 8 of the epoch, 8 position, 4 tag: 28 characters without padding
 
-/** The first half of the epoch's UUID: what tells one journal from another inside cursors. */
+/** The first half of the epoch's UUID. It identifies the journal inside a cursor. */
 export type EpochKey = bigint
 
-/** A cursor taken apart. */
+/** A parsed cursor. */
 export type Cursor = Place & { readonly epochKey: EpochKey }
 
-/** What cursors hold of an epoch. */
+/** The part of an epoch that cursors hold. */
 export function epochKeyOf(epoch: string): EpochKey {
   return BigInt(`0x${epoch.replaceAll('-', '').slice(0, 16)}`)
 }
@@ -29,8 +29,8 @@ export function encodeCursor(epochKey: EpochKey, { position, tag }: Place): stri
 }
 
 /**
- * Takes a cursor apart.
- * @throws ParleyError BAD_INPUT naming `argument`, where the text was never made by `encodeCursor`.
+ * Parses a cursor.
+ * @throws ParleyError BAD_INPUT naming `argument` if `encodeCursor` cannot have made the text
  */
 export function parseCursor(text: string, argument: string): Cursor {
   const bytes = Buffer.from(text, 'base64url')

@@ -1,6 +1,6 @@
-// A durable reader follows the journal beside the nodes' followers, and keeps in Postgres how far it has come. Every node has
-// one; a lock on its row of progress lets one of them work at a time. What a turn writes and the place that it has come to are one
-// transaction: a node that is killed loses nothing and does nothing twice, and any node takes the next turn.
+// A durable reader follows the journal beside the nodes' followers, and keeps its progress in Postgres. Every node has one; a
+// lock on the progress row lets one of them work at a time. A turn commits its writes and the new place in one transaction: a
+// killed node loses nothing and repeats nothing, and any node can take the next turn.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../log.ts'
@@ -10,26 +10,26 @@ import type { Fact, Place } from './fact.ts'
 import type { Journal } from './journal.ts'
 import { readTagAt } from './tables.ts'
 
-/** How often it is looked for work that no fact told of. */
+/** How often to look for work that no fact announced. */
 const lookMs = 1_000
 
-/** What a durable reader does with the journal. `Progress` is its row: the place, and what else it keeps there. */
+/** How a durable reader works. `Progress` is its row: the place, and whatever else it keeps there. */
 export type DurableReading<Progress extends Place = Place> = {
   /** How long facts gather before a turn, in milliseconds. */
   readonly gatherMs: number
-  /** What the log says of turns that failed. */
+  /** The log message for turns that failed. */
   readonly failure: string
-  /** Whether it leaves Postgres to sends for as long as a turn took, before the next one. */
+  /** Whether it pauses after each turn for as long as the turn took, to leave Postgres to sends. */
   readonly rests: boolean
-  /** Whether a fact brings work. Others are passed over in the next turn, within a second. */
+  /** Whether a fact brings work, and so wakes the reader. The reader passes the other facts in its next turn, within a second. */
   concerns(fact: Fact): boolean
-  /** What is done before each catch-up. */
+  /** Runs before each catch-up. */
   prepare?(closing: AbortSignal | undefined): Promise<void>
-  /** Where it has come to, by what is committed. */
+  /** Reads the committed progress. */
   readProgress(): Promise<Progress>
-  /** Whether there is work also where it has come to the head of the journal. */
+  /** Whether there is work left even at the head of the journal. */
   hasMore?(progress: Progress): boolean
-  /** Takes a step in one transaction, unless another node is at it. @returns whether there may be more for this node */
+  /** Takes a step in one transaction, unless another node has the turn. @returns whether there may be more for this node */
   takeTurn(): Promise<boolean>
 }
 
@@ -49,7 +49,7 @@ export class DurableReader<Progress extends Place = Place> {
     })
   }
 
-  /** Takes turns until it has come to the head of the journal, or another node has the turn. */
+  /** Takes turns until it reaches the head of the journal, or another node has the turn. */
   async catchUp(closing?: AbortSignal): Promise<void> {
     await this.#reading.prepare?.(closing)
     while (!closing?.aborted && (await this.#hasWork())) {
@@ -63,7 +63,7 @@ export class DurableReader<Progress extends Place = Place> {
     return this.#loop.close()
   }
 
-  /** A look that costs little, for the nodes that only stand by. */
+  /** A cheap check, for the nodes that only stand by. */
   async #hasWork(): Promise<boolean> {
     const [progress, head] = [await this.#reading.readProgress(), this.#journal.head()]
     const isBehind = progress.position !== head.position || progress.tag !== head.tag
@@ -72,8 +72,8 @@ export class DurableReader<Progress extends Place = Place> {
 }
 
 /**
- * How a place that was kept stands to the journal. HELD: the journal goes on from it. TRIMMED: facts after it are no longer kept.
- * OTHER: it is of another history; the reader's tables and the journal were restored apart from each other.
+ * Compares a stored place with the journal. HELD: the journal continues from it. TRIMMED: facts after it are gone. OTHER: it
+ * belongs to another history, because the reader's tables and the journal were restored separately.
  */
 export async function standingOf(reader: Reader, { position, tag: keptTag }: Place): Promise<'HELD' | 'TRIMMED' | 'OTHER'> {
   const { tag, floor } = await readTagAt(reader, position)

@@ -1,7 +1,7 @@
-// The follower: brings this node's memory after the journal, fact by fact, without a hole. Batches come from this node's
-// own appends and from the other nodes over the bus, in any order, more than once or never; positions put them in order,
-// tags show that they belong to one history, and what is missing is read from Postgres. The bus makes it quick; Postgres
-// makes it right. What it sees it tells its observers. What is read from there passes a flush before it is remembered (B1): it may be visible and not yet on disk.
+// The follower keeps this node's memory in step with the journal, fact by fact, without gaps, and calls its observers. Batches
+// come from this node's own appends and over the bus from other nodes, in any order, repeatedly or never. Positions put them in
+// order, tags show that they belong to one history, and missing facts are read from Postgres: the bus makes it fast, Postgres
+// makes it correct. Facts read from Postgres may not be on disk yet, so a flush comes before they are remembered (B1).
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import type { Log } from '../log.ts'
@@ -19,14 +19,14 @@ import { steps } from './steps.ts'
 import { type Head, readFactsAfter, readHead, readTagAt } from './tables.ts'
 
 const pollMs = 250
-/** How long a gap may be closed by a batch that is still on its way; the longest seen took 8 ms. */
+/** How long to wait for a batch on its way that closes a gap. The longest measured delay was 8 ms. */
 const gapMs = 20
 const heldMax = 200
 const readMax = 2_000
 
 /**
- * Why what was read may be wrong. MOVED: the node goes on from another place, because it skipped facts or the history is another
- * one. DOUBTED: Postgres was away, and may have lost what was visible before.
+ * Why data read earlier may be wrong. MOVED: the node continues from another place, because it skipped facts or the history has
+ * changed. DOUBTED: Postgres was away, and may have lost data that was visible before.
  */
 export type Restart = { readonly type: 'MOVED'; readonly reason: string } | { readonly type: 'DOUBTED' }
 
@@ -51,7 +51,7 @@ export class Follower {
   #looking: Promise<void> | undefined
   #isClosed = false
   #isDoubted = false
-  /** The database is another one, whatever its rows say. */
+  /** The database was replaced, even if its rows look the same. */
   #isElsewhere = false
   #lastContactAt = 0
   readonly #facts: Observers<Fact>
@@ -79,7 +79,7 @@ export class Follower {
     this.#restarts = new Observers(log, 'restarts')
   }
 
-  /** What this node remembers. Another object after a change of history. */
+  /** What this node remembers. A new object after a change of history. */
   get recentLog(): RecentLog {
     return this.#recentLog
   }
@@ -88,7 +88,7 @@ export class Follower {
     return this.#epochKey
   }
 
-  /** The name of a topic of this journal: two installations on one Redis do not meet. */
+  /** The name of a topic of this journal, distinct from that of any other installation on the same Redis. */
   topic(name: string): string {
     return `${this.#scope}:${name}`
   }
@@ -98,17 +98,17 @@ export class Follower {
     return this.#lastContactAt
   }
 
-  /** Calls `observer` for each fact, in order, when it is remembered. */
+  /** Calls `observer` for each fact, in order, once it is remembered. */
   onFact(observer: Observer<Fact>): void {
     this.#facts.add(observer)
   }
 
-  /** Calls `observer` when what was read may be wrong. */
+  /** Calls `observer` when data read earlier may be wrong. */
   onRestart(observer: Observer<Restart>): void {
     this.#restarts.add(observer)
   }
 
-  /** Starts to follow from the journal's head. */
+  /** Starts following from the journal's head. */
   async open(): Promise<void> {
     const head = await this.#readFlushedHead()
     await this.#hear(head)
@@ -126,18 +126,18 @@ export class Follower {
     await this.#looking?.catch(() => undefined)
   }
 
-  /** Says that a connection was lost: when Postgres answers again, it may have lost what was visible before. */
+  /** Reports a lost connection: when Postgres answers again, it may have lost data that was visible before. */
   doubt(): void {
     this.#isDoubted = true
   }
 
-  /** Takes a batch of this node's own appends: it is applied here at once, and told to the other nodes. */
+  /** Takes a batch of this node's own appends: applies it here at once and publishes it to the other nodes. */
   announce(batch: Batch): void {
     this.offer(batch)
     for (const part of partsOf(batch, this.#kinds.rows)) this.#bus.publish(this.topic('facts'), part)
   }
 
-  /** Takes a batch from anywhere: applies it, holds it until the gap before it is closed, or drops it as known. */
+  /** Takes a batch from any source: applies it, holds it until the gap before it is closed, or drops it if it is known. */
   offer(batch: Batch): void {
     const first = batch.facts[0]
     if (!first || this.#isClosed) return
@@ -150,9 +150,9 @@ export class Follower {
     }
     const known = batch.facts.findLast((fact) => fact.position <= head.position)
     const before = known ?? { position: first.position - 1, tag: batch.previousTag }
-    // The tag 0 is that of a journal whose facts are all trimmed: it says nothing.
+    // Tag 0 belongs to a journal whose facts are all trimmed: there is nothing to compare.
     if (before.tag !== 0 && this.#recentLog.holds(before) === false) {
-      // Somebody is in another history. Postgres says who.
+      // The sender or this node is in another history. Postgres shows which.
       this.#log.warn({ position: before.position }, 'a batch of facts does not fit this journal')
       this.#armGap()
       return
@@ -164,7 +164,7 @@ export class Follower {
 
   /**
    * Waits until this node has seen a position.
-   * @returns whether it has, within `limitMs`.
+   * @returns whether that happened within `limitMs`
    */
   async reaches(position: number, limitMs: number): Promise<boolean> {
     if (this.#recentLog.head.position >= position) return true
@@ -217,7 +217,7 @@ export class Follower {
       })
   }
 
-  /** Reads what lies between the head of the memory and the head of the journal; notices another history. */
+  /** Reads the facts between the head of the memory and the head of the journal. Detects another history. */
   async #catchUp(): Promise<void> {
     for (;;) {
       const from = this.#recentLog.head
@@ -241,7 +241,7 @@ export class Follower {
     }
   }
 
-  /** Whether the journal still holds the fact at which this node's memory ended before the head was read. */
+  /** Whether the journal still holds `from`, the end of this node's memory before it read the head. */
   async #isStillTrue(from: Place, head: Head): Promise<boolean> {
     if (head.position < from.position || epochKeyOf(head.epoch) !== this.#epochKey) return false
     if (head.position === from.position && head.tag === from.tag) return true
@@ -261,7 +261,7 @@ export class Follower {
     const head = await this.#readFlushedHead()
     await this.#hear(head)
     this.#isElsewhere = false
-    // In one turn: no stream may say a place of the new history before it is ended.
+    // In one turn of the event loop: no stream of the old history may deliver a place of the new one.
     this.#begin(head)
     this.#restarts.call({ type: 'MOVED', reason })
   }
@@ -272,7 +272,7 @@ export class Follower {
     return head
   }
 
-  /** Hears the topic of this database and this head's epoch. */
+  /** Subscribes to the topic of this database and of this head's epoch. */
   async #hear(head: Head): Promise<void> {
     if (head.epoch === this.#epoch && !this.#isElsewhere) return
     this.#identity = await readIdentity(this.#reader)
@@ -284,7 +284,7 @@ export class Follower {
     this.#unsubscribe = await this.#bus.subscribe(this.topic('facts'), batchForm, (batch) => this.offer(batch))
   }
 
-  /** Forgets everything and goes on from this head. */
+  /** Forgets everything and continues from this head. */
   #begin(head: Head): void {
     this.#epochKey = epochKeyOf(head.epoch)
     this.#held = new Map()
@@ -292,7 +292,7 @@ export class Follower {
     this.#lastContactAt = Date.now()
   }
 
-  /** The head poll: always, whatever the bus does. A fact whose batch was lost is noticed here at the latest. */
+  /** Polls the head, whether or not the bus works: finds facts whose batch was lost. */
   #poll(): void {
     if (this.#isClosed) return
     const [from, wasDoubted] = [this.#recentLog.head, this.#isDoubted]
@@ -309,7 +309,7 @@ export class Follower {
       })
       .then((identity) => {
         if (identity === null) return
-        // It was away: perhaps another database has its address, with the same rows.
+        // Postgres was away: another database with the same rows may have its address now.
         if (identity !== this.#identity) {
           this.#isElsewhere = true
           this.#armGap()

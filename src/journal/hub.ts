@@ -1,32 +1,32 @@
-// The hub gives each fact to the streams of its subscribers: the users with an open stream on this node. For each of them it
-// knows the intervals in which the user is in the audience of each conversation, loaded once and then kept true by the facts
-// themselves; a stream at any place, live or behind, sees exactly the facts whose position lies in one of them (D6). Who is in
-// an audience *now* only decides which streams at the head are given a fact.
+// The hub gives each fact to the streams of its subscribers: the users with an open stream on this node. For each subscriber it
+// knows the intervals in which the user is in the audience of each conversation. It loads them once, and facts keep them up to
+// date. A stream at any place, live or behind, sees exactly the facts whose position lies in one of these intervals (D6). The
+// *current* audience only decides which streams at the head receive a fact.
 
 import type { Fact, JoinPayload } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { TurnOwner, TurnTaker } from './round-robin.ts'
 import type { AudienceRow } from './tables.ts'
 
-/** `isSinceJoining`: of the messages, the user sees only those that were sent in it. */
+/** `isSinceJoining`: the user sees only messages that were sent in the interval. */
 type AudienceInterval = { readonly from: number; to: number | null; readonly isSinceJoining: boolean }
 
-/** How many streams are given a fact at once; the others follow in slices, so that small conversations need not wait for large ones. */
+/** How many streams receive a fact at once. The others follow in slices, so that large conversations don't hold up small ones. */
 const atOnce = 64
 
 /**
- * What else a user who sees a fact may see of its conversation: all messages (`WHOLE`), or only some of them (`PART`, also for
- * the user's own facts), or nothing new, because the user has left since (`ENDED`).
+ * What else a user who sees a fact may see of its conversation: all messages (`WHOLE`), only some of them (`PART`, also for facts
+ * that go to one user), or nothing new because the user has left since (`ENDED`).
  */
 export type FactVisibility = 'WHOLE' | 'PART' | 'ENDED'
 
-/** A stream, as the hub knows it. */
+/** A stream as the hub sees it. */
 export type SubscriberStream = {
-  /** Gives it a fact, if it stands at the head. */
+  /** Gives the stream a fact if it is at the head. */
   offer(fact: Fact): void
-  /** Gives it a fact in one of the next turns of the event loop, if it stands at the head. */
+  /** Gives the stream a fact in one of the next turns of the event loop if it is at the head. */
   postpone(fact: Fact): void
-  /** Ends it for a reason that lies with this node; the client resumes from its cursor. */
+  /** Ends the stream for a reason on this node's side. The client resumes from its cursor. */
   abandon(reason: string): void
 }
 
@@ -48,11 +48,11 @@ export class Subscriber implements TurnOwner {
     if (fact.conversationId === null) return fact.userId === this.userId
     const interval = this.#intervalOf(fact)
     if (!interval) return false
-    // A row's id is the position of the fact that created it, so comparing the two tells what was sent before the join.
+    // A row's ID is the position of the fact that created it, so the comparison shows whether it was sent before the join.
     return !interval.isSinceJoining || !this.#kinds.namesRow(fact) || Number(fact.subjectId) > interval.from
   }
 
-  /** What this user may see besides a fact, as far as this node knows. Who is told that they leave has left. */
+  /** What else this user may see of a fact's conversation, as far as this node knows. For the user's own leave: `ENDED`. */
   visibilityOf(fact: Fact): FactVisibility {
     if (fact.conversationId === null) return 'PART'
     const interval = this.#intervalOf(fact)
@@ -60,7 +60,7 @@ export class Subscriber implements TurnOwner {
     return interval.isSinceJoining ? 'PART' : 'WHOLE'
   }
 
-  /** The last position of the interval in which this user sees a fact; the fact itself where that is not known to have ended. */
+  /** The last position of the interval in which this user sees a fact; the fact's own position if no end is known. */
   visibleUntil(fact: Fact): number {
     return this.#intervalOf(fact)?.to ?? fact.position
   }
@@ -76,17 +76,17 @@ export class Subscriber implements TurnOwner {
     return this.#intervals.has(conversationId)
   }
 
-  /** Whether this user is in the audience of a conversation at any position after this one, as far as is known. */
+  /** Whether this user is known to be in the audience of a conversation at any position after this one. */
   isInAudienceAfter(conversationId: number, position: number): boolean {
     return this.#intervals.get(conversationId)?.some(({ to }) => to === null || to > position) ?? false
   }
 
-  /** Every conversation in whose audience this user is or ever was. */
+  /** All conversations whose audience this user is or ever was in. */
   conversationIds(): Iterable<number> {
     return this.#intervals.keys()
   }
 
-  /** Takes an interval as Postgres has it. */
+  /** Adds an interval read from Postgres. */
   load(row: AudienceRow): void {
     this.#of(row.conversationId).push({
       from: row.fromPosition,
@@ -95,13 +95,13 @@ export class Subscriber implements TurnOwner {
     })
   }
 
-  /** Joins at a position. Joining twice at one position is joining once. */
+  /** Joins at a position. Idempotent. */
   join(conversationId: number, position: number, isSinceJoining: boolean): void {
     const intervals = this.#of(conversationId)
     if (!intervals.some(({ from }) => from === position)) intervals.push({ from: position, to: null, isSinceJoining })
   }
 
-  /** Leaves at a position, which still belongs to the interval. Leaving twice at one position is leaving once. */
+  /** Leaves at a position, which still belongs to the interval. Idempotent. */
   leave(conversationId: number, position: number): void {
     const open = this.#of(conversationId).find(({ from, to }) => from <= position && to === null)
     if (open) open.to = position
@@ -117,16 +117,16 @@ export class Subscriber implements TurnOwner {
 /** A subscriber that is in use. */
 export type SubscriberHold = {
   readonly subscriber: Subscriber
-  /** Gives a stream what is new from now on; false where the subscriber belongs to a history that is gone. */
+  /** Gives a stream all new facts from now on. Returns false if the subscriber belongs to a former history. */
   attach(stream: SubscriberStream): boolean
-  /** Gives the subscriber back. */
+  /** Releases the subscriber. */
   release(): void
 }
 
-/** `missed`: changes of the audience that came while the intervals were being loaded; null when they are. */
+/** `missed`: audience changes that came while the intervals were loading; null once they are loaded. */
 type HubEntry = { readonly subscriber: Subscriber; holders: number; missed: Fact[] | null; loaded: Promise<void> }
 
-/** The subscribers of one node. `load` reads a user's intervals from Postgres; `position` is the follower's. */
+/** The subscribers of one node. `load` reads a user's intervals from Postgres; `position` returns the follower's position. */
 export class Hub {
   readonly #load: (userId: number) => Promise<readonly AudienceRow[]>
   readonly #position: () => number
@@ -147,7 +147,7 @@ export class Hub {
     return count
   }
 
-  /** The subscriber of a user, with its intervals loaded. The last release frees it. */
+  /** Holds the subscriber of a user, with its intervals loaded. The last release frees it. */
   async hold(userId: number): Promise<SubscriberHold> {
     const entry = this.#entries.get(userId) ?? this.#open(userId)
     entry.holders += 1
@@ -184,13 +184,13 @@ export class Hub {
     for (const conversationId of entry.subscriber.conversationIds()) this.#removeFrom(conversationId, entry.subscriber)
   }
 
-  /** Whether a user is in the audience of a conversation now; null where this node does not know. */
+  /** Whether a user is in the audience of a conversation now; null if this node does not know. */
   findIsInAudience(userId: number, conversationId: number): boolean | null {
     const entry = this.#entries.get(userId)
     return entry && !entry.missed ? entry.subscriber.isInAudienceAfter(conversationId, this.#position()) : null
   }
 
-  /** Brings a fact to the streams that stand at the head, and keeps the audience true. Facts come in order. */
+  /** Gives a fact to the streams at the head, and keeps the audience up to date. Call it with facts in order. */
   deliver(fact: Fact): void {
     const subject = fact.audienceChange !== 0 && fact.subjectId !== null ? this.#entries.get(fact.subjectId) : undefined
     if (subject && fact.audienceChange > 0) this.#changeAudience(subject, fact)
@@ -204,12 +204,12 @@ export class Hub {
     if (subject && fact.audienceChange < 0) this.#changeAudience(subject, fact)
   }
 
-  /** Every open stream, for the beat of ticks and for closing. */
+  /** All open streams. */
   *streams(): Iterable<SubscriberStream> {
     for (const { subscriber } of this.#entries.values()) yield* subscriber.streams
   }
 
-  /** Ends all streams and forgets all subscribers: what they know belongs to another history. */
+  /** Ends all streams and forgets all subscribers, because their intervals belong to a former history. */
   abandonAll(reason: string): void {
     const streams = [...this.streams()]
     this.#entries.clear()
@@ -217,7 +217,7 @@ export class Hub {
     for (const stream of streams) stream.abandon(reason)
   }
 
-  /** Postgres may be ahead of this node's follower or behind it: what changes meanwhile is kept, and applied again after. */
+  /** Loads the intervals. Postgres may be ahead of this node's follower or behind it: reapplies changes that come meanwhile. */
   async #loadIntervals(entry: HubEntry): Promise<void> {
     const { subscriber } = entry
     try {
@@ -228,7 +228,7 @@ export class Hub {
     }
     const missed = entry.missed ?? []
     entry.missed = null
-    if (this.#entries.get(subscriber.userId) !== entry) return // the journal has another history since: it is given no facts
+    if (this.#entries.get(subscriber.userId) !== entry) return // of a former history: it receives no facts
     for (const conversationId of subscriber.conversationIds()) {
       if (subscriber.isInAudienceAfter(conversationId, this.#position())) this.#addTo(conversationId, subscriber)
     }
@@ -267,8 +267,8 @@ function isSinceJoining({ payload }: Fact): boolean {
 }
 
 /**
- * Gives a fact to the streams of a subscriber: at once while `left` streams are, the others in later turns.
- * @returns how many are left
+ * Gives a fact to the streams of a subscriber: to the first `left` at once, to the others in later turns.
+ * @returns how many more streams may receive the fact at once
  */
 function offerTo(subscriber: Subscriber, fact: Fact, left: number): number {
   if (subscriber.streams.size === 0 || !subscriber.canSee(fact)) return left

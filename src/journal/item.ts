@@ -1,12 +1,12 @@
-// What comes out of a stream, and who takes it.
+// The items of a stream, and the consumer that takes them.
 
 import type { Fact, Place } from './fact.ts'
 import type { NamedRow } from './named-row.ts'
 
-/** Why a stream could not go on from the cursor it was given. */
+/** Why a stream could not continue from its cursor. */
 export type ResetReason = 'CURSOR_TOO_OLD' | 'OTHER_EPOCH' | 'OTHER_HISTORY' | 'AHEAD_OF_JOURNAL'
 
-/** How a stream starts: from now, from its cursor, or from now because the cursor can't be served. */
+/** How a stream starts: from now, from its cursor, or from now because it can't continue from the cursor. */
 export type Start =
   | { readonly mode: 'FRESH' | 'RESUMED'; readonly place: Place }
   | { readonly mode: 'RESET'; readonly reason: ResetReason; readonly place: Place }
@@ -14,20 +14,20 @@ export type Start =
 /** A fact, with the row that it names. */
 export type FactItem = { readonly type: 'fact'; readonly fact: Fact; readonly place: Place; readonly row: NamedRow | undefined }
 
-/** What comes out of a stream, in this order: started, facts, caughtUp, then facts and ticks as they come. */
+/** An item of a stream. They come in this order: started, facts, caughtUp, then facts and ticks as they happen. */
 export type StreamItem =
   | ({ readonly type: 'started' } & Start)
   | FactItem
   | { readonly type: 'caughtUp'; readonly count: number; readonly place: Place }
   | { readonly type: 'tick'; readonly place: Place }
 
-/** Who takes the items of a stream: one at a time, in order. */
+/** Takes the items of a stream, one at a time, in order. */
 export type Consumer = {
   /**
    * Takes an item.
-   * @returns whether it takes another one at once. Where not, it asks for it by `more` when it does; nothing is queued for it.
+   * @returns whether it takes the next one at once. If not, it calls `more` when it is ready; nothing is queued for it.
    */
   take(item: StreamItem): boolean
-  /** The stream has ended and gives nothing more; with the fault, where a bug ended it. */
+  /** Called when the stream has ended. `fault` is the error if a bug ended it. */
   ended(fault: unknown): void
 }

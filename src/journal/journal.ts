@@ -1,4 +1,4 @@
-// The journal of one node: one record that appends, follows, remembers and streams. Knows no feature.
+// The journal of one node: a record that appends, follows, remembers and streams facts. It knows no features.
 
 import pLimit from 'p-limit'
 import type { Bus } from '../bus/bus.ts'
@@ -29,59 +29,62 @@ import { openTrimmer } from './trimmer.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
-/** How long a cursor that is ahead of this node, though not of the journal, waits for the follower. */
+/** How long to wait for the follower if a cursor is ahead of this node, but not of the journal. */
 const followerPatienceMs = 2_000
-/** A node that has not heard from Postgres for so long is not ready for traffic. */
+/** A node that has had no answer from Postgres for this long is not ready for traffic. */
 const contactMs = 5_000
 
-/** What a device asks for when it opens a stream. */
+/** A device's request to open a stream. */
 export type StreamRequest = {
   readonly userId: number
-  /** Where it left off; null to begin now. */
+  /** Where the device left off; null to begin now. */
   readonly after: Cursor | null
-  /** One conversation only; null for everything the user may see. */
+  /** Limits the stream to one conversation; null for everything that the user may see. */
   readonly conversationId: number | null
-  /** Called once if this node has to end the stream: the client resumes from its cursor, here or elsewhere. */
+  /** Called once if this node has to end the stream. The client resumes from its cursor, on this node or another. */
   onAbandoned(reason: string): void
 }
 
 /** The open journal. */
 export type Journal = {
-  /** The kinds of facts that it was opened with. */
+  /** The kinds of facts that this journal was opened with. */
   readonly kinds: FactKinds
-  /** Appends an input by a procedure of a feature, in the next batch: see Lanes. The outcome is committed. @throws ParleyError RATE_LIMITED, UNAVAILABLE */
+  /**
+   * Appends an input with a procedure of a feature, in the next batch: see Lanes. Resolves once the outcome is committed.
+   * @throws ParleyError RATE_LIMITED, UNAVAILABLE
+   */
   append<Input, Outcome>(procedure: Procedure<Input, Outcome>, key: number, input: Input): Promise<Outcome>
   /**
    * Why a stream from this cursor would be a RESET; null if it would continue.
    * @throws ParleyError UNAVAILABLE if Postgres does not answer or this node cannot reach the cursor in time
    */
   findResetReason(cursor: Cursor): Promise<ResetReason | null>
-  /** Removes what is kept of a user for that user's own sake. The account is gone: nothing new comes to it. */
+  /** Removes what the journal keeps for a user's own sake. The account must be deleted, so that nothing new is added. */
   forget(userId: number): Promise<void>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Transaction) => Promise<Work<T>>): Promise<Written<T>>
   /**
-   * Opens a stream; null where it asks for a conversation in whose audience the user never was.
-   * @throws ParleyError UNAVAILABLE where Postgres does not answer or this node can't reach the cursor in time.
+   * Opens a stream; null if it is limited to a conversation whose audience the user was never in.
+   * @throws ParleyError UNAVAILABLE if Postgres does not answer or this node can't reach the cursor in time
    */
   openStream(request: StreamRequest): Promise<Stream | null>
   /** The cursor of a place. */
   cursor(place: Place): string
   /** The last place that this node has seen. */
   head(): Place
-  /** The position up to which this node knows who has left what. */
+  /** The position up to which this node has applied changes of audiences. */
   deliveredPosition(): number
-  /** Whether the node remembers this very fact. */
+  /** Whether the recent log holds this very object. */
   remembers(fact: Fact): boolean
-  /** A row that the node remembers, as it is at the head. */
+  /** A row from the recent log, as it is at the head. */
   row(id: number): NamedRow | undefined
-  /** The name of a topic of this journal's nodes on the bus, told apart from those of other installations. */
+  /** The name of a bus topic of this journal's nodes, distinct from those of other installations. */
   topic(name: string): string
-  /** Whether a user is in the audience of a conversation now; null where this node has no open stream of the user. */
+  /** Whether a user is in the audience of a conversation now; null if the user has no open stream on this node. */
   findIsInAudience(userId: number, conversationId: number): boolean | null
-  /** Calls `observer` for each fact that this node sees, in order, before any stream is given it. */
+  /** Calls `observer` for each fact that this node sees, in order, before any stream receives it. */
   onFact(observer: Observer<Fact>): void
-  /** Calls `observer` when what was read from Postgres may be stale or taken back: see Follower. */
+  /** Calls `observer` when data read from Postgres may be stale or rolled back: see Follower. */
   onRestart(observer: Observer<Restart>): void
   /** How many streams are open on this node. */
   streamCount(): number
@@ -90,7 +93,7 @@ export type Journal = {
   close(): Promise<void>
 }
 
-/** Opens the journal of a node: begins to follow from its head. `kinds` are those of all features. */
+/** Opens the journal of a node and follows it from its head. `kinds` are the kinds of all features. */
 export async function openJournal(
   store: Store,
   bus: Bus,
@@ -142,7 +145,7 @@ export async function openJournal(
       try {
         const start = await startOf(follower, store.reader, after)
         if (conversationId !== null && !hold.subscriber.wasEverInAudience(conversationId)) {
-          // Perhaps this node has not seen the join yet.
+          // This node may not have seen the join yet.
           if (!(await follower.reaches((await readHead(store.reader)).position, followerPatienceMs))) throw behind()
           if (!hold.subscriber.wasEverInAudience(conversationId)) {
             hold.release()
@@ -179,19 +182,19 @@ export async function openJournal(
 }
 
 /**
- * Gives each fact that the follower sees to the observers, and last to the hub: whoever is sent a fact finds that the node has
- * taken note of it.
- * @returns the position of the last fact that the hub was given
+ * Gives each fact that the follower sees to the observers, and last to the hub: when a client receives a fact, the node has
+ * already processed it.
+ * @returns the position of the last fact that the hub has received
  */
 function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () => number {
-  /** Null until there is a fact after the place where the follower began. */
+  /** Null until there is a fact after the follower's starting place. */
   let position: number | null = null
   follower.onFact((fact) => observers.call(fact))
   follower.onFact((fact) => {
     position = fact.position
     hub.deliver(fact)
   })
-  // The hub is the first to hear of a restart: a stream of the former history ends before it can be given a place of the new one.
+  // The hub learns of a restart first: streams of the former history end before they can receive a place of the new one.
   follower.onRestart((restart) => {
     if (restart.type === 'DOUBTED') return
     position = null
@@ -200,7 +203,7 @@ function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () =
   return () => position ?? follower.recentLog.head.position
 }
 
-/** Looks after all streams every second or so: with one clock, and one tick for all. */
+/** Calls `beat` on all streams every second or so, with one time and one tick for all. */
 function keepBeat(hub: Hub, follower: Follower, tickIntervalMs: number): NodeJS.Timeout {
   const beat = () => {
     const now = Date.now()
@@ -210,7 +213,7 @@ function keepBeat(hub: Hub, follower: Follower, tickIntervalMs: number): NodeJS.
   return setInterval(beat, Math.min(1_000, tickIntervalMs / 4))
 }
 
-/** Decides how a stream starts: from its cursor, or from now where it has none or it can't be served. */
+/** Decides how a stream starts: from its cursor, or from now if it has none or can't continue from it. */
 async function startOf(follower: Follower, reader: Reader, after: Cursor | null): Promise<Start> {
   if (!after) return { mode: 'FRESH', place: follower.recentLog.head }
   const reason = await findResetReason(follower, reader, after)
@@ -218,9 +221,9 @@ async function startOf(follower: Follower, reader: Reader, after: Cursor | null)
 }
 
 /**
- * Why nothing can go on from a cursor; null where the very fact that it names exists in this epoch and history (A2). "Ahead
- * of the journal" is for Postgres to say, never for a node that is behind (A9).
- * @throws ParleyError UNAVAILABLE where this node does not come as far as the cursor in time.
+ * Why a stream can't continue from a cursor; null if the fact that the cursor identifies exists in this epoch and history (A2).
+ * Only Postgres can tell that a cursor is ahead of the journal, never a node that is behind (A9).
+ * @throws ParleyError UNAVAILABLE if this node does not reach the cursor in time
  */
 async function findResetReason(follower: Follower, reader: Reader, cursor: Cursor): Promise<ResetReason | null> {
   if (cursor.epochKey !== follower.epochKey) return 'OTHER_EPOCH'

@@ -1,24 +1,24 @@
-// The kinds of facts. Features define them, each in its events.ts; src/facts.ts puts them together, and the journal is opened
-// with all of them. What the journal does differently for a kind is a property of the kind.
+// The kinds of facts. Each feature defines its own in its events.ts; src/facts.ts puts them together, and the journal is opened
+// with all of them. Whatever the journal does differently for a kind is a property of that kind.
 
 import type { Fact } from './fact.ts'
 import type { NamedRows } from './named-row.ts'
 
-/** A kind of facts. `Payload` is what its facts carry; null for nothing. */
+/** A kind of facts. `Payload` is the type of their payload; null for none. */
 export type FactKind<Payload = null> = {
   /** Also the name of its event in the schema. */
   readonly name: string
-  /** What the journal stores. Never changed, and never used again. */
+  /** The number that the journal stores. It never changes and is never reused. */
   readonly number: number
   /** Whether the subject of such a fact is a NamedRow. */
   readonly namesRow: boolean
-  /** Whether such a fact may change what the events of earlier facts show. */
+  /** Whether such a fact may change the events of earlier facts. */
   readonly changesEarlierEvents: boolean
-  /** The heap that a payload takes, in bytes, roughly. */
+  /** The approximate heap size of a payload, in bytes. */
   payloadBytes(payload: Payload): number
 }
 
-/** What a feature says of a kind. Left out: it names no row, it may change earlier events, and its payload is short. */
+/** A feature's definition of a kind. By default it names no row, may change earlier events, and has a short payload. */
 type KindDefinition = {
   readonly number: number
   readonly namesRow?: true
@@ -26,7 +26,7 @@ type KindDefinition = {
   payloadBytes?(payload: never): number
 }
 
-/** The payload of a definition: what its `payloadBytes` takes. */
+/** The payload type of a definition: the parameter of its `payloadBytes`. */
 type PayloadIn<Of extends KindDefinition> = Of extends { payloadBytes(payload: infer Payload): number } ? Payload : null
 
 const shortPayloadBytes = 120
@@ -50,11 +50,11 @@ export function defineKinds<const Definitions extends Readonly<Record<string, Ki
 
 /** The payload of a fact of this kind. */
 export function payloadOf<Payload>(kind: FactKind<Payload>, fact: Fact): Payload {
-  if (fact.kind !== kind.number) throw new Error(`the fact at ${fact.position} is no ${kind.name}`)
+  if (fact.kind !== kind.number) throw new Error(`the fact at ${fact.position} is not a ${kind.name}`)
   return fact.payload as Payload
 }
 
-/** All kinds of facts that a node knows, by number. A newer version may have written facts of other kinds. */
+/** All kinds of facts that a node knows, by number. Newer versions may have written facts of other kinds. */
 export class FactKinds {
   readonly #byNumber: (FactKind<never> | undefined)[] = []
 
@@ -75,12 +75,12 @@ export class FactKinds {
     return this.#byNumber[fact.kind]?.namesRow ?? false
   }
 
-  /** Whether a fact may change what the events of earlier facts show. */
+  /** Whether a fact may change the events of earlier facts. */
   changesEarlierEvents(fact: Fact): boolean {
     return this.#byNumber[fact.kind]?.changesEarlierEvents ?? true
   }
 
-  /** The heap that the payload of a fact takes, in bytes, roughly. */
+  /** The approximate heap size of a fact's payload, in bytes. */
   payloadBytes({ kind, payload }: Fact): number {
     if (payload === null) return 0
     return this.#byNumber[kind]?.payloadBytes(payload as never) ?? shortPayloadBytes

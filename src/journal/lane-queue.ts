@@ -1,5 +1,5 @@
-// What waits in a lane: each sender's items in order. The senders take turns, so that who sends much delays only themselves,
-// and each has a share of the room, so that who sends much is refused before anybody else.
+// The queue of a lane: each sender's items in order. Senders take turns, so a busy sender delays only itself, and each has a
+// share of the queue, so a busy sender is refused before any other.
 
 import type { ParleyError } from '../errors.ts'
 import { type ShareLimits, Shares, tooMuchOfOne } from './shares.ts'
@@ -10,19 +10,19 @@ const queueMax: ShareLimits = {
   all: { inputs: 10_000, bytes: 33_554_432 },
 }
 
-/** What a lane's queue needs to know of an item. */
+/** An item as the queue sees it. */
 export type LaneItem = {
   readonly sender: number
   readonly bytes: number
   readonly deadline: number
-  /** Items of one procedure may go together. */
+  /** Only items with the same procedure go together. */
   readonly procedure: unknown
   reject(error: ParleyError): void
 }
 
 /** The queue of one lane. */
 export class LaneQueue<Item extends LaneItem> {
-  /** Who was served goes to the end. */
+  /** In the order of the senders' turns: a sender goes to the end after a turn. */
   readonly #queues = new Map<number, Item[]>()
   readonly #shares = new Shares(queueMax)
   readonly #onRefused: (sender: number, refusal: ParleyError) => void
@@ -36,7 +36,7 @@ export class LaneQueue<Item extends LaneItem> {
     return this.#shares.inputs
   }
 
-  /** Lets an item wait, or rejects it. In a full queue the newest items of the sender with the most make room for it. */
+  /** Adds an item, or rejects it. If the queue is full, the newest items of the sender with the most make room. */
   add(item: Item): void {
     for (;;) {
       const room = this.#shares.roomFor(item.sender, item.bytes)
@@ -46,7 +46,7 @@ export class LaneQueue<Item extends LaneItem> {
       }
       if (room.type === 'FREE') break
       const newest = this.#queues.get(room.sender)?.pop()
-      if (!newest) throw new Error('a share of nothing that waits')
+      if (!newest) throw new Error('a sender without waiting items has a share')
       this.#gone(newest)
       this.#refuse(newest, tooMuchOfOne())
     }
@@ -56,7 +56,7 @@ export class LaneQueue<Item extends LaneItem> {
     this.#shares.take(item.sender, item.bytes)
   }
 
-  /** Takes the next batch: items of one procedure, one a turn from each sender, in each sender's order. */
+  /** Takes the next batch: items of one procedure, one per sender and turn, in each sender's order. */
   take(): Item[] {
     const batch: Item[] = []
     let bytes = 0
@@ -79,7 +79,7 @@ export class LaneQueue<Item extends LaneItem> {
     return batch
   }
 
-  /** Takes out what waits for too long: the first ones of each sender, since items wait in the order in which they came. */
+  /** Takes all expired items: the first ones of each sender, since items wait in order of arrival. */
   takeExpired(now: number): Item[] {
     const expired: Item[] = []
     for (const queue of [...this.#queues.values()]) {

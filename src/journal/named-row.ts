@@ -1,6 +1,6 @@
-// The rows that facts name. A fact holds ids, and whoever is given one wants to show its subject: so the row of the subject
-// travels with the fact and is remembered beside it, and delivering a fact reads nothing from Postgres. The journal knows only
-// the id of a row. What else it has to know is told by the feature that has such rows: the messages.
+// The rows that facts name. A fact holds only IDs, but its event shows its subject. So the subject's row travels with the fact
+// and is remembered beside it: delivering a fact reads nothing from Postgres. The journal knows only a row's ID; the feature that
+// owns the rows, messages, supplies the rest.
 
 import type { Reader } from '../store/reader.ts'
 
@@ -10,11 +10,11 @@ export type NamedRow = {
   readonly id: number
 }
 
-/** What the journal does with the rows that facts name. */
+/** How the journal handles the rows that facts name. */
 export type NamedRows = {
-  /** Reads the rows with these ids, in no order. */
+  /** Reads the rows with these IDs, in any order. */
   read(reader: Reader, ids: readonly number[]): Promise<readonly NamedRow[]>
-  /** The heap that a row takes, in bytes, roughly. */
+  /** The approximate heap size of a row, in bytes. */
   bytesOf(row: NamedRow): number
   /** Whether a row goes over the bus with its fact. */
   travels(row: NamedRow): boolean

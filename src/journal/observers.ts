@@ -1,17 +1,17 @@
-// Observers: called one after another, in the order in which they were added. One that fails keeps nobody else from being called.
+// Observers are called one after another, in the order in which they were added. If one fails, the others are still called.
 
 import type { Log } from '../log.ts'
 
-/** Called with each value, at once. */
+/** Called synchronously with each value. */
 export type Observer<Value> = (value: Value) => void
 
-/** The observers of one thing that happens on this node. */
+/** The observers of one kind of occurrence on this node. */
 export class Observers<Value> {
   readonly #observers: Observer<Value>[] = []
   readonly #log: Log
   readonly #what: string
 
-  /** `what` names the thing in the log: "facts". */
+  /** @param what the name for the log: "facts" */
   constructor(log: Log, what: string) {
     this.#log = log
     this.#what = what

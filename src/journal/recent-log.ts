@@ -1,27 +1,27 @@
-// The recent log is what a node remembers: the last facts, without a hole, and the rows that they name, each as new as the newest
-// fact that named it. Bounded by count and by bytes. Streams read from it by position; nobody holds a queue.
+// The recent log is a node's memory of the journal: the last facts, without gaps, and the rows that they name, each as new as the
+// newest fact that names it. It is bounded by count and by bytes. Streams read from it by position, so they need no queues.
 
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { NamedRow } from './named-row.ts'
 
-// As measured with what comes over the bus (Node 20, 100,000 facts), with what keeps them and a little more.
+// Measured with facts from the bus (Node 20, 100,000 facts), including the containers that hold them and a small margin.
 const factBytes = 200
 
-/** The bounds of the recent log. Bytes are an estimate of the heap that facts and rows take. */
+/** The bounds of the recent log. Bytes are an estimate of the heap size of facts and rows. */
 export type RecentLogLimits = { readonly factsMax: number; readonly bytesMax: number }
 
 /** The node's memory of the journal's end. */
 export class RecentLog {
   readonly #limits: RecentLogLimits
   readonly #kinds: FactKinds
-  /** Facts from #first on; a prefix of it may be forgotten already, and is cut off now and then. */
+  /** The facts. The first `#forgotten` of them are already forgotten, and are cut off now and then. */
   #facts: Fact[] = []
   #forgotten = 0
-  /** The place before the first fact that is remembered. */
+  /** The place before the first remembered fact. */
   #base: Place
   #bytes = 0
-  /** Each row that a remembered fact names, if it came along with the newest of those facts. */
+  /** The rows that remembered facts name; `row` is undefined if it did not come with the newest of those facts. */
   readonly #rows = new Map<number, { row: NamedRow | undefined; lastNamedAt: number }>()
 
   constructor(base: Place, limits: RecentLogLimits, kinds: FactKinds) {
@@ -30,7 +30,7 @@ export class RecentLog {
     this.#kinds = kinds
   }
 
-  /** The last place that is remembered: every fact up to it was seen by this node or lies before the recent log. */
+  /** The last remembered place: every fact up to it was seen by this node or lies before the recent log. */
   get head(): Place {
     return this.#facts.at(-1) ?? this.#base
   }
@@ -50,20 +50,20 @@ export class RecentLog {
     return this.#bytes
   }
 
-  /** The fact at this position, where it is remembered. */
+  /** The fact at this position, if it is remembered. */
   at(position: number): Fact | undefined {
     if (position <= this.#base.position) return undefined
     return this.#facts[this.#forgotten + position - this.#base.position - 1]
   }
 
-  /** Whether this very place lies in the remembered history; undefined where the recent log can't tell. */
+  /** Whether this very place lies in the remembered history; undefined if the recent log can't tell. */
   holds({ position, tag }: Place): boolean | undefined {
     if (position === this.#base.position) return this.#base.tag === tag
     const fact = this.at(position)
     return fact === undefined ? undefined : fact.tag === tag
   }
 
-  /** The row with this id, as it is at the head, if a remembered fact names it. */
+  /** The row with this ID, as it is at the head, if a remembered fact names it. */
   row(id: number): NamedRow | undefined {
     return this.#rows.get(id)?.row
   }
@@ -73,15 +73,15 @@ export class RecentLog {
     return position < this.#base.position || (this.#rows.get(id)?.lastNamedAt ?? 0) > position
   }
 
-  /** What a fact takes of the memory, with the row that it names. */
+  /** The estimated heap size of a fact with the row that it names, in bytes. */
   bytesOf(fact: Fact): number {
     const known = this.#kinds.namesRow(fact) && fact.subjectId !== null ? this.#rows.get(fact.subjectId) : undefined
     return this.#factBytes(fact) + (known?.row ? this.#kinds.rows.bytesOf(known.row) : 0)
   }
 
   /**
-   * Takes the next facts, whose positions go on from the head without a gap, and the rows that they name. A named
-   * row that does not come along is forgotten here, so that nothing older than the head is ever shown.
+   * Appends the next facts, whose positions continue from the head without gaps, and the rows that they name. Forgets a named
+   * row that does not come with its fact, so that clients never receive anything older than the head.
    */
   append(facts: readonly Fact[], named: readonly NamedRow[]): void {
     const rows = new Map(named.map((row) => [row.id, row]))

@@ -1,17 +1,17 @@
-// The way back: facts that are no longer in memory, read from Postgres as one user may see them, window by window. The
-// window bounds the work, not a LIMIT, so that its end is a place to go on from also where nothing was seen in it.
+// Replays facts that are no longer in memory: reads from Postgres, window by window, those that one user may see. The window
+// bounds the work instead of a LIMIT, so the next read can continue from its end even if the window had no visible facts.
 
 import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import { factColumns, isNotHidden } from './tables.ts'
 
-/** What one window of a replay holds. */
+/** One window of a replay. */
 export type ReplayPage = {
   readonly facts: readonly Fact[]
-  /** The end of the window: the smaller of what was asked for and the head of the journal. */
+  /** The end of the window: the requested end or the head of the journal, whichever is smaller. */
   readonly end: Place
-  /** The journal's floor in the same snapshot; above the window's start, facts are missing from it. */
+  /** The journal's floor in the same snapshot. If it is above the window's start, the window lacks facts. */
   readonly floor: number
 }
 
@@ -24,7 +24,7 @@ const bounds = `with bounds as materialized (
     cross join lateral (select least($3::bigint, coalesce((select position from fact order by position desc limit 1), j.floor)) as position) e
     left join fact f on f.position = e.position)`
 
-/** What to replay: for whom, and of which conversation (null: of all, and what concerns the user alone). */
+/** The user of a replay, and its conversation (null for all conversations and the user's own facts). */
 export type ReplayScope = { readonly userId: number; readonly conversationId: number | null }
 
 /** Reads the facts after `from` up to `to` that a user may see, in order. */

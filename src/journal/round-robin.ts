@@ -1,29 +1,29 @@
-// Round robin among users: the work of very many streams is done in short slices of the event loop, one stream of each user in
-// turn. Between two slices the node serves its sockets, Postgres and Redis, so one large conversation does not hold up the others,
-// and the many streams of one user do not come before the one stream of another.
+// Round robin among users: does the work of very many streams in short slices of the event loop, one stream of each user in turn.
+// Between slices the node serves its sockets, Postgres and Redis. So a large conversation does not hold up the others, and a user
+// with many streams does not delay a user with one.
 //
-// This is for many small steps, each a few microseconds: nothing is allocated or measured for one of them. Executions are few
-// and may be long, so the fair scheduler (graphql/fair-scheduler.ts) charges each user the time that theirs take.
+// This is for many small steps of a few microseconds each, so it neither allocates nor measures anything per step. Executions are
+// few and may be long, so the fair scheduler (graphql/fair-scheduler.ts) charges each user for the time that they take.
 
 /** Something that waits for its turn. */
 export type TurnTaker = {
-  /** Does its part; short, and never throws. */
+  /** Does a short piece of work. Never throws. */
   turn(): void
 }
 
-/** Whose things wait: a user. */
+/** The user whose turn takers wait. */
 export type TurnOwner = { readonly waiting: Set<TurnTaker> }
 
-/** How long turns are taken before others get the event loop. */
+/** How long a slice lasts before other work gets the event loop, in milliseconds. */
 const sliceMs = 3
 
 /** The streams of one node that wait for a turn. */
 export class RoundRobin {
-  /** Those who have something that waits, in the order of their turns. */
+  /** The owners with waiting turn takers, in the order of their turns. */
   readonly #owners = new Set<TurnOwner>()
   #isSet = false
 
-  /** Gives a turn to something, soon and in the order of asking; once, however often it asks before. */
+  /** Queues a turn taker for one turn, in the order of calls. Does nothing if it already waits. */
   add(owner: TurnOwner, waiting: TurnTaker): void {
     owner.waiting.add(waiting)
     this.#owners.add(owner)
@@ -47,7 +47,7 @@ export class RoundRobin {
   }
 }
 
-/** Gives a turn to what has waited longest. */
+/** Gives a turn to the turn taker that has waited longest. */
 function takeOne({ waiting }: TurnOwner): void {
   for (const first of waiting) {
     waiting.delete(first)

@@ -1,9 +1,9 @@
-// Fair shares of a bounded queue. Each sender has a bound of their own, so that one of them fills only a part of it; and when it
-// is full all the same, room for a sender is made by whoever holds the most.
+// Fair shares of a bounded queue. Each sender has a limit, so that none can fill the whole queue. If the queue is full anyway,
+// the sender who holds the most makes room.
 
 import { ParleyError } from '../errors.ts'
 
-/** How much may wait: for one sender, and in all. One input always has room in its sender's share, however large it is. */
+/** How much may wait: for each sender, and in all. A sender's share always has room for one input of any size. */
 export type ShareLimits = {
   readonly each: { readonly inputs: number; readonly bytes: number }
   readonly all: { readonly inputs: number; readonly bytes: number }
@@ -11,13 +11,13 @@ export type ShareLimits = {
 
 type Share = { inputs: number; bytes: number }
 
-/** What an input may do: wait, wait in place of the newest input of the sender who holds the most, or be refused. */
+/** Whether an input may wait: it may, it may in place of the newest input of `sender`, who holds the most, or it is refused. */
 export type Room =
   | { readonly type: 'FREE' }
   | { readonly type: 'TAKEN_FROM'; readonly sender: number }
   | { readonly type: 'REFUSED'; readonly refusal: ParleyError }
 
-/** Who holds how much of a queue. */
+/** The shares that senders hold of a queue. */
 export class Shares {
   readonly #limits: ShareLimits
   readonly #shares = new Map<number, Share>()
@@ -32,7 +32,7 @@ export class Shares {
     return this.#all.inputs
   }
 
-  /** Decides whether an input of a sender may wait. After `TAKEN_FROM` it is to be asked again. */
+  /** Decides whether an input of a sender may wait. After `TAKEN_FROM`, evict that input and call this again. */
   roomFor(sender: number, bytes: number): Room {
     const { each, all } = this.#limits
     const own = this.#shares.get(sender)
@@ -45,7 +45,7 @@ export class Shares {
     return { type: 'TAKEN_FROM', sender: heaviest.sender }
   }
 
-  /** Counts an input that waits from now on. */
+  /** Counts an input that begins to wait. */
   take(sender: number, bytes: number): void {
     const own = this.#shares.get(sender) ?? { inputs: 0, bytes: 0 }
     this.#shares.set(sender, own)
@@ -55,10 +55,10 @@ export class Shares {
     }
   }
 
-  /** Counts an input that waits no longer. */
+  /** Uncounts an input that no longer waits. */
   giveBack(sender: number, bytes: number): void {
     const own = this.#shares.get(sender)
-    if (!own) throw new Error('a sender without a share gives something back')
+    if (!own) throw new Error('giveBack for a sender without a share')
     for (const share of [own, this.#all]) {
       share.inputs -= 1
       share.bytes -= bytes
@@ -66,7 +66,7 @@ export class Shares {
     if (own.inputs === 0) this.#shares.delete(sender)
   }
 
-  /** The part of the whole queue that a share is, by what it has more of. */
+  /** The fraction of the queue that a share takes: by inputs or by bytes, whichever is larger. */
   #weight({ inputs, bytes }: Share): number {
     return Math.max(inputs / this.#limits.all.inputs, bytes / this.#limits.all.bytes)
   }
@@ -92,7 +92,7 @@ export function tooMuchOfOne(): ParleyError {
   )
 }
 
-/** The refusal of an input where the queue is full of what others sent. */
+/** The refusal of an input because the queue is full of other senders' inputs. */
 export function tooMuchInAll(): ParleyError {
   return new ParleyError('UNAVAILABLE', 'The server is overloaded at the moment. Try again later.', { retryAfterMs: 1_000 })
 }

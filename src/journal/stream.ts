@@ -1,6 +1,6 @@
-// A stream: one device's way through the journal. It is a place in the node's memory, not a queue: it gives its consumer one
-// item after another for as long as the consumer takes them. A live stream is given each fact by the hub, at once and without a
-// promise; one that is behind catches up (D3, D7).
+// A stream: one device's way through the journal. It is a place in the node's memory, not a queue: it gives its consumer one item
+// after another while the consumer takes them. A live stream receives each fact from the hub synchronously, without a promise; a
+// stream that is behind catches up (D3, D7).
 
 import { isTransient } from '../store/postgres.ts'
 import { type BacklogLimits, stuckMs } from './backlog.ts'
@@ -15,20 +15,20 @@ import { steps } from './steps.ts'
 /** What a stream needs of its node. */
 export type StreamSource = FactSource & { readonly roundRobin: RoundRobin }
 
-/** What bounds a stream: its silence and its backlog. */
+/** The limits of a stream's silence and backlog. */
 export type StreamLimits = BacklogLimits & { readonly tickIntervalMs: number }
 
 /**
- * Where a stream stands. It goes from `starting` to `replaying` and, with CaughtUp, to `live`; from there to `slow` and back as
- * often as it falls behind. If its facts are trimmed it starts again, from the head. What most streams are most of the time is
- * constant: going from one to the other costs nothing.
+ * The phase of a stream. It goes from `starting` to `replaying` and, with CaughtUp, to `live`; from there to `slow` and back
+ * whenever it falls behind. If its facts are trimmed, it starts again from the head. The common phases are constants, so that a
+ * change between them allocates nothing.
  */
 type Phase =
-  /** SyncStarted comes next, and then the phase `next`. */
+  /** SyncStarted comes next, then the phase `next`. */
   | { readonly type: 'starting'; readonly item: StreamItem; readonly next: Phase }
-  /** On the way from its cursor to the head, for the first time; `count` facts were given. */
+  /** On the way from its cursor to the head for the first time; `count` facts are delivered. */
   | { readonly type: 'replaying'; count: number }
-  /** At the head: the hub gives it each fact. */
+  /** At the head: receives each fact from the hub. */
   | { readonly type: 'live' }
   /** Behind the head again. */
   | { readonly type: 'slow' }
@@ -38,10 +38,10 @@ const live: Phase = { type: 'live' }
 const slow: Phase = { type: 'slow' }
 const ended: Phase = { type: 'ended' }
 
-/** How many items one stream is given before others get a turn. */
+/** How many items a stream delivers before others get a turn. */
 const turnItems = 64
 
-/** An open stream. It gives nothing before `start`. */
+/** An open stream. It delivers nothing before `start`. */
 export class Stream implements SubscriberStream, TurnTaker {
   readonly #source: StreamSource
   readonly #hold: SubscriberHold
@@ -50,15 +50,15 @@ export class Stream implements SubscriberStream, TurnTaker {
   readonly #onAbandoned: (reason: string) => void
   #consumer: Consumer | null = null
   #phase: Phase
-  /** The way to the head, unless the stream is live. */
+  /** Finds the next facts, unless the stream is live. */
   readonly #catchUp: CatchUp
-  /** The consumer takes the next item. */
+  /** The consumer is ready for the next item. */
   #isWanted = false
-  /** Items are being given: what comes meanwhile waits. */
+  /** Items are being delivered: new facts wait. */
   #isGiving = false
-  /** Postgres is being asked; the stream goes on when it has answered. */
+  /** A read from Postgres is under way: the stream continues when it is done. */
   #isReading = false
-  /** Everything up to here was given, or is not for this stream. Further on while the stream is live. */
+  /** Everything up to here was delivered or is not for this stream. A live stream is further on than this. */
   #place: Place
   #lastItemAt = Date.now()
 
@@ -82,44 +82,44 @@ export class Stream implements SubscriberStream, TurnTaker {
     if (!hold.attach(this)) this.abandon('The journal has another history.')
   }
 
-  /** Begins to give its items to a consumer, which takes the first one now. */
+  /** Begins to deliver items to a consumer, which takes the first one now. */
   start(consumer: Consumer): void {
     this.#consumer = consumer
     if (this.#phase === ended) consumer.ended(null)
     else this.more()
   }
 
-  /** The consumer takes the next item, now or as soon as there is one. */
+  /** Requests the next item for the consumer, now or as soon as there is one. */
   more(): void {
     this.#isWanted = true
     this.#giveNext()
   }
 
-  /** Ends the stream and frees what it holds, at once. */
+  /** Ends the stream and frees its resources at once. */
   close(): void {
     this.#end(null)
   }
 
-  /** Ends the stream because of a bug, which its consumer is told. */
+  /** Ends the stream because of a bug, and passes it to the consumer. */
   fail(fault: unknown): void {
     this.#end(fault)
   }
 
-  /** Ends the stream because this node can't go on with it; the client is told to resume. */
+  /** Ends the stream because this node can't continue it. The client is asked to resume. */
   abandon(reason: string): void {
     if (this.#phase === ended) return
     this.close()
     this.#onAbandoned(reason)
   }
 
-  /** A fact at the head of the journal that this stream's user may see: it is given at once if the consumer takes it. */
+  /** Takes a fact at the head that the user may see. Delivers it at once if the consumer is ready. */
   offer(fact: Fact): void {
     if (this.#phase !== live || !this.#isInScope(fact)) return
     if (this.#isWanted && !this.#isGiving) this.#give(itemFrom(this.#source.recentLog(), fact))
     else this.#fallBehind(fact)
   }
 
-  /** The same, in one of the next turns of the event loop. */
+  /** Takes such a fact, but delivers it in one of the next turns of the event loop. */
   postpone(fact: Fact): void {
     if (this.#phase !== live || !this.#isInScope(fact)) return
     this.#fallBehind(fact)
@@ -130,7 +130,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     this.#giveNext()
   }
 
-  /** What the user may see besides a fact: see Subscriber. */
+  /** What else the user may see of a fact's conversation: see Subscriber. */
   visibilityOf(fact: Fact): FactVisibility {
     return this.#hold.subscriber.visibilityOf(fact)
   }
@@ -141,9 +141,8 @@ export class Stream implements SubscriberStream, TurnTaker {
   }
 
   /**
-   * Called every second or so, with a tick for live streams. A stream that said nothing for long says where it is, also while it
-   * waits to be replayed (D8). One whose socket takes nothing gives back what it has read, and is ended when it is too far behind
-   * (D7).
+   * Called every second or so, with a tick for live streams. A stream that was silent for long delivers its place, even while its
+   * replay waits for a turn (D8). A stream whose socket takes nothing discards its page, and ends if it is too far behind (D7).
    */
   beat(now: number, tick: StreamItem): void {
     const sinceMs = now - this.#lastItemAt
@@ -173,9 +172,9 @@ export class Stream implements SubscriberStream, TurnTaker {
     this.#consumer?.ended(fault)
   }
 
-  /** Gives an item. A consumer that fails ends its own stream, and no other. */
+  /** Delivers an item. A consumer that fails ends only its own stream. */
   #give(item: StreamItem): void {
-    // Without a subscriber of the channel nothing is allocated for it: this is the way of each delivered fact.
+    // A hot path, taken for each delivered fact: allocate nothing unless the channel has a subscriber.
     if (item.type === 'fact' && steps.streamShowing.hasSubscribers) steps.streamShowing.publish({ position: item.fact.position })
     this.#isWanted = false
     this.#place = item.place
@@ -191,7 +190,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     this.#source.roundRobin.add(this.#hold.subscriber, this)
   }
 
-  /** Gives what there is for as long as the consumer takes it, in turns with others; a live stream waits for the hub. */
+  /** Delivers items while the consumer takes them, in turns with other streams. A live stream waits for the hub. */
   #giveNext(): void {
     if (this.#isGiving) return
     this.#isGiving = true
@@ -201,7 +200,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     if (given === turnItems) this.#giveLater()
   }
 
-  /** Gives the next item, or looks further; false if the stream has to wait for something. */
+  /** Delivers the next item, or looks further. Returns false if the stream has to wait. */
   #advance(phase: Phase): boolean {
     if (phase.type === 'live' || phase.type === 'ended') return false
     if (phase.type === 'starting') {
@@ -233,7 +232,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     }
   }
 
-  /** Goes on when Postgres has answered. If it does not, the client is told to resume. */
+  /** Continues when Postgres has answered. If Postgres fails, the client is asked to resume. */
   #waitFor(reading: Promise<'READ' | 'TRIMMED'>): void {
     this.#isReading = true
     reading
@@ -250,7 +249,7 @@ export class Stream implements SubscriberStream, TurnTaker {
       })
   }
 
-  /** The next facts are gone: the stream starts again, from the head. CaughtUp comes once in its life. */
+  /** Starts again from the head because the next facts are gone. A stream delivers CaughtUp only once. */
   #startAgain(): void {
     if (this.#phase === ended) return
     const { head: place } = this.#source.recentLog()

@@ -1,16 +1,16 @@
-// The J tables as rows: what the journal reads of them. They are written only by the SQL functions of prisma/functions.
+// Reads the J tables. Only the SQL functions in prisma/functions write them.
 
 import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 
-/** When a user hears a conversation: from the one position to the other, both included; null is "until further notice". */
+/** An interval in which a user hears a conversation, from one position to the other, inclusive; without an end if null. */
 export type AudienceRow = {
   readonly conversationId: number
   readonly userId: number
   readonly fromPosition: number
   readonly toPosition: number | null
-  /** Of the messages, the user sees those whose seq is greater; 0 for all. */
+  /** The user sees messages with a greater seq; 0 for all. */
   readonly visibleFromSeq: number
 }
 
@@ -26,8 +26,9 @@ export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} 
   f.audience_change as "audienceChange", f.payload`
 
 /**
- * What an interval of the audience (alias `a`) does not hide of the facts (alias `f`) that lie in it: who sees no message from
- * before the join hears of none either. The id of a named row is the position of the fact that created it, so the two are compared.
+ * Whether an audience interval (alias `a`) does not hide a fact (alias `f`) that lies in it: a user who sees no messages from
+ * before the join hears nothing about them either. The ID of a named row is the position of the fact that created it, so the two
+ * are comparable.
  */
 export const isNotHidden = ({ rowKinds }: FactKinds) =>
   `(a.visible_from_seq = 0 or f.kind not in (${rowKinds.join()}) or f.subject_id > a.from_position)`
@@ -51,26 +52,26 @@ const audienceOf = statement<AudienceRow>(
           visible_from_seq as "visibleFromSeq"
      from audience where user_id = any($1::bigint[])`,
 )
-/** The place of the last fact; of the floor, with tag 0, where there is none. */
+/** Reads the place of the last fact; if there is none, that of the floor, with tag 0. */
 export async function readHead(reader: Reader): Promise<Head> {
   const [row] = await reader.rows(head, [])
   if (!row) throw new Error('the table journal has no row')
   return row
 }
 
-/** The facts after a position, in order, at most `limit`. */
+/** Reads at most `limit` facts after a position, in order. */
 export function readFactsAfter(reader: Reader, position: number, limit: number): Promise<Fact[]> {
   return reader.rows(factsAfter, [position, limit])
 }
 
-/** The tag of the fact at a position (null where there is no such fact) and the floor, both in one snapshot. */
+/** Reads the tag of the fact at a position (null if there is none) and the floor, in one snapshot. */
 export async function readTagAt(reader: Reader, position: number): Promise<{ tag: number | null; floor: number }> {
   const [row] = await reader.rows(tagAt, [position])
   if (!row) throw new Error('the table journal has no row')
   return row
 }
 
-/** Every interval in which these users heard or hear a conversation. */
+/** Reads all intervals in which these users heard or hear a conversation. */
 export function readAudience(reader: Reader, userIds: readonly number[]): Promise<AudienceRow[]> {
   return reader.rows(audienceOf, [userIds])
 }
@@ -81,7 +82,7 @@ const lastLeft = statement<{ conversationId: number; position: number }>(
     where conversation_id = any($1::bigint[]) and to_position is not null group by 1`,
 )
 
-/** The position at which somebody left each of these conversations last; without those that nobody has left. */
+/** Reads the position of the last leave from each of these conversations. Omits conversations that no user has left. */
 export async function readLastLeft(reader: Reader, conversationIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
   const rows = await reader.rows(lastLeft, [conversationIds])
   return new Map(rows.map(({ conversationId, position }) => [conversationId, position]))

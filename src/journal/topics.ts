@@ -1,19 +1,19 @@
-// Topics of this journal: two installations on one Redis do not meet. The name of a topic holds the journal's epoch; when the
-// journal was started anew, the subscriptions move over to the new one.
+// Topics of this journal, distinct from those of other installations on the same Redis. A topic's name contains the journal's
+// epoch; when a new epoch starts, subscriptions move to its topics.
 
 import type { Bus, Form, Unsubscribe } from '../bus/bus.ts'
 import type { Journal } from './journal.ts'
 
 /** A subscription to a topic. */
 export type TopicSubscription = {
-  /** Resolves when messages published from now on will be received; within 2 s in any case. */
+  /** Resolves once the subscription receives new messages; after 2 s at the latest. */
   readonly ready: Promise<void>
   end(): void
 }
 
 /** The topics that one part of this node publishes and subscribes to. */
 export type Topics = {
-  /** The full name of a topic as it is now. */
+  /** The current full name of a topic. */
   nameOf(name: string): string
   publish(name: string, message: unknown): void
   subscribe<Message>(name: string, form: Form<Message>, listener: (message: Message) => void): TopicSubscription

@@ -1,17 +1,17 @@
-// The trimmer: removes facts that are older than the journal is kept, in small steps, and raises the floor with each of them
-// (A9, B12). Every node has one; a lock in Postgres lets one of them work at a time. Whoever is behind the floor is told so
-// by its stream. What facts have made (messages, members, audiences) is not touched.
+// The trimmer removes facts that are older than the journal's retention, in small steps, and raises the floor with each step
+// (A9, B12). Every node has one; a lock in Postgres lets one of them work at a time. A device behind the floor learns of it from
+// its stream. The trimmer leaves the results of facts (messages, members, audiences) alone.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { type Reader, statement } from '../store/reader.ts'
 
-/** Each append waits for a step. One of this size takes a few milliseconds. */
+/** Appends wait for each step. A step of this size takes a few milliseconds. */
 const stepFacts = 500
-/** How long others have their turn between two steps: that bounds the trimmer to some 20,000 facts a second. */
+/** The pause between steps, for other work. It limits the trimmer to about 20,000 facts per second. */
 const pauseMs = 25
-/** How often it is looked for facts that have grown too old; more often where they are kept for minutes only. */
+/** How often to look for facts that are too old; more often if the retention is only minutes. */
 const lookMs = 60_000
 
 const trim = statement<{ removed: number | null; floor: number | null }>(
@@ -19,7 +19,7 @@ const trim = statement<{ removed: number | null; floor: number | null }>(
   'call journal_trim_batch(make_interval(secs => $1), $2, null, null)',
 )
 
-/** Opens the trimmer of a node: it looks at once, and then now and again. Closing it ends it after the step that is under way. */
+/** Opens the trimmer of a node. It runs at once and then at intervals. Closing it waits for the step that is under way. */
 export function openTrimmer(reader: Reader, retentionS: number, log: Log): BackgroundLoop {
   const run = async (closing: AbortSignal) => {
     let removed = 0
@@ -28,7 +28,7 @@ export function openTrimmer(reader: Reader, retentionS: number, log: Log): Backg
       const [step] = await reader.rows(trim, [retentionS, stepFacts])
       removed += step?.removed ?? 0
       floor = step?.floor ?? floor
-      // Nothing more is too old, or another node is at it.
+      // No more facts are too old, or another node is trimming.
       if ((step?.removed ?? 0) < stepFacts) break
       await delay(pauseMs, undefined, { signal: closing }).catch(() => undefined)
     }

@@ -1,6 +1,6 @@
-// The way in for rare writes: an ordinary transaction over S tables that leaves one journal_request, whose facts a deferred
-// trigger numbers inside COMMIT. So nobody ever holds the journal's lock across a round trip. Nothing else writes facts of
-// rare writes; frequent actions never come this way.
+// Runs rare writes: an ordinary transaction over S tables that inserts one journal_request, whose facts a deferred trigger
+// numbers inside COMMIT. So no transaction holds the journal's lock across a round trip. All facts of rare writes go through
+// here; frequent actions never do.
 
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,10 +14,10 @@ import type { Fact, NewFact, Place } from './fact.ts'
 import { steps } from './steps.ts'
 import { factColumns } from './tables.ts'
 
-/** What a rare write hands back: its result, and the facts it wants numbered (none, where it changed nothing). */
+/** The outcome of a rare write's work: its result, and the facts to append (none if it changed nothing). */
 export type Work<T> = { readonly result: T; readonly facts: readonly NewFact[] }
 
-/** A committed rare write. `place` is that of its last fact; null where it had none. */
+/** A committed rare write. `place` is that of its last fact; null if it had none. */
 export type Written<T> = { readonly result: T; readonly place: Place | null }
 
 const attemptsMax = 4
@@ -50,10 +50,10 @@ export class Writer {
   }
 
   /**
-   * Runs `work` in a READ COMMITTED transaction, commits it with its facts numbered, flushes, and brings them to this node's
-   * follower. Lock rows in this order: conversation, then members by id; with FOR NO KEY UPDATE. A deadlock is tried again.
-   * @throws ParleyError NOT_FOUND where an actor of a fact left the conversation meanwhile; UNAVAILABLE where Postgres failed
-   *   and nothing was written, as far as could be seen within 2 s, or it could not be flushed; whatever `work` throws, with nothing written.
+   * Runs `work` in a READ COMMITTED transaction, numbers its facts in the COMMIT, flushes, and gives the facts to this node's
+   * follower. Lock rows with FOR NO KEY UPDATE in this order: conversation, then members by ID. Retries deadlocks.
+   * @throws ParleyError NOT_FOUND if an actor of a fact has left the conversation in the meantime; UNAVAILABLE if Postgres failed
+   *   and no write was visible within 2 s, or if the flush failed; any error of `work`, with nothing written
    */
   async write<T>(work: (tx: Transaction) => Promise<Work<T>>): Promise<Written<T>> {
     for (let attempt = 1; ; attempt += 1) {
@@ -70,7 +70,7 @@ export class Writer {
           },
           { isolationLevel: 'ReadCommitted' },
         )
-        if (!done) throw new Error('the transaction ended without its work')
+        if (!done) throw new Error('the transaction ended without running its work')
         steps.writeCommitted.publish({ tag })
         return await this.#finish(done, from, tag)
       } catch (error) {
@@ -79,7 +79,7 @@ export class Writer {
         if (state === 'PY403') throw notFound('Conversation')
         if ((state === '40P01' || state === '40001') && attempt < attemptsMax) continue
         if (!isTransient(error)) throw error
-        // The answer to COMMIT may be what was lost: the tag tells.
+        // COMMIT may have succeeded and only its answer be lost: look for the tag.
         if (done && done.facts.length > 0 && (await this.#wasCommitted(from, tag))) {
           const finished = await this.#finish(done, from, tag).catch(() => null)
           if (finished) return finished
@@ -90,13 +90,13 @@ export class Writer {
   }
 
   async #finish<T>({ result, facts }: Work<T>, from: number, tag: number): Promise<Written<T>> {
-    // COMMIT did not wait for the disk. Where nothing was changed, it was so already: by what may not be on disk yet either.
+    // COMMIT did not wait for the disk. Even work that changed nothing may rest on data that is not on disk yet.
     await this.#flush()
     if (facts.length === 0) return { result, place: null }
     const numbered = await this.#reader.rows(factsByTag, [from, tag])
     const [first] = numbered
     const last = numbered.at(-1)
-    // Postgres crashed between the commit and the flush, and took the commit back: nothing was written.
+    // Postgres crashed between commit and flush, and lost the commit: nothing was written.
     if (!first || !last) throw unavailable(new Error(`the facts with the tag ${tag} are not in the journal`))
     const [before] = await this.#reader.rows(factAt, [first.position - 1])
     this.#announce({ previousTag: before?.tag ?? 0, facts: numbered, rows: [] })
