@@ -1,4 +1,4 @@
-// The Pothos builder. Knows no feature: types are added by the */schema.ts files, which src/schema.ts loads.
+// The Pothos builder. It knows no features: the */schema.ts files, which src/schema.ts loads, add the types.
 
 import SchemaBuilder from '@pothos/core'
 import ComplexityPlugin from '@pothos/plugin-complexity'
@@ -9,7 +9,7 @@ import { encodeId, findId, type IdType } from '../id.ts'
 import { type Context, requireViewer } from './context.ts'
 import { parseDateTime, printDateTime } from './date-time.ts'
 
-/** The type of a text that is no id. */
+/** The type of a text that is not an ID. */
 const noType = ''
 
 /** The schema under construction. */
@@ -49,7 +49,7 @@ export const builder = new SchemaBuilder<{
     startCursorFieldOptions: { description: 'The cursor of the first item on this page; null if the page is empty.' },
     endCursorFieldOptions: { description: 'The cursor of the last item on this page; null if the page is empty.' },
     encodeGlobalID: (typename, id) => encodeId(typename as IdType, ...(String(id).split(':').map(Number) as [number])),
-    // What is no id of ours is the id of nothing: `nodes` has null at its place, and all else beside it.
+    // A malformed ID identifies nothing: `nodes` returns null in its place, and all other objects beside it.
     decodeGlobalID(globalId) {
       const found = findId(globalId)
       return found ? { typename: found.type, id: found.numbers.join(':') } : { typename: noType, id: '' }
@@ -70,7 +70,7 @@ export const builder = new SchemaBuilder<{
       resolve(_root, { ids }, context, _info, load) {
         requireViewer(context)
         if (ids.length > 100) throw badInput('ids', 'must have at most 100 IDs')
-        // What is loaded are the arguments themselves, whatever is given to `load`: null there is null in the list.
+        // `load` ignores its parameter and loads the arguments themselves: null in them becomes null in the list.
         for (const [i, { typename }] of ids.entries()) if (typename === noType) Object.assign(ids, { [i]: null })
         return load(ids)
       },
@@ -78,7 +78,7 @@ export const builder = new SchemaBuilder<{
         'Finds up to 100 objects by their global IDs, in the order of the IDs. An entry is null if the object does not exist, you may not see it, or the ID is malformed. Errors: BAD_INPUT.',
     },
   },
-  // Declares what fields cost. It is counted, and decided, before an operation runs: see cost.ts.
+  // Lets fields declare their cost. cost.ts counts and checks it before an operation runs.
   complexity: { defaultComplexity: 1, defaultListMultiplier: 1, disabled: true },
 })
 

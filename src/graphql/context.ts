@@ -1,4 +1,4 @@
-// What a resolver is given: who asks, and what the answer is read from.
+// The context of resolvers: the caller, and the source of the data.
 
 import { ParleyError } from '../errors.ts'
 import type { Place } from '../journal/fact.ts'
@@ -6,15 +6,15 @@ import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 
-/** Who came through the door: nobody, a viewer, or somebody whose token was refused (told when a field asks for a viewer). */
+/** The origin of a request: a viewer, or none. A field that needs a viewer throws `refusal` if the token was refused. */
 export type Caller = { readonly viewer: Viewer } | { readonly viewer: null; readonly refusal: ParleyError | null }
 
-/** What those who are shown an event may see of its conversation. */
+/** The part of a conversation that the recipients of an event may see. */
 export type VisibleRange = {
   readonly conversationId: number
-  /** They are in it, as far as this node knows. */
+  /** Whether they are in the conversation, as far as this node knows. */
   readonly isOpen: boolean
-  /** They may be shown what was written and changed up to this position. What is later needs another look. */
+  /** They may see messages and changes up to this position. Later ones need a separate check. */
   readonly until: number
 }
 
@@ -22,41 +22,38 @@ export type VisibleRange = {
 export type Context = {
   readonly app: App
   readonly caller: Caller
-  /** Given back as `x-request-id`, and beside masked errors. */
+  /** Returned as `x-request-id` and with masked errors. */
   readonly requestId: string
-  /** Where the request comes from: the address of a client, as far as this node can know. */
+  /** The client's network address, as far as this node can know it. */
   readonly address: string
-  /** What is shown is read here: from the pool, or from the one snapshot of this operation. */
+  /** The source of all data: the pool, or the snapshot of this operation. */
   readonly reader: Reader
-  /** The place of this operation's snapshot; null where it runs in none. */
+  /** The place of this operation's snapshot; null if it runs outside one. */
   readonly snapshot: Place | null
   /**
-   * What the look-ups for one event have in common, whoever looks; null outside of events. Look-ups that do not depend on the
-   * viewer are made once for it.
+   * Identifies one event, across viewers; null outside of events. A look-up that does not depend on the viewer is made only once
+   * per scope.
    */
   readonly scope: object | null
   /**
-   * An event is executed for all who see every message of this conversation; null outside of such an execution. It has no
-   * `caller`: asking for one throws.
+   * Set if an event is executed for all viewers who see every message of this conversation; null otherwise. Such an execution has
+   * no `caller`: reading it throws.
    */
   readonly wholeHistoryOf: number | null
-  /** What those who receive an event may see of its conversation; null outside of events, and in those of no conversation. */
+  /** What the recipients of an event may see of its conversation; null outside of events, and for events without one. */
   readonly visibleRange: VisibleRange | null
-  /** The device whose WebSocket this came over; null over HTTP, and without a viewer. */
+  /** The device whose WebSocket carries the operation; null over HTTP and without a viewer. */
   device(): ReturnType<App['devices']['connect']> | null
-  /** Ends the caller's connection so that the client resumes: a WebSocket with this close code, an event stream by cutting it. */
+  /** Ends the caller's connection so that the client resumes: closes a WebSocket with this code, cuts an event stream. */
   endConnection(code: number, reason: string): void
   /**
-   * Keeps the caller's WebSocket open until the end of a fresh access token; null where the operation came over HTTP.
-   * Rejects with a ParleyError where the token is refused or of another session.
+   * Keeps the caller's WebSocket open until a fresh access token expires; null if the operation came over HTTP. Rejects with a
+   * ParleyError if the token is refused or belongs to another session.
    */
   readonly renewConnection: ((token: string) => Promise<Date>) | null
 }
 
-/**
- * Who asks.
- * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED where nobody does.
- */
+/** The viewer of an operation. @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED if there is none */
 export function requireViewer({ caller }: Context): Viewer {
   if (caller.viewer) return caller.viewer
   throw (

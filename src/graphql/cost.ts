@@ -1,6 +1,6 @@
-// What an operation costs, decided before it runs. A field declares its cost with `complexity`: a number, or a number with a
-// multiplier for all that is selected below it, which may depend on arguments. The document is looked through once for each
-// type that a selection may meet; what depends on variables is left open and is evaluated for each operation.
+// Calculates the cost of an operation before it runs. A field declares its cost with `complexity`: a number, or a number with a
+// multiplier for everything selected below it; both may depend on arguments. Each selection of a document is estimated once for
+// each type that it may apply to. Costs that depend on variables stay functions, which each operation evaluates.
 
 import {
   type ArgumentNode,
@@ -19,16 +19,16 @@ import {
   type ValueNode,
 } from 'graphql'
 
-/** The most that one operation may cost, and the most that one event of a subscription may. */
+/** The maximum cost of an operation, and of one event of a subscription. */
 export const costMax = { operation: 20_000, event: 2_000 } as const
 
 /** The values of an operation's variables, coerced. */
 export type VariableValues = Readonly<Record<string, unknown>>
 
-/** A cost: a number where it is the same for all values of the variables. */
+/** A cost: a number if it is the same for all values of the variables. */
 export type Cost = number | ((variables: VariableValues) => number)
 
-/** What is known of a selection before it is executed. `plans`: fields of generated code, one for each type that may stand there. */
+/** The estimate of a selection. `plans`: the number of fields in compiled code, counting a field once for each possible type. */
 export type Estimate = { readonly cost: Cost; readonly plans: number }
 
 type CostWeight = { readonly field: number; readonly multiplier: number }
@@ -44,7 +44,7 @@ export class Estimates {
     this.#fragments = fragments
   }
 
-  /** The estimate of a selection on one type of object. The document is valid. */
+  /** The estimate of a selection on an object type. The document must be valid. */
   of(selectionSet: SelectionSetNode, type: GraphQLObjectType): Estimate {
     const known = this.#known.get(selectionSet)?.get(type)
     if (known) return known
@@ -62,7 +62,7 @@ export class Estimates {
 
   #field(node: FieldNode, type: GraphQLObjectType): Estimate {
     const field = type.getFields()[node.name.value]
-    // Introspection has no resolvers of ours; validation bounds it.
+    // Introspection runs none of our resolvers, and validation bounds it.
     if (!field) return { cost: 1, plans: 1 }
     const { selectionSet } = node
     const below = selectionSet ? this.#typesOf(field).map((each) => this.of(selectionSet, each)) : []
@@ -84,7 +84,7 @@ export class Estimates {
   }
 }
 
-/** The cost of a field with what is selected below it. */
+/** The cost of a field, including everything selected below it. */
 function weighed(field: GraphQLField<unknown, unknown>, node: FieldNode, below: Cost): Cost {
   const declared = field.extensions.complexity
   if (typeof declared === 'function') {
@@ -92,7 +92,7 @@ function weighed(field: GraphQLField<unknown, unknown>, node: FieldNode, below: 
       try {
         return weightOf((declared as (args: unknown) => unknown)(getArgumentValues(field, node, variables)))
       } catch {
-        return weightOf(null) // an argument is wrong: the field fails before it does anything
+        return weightOf(null) // an argument is invalid: the field fails before it does anything
       }
     }
     if (node.arguments?.some(hasVariable)) return (variables) => times(weigh(variables), evaluate(below, variables))
@@ -122,7 +122,7 @@ function hasVariable({ value }: ArgumentNode): boolean {
   return false
 }
 
-/** The cost with these values of the variables. */
+/** The cost for these values of the variables. */
 export function evaluate(cost: Cost, variables: VariableValues): number {
   return typeof cost === 'number' ? cost : cost(variables)
 }

@@ -1,15 +1,15 @@
-// The scalar DateTime: RFC 3339, read strictly and printed so that every client can read it.
+// The scalar DateTime: RFC 3339, parsed strictly and printed in a form that every client can read.
 
 const form = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
-/** No date-time is longer; more digits of a second than that are of no use to anybody. */
+/** The longest accepted text. Longer fractions of a second are of no use. */
 const lengthMax = 60
 
 const minuteMs = 60_000
 const [first, last] = [Date.parse('0001-01-01T00:00:00.000Z'), Date.parse('9999-12-31T23:59:59.999Z')]
 
 /**
- * Reads a date-time of RFC 3339: with an offset, on a day that exists, in UTC within the years 0001 to 9999. Digits beyond the
- * millisecond are dropped. A leap second is the moment after it, as everywhere where days have 86,400 seconds.
+ * Parses an RFC 3339 date-time: with an offset, on a day that exists, within the years 0001 to 9999 in UTC. Drops digits beyond
+ * milliseconds. A leap second becomes the second after it, as in all systems whose days have 86,400 seconds.
  * @returns null for anything else
  */
 export function parseDateTime(text: string): Date | null {
@@ -29,12 +29,12 @@ export function parseDateTime(text: string): Date | null {
   return new Date(at)
 }
 
-/** Leap seconds stand before midnight of UTC, at the end of June or of December. */
+/** Leap seconds come before midnight UTC, at the end of June or December. */
 function isAfterLeapSecond(at: Date): boolean {
   return at.getTime() % 86_400_000 === 0 && at.getUTCDate() === 1 && (at.getUTCMonth() === 0 || at.getUTCMonth() === 6)
 }
 
-/** Prints a moment in UTC, to the millisecond. What lies outside of the years 0001 to 9999 is printed as the end of them. */
+/** Prints a time in UTC, in milliseconds. Clamps times outside the years 0001 to 9999 to the first or last moment of these. */
 export function printDateTime(at: Date | number): string {
   return new Date(Math.min(Math.max(Number(at), first), last)).toISOString()
 }

@@ -1,5 +1,5 @@
-// The one way by which documents come in, on every transport: length, tokens, size and validity are checked before anything
-// else is done with a document, and what was refused is not kept. What is kept is bounded by bytes.
+// Parses and validates the documents of all transports. Checks length, tokens, size and validity before anything else uses a
+// document. Keeps only valid documents, up to a limit in bytes.
 
 import {
   type ASTVisitor,
@@ -23,29 +23,29 @@ import { type Cost, costMax, Estimates, evaluate } from './cost.ts'
 import { documentMax, requireSize } from './measure.ts'
 import { keepPlacesOnly } from './source.ts'
 
-/** What is known of an operation of a valid document. */
+/** The plan of an operation in a valid document. */
 export type Plan = {
   readonly operation: OperationDefinitionNode
   readonly cost: Cost
-  /** How many fields the code for it would have, with fragments written out for each type; null where it is not to be compiled. */
+  /** The number of fields in compiled code, with fragments expanded for each type; null if the operation must not be compiled. */
   readonly codeSize: number | null
 }
 
-/** What parsed documents may take in memory, and what one node of a document does, roughly. */
+/** The memory for parsed documents, and the approximate size of one node of a document, in bytes. */
 const keptBytesMax = 16 * 1_048_576
 const nodeBytes = 400
-/** How many faults of a document, and of the variables of an operation, are told. */
+/** How many faults to report of a document, and of an operation's variables. */
 const faultsMax = { document: 20, variables: 10 } as const
 
 const documents = new LRUCache<string, DocumentNode>({ maxSize: keptBytesMax })
-/** How many nodes a document has that was parsed and not validated yet. */
+/** Documents that are parsed but not yet validated, with their number of nodes. */
 const fresh = new WeakMap<DocumentNode, { readonly text: string; readonly nodes: number }>()
-/** By the name of the operation; null for one without a name. */
+/** By operation name; null for an anonymous operation. */
 const plans = new WeakMap<DocumentNode, ReadonlyMap<string | null, Plan>>()
 
 /**
- * Parses a document, or finds it among those that have come before.
- * @throws GraphQLError where it is too large, too deep, or no GraphQL
+ * Parses a document, or returns it from the cache.
+ * @throws GraphQLError if it is too large, too deep, or not GraphQL
  */
 export function parseDocument(source: string | Source): DocumentNode {
   const text = typeof source === 'string' ? source : source.body
@@ -60,7 +60,7 @@ export function parseDocument(source: string | Source): DocumentNode {
   return document
 }
 
-/** Validates a document that `parseDocument` gave. A valid one is kept. */
+/** Validates a document from `parseDocument`. Keeps it if it is valid. */
 export function validateDocument(schema: GraphQLSchema, document: DocumentNode): readonly GraphQLError[] {
   if (plans.has(document)) return []
   const faults = validate(schema, document, [...specifiedRules, plainIntrospection], { maxErrors: faultsMax.document })
@@ -73,7 +73,7 @@ export function validateDocument(schema: GraphQLSchema, document: DocumentNode):
 
 /**
  * Decides whether an operation of a valid document may run with these variables.
- * @returns why not; null where it may
+ * @returns the errors; null if it may run
  */
 export function refusalsOf(
   schema: GraphQLSchema,
@@ -102,7 +102,7 @@ export function refusalsOf(
     })
     if (values.errors) return values.errors
     coerced = values.coerced
-    // graphql-js keeps the values in an object that has these names already.
+    // graphql-js keeps the values in an object that inherits these names.
     const lost = variableDefinitions.find(
       ({ variable: { name } }) => inherited.has(name.value) && !Object.hasOwn(values.coerced, name.value),
     )
@@ -115,7 +115,7 @@ export function refusalsOf(
   return [new GraphQLError(`${what} costs ${costs}, and the limit is ${max}. Request less at once.`)]
 }
 
-/** What is known of an operation of a valid document; null where it has no such operation, or several and none is named. */
+/** The plan of an operation in a valid document; null if there is no such operation, or several without a name to choose by. */
 export function findPlan(document: DocumentNode, operationName: string | null | undefined): Plan | null {
   const known = plans.get(document)
   if (operationName != null) return known?.get(operationName) ?? null
@@ -141,8 +141,8 @@ function plansOf(schema: GraphQLSchema, document: DocumentNode): Map<string | nu
 const inherited: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 /**
- * Whether a document holds something that compiled code answers otherwise than graphql-js: a directive on a fragment that is
- * spread more than once, or a name that every object of JavaScript has (`constructor`, `__proto__`).
+ * Whether a document contains anything for which compiled code may answer differently from graphql-js: a directive on a fragment
+ * that is spread more than once, or a name that every JavaScript object has (`constructor`, `__proto__`).
  */
 function hasPitfalls(document: DocumentNode): boolean {
   let found = false
@@ -159,8 +159,8 @@ function hasPitfalls(document: DocumentNode): boolean {
 }
 
 /**
- * Refuses aliases in introspection. Without them its fields can't be multiplied: with them 5 kB of document make 80 MB of
- * answer, which no cost limit sees, since introspection has no resolvers of ours. No tool needs them.
+ * Refuses aliases in introspection, which would multiply its fields: 5 kB of document could produce an answer of 80 MB. Cost
+ * limits don't cover that, since introspection runs none of our resolvers. No tool needs these aliases.
  */
 function plainIntrospection(context: ValidationContext): ASTVisitor {
   return {

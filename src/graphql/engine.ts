@@ -1,5 +1,5 @@
-// The engine that executes operations: graphql-js, and for documents that come again and again graphql-jit, which compiles
-// them. Both give the same answers: test/engine.test.ts compares them.
+// Executes operations: with graphql-js, or, for documents that come often, with graphql-jit, which compiles them. Both give the
+// same answers: test/engine.test.ts compares them.
 
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, execute as interpret } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
@@ -7,31 +7,31 @@ import { LRUCache } from 'lru-cache'
 import { findPlan } from './documents.ts'
 import { type MaybePromise, mapMaybePromise } from './loader.ts'
 
-/** A document is compiled when it has come so often: compiling costs what some executions do. */
+/** How often a document comes before it is compiled. Compiling costs as much as several executions. */
 const compileAt = 10
-/** The most fields that code is made for, with fragments written out for each type. Larger documents are interpreted. */
+/** The most fields to compile, with fragments expanded for each type. Larger documents are interpreted. */
 const codeSizeMax = 1_000
-/** What compiled documents may take in memory, and what the code of one field does, roughly. */
+/** The memory for compiled documents, and the approximate size of one field's code, in bytes. */
 const compiledBytesMax = 32 * 1_048_576
 const fieldBytes = 4_096
 
-/** How often a document has come, or what it was compiled to; null for one that is not compiled. */
+/** How often a document has come; null if it must not be compiled. */
 const known = new WeakMap<DocumentNode, number | null>()
 const compiled = new LRUCache<DocumentNode, CompiledQuery>({ maxSize: compiledBytesMax })
 
-/** How many documents are compiled now. */
+/** The number of documents that are compiled now. */
 export function compiledCount(): number {
   return compiled.size
 }
 
-/** Executes an operation that was admitted, as `execute` of graphql-js does. */
+/** Executes an admitted operation, as `execute` of graphql-js does. */
 export function execute(args: ExecutionArgs): MaybePromise<ExecutionResult> {
   const query = compiled.get(args.document) ?? compile(args)
   if (!query) return interpret(args) as MaybePromise<ExecutionResult>
   const result = query.query(args.rootValue, args.contextValue, args.variableValues ?? {})
   return mapMaybePromise(result as MaybePromise<ExecutionResult>, (done) => {
     if (!done.errors) return done
-    // Nothing ran, since a variable is wrong: graphql-js says it in the words that people know.
+    // Nothing ran, because a variable is invalid: let graphql-js produce its familiar error messages.
     return done.data === undefined ? (interpret(args) as MaybePromise<ExecutionResult>) : nativeErrors(done, args.document)
   })
 }
@@ -54,10 +54,10 @@ function compile({ schema, document, operationName }: ExecutionArgs): CompiledQu
   return null
 }
 
-/** The errors of graphql-jit in the form of those of graphql-js. It knows their lines and columns, and not their nodes. */
+/** Converts errors of graphql-jit, which have lines and columns instead of nodes, to the form of graphql-js. */
 function nativeErrors(result: ExecutionResult, { loc }: DocumentNode): ExecutionResult {
   const errors = result.errors?.map(({ message, path, originalError, locations = [] }) => {
-    // A document has one line, whose columns are the numbers of its nodes (source.ts).
+    // A document has a single line, whose columns are the numbers of its nodes (source.ts).
     const positions = locations.map(({ column }) => column - 1)
     return new GraphQLError(message, {
       path: path ?? null,

@@ -1,4 +1,4 @@
-// Errors on their way to a client: expected ones with their code, all others masked and logged once.
+// Converts errors for clients: expected ones keep their code, all others are masked and logged once.
 
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import { errorCodes, ParleyError } from '../errors.ts'
@@ -7,27 +7,27 @@ import { isTransient } from '../store/postgres.ts'
 import type { Context } from './context.ts'
 import { withPlaces } from './source.ts'
 
-/** What the engine says of a value quotes it, whatever its length. */
+/** The longest message, in UTF-16 units. The engine's messages quote invalid values of any length. */
 const messageMax = 1_000
 
-/** The error beneath GraphQL's wrapping. */
+/** The error inside GraphQL's wrappers. */
 function originOf(error: unknown): unknown {
   let origin = error
   while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError
   return origin
 }
 
-/** How the engine begins what it says of a value, in the document or in its variables. */
+/** The beginnings of the engine's messages about a value, in the document or in its variables. */
 const ofValues =
   /^(Variable|Argument|Expected value|(Int|Float|String|Boolean|ID|Enum ".+") cannot represent|Value ".*" does not exist in|Field ".+" of required type)/
 
-/** The argument that the engine names in what it says of a variable, as a path: `input.until`, `ids.3`. */
+/** The argument that the engine's message about a variable names, as a path: `input.until`, `ids.3`. */
 function argumentIn(message: string): string | undefined {
   const [, name] = /^Variable "\$(\w+)" got invalid value /.exec(message) ?? []
   return name && (/^.* at "([\w.[\]]+)"; /s.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1') ?? name)
 }
 
-/** Finds or makes the expected failure that an error with this origin and message stands for; null for a bug. */
+/** Finds or creates the expected failure for an error with this origin and message; null for a bug. */
 function expected(origin: unknown, message: string): ParleyError | null {
   const argument = argumentIn(message)
   if (origin instanceof ParleyError) {
@@ -35,7 +35,7 @@ function expected(origin: unknown, message: string): ParleyError | null {
     return isScalar ? new ParleyError(origin.code, origin.message, { argument }) : origin
   }
   if (origin instanceof GraphQLError) {
-    // What the engine itself says of a document or its variables.
+    // An error of the engine itself, about a document or its variables.
     const code = ofValues.test(message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
     return new ParleyError(code, message, argument === undefined ? {} : { argument })
   }
@@ -50,7 +50,7 @@ export function withClientErrors(result: ExecutionResult, { app, requestId }: Co
   return errors ? { ...result, errors: errors.map((error) => clientError(error, requestId, app.log)) } : result
 }
 
-/** The error as a client sees it. A bug is logged here, once, and masked; so is the cause of an outage. */
+/** The error as a client sees it. Bugs and the causes of outages are logged here, once, and masked. */
 export function clientError(error: unknown, requestId: string, log: Log): GraphQLError {
   const told = httpError(error, requestId, log)
   if (!('http' in told.extensions)) return told
@@ -58,9 +58,9 @@ export function clientError(error: unknown, requestId: string, log: Log): GraphQ
   return copyOf(told, told.message, extensions)
 }
 
-/** The same over HTTP, with what Yoga wants for its own refusals and takes out: the status and headers of the answer. */
+/** The error as a client sees it over HTTP, with the status and headers that Yoga sets for its own refusals and later removes. */
 export function httpError(error: unknown, requestId: string, log: Log): GraphQLError {
-  if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // told before
+  if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // already converted
   const origin = originOf(error)
   const failure = expected(origin, error instanceof Error ? error.message : '')
   if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')
@@ -75,7 +75,7 @@ export function httpError(error: unknown, requestId: string, log: Log): GraphQLE
   })
 }
 
-/** An error at the place of another one. */
+/** Creates an error with the location of another one. */
 function copyOf(given: GraphQLError | null, message: string, extensions: Record<string, unknown>): GraphQLError {
   const shown = new GraphQLError(message.length > messageMax ? `${message.slice(0, messageMax)}…` : message, {
     nodes: given?.nodes ?? null,
@@ -87,7 +87,7 @@ function copyOf(given: GraphQLError | null, message: string, extensions: Record<
   return withPlaces(shown)
 }
 
-/** What stands beside the message of an expected failure. */
+/** The extensions of an expected failure. */
 function extensionsOf(failure: ParleyError): Record<string, unknown> {
   const { code, isRetryable: retryable, argument, retryAfterMs } = failure
   return {

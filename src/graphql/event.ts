@@ -1,4 +1,4 @@
-// The interface of everything that `events` brings. Features add a type for each kind of fact of theirs.
+// The interface of everything that `events` delivers. Features add a type for each of their kinds of facts.
 
 import type { ObjectRef } from '@pothos/core'
 import type { Fact } from '../journal/fact.ts'
@@ -6,21 +6,21 @@ import type { StreamItem } from '../journal/item.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { builder } from './builder.ts'
 
-/** An item of a stream on its way out. */
+/** The source object of an event: an item of a stream with its cursor. */
 export type EventSource<Item extends StreamItem = StreamItem> = {
   readonly item: Item
   readonly cursor: string
   readonly occurredAt: Date
 }
 
-/** An event that tells a fact. Being let see a fact is the permission for what it names. */
+/** The event of a fact. A user who may see a fact may also see the objects that it names. */
 export type FactEvent = EventSource<StreamItem & { type: 'fact' }>
 
-/** The names of the types that `factEvent` declared, by the number of the kind. */
+/** The names of the types that `factEvent` has declared, by the kind's number. */
 const factNames: (string | undefined)[] = []
 const controlNames = { started: 'SyncStarted', caughtUp: 'CaughtUp', tick: 'Tick' } as const
 
-/** The name of the schema's type for an item; null for a fact of a kind that this version does not know. */
+/** The name of an item's type in the schema; null for a fact of a kind that this version does not know. */
 export function eventNameOf(item: StreamItem): string | null {
   return item.type === 'fact' ? (factNames[item.fact.kind] ?? null) : controlNames[item.type]
 }
@@ -43,7 +43,7 @@ export const Event = builder.interfaceRef<EventSource>('Event').implement({
   }),
 })
 
-/** Declares the type of the event that tells facts of a kind. */
+/** Declares the event type for a kind of facts. */
 export function factEvent({ name, number }: FactKind<never>, description: string): ObjectRef<Types, FactEvent> {
   factNames[number] = name
   return builder.objectRef<FactEvent>(name).implement({ description, interfaces: [Event] })

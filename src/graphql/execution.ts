@@ -1,5 +1,5 @@
-// How operations are executed, on both transports: limits at the parser, one snapshot for operations that ask for its
-// cursor, and errors in their final form.
+// Executes operations of both transports: applies limits, runs operations that select its cursor in one snapshot, and brings
+// errors into their final form.
 
 import { isAsyncIterable, type Plugin, useEngine } from '@envelop/core'
 import {
@@ -24,8 +24,8 @@ import { withCursor } from './place.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /**
- * Our engine. Documents are checked before they are used, on every transport. Events are executed once for all subscriptions
- * with the same operation key; executions for one user take turns with those for others.
+ * Our engine. It checks documents before they are used, on every transport. It executes an event once for all subscriptions with
+ * the same operation key. Executions for one user take turns with those for others.
  */
 export function useOurEngine(subscriptions: Subscriptions): Plugin {
   const subscribe = async (args: SubscriptionArgs) => {
@@ -36,8 +36,8 @@ export function useOurEngine(subscriptions: Subscriptions): Plugin {
 }
 
 /**
- * Refuses operations that cost too much or whose variables are wrong, before anything of them runs. Over a WebSocket that was
- * decided when the operation was prepared.
+ * Refuses operations that cost too much or have invalid variables, before any part of them runs. Over a WebSocket, the check
+ * already happened when the operation was prepared.
  */
 export function useAdmission(app: App): Plugin<Context & { call?: unknown }> {
   const refusal = ({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs) => {
@@ -57,7 +57,7 @@ export function useAdmission(app: App): Plugin<Context & { call?: unknown }> {
   }
 }
 
-/** Brings every error of an execution into the form that clients see, with the id of the request. */
+/** Brings all errors of an execution into the form that clients see, with the request ID. */
 export function useClientErrors(): Plugin<Context> {
   return {
     onExecute: ({ args }) => ({
@@ -98,12 +98,12 @@ function selectsSyncCursor(document: DocumentNode): boolean {
   return answer
 }
 
-/** How many snapshots of one user are read at once: of the connections for snapshots, others have the rest. */
+/** The bounds of one user's snapshots. They leave the other connections for snapshots to other users. */
 const snapshotBounds = { atOnce: 2, waitingMax: 100, waitMs: 5_000 } as const
 
 /**
- * Runs an operation that selects `syncCursor` in one read-only snapshot, whose first statement is the place of the last fact
- * (D4). Where Postgres fails in it, the whole operation fails: half a snapshot is none.
+ * Runs an operation that selects `syncCursor` in one read-only snapshot, whose first statement reads the place of the last fact
+ * (D4). If Postgres fails in between, the whole operation fails: half a snapshot is useless.
  */
 export function useSnapshots(app: App): Plugin<Context> {
   const snapshots = new UserQueues(snapshotBounds, 'You are reading too many snapshots at once. Try again.')
@@ -111,7 +111,7 @@ export function useSnapshots(app: App): Plugin<Context> {
     onExecute({ args, executeFn, setExecuteFn }) {
       const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
       const { viewer } = args.contextValue.caller
-      // Nobody needs no snapshot: the field itself refuses.
+      // Without a viewer, the field itself refuses.
       if (!isQuery || !viewer || !selectsSyncCursor(args.document)) return
       setExecuteFn(async (given: ExecutionArgs) => {
         const read = async (reader: Reader) => {

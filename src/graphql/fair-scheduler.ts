@@ -1,45 +1,45 @@
-// Executions that are made for one user take turns. An execution runs at once while its user has used little time lately and this
-// turn of the event loop has carried few; else it waits. Those who wait are served in slices, user by user, and users who have
-// used more than their share are served when nobody else waits, with rests in between. So one user's many executions delay that
-// user's own events, and neither the events nor the requests of others (D7).
+// Lets the executions of different users take turns. An execution runs at once if its user has used little time lately and this
+// turn of the event loop has run few; otherwise it waits. Waiting users are served in slices, in turn. Users who have used more
+// than their share are served when no other user waits, with rests in between. So a user with many executions delays their own
+// events, but neither the events nor the requests of others (D7).
 //
-// It shares out processor time, by charging what each execution takes. What waits for Postgres or for a password hash is bounded
-// by a fair queue (fair-queue.ts), and the steps of streams go round robin (journal/round-robin.ts).
+// It shares processor time, by charging users for the time of their executions. A fair queue (fair-queue.ts) bounds requests that
+// wait for Postgres or a password hash, and the steps of streams go round robin (journal/round-robin.ts).
 
 import { LRUCache } from 'lru-cache'
 import { entriesMax } from '../bounded.ts'
 import type { MaybePromise } from './loader.ts'
 
-/** How long executions may take in one turn of the event loop, before sockets, Postgres and Redis are heard again. */
+/** How long executions may take in one turn of the event loop, before sockets, Postgres and Redis get the next one. */
 const sliceMs = 4
-/** What a user may owe and still be served at once. */
+/** How much a user may owe and still be served at once. */
 const allowanceMs = 2
-/** Which part of the time that passes pays off what a user owes. */
+/** The fraction of passing time that pays off a user's debt. */
 const payingShare = 0.1
-/** How long those who owe are served in one turn of the event loop. */
+/** How long users who owe are served in one turn of the event loop. */
 const owingSliceMs = 1
-/** How long the node rests after it served those who owe, in multiples of the time that it took. */
+/** How long the node rests after it served users who owe, as a multiple of the time that it took. */
 const restFactor = 2
-/** How many executions of one user wait for Postgres at once. */
+/** How many executions of one user may wait for Postgres at once. */
 const underWayMax = 4
-/** What is owed for the part of an execution that comes after Postgres has answered, for each unit of its cost. */
+/** The charge for the part of an execution after Postgres has answered, per unit of cost. */
 const msPerCost = 0.005
 const usersMax = 50_000
 
-/** What an execution is made for. */
+/** The user and charge of an execution. */
 export type Turn = {
   readonly userId: number
-  /** The cost of the document, as it was counted when it was admitted. */
+  /** The cost of the document, as counted at admission. */
   readonly cost: number
-  /** Which part of the execution its user owes: 1 for what is made for this user alone. */
+  /** The fraction of the execution's time that its user owes: 1 if it is only for this user. */
   readonly share: number
-  /** Whether nobody waits for the answer any longer. */
+  /** Whether the answer is no longer needed. */
   isOver(): boolean
 }
 
 type ScheduledExecution = { readonly turn: Turn; readonly start: () => void; readonly skip: () => void }
 
-/** What one user has used, and what waits. */
+/** The debt and the waiting executions of one user. */
 class Account {
   owedMs = 0
   paidAt = 0
@@ -57,10 +57,10 @@ class Account {
 /** The turns of the users of one node. */
 export class FairScheduler {
   readonly #accounts = new LRUCache<number, Account>(entriesMax(usersMax))
-  /** Users with something that waits, in the order of their turns; those who owe apart. */
+  /** Users with waiting executions, in the order of their turns; users who owe are apart. */
   readonly #ready = new Set<Account>()
   readonly #owing = new Set<Account>()
-  /** When the next user who owes may be served. */
+  /** When users who owe may be served again. */
   #restsUntil = 0
   #spentMs = 0
   #isSpent = false
@@ -68,8 +68,8 @@ export class FairScheduler {
   #timer: NodeJS.Timeout | null = null
 
   /**
-   * Runs an execution at once where its user may, else when it is their turn.
-   * @returns what `work` gives; null where the turn came when it was over
+   * Runs an execution: at once if its user may, otherwise when it is their turn.
+   * @returns the result of `work`; null if the execution was over before its turn came
    */
   run<T>(turn: Turn, work: () => MaybePromise<T>): MaybePromise<T | null> {
     const account = this.#accountOf(turn.userId)
@@ -98,7 +98,7 @@ export class FairScheduler {
     return account
   }
 
-  /** Runs an execution and notes what it takes. */
+  /** Runs an execution and charges its user. */
   #do<T>(account: Account, { share, cost }: Turn, work: () => MaybePromise<T>, begunAt: number): MaybePromise<T> {
     let result: MaybePromise<T>
     try {
@@ -119,7 +119,7 @@ export class FairScheduler {
     })
   }
 
-  /** Counts the time of this turn of the event loop. */
+  /** Counts time spent in this turn of the event loop. */
   #spend(tookMs: number): void {
     this.#spentMs += tookMs
     if (this.#isSpent) return
@@ -130,7 +130,7 @@ export class FairScheduler {
     })
   }
 
-  /** Sees to it that a slice follows for whoever may be served. */
+  /** Schedules the next slice if a user waits. */
   #set(): void {
     const restMs = this.#restsUntil - performance.now()
     if (this.#ready.size > 0 || (this.#owing.size > 0 && restMs <= 0)) {
@@ -148,13 +148,13 @@ export class FairScheduler {
     }
   }
 
-  /** One slice: users in turns while there is time, and one who owes where the rest is over. */
+  /** One slice: serves users in turn while there is time, then users who owe if the rest is over. */
   #serve(): void {
     const begunAt = performance.now()
     let now = begunAt
     for (const account of this.#ready) {
       this.#ready.delete(account)
-      if (account.underWay >= underWayMax) continue // comes back when one of them is done
+      if (account.underWay >= underWayMax) continue // returns when one of its executions is done
       if (account.owes(now)) this.#owing.add(account)
       else this.#serveOne(account)
       now = performance.now()
@@ -164,7 +164,7 @@ export class FairScheduler {
     this.#set()
   }
 
-  /** A short slice for those who owe, and the rest after it. */
+  /** A short slice for users who owe, followed by a rest. */
   #serveOwing(begunAt: number): void {
     let now = begunAt
     while (this.#owing.size > 0 && this.#ready.size === 0 && now - begunAt < owingSliceMs) {
@@ -178,7 +178,7 @@ export class FairScheduler {
     this.#restsUntil = now + (now - begunAt) * restFactor
   }
 
-  /** Runs the next execution of a user, past those that are over. */
+  /** Runs the next execution of a user. Skips those that are over. */
   #serveOne(account: Account): void {
     for (const job of account.waiting) {
       account.waiting.delete(job)
@@ -192,7 +192,7 @@ export class FairScheduler {
     if (account.waiting.size > 0) this.#ready.add(account)
   }
 
-  /** Of those who owe, the one who owes least. */
+  /** The user who owes least. Drops users with too many executions under way. */
   #leastOwing(now: number): Account | null {
     let least: Account | null = null
     for (const account of this.#owing) {

@@ -1,4 +1,4 @@
-// The door for what clients send: forms that are checked once, here, and trusted within.
+// Validates input from clients. It is checked once, here, and trusted everywhere inside.
 
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
@@ -26,20 +26,20 @@ export function line(max: number): z.ZodType<string> {
     })
 }
 
-/** A text of several lines, kept as it is: at least one character that can be seen, at most `max` code points. */
+/** A text of several lines, kept unchanged: at least one visible character, at most `max` code points. */
 export function prose(max: number): z.ZodType<string> {
   return carriable
     .refine(isVisible, 'must not be empty')
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
 }
 
-/** The same, where it may also be left empty: what cannot be seen becomes the empty text. */
+/** A text of several lines that may be empty. A text without visible characters becomes the empty text. */
 export function note(max: number): z.ZodType<string> {
   return carriable
     .refine((text) => text.length <= max || lengthOf(text) <= max, `must have at most ${max} characters`)
     .transform((text) => (isVisible(text) ? text : ''))
 }
-/** Makes a form that depends on a configured limit, once for each limit: zod compiles a form when it is first used. */
+/** Caches a form that depends on a configured limit, by limit: zod compiles each form on its first use. */
 export function perLimit<Shape extends z.ZodType>(make: (max: number) => Shape): (max: number) => Shape {
   const made = new Map<number, Shape>()
   return (max) => {
@@ -54,20 +54,20 @@ export const uuid = z.guid('must be a UUID')
 
 /**
  * Checks an input.
- * @throws ParleyError BAD_INPUT naming the first argument that is at fault.
+ * @throws ParleyError BAD_INPUT naming the first invalid argument
  */
 export function parseInput<Shape extends z.ZodType>(shape: Shape, input: unknown): z.output<Shape> {
   return parse(shape, input, ['input'])
 }
 
-/** Checks that a time of an input is to come, by the clock of a node. @throws ParleyError BAD_INPUT naming `input.<name>` */
+/** Checks that a time in an input is in the future, by the node's clock. @throws ParleyError BAD_INPUT naming `input.<name>` */
 export function requireFuture(name: string, at: Date | null | undefined, { now }: Clock): void {
   if (at && at.getTime() <= now()) throw badInput(`input.${name}`, 'must be in the future')
 }
 
 /**
  * Checks the arguments of a field that has no single input.
- * @throws ParleyError BAD_INPUT naming the first argument that is at fault.
+ * @throws ParleyError BAD_INPUT naming the first invalid argument
  */
 export function parseArguments<Shape extends z.ZodType>(shape: Shape, args: unknown): z.output<Shape> {
   return parse(shape, args, [])

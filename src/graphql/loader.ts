@@ -1,5 +1,5 @@
-// Look-ups by key: what the fields of one operation ask for in the same turn is read with one statement, and what does not
-// depend on who looks is read once for all who are shown the same event.
+// Look-ups by key. All keys that the fields of an operation look up in the same turn are read with one statement. Data that does
+// not depend on the viewer is read once for all recipients of an event.
 
 import DataLoader from 'dataloader'
 import { LRUCache } from 'lru-cache'
@@ -9,27 +9,27 @@ import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
 
-/** A value, or the promise of one: an event whose rows are all known is executed without a single turn. */
+/** A value, or a promise of one: an event whose rows are all known is executed synchronously. */
 export type MaybePromise<T> = T | Promise<T>
 
-/** Goes on with a value: at once where it is there. */
+/** Calls `next` with a value: synchronously unless the value is a promise. */
 export function mapMaybePromise<T, R>(value: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
 /** A look-up by key. */
 export type Finder<Key, Value> = {
-  /** The value of a key, null for none: at once where it is known. */
+  /** Finds the value of a key, or null if there is none: synchronously if it is known. */
   (context: Context, key: Key): MaybePromise<Value | null>
-  /** Makes values known for the rest of this turn: of a page of fifty, each is then there without a promise. */
+  /** Makes values known for the rest of this turn, so that look-ups for each row of a page need no promise. */
   prime(context: Context, values: ReadonlyMap<Key, Value>): void
-  /** Looks values up with one statement, and makes them known. */
+  /** Looks up values with one statement and makes them known. */
   prepare(context: Context, keys: readonly Key[]): Promise<void>
 }
 
 /**
- * A look-up by key for the viewer of an operation. Nothing is remembered between turns.
- * @param read finds the values of distinct keys; what it leaves out is null.
+ * A look-up by key for the viewer of an operation. It remembers nothing between turns.
+ * @param read finds the values of distinct keys; missing ones are null
  */
 export function viewerLoader<Key, Value>(
   read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
@@ -39,17 +39,17 @@ export function viewerLoader<Key, Value>(
 }
 
 /**
- * A look-up by key that does not depend on who looks, so that operations which ask in the same turn are read for together: the
- * answers to a batch of sends, say. Nothing is remembered between turns, except in the scope of one event: it is executed for
- * several questions and viewers, and shows the same to all.
- * @param read finds the values of distinct keys; what it leaves out is null.
+ * A look-up by key that does not depend on the viewer. One read serves all operations of the same turn, such as the answers to a
+ * batch of sends. It remembers nothing between turns, except in the scope of one event, whose executions for several operation
+ * keys and viewers show the same data.
+ * @param read finds the values of distinct keys; missing ones are null
  */
 export function sharedLoader<Key, Value>(
   read: (reader: Reader, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
 ): Finder<Key, Value> {
   const loaderOf = loaders(read)
   return finder((context, key) => {
-    // What reads in its own way, in a snapshot or within a bound, is neither read for by others nor reads for them.
+    // An operation with a reader of its own, such as a snapshot, does not share reads with other operations.
     const scope = context.scope ?? (context.reader === context.app.store.reader ? context.app : context)
     return loaderOf(scope, context.reader, context.scope !== null).load(key)
   })
@@ -70,7 +70,7 @@ function finder<Key, Value>(find: (context: Context, key: Key) => MaybePromise<V
   return Object.assign((context: Context, key: Key) => known.get(context)?.get(key) ?? find(context, key), { prime, prepare })
 }
 
-/** One loader for each scope. It reads from the source that its scope was first asked with, and all of one scope have the same. */
+/** Creates one loader per scope. It reads from the source of the first call; all calls in a scope have the same source. */
 function loaders<Source, Key, Value>(read: (source: Source, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {
   const known = new WeakMap<object, DataLoader<Key, Value | null>>()
   return (scope: object, source: Source, cache: boolean) => {
@@ -82,7 +82,7 @@ function loaders<Source, Key, Value>(read: (source: Source, keys: readonly Key[]
             const values = await read(source, [...new Set(keys)])
             return keys.map((key) => values.get(key) ?? null)
           } catch (error) {
-            for (const key of keys) made.clear(key) // a fault is told once, and not remembered
+            for (const key of keys) made.clear(key) // do not remember failures
             throw error
           }
         },
@@ -95,15 +95,15 @@ function loaders<Source, Key, Value>(read: (source: Source, keys: readonly Key[]
   }
 }
 
-/** How many rows of one kind a node remembers for its events. */
+/** The most rows of one kind that a node caches for its events. */
 const rememberedMax = 50_000
 
 /**
- * A look-up of rows that do not depend on who looks, and whose every change is told by a fact: in events they are remembered
- * by the node until such a fact comes. Queries and mutations read them anew.
- * @param read finds the rows of distinct ids; what it leaves out is null, and not remembered
- * @param changedBy the id of the row that a fact tells the change of; null for none
- * @param complete adds to the rows, in events, what else has to be remembered of them. It is read after them
+ * A look-up of rows that do not depend on the viewer and whose every change makes a fact. For events, the node caches them until
+ * such a fact comes. Queries and mutations read them again.
+ * @param read finds the rows of distinct IDs; missing ones are null and not cached
+ * @param changedBy the ID of the row that a fact changes; null for none
+ * @param complete for events, adds further data to the rows before they are cached. It runs after `read`
  */
 export function cachedLoader<Row extends object>(
   read: (reader: Reader, ids: readonly number[]) => Promise<ReadonlyMap<number, Row>>,
@@ -121,7 +121,7 @@ export function cachedLoader<Row extends object>(
     const memory = memoryOf(app)
     const { changes } = memory
     const rows = await complete(reader, await read(reader, ids))
-    // A row that was read while something changed may be the one before the change.
+    // If any row changed during the read, the rows may be from before the change.
     if (memory.changes === changes) for (const [id, row] of rows) memory.rows.set(id, row)
     return rows
   })
@@ -132,7 +132,7 @@ export function cachedLoader<Row extends object>(
   return Object.assign(lookUp, { prime: find.prime, prepare: find.prepare })
 }
 
-/** The rows of one kind that a node remembers. Facts are heard of before any stream is given them. */
+/** A node's cache of rows of one kind. It sees each fact before any stream does. */
 class Memory<Row extends object> {
   readonly rows = new LRUCache<number, Row>(entriesMax(rememberedMax))
   changes = 0
@@ -151,12 +151,12 @@ class Memory<Row extends object> {
   }
 }
 
-/** Rows by a key of theirs. */
+/** Indexes rows by key. */
 export function indexBy<Key, Row>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row> {
   return new Map(rows.map((row) => [keyOf(row), row]))
 }
 
-/** Rows in groups by a key of theirs, each in the order in which they came. */
+/** Groups rows by key. Each group keeps the order of the rows. */
 export function groupBy<Key, Row>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Row[]> {
   const groups = new Map<Key, Row[]>()
   for (const row of rows) {

@@ -1,5 +1,5 @@
-// The size of a document, measured before anything else is done with it. One walk over each selection set: what a fragment
-// holds is measured once and counted each time it is spread, so a small document cannot hide a large one.
+// Measures the size of a document before anything else uses it. Walks each selection set once: a fragment is measured once and
+// counted each time it is spread, so a small document cannot hide a large one.
 
 import {
   type DocumentNode,
@@ -11,7 +11,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 
-/** What one operation may hold, with fragments counted each time they are spread. */
+/** The limits of an operation, counting a fragment each time it is spread. */
 export const sizeMax = {
   depth: 15,
   fields: 400,
@@ -20,11 +20,11 @@ export const sizeMax = {
   aliases: 200,
   directives: 100,
   variables: 100,
-  /** Pairs of fields with one response name, and of fragments, that stand side by side: validation compares each pair. */
+  /** Pairs of fields with the same response name, and of fragments, in merged selection sets: validation compares each pair. */
   pairs: 2_000,
 } as const
 
-/** What one document may hold. */
+/** The limits of a document. */
 export const documentMax = { bytes: 32_768, tokens: 2_000, operations: 20, fragments: 100, aliasLength: 100 } as const
 
 type Count = { depth: number; fields: number; selections: number; aliases: number; directives: number }
@@ -32,9 +32,9 @@ type Count = { depth: number; fields: number; selections: number; aliases: numbe
 const refuse = (what: string, max: number) => new GraphQLError(`The document is too large. The limit is ${max} ${what}.`)
 
 /**
- * Refuses a document that is larger than the limits, or whose fragments are cyclic. Unknown fragments count nothing:
- * validation refuses them.
- * @throws GraphQLError with the limit that is exceeded
+ * Refuses a document that exceeds the limits or whose fragments are cyclic. Unknown fragments don't count: validation refuses
+ * them.
+ * @throws GraphQLError naming the exceeded limit
  */
 export function requireSize(document: DocumentNode): void {
   const operations: OperationDefinitionNode[] = []
@@ -60,10 +60,10 @@ export function requireSize(document: DocumentNode): void {
     if (count.aliases > sizeMax.aliases) throw refuse('aliases', sizeMax.aliases)
     if (all + inDefinitions > sizeMax.directives) throw refuse('directives', sizeMax.directives)
     if (variableDefinitions.length > sizeMax.variables) throw refuse('variables', sizeMax.variables)
-    // Expands fragments, which the limits above have bounded.
+    // This expands fragments, so it comes after the limits above.
     if (pairsIn([selectionSet], fragments) > sizeMax.pairs) throw tooManyPairs()
   }
-  // Fragments that no operation spreads are refused by validation, which looks into them first.
+  // Validation refuses fragments that no operation spreads, but it walks them first.
   for (const { selectionSet } of fragments.values()) {
     const { selections, depth } = counts.of(selectionSet)
     if (depth > sizeMax.depth) throw refuse('levels of fields', sizeMax.depth)
@@ -111,7 +111,7 @@ class Counts {
   }
 }
 
-/** How many pairs of selections stand side by side in selection sets that are merged, and in all that lies below them. */
+/** Counts the pairs of selections in merged selection sets, and in everything below them. */
 function pairsIn(sets: readonly SelectionSetNode[], fragments: ReadonlyMap<string, FragmentDefinitionNode>): number {
   const fields = new Map<string, FieldNode[]>()
   const spread = new Set<string>()

@@ -1,5 +1,5 @@
-// The operation key of a subscription to `events`: what it selects of each event, without where it begins. Subscriptions that
-// differ only in the arguments of the root field have the same key, and get the same bytes (C1).
+// The operation key of a subscription to `events`: its selection from each event, without its starting point. Subscriptions that
+// differ only in the arguments of the root field have the same key and receive the same bytes (C1).
 
 import {
   type DocumentNode,
@@ -24,15 +24,15 @@ import {
 import { costMax, evaluate } from './cost.ts'
 import { findPlan } from './documents.ts'
 
-/** What a document selects of each event. `variables` are those that are used outside the arguments of the root field. */
+/** A document's selection from each event. `variables` are those used outside the arguments of the root field. */
 type KeyPlan = { readonly text: string; readonly variables: readonly string[]; readonly shared: ReadonlySet<string> }
 
-/** What an operation selects of each event. Two keys are equal if their texts are. */
+/** An operation's selection from each event. Two keys are equal if their texts are equal. */
 export type OperationKey = {
   readonly text: string
-  /** The types of events of which all that is selected, through any fragment, is declared to be shared. */
+  /** The event types whose selected fields, through any fragment, are all declared as shared. */
   readonly shared: ReadonlySet<string>
-  /** What an event may cost. */
+  /** The cost of an event. */
   readonly cost: number
 }
 
@@ -96,11 +96,11 @@ function keyPlanOf(schema: GraphQLSchema, document: DocumentNode, operationName:
   return { text: print(selected), variables: [...used].sort(), shared: new Set(shared) }
 }
 
-/** Looks through the selections of a document for fields that are not shared. */
+/** Searches the selections of a document for fields that are not shared. */
 class SharedSelections {
   readonly #schema: GraphQLSchema
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>
-  /** By the type that is looked at: of the root field, the type of event. */
+  /** By the type that is checked: for the root field, the event type. */
   readonly #known = {
     fields: new Map<SelectionSetNode, Map<GraphQLObjectType, boolean>>(),
     events: new Map<SelectionSetNode, Map<GraphQLObjectType, boolean>>(),
@@ -113,8 +113,8 @@ class SharedSelections {
   }
 
   /**
-   * Whether all that is selected of a type is shared, in any of the types that may stand below it.
-   * @param event in place of the root field, the one type of event that is looked at
+   * Whether all fields selected on a type are shared, for every possible type below it.
+   * @param event at the root, the event type to check
    */
   areShared(selections: SelectionSetNode, type: GraphQLObjectType, event?: GraphQLObjectType): boolean {
     const memory = event ? this.#known.events : this.#known.fields

@@ -1,15 +1,15 @@
-// The operation keys of a node, by number, and how many of them each user has open at once (C1). An event is executed once for
-// each key, so a key that only one user has costs that user's node an execution of each event: the number of those has a bound.
+// Numbers the operation keys of a node and counts how many of them each user has open (C1). An event is executed once for each
+// key, so a key that only one user has costs the node an extra execution of each event: the number of keys per user is bounded.
 
 import { createHash } from 'node:crypto'
 import { ParleyError } from '../errors.ts'
 import type { OperationKey } from './operation-key.ts'
 
-/** How many different keys one user may have open: a user has some ten devices, with few versions of few apps on them. */
+/** How many different keys a user may have open. A user has about ten devices, with few versions of few apps. */
 export const keysPerUserMax = 32
 const registeredMax = 10_000
 
-/** An operation key with its number on this node. It is even: the one after it is for viewers who see the whole history. */
+/** An operation key with its number on this node. It is even; the next one is for viewers who see the whole history. */
 export type RegisteredKey = Pick<OperationKey, 'shared' | 'cost'> & { readonly number: number }
 
 /** The operation keys of a node. */
@@ -22,7 +22,7 @@ export class OperationKeys {
   /** By key: the number of users who have it open. */
   readonly #users = new Map<RegisteredKey, number>()
 
-  /** The registered key of all operations with the same text. */
+  /** Registers a key. Operations with the same text get the same registered key. */
   register({ text, shared, cost }: OperationKey): RegisteredKey {
     const hash = createHash('sha256').update(text).digest('base64')
     const known = this.#registered.get(hash)
@@ -40,8 +40,8 @@ export class OperationKeys {
   }
 
   /**
-   * Counts an open subscription of a user. The same key counts once, over however many devices.
-   * @returns gives its place back; calling it again changes nothing
+   * Counts an open subscription of a user. The same key counts once over all devices.
+   * @returns a function that ends the count; idempotent
    * @throws ParleyError LIMIT_EXCEEDED if the user has `keysPerUserMax` other keys open
    */
   hold(userId: number, key: RegisteredKey): () => void {

@@ -1,4 +1,4 @@
-// Pages of connections, in both directions, by keyset: the cursor is the value that the rows are sorted by.
+// Keyset pagination for connections, in both directions: the cursor is the sort key of a row.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
@@ -6,27 +6,27 @@ import { statement } from '../store/reader.ts'
 import type { Context } from './context.ts'
 import { groupBy, sharedLoader } from './loader.ts'
 
-/** The largest page and the page that is given when nothing was asked. */
+/** The maximum and the default page size. */
 export const pageSizes = { max: 100, fallback: 50 } as const
 
-/** What to read for a page: rows beyond `after` and before `before`, from one end. */
+/** The rows to read for a page: those between `after` and `before`, from one end. */
 export type PageRequest<Key = number> = {
-  /** The key of the row before the page, and of the row behind it; null for none. */
+  /** The keys of the rows before and after the page; null for none. */
   readonly after: Key | null
   readonly before: Key | null
-  /** Which end the rows are taken from. */
+  /** The end to start from. */
   readonly from: 'START' | 'END'
-  /** How many rows to read: one more than the page has, which tells whether there are more. */
+  /** How many rows to read: one more than the page size, to find out whether there are more. */
   readonly limit: number
 }
 
-/** A connection as the schema shows it. */
+/** A connection in the form of the schema. */
 export type Page<Row> = {
   readonly edges: { cursor: string; node: Row }[]
   readonly pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null }
 }
 
-/** The size of the page that the arguments ask for. @throws ParleyError BAD_INPUT naming the argument at fault. */
+/** The page size that the arguments request. @throws ParleyError BAD_INPUT naming the invalid argument */
 function sizeOf({ first, last }: DefaultConnectionArguments): number {
   if (first != null && last != null) throw badInput('last', 'cannot be combined with first')
   const [name, size] = last != null ? ['last', last] : ['first', first ?? pageSizes.fallback]
@@ -34,13 +34,13 @@ function sizeOf({ first, last }: DefaultConnectionArguments): number {
   return size
 }
 
-/** What a page costs: its size times what is selected below it. For `complexity` of connection fields. */
+/** The cost of a page, for `complexity` of connection fields: its size times the cost of the selection below it. */
 export function pageCost(args: DefaultConnectionArguments): { field: number; multiplier: number } {
   const size = args.first ?? args.last ?? pageSizes.fallback
   return { field: 1, multiplier: Math.min(Math.max(size, 1), pageSizes.max) }
 }
 
-/** What a page costs that is searched for: finding it takes as long as reading some hundred rows. */
+/** The cost of a page of search results. The search takes as long as reading several hundred rows. */
 export function searchCost(args: DefaultConnectionArguments): { field: number; multiplier: number } {
   return { ...pageCost(args), field: 1_000 }
 }
@@ -48,7 +48,7 @@ export function searchCost(args: DefaultConnectionArguments): { field: number; m
 const encodeKey = (key: number | string) => Buffer.from(String(key)).toString('base64url')
 
 const findNumber = (text: string) => (/^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null)
-/** Whoever sends a forged key of text gets other rows of the same list, at most; Postgres must be able to take it. */
+/** A forged text key only returns other rows of the same list, but Postgres must be able to process it. */
 const findText = (text: string) => (/^[^\0\ufffd]{1,200}$/.test(text) ? text : null)
 
 function parseKey<Key extends number | string>(
@@ -58,15 +58,15 @@ function parseKey<Key extends number | string>(
 ): Key | null {
   if (cursor == null) return null
   const key = find(Buffer.from(cursor, 'base64url').toString())
-  // Only the very text that was given out: Buffer reads much that is no base64.
+  // Accept only exactly the encoded text: Buffer also decodes text that is not base64.
   if (key === null || encodeKey(key) !== cursor) throw badInput(argument, 'is not a cursor of this connection')
   return key
 }
 
 /**
- * Reads a page. `read` gives rows beginning at the end that the request names, so the newest first for `END` of a list that
- * grows at its end; `keyOf` is what they are sorted by.
- * @throws ParleyError BAD_INPUT where the arguments are at fault.
+ * Reads a page. `read` returns rows starting from the requested end: for `END` of a list that grows at its end, the newest first.
+ * `keyOf` returns their sort key.
+ * @throws ParleyError BAD_INPUT if the arguments are invalid
  */
 export function readPage<Row>(
   args: DefaultConnectionArguments,
@@ -76,7 +76,7 @@ export function readPage<Row>(
   return readPageBy(findNumber, args, keyOf, read)
 }
 
-/** The same, of rows that are sorted by a text: such as names. */
+/** Reads a page of rows that are sorted by a text, such as a name. */
 export function readPageByText<Row>(
   args: DefaultConnectionArguments,
   keyOf: (row: Row) => string,
@@ -110,7 +110,7 @@ async function readPageBy<Row, Key extends number | string>(
   }
 }
 
-/** A part of one of several lists that are stored together: those of conversations, say. Its bounds are both excluded. */
+/** A part of one of several lists in the same table, such as the lists of all conversations. Both bounds are exclusive. */
 type Part = {
   readonly of: number
   readonly after: number
@@ -119,7 +119,7 @@ type Part = {
   readonly limit: number
 }
 
-/** Where lists are stored together. `columns` are those of a row, from the alias `m`; `of` names the list, `key` sorts it. */
+/** A table of lists. `columns` are those of a row, from the alias `m`; `of` is the column of the list ID, `key` the sort key. */
 type Lists = {
   readonly name: string
   readonly table: string
@@ -128,7 +128,7 @@ type Lists = {
   readonly key: string
 }
 
-/** Takes the arrays of lists, of lower and of upper bounds, and the limit; a row tells in `part` its place in them, from 1 on. */
+/** Takes arrays of lists, lower bounds and upper bounds, and a limit. `part` of a row is its index in these arrays, from 1. */
 function partsStatement<Row>(end: string, order: string, { name, table, columns, of, key }: Lists) {
   return statement<Row & { readonly part: number }>(
     `${name}_${end}`,
@@ -140,7 +140,7 @@ function partsStatement<Row>(end: string, order: string, { name, table, columns,
   )
 }
 
-/** Reads parts of lists: those that are asked for together, of whichever lists, with one statement for each end and limit. */
+/** Reads parts of lists: all parts requested in the same turn, of any lists, with one statement for each end and limit. */
 export function batchedParts<Row>(lists: Lists) {
   const statements = { START: partsStatement<Row>('forward', 'asc', lists), END: partsStatement<Row>('backward', 'desc', lists) }
   const find = sharedLoader(async (reader, keys: readonly string[]) => {
@@ -164,8 +164,8 @@ export function batchedParts<Row>(lists: Lists) {
 export type Around = { readonly before: number; readonly after: number }
 
 /**
- * Reads a page around the row with this key: it lies in the middle, and its cursors lead on in both directions. `read` is
- * that of `readPage`, and is asked once for each direction.
+ * Reads a page with the row with this key in the middle. Its cursors continue in both directions. `read` is as in `readPage`, and
+ * is called once for each direction.
  */
 export async function readPageAround<Row>(
   key: number,

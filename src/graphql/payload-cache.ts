@@ -1,4 +1,4 @@
-// The payloads of the items that streams give: kept for the devices that are a moment behind the others, within a bound.
+// Caches the payloads of items, within a bound, for devices that are a moment behind the others.
 
 import type { Fact } from '../journal/fact.ts'
 import type { StreamItem } from '../journal/item.ts'
@@ -7,25 +7,25 @@ import type { NamedRow } from '../journal/named-row.ts'
 import type { EventSource } from './event.ts'
 import type { MaybePromise } from './loader.ts'
 
-/** In place of a payload that cannot be shared: the event is executed for each viewer. */
+/** Stands for a payload that cannot be shared: the event is executed for each viewer. */
 export const perViewer = Symbol('per viewer')
 
 /** An item, and its payloads by number. */
 export type CachedItem = {
   readonly row: NamedRow | undefined
   readonly event: EventSource
-  /** Shared look-ups of the executions that are under way; replaced after the last of them. */
+  /** The scope of look-ups that the executions under way share. Replaced after the last of them. */
   scope: object
   underWay: number
   readonly payloads: Map<number, MaybePromise<Buffer | typeof perViewer>>
-  /** Its share of the bytes that the cache counts. */
+  /** The part of the cache's bytes that this item takes. */
   bytes: number
   /** The map that it is cached in; null if it is not cached. */
   home: object | null
 }
 
 const cacheBytesMax = 32 * 1_048_576
-/** An item without its payloads and its row. */
+/** The approximate size of an item without its payloads and row. */
 const itemBytes = 1_000
 
 /** The payloads of one node, by item. */
@@ -38,7 +38,7 @@ export class PayloadCache {
     this.#journal = journal
   }
 
-  /** How many bytes are cached, roughly. */
+  /** The approximate size of the cache, in bytes. */
   get bytes(): number {
     return this.#bytes
   }
@@ -49,8 +49,8 @@ export class PayloadCache {
   }
 
   /**
-   * The entry of an item: cached for facts that the node remembers, as long as they come with the same row, and for ticks
-   * that all streams share. What is replayed from Postgres, or given to one stream only, is not cached.
+   * The entry of an item: cached for facts that the node remembers, as long as they come with the same row, and for ticks that
+   * all streams share. Facts replayed from Postgres and items for a single stream are not cached.
    */
   entryOf(item: StreamItem): CachedItem {
     const key: Fact | StreamItem = item.type === 'fact' ? item.fact : item
@@ -71,14 +71,14 @@ export class PayloadCache {
     return entry
   }
 
-  /** Stores a payload with its item, and counts it if that is cached. */
+  /** Stores a payload with its item, and counts it if the item is cached. */
   store(entry: CachedItem, number: number, payload: Buffer | typeof perViewer): Buffer | typeof perViewer {
     entry.payloads.set(number, payload)
     if (payload !== perViewer) this.#count(entry, payload.length)
     return payload
   }
 
-  /** Counts bytes. Beyond the bound the whole cache is emptied: what is needed again is executed again. */
+  /** Counts bytes. Beyond the bound it empties the whole cache: events that are needed again are executed again. */
   #count(entry: CachedItem, bytes: number): void {
     if (entry.home !== this.#items) return
     entry.bytes += bytes

@@ -10,16 +10,16 @@ import { eventNameOf } from './event.ts'
 import type { RegisteredKey } from './operation-keys.ts'
 import type { EventOperation, EventPayload, EventSubscription, SharedExecution } from './shared-execution.ts'
 
-/** Where payloads go. */
+/** The destination of payloads. */
 export type PayloadSink = {
   /**
    * Takes a payload.
-   * @returns whether it takes another one at once; if not, it calls `more` when it does
+   * @returns whether it takes the next one at once; if not, it calls `more` when it is ready
    */
   take(payload: Buffer, more: () => void): boolean
 }
 
-/** A result that is JSON already. Yoga asks it for its text. */
+/** A result that is already JSON. Yoga calls `stringify` for its text. */
 type SerializedResult = ExecutionResult & { stringify(): string }
 
 const done = { done: true, value: undefined } as const
@@ -50,7 +50,7 @@ export class PayloadStream implements Consumer, EventSubscription {
 
   take(item: StreamItem): boolean {
     const name = eventNameOf(item)
-    if (name === null) return true // of a kind that only a newer version of Parley knows
+    if (name === null) return true // its kind is from a newer version of Parley
     const payload = this.#execution.payloadOf(this, item, name)
     if (!(payload instanceof Promise)) return this.#deliver(payload)
     payload.then(
@@ -77,22 +77,22 @@ export class PayloadStream implements Consumer, EventSubscription {
     this.#onEnd()
   }
 
-  /** A bug ended the stream: it is logged, and the client resumes. */
+  /** Logs the bug that ended the stream, and makes the client resume. */
   #reportFault(fault: unknown): void {
     const { app, requestId, endConnection } = this.operation.contextValue
     app.log.error({ err: fault, requestId }, 'a stream of events failed')
     endConnection(closeCodes.RESUME, 'The stream failed. The server has logged the error.')
   }
 
-  /** @returns whether another item is taken at once */
+  /** @returns whether to take the next item at once */
   #deliver(payload: EventPayload): boolean {
     if (this.#hasEnded || payload === null) return false
     return this.#sink?.take(payload, this.#more) ?? false
   }
 
   /**
-   * Pushes the payloads to a sink, from the first `next` on.
-   * @returns an iterator without values that ends when the stream does, and whose end ends the stream
+   * Pushes the payloads to a sink, starting with the first `next`.
+   * @returns an iterator without values that ends with the stream; ending the iterator ends the stream
    */
   pushedTo(sink: PayloadSink): AsyncIterableIterator<ExecutionResult> {
     return this.#iterator((end) => {
@@ -102,7 +102,7 @@ export class PayloadStream implements Consumer, EventSubscription {
     })
   }
 
-  /** Gives the payloads one by one, each when it is asked for. */
+  /** Returns the payloads one by one, on demand. */
   pulled(): AsyncIterableIterator<ExecutionResult> {
     let give: (payload: Buffer) => void = () => undefined
     const sink: PayloadSink = {
@@ -120,7 +120,7 @@ export class PayloadStream implements Consumer, EventSubscription {
     })
   }
 
-  /** An iterator that is ended at once, also while a `next` is waiting; a generator's end would wait behind it. */
+  /** An iterator that can end at once, even while a `next` is pending. A generator would have to finish that first. */
   #iterator(ask: (end: () => void, give: (result: SerializedResult) => void) => void): AsyncIterableIterator<ExecutionResult> {
     const close = async () => {
       this.#stream.close()

@@ -1,5 +1,5 @@
-// Puts the place of a read beside each answer: `extensions.cursor`. Clients use it to order answers and events
-// (docs/adr/0019-answers-carry-their-place.md). It costs no statement: the node knows its head.
+// Adds the place of a read to each answer: `extensions.cursor`. Clients use it to order answers and events
+// (docs/adr/0019-answers-carry-their-place.md). It needs no statement, because the node knows its head.
 
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, getOperationAST, OperationTypeNode } from 'graphql'
@@ -8,8 +8,8 @@ import type { App } from '../parts.ts'
 import type { Context } from './context.ts'
 
 /**
- * Adds the cursor of the node's head at the start of an execution to the answers of queries and mutations. What Postgres shows
- * afterwards includes every fact up to there. Snapshots bring their own, exact cursor.
+ * Adds the cursor of the node's head at the start of an execution to the answers of queries and mutations. Data read from
+ * Postgres after that includes every fact up to there. Snapshots bring their own, exact cursor.
  */
 export function usePlaces(app: App): Plugin<Context> {
   let encoded: { readonly place: Place; readonly cursor: string } | null = null
@@ -32,7 +32,7 @@ export function usePlaces(app: App): Plugin<Context> {
   }
 }
 
-/** An answer with the cursor of its place. */
+/** Adds the cursor of its place to an answer. */
 export function withCursor(result: ExecutionResult, cursor: string): ExecutionResult {
   return { ...result, extensions: { ...result.extensions, cursor } }
 }

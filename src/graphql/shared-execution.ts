@@ -1,5 +1,5 @@
-// Executes each event once for all subscriptions with the same operation key, and gives the same bytes to every socket and
-// event stream of the node (A13, C1). An event that cannot be shared is executed for each viewer; both ways give the same bytes.
+// Executes each event once for all subscriptions with the same operation key, and delivers the same bytes to every socket and
+// event stream of the node (A13, C1). An event that can't be shared is executed for each viewer; both ways give the same bytes.
 
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import { closeCodes } from '../errors.ts'
@@ -20,7 +20,7 @@ import type { OperationKeys, RegisteredKey } from './operation-keys.ts'
 import { type CachedItem, PayloadCache, perViewer } from './payload-cache.ts'
 import { flushingReader, viewerlessContext } from './viewerless-context.ts'
 
-/** The JSON of an event for one subscription; null if the subscription has ended, or its connection was ended instead. */
+/** The JSON of an event for one subscription; null if the subscription has ended or its connection was ended instead. */
 export type EventPayload = Buffer | null
 
 /** A subscription to `events` as a client sent it, with its context. */
@@ -36,7 +36,7 @@ export type EventOperation = Readonly<
 export type EventSubscription = {
   readonly operation: EventOperation
   readonly key: RegisteredKey
-  /** What its viewer may see besides a fact now, and the last position at which they see its conversation. */
+  /** What else its viewer may see now of a fact's conversation, and the last position at which they see it. */
   visibilityOf(fact: Fact): FactVisibility
   visibleUntil(fact: Fact): number
   /** Whether it has ended. */
@@ -51,7 +51,7 @@ export class SharedExecution {
   readonly #scheduler: FairScheduler
   readonly #cache: PayloadCache
   readonly #reader: Reader
-  /** Scopes of events in which something was read from Postgres. */
+  /** Scopes of events whose execution has read from Postgres. */
   readonly #scopesRead = new WeakSet<object>()
   readonly #viewerless: Context
 
@@ -70,7 +70,7 @@ export class SharedExecution {
   }
 
   /**
-   * The payload of an item for a subscription: at once if it is cached, else in turns with other executions (D7).
+   * The payload of an item for a subscription: at once if it is cached, otherwise in turns with other executions (D7).
    * @param name the type of the event
    */
   payloadOf(subscription: EventSubscription, item: StreamItem, name: string): MaybePromise<EventPayload> {
@@ -86,15 +86,15 @@ export class SharedExecution {
 
   /**
    * Executes an event in turns with other executions (D7).
-   * @param share the part of it that is charged to the viewer of the subscription
-   * @returns what `work` gives; null if the subscription ended before
+   * @param share the fraction of its time that is charged to the subscription's viewer
+   * @returns the result of `work`; null if the subscription ended first
    */
   #inTurn<T>({ operation, key, isOver }: EventSubscription, share: number, work: () => MaybePromise<T>): MaybePromise<T | null> {
     const userId = operation.contextValue.caller.viewer?.userId ?? 0
     return this.#scheduler.run({ userId, cost: key.cost, share, isOver }, work)
   }
 
-  /** The payload for all subscriptions with the same key and visibility; `perViewer` if there can be none, or none any more. */
+  /** The payload for all subscriptions with the same key and visibility; `perViewer` if it can't be shared, or no longer. */
   #sharedPayload(subscription: EventSubscription, item: StreamItem, name: string): MaybePromise<Buffer | typeof perViewer> {
     const number = payloadNumberOf(subscription, item, name)
     if (number === null) return perViewer
@@ -114,7 +114,7 @@ export class SharedExecution {
     return stored
   }
 
-  /** Executes without a viewer. Any error ends the sharing of this event: errors hold what belongs to one request. */
+  /** Executes without a viewer. Any error ends the sharing of this event, because errors contain data of a single request. */
   #executeShared(subscription: EventSubscription, entry: CachedItem): MaybePromise<Buffer | typeof perViewer> {
     const { item } = entry.event
     const { scope } = entry
@@ -144,15 +144,15 @@ export class SharedExecution {
   }
 
   /**
-   * Whether no member has left since this node's last fact. If one has, rows that were read may be newer than that, and the
-   * event is executed for each viewer.
+   * Whether no member has left since this node's last fact. If one has, the rows may be newer than that leave, and the event is
+   * executed for each viewer.
    */
   async #isForEveryViewer({ conversationId, until }: VisibleRange): Promise<boolean> {
     try {
       const lastLeft = await readLastLeft(this.#app.store.reader, [conversationId])
       return (lastLeft.get(conversationId) ?? 0) <= until
     } catch (error) {
-      if (isTransient(error)) return false // the execution for each viewer fails too, and says so
+      if (isTransient(error)) return false // the execution for each viewer fails too, and reports it
       throw error
     }
   }
@@ -168,7 +168,7 @@ export class SharedExecution {
     }
     const finish = (raw: ExecutionResult): EventPayload => {
       const result = withClientErrors(raw, context)
-      // An event that cannot be read at the moment is not skipped: the client resumes from the cursor before it.
+      // Do not skip an event that cannot be read now: the client resumes from the cursor before it.
       if (result.errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')) {
         context.endConnection(closeCodes.RESUME, 'An event could not be read. Resume from your last cursor.')
         return null
@@ -178,7 +178,7 @@ export class SharedExecution {
     return mapMaybePromise(this.#execute(subscription.operation, entry, context), finish)
   }
 
-  /** What the viewer of a subscription may see of the conversation of an item now. */
+  /** What a subscription's viewer may see now of an item's conversation. */
   #visibleRange(subscription: EventSubscription, item: StreamItem): VisibleRange | null {
     if (item.type !== 'fact' || item.fact.conversationId === null) return null
     const isOpen = subscription.visibilityOf(item.fact) !== 'ENDED'
@@ -208,14 +208,14 @@ const visibilityOf = (subscription: EventSubscription, item: StreamItem): FactVi
   item.type === 'fact' ? subscription.visibilityOf(item.fact) : 'PART'
 
 /**
- * The number of the payload of an item: the same for all subscriptions that may share it. Null if the item is executed for this
- * subscription alone.
+ * The number of an item's payload, which is the same for all subscriptions that may share it. Null if the item is executed for
+ * this subscription alone.
  */
 function payloadNumberOf(subscription: EventSubscription, item: StreamItem, name: string): number | null {
   const { key } = subscription
   if (item.type === 'started' || item.type === 'caughtUp' || !key.shared.has(name)) return null
   const visibility = visibilityOf(subscription, item)
-  // Those who have left the conversation see it up to different positions.
+  // Users who have left the conversation see it up to different positions.
   if (visibility === 'ENDED') return null
   return visibility === 'WHOLE' ? key.number + 1 : key.number
 }

@@ -1,6 +1,7 @@
-// Fields whose values do not depend on the viewer. An event is executed once for all subscriptions with the same operation key
-// if each field that they select is declared with `shared: true` (C1). That is the plan; the guarantee is the context of such
-// an execution, which has no viewer: a resolver that asks for one ends it, and the event is executed for each viewer instead.
+// Declares fields whose values do not depend on the viewer. An event is executed once for all subscriptions with the same
+// operation key if each field that they select is declared with `shared: true` (C1). That is the plan; the guarantee is the
+// context of such an execution, which has no viewer: a resolver that asks for the viewer ends it, and the event is executed for
+// each viewer instead.
 
 import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core'
 
@@ -9,9 +10,9 @@ declare global {
     interface Plugins<Types extends SchemaTypes> {
       sharing: SharingPlugin<Types>
     }
-    // The parameters are those of Pothos, which this declaration is merged with.
+    // This declaration merges with Pothos's own.
     interface FieldOptions {
-      /** The value is the same for everybody who receives the event, or the resolver asks for the viewer if it is not. */
+      /** The value is the same for all recipients of the event; if it isn't, the resolver asks for the viewer. */
       shared?: true
     }
   }

@@ -1,5 +1,5 @@
-// Where the parts of a parsed document stand, without the text and the tokens that the parser keeps: comments, commas and
-// blanks of a document are gone once it is parsed, and the place of an error is looked up in constant time.
+// Keeps the line and column of each node in a parsed document, and drops the text and tokens that the parser keeps. Comments,
+// commas and white space take no memory once a document is parsed, and finding the location of an error takes constant time.
 
 import {
   type ASTNode,
@@ -11,7 +11,7 @@ import {
   type Token,
 } from 'graphql'
 
-/** The places of a document's nodes. The position of an error is the number of a node. */
+/** The lines and columns of a document's nodes. The position of an error is the number of a node. */
 class Places extends Source {
   readonly lines: number[] = []
   readonly columns: number[] = []
@@ -21,7 +21,7 @@ class Places extends Source {
   }
 }
 
-/** Replaces the location of each node, which holds the text and all tokens, by its line and column. Gives the number of nodes. */
+/** Replaces each node's location, which holds the text and all tokens, by its line and column. @returns the number of nodes */
 export function keepPlacesOnly(document: DocumentNode): number {
   const places = new Places()
   const waiting: object[] = [document]
@@ -35,7 +35,7 @@ export function keepPlacesOnly(document: DocumentNode): number {
     const number = places.lines.length
     places.lines.push(startToken.line)
     places.columns.push(startToken.column)
-    // graphql-js reads the position, graphql-jit the token.
+    // graphql-js reads the position, graphql-jit reads the token.
     const loc: Partial<Location> = {
       start: number,
       end: number,
@@ -47,7 +47,7 @@ export function keepPlacesOnly(document: DocumentNode): number {
   return places.lines.length
 }
 
-/** Gives an error of the engine the lines and columns that a client looks for in the text that it sent. */
+/** Adds to an error of the engine the lines and columns in the text that the client sent. */
 export function withPlaces(error: GraphQLError): GraphQLError {
   const { source, positions } = error
   if (!(source instanceof Places)) return error

@@ -24,7 +24,7 @@ import { OperationKeys } from './operation-keys.ts'
 import { PayloadStream } from './payload-stream.ts'
 import { type EventOperation, SharedExecution } from './shared-execution.ts'
 
-/** How many subscriptions of one user are opened at once: each may read from Postgres. */
+/** How many subscriptions of one user are opened at once. Each may read from Postgres. */
 const openingBounds = { atOnce: 8, waitingMax: 1_000, waitMs: 5_000 } as const
 
 const done = { done: true, value: undefined } as const
@@ -66,7 +66,7 @@ export class Subscriptions {
     let release: () => void = () => undefined
     let payloads: PayloadStream | null = null
     try {
-      // Without a viewer the resolver refuses.
+      // Without a viewer, the resolver refuses.
       if (context.caller.viewer) release = this.#keys.hold(context.caller.viewer.userId, key)
       const source = await this.#open(args, context)
       if (!(source instanceof EventSourceStream)) return withClientErrors(source as ExecutionResult, context)
@@ -118,7 +118,7 @@ export class Subscriptions {
     return results
   }
 
-  /** Opens the source of a subscription, a few of one user at a time. @throws ParleyError RATE_LIMITED */
+  /** Opens the source of a subscription, a few at a time for each user. @throws ParleyError RATE_LIMITED */
   #open(args: SubscriptionArgs, { caller }: Context): Promise<AsyncIterable<unknown> | ExecutionResult> {
     const open = async () => createSourceEventStream(args)
     return caller.viewer ? this.#opening.run(caller.viewer.userId, open) : open()

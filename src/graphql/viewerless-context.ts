@@ -1,5 +1,5 @@
-// The context of an execution that is shared: without a viewer, and without a connection. A resolver that asks for one ends the
-// sharing of its event.
+// The context of a shared execution, without a viewer and a connection. A resolver that asks for either ends the sharing of its
+// event.
 
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
@@ -13,7 +13,7 @@ class NotShared extends Error {
   }
 }
 
-/** A context in which asking for the caller or the connection throws. */
+/** A context whose caller and connection throw when they are used. */
 export function viewerlessContext(app: App, reader: Reader): Context {
   const refuse = () => {
     throw new NotShared()
@@ -36,7 +36,7 @@ export function viewerlessContext(app: App, reader: Reader): Context {
   }
 }
 
-/** Reads what events show: rows that are visible but not on disk yet are shown when they are (B1). */
+/** Reads the data of events. It flushes after each read, because visible rows may not be on disk yet (B1). */
 export function flushingReader(store: Store): Reader {
   return {
     async rows(statement, values) {
