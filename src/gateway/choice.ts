@@ -1,35 +1,35 @@
-// Which node a client should open its socket to. Pure but for the draw among equals.
+// Chooses the node that a client should open its socket to. Pure, except for the random choice among equals.
 //
-// Reports are up to a second old, and a thousand clients may ask within it. So each recommendation counts as a connection of
-// its node for some seconds: the clients that one node answers are dealt out evenly.
+// Reports are up to a second old, and a thousand clients may ask within that second. So each recommendation counts as a
+// connection of its node for some seconds: this spreads the clients that one node answers evenly.
 
 import type { NodeReport } from './node-registry.ts'
 
-/** Beyond this lag, in milliseconds, a node is as good as full: it has more to do than it can. */
+/** The event loop lag, in milliseconds, beyond which a node counts as full: it has more work than it can do. */
 const lagMax = 500
 const fallbacksMax = 5
 /**
- * For so many reports, a second apart, a client that was sent to a node counts beside those that it tells of: a connection takes its
- * time when many come. Those that it tells of already count twice, on all nodes alike.
+ * For how many reports of a node, a second apart, a client sent to it counts on top of the reported connections: connecting takes
+ * time when many clients come. Clients that are already in the report count twice, equally on all nodes.
  */
 const periodsKept = 5
 
-/** How near two regions are: how many parts their names begin with in common, `eu-west-1` and `eu-west-2` two. */
+/** How near two regions are: the number of leading parts that their names share. `eu-west-1` and `eu-west-2` share two. */
 export function nearness(one: string, other: string): number {
   const [parts, others] = [one.split('-'), other.split('-')]
   const differsAt = parts.findIndex((part, i) => part !== others[i])
   return differsAt < 0 ? parts.length : differsAt
 }
 
-/** A choice of nodes: the recommended one, and where to go when it does not answer, best first. */
+/** A choice of nodes: the recommended one, and those to try if it does not answer, best first. */
 export type NodeChoice = { readonly node: NodeReport; readonly fallbacks: readonly NodeReport[] }
 
-/** Chooses nodes for clients; remembers whom it has sent where lately. */
+/** Chooses nodes for clients. Remembers its recent recommendations. */
 export class NodeChooser {
-  /** How many clients were sent to a node between its last reports, the newest first. */
+  /** How many clients were sent to a node between its last reports, newest first. */
   readonly #recommended = new Map<string, number[]>()
 
-  /** A node has reported. Clients that were sent to it some reports ago are in its own count by now, or went elsewhere. */
+  /** Takes a report. Clients sent to the node several reports ago are in its own count by now, or have gone elsewhere. */
   onReport({ id }: NodeReport): void {
     const recommended = this.#recommended.get(id)
     if (!recommended) return
@@ -39,8 +39,8 @@ export class NodeChooser {
   }
 
   /**
-   * Chooses among nodes: the least loaded one of the nearest region that has a healthy one with room; where none has, the
-   * least loaded of all that can be had. Null where there is none.
+   * Chooses the least loaded node in the nearest region that has a healthy node with room. If no region has one, chooses among
+   * the overloaded nodes, nearest region first. Null if there is no usable node.
    */
   choose(nodes: readonly NodeReport[], region: string): NodeChoice | null {
     const ids = new Set(nodes.map(({ id }) => id))
@@ -64,7 +64,7 @@ export class NodeChooser {
     if (!node) return null
     const [newest = 0, ...older] = this.#recommended.get(node.id) ?? []
     this.#recommended.set(node.id, [newest + 1, ...older])
-    // Nodes behind one balancer share an address: it is listed once.
+    // Nodes behind one load balancer share an address: list it once.
     const isFirst = (other: NodeReport) => ranked.findIndex(({ url }) => url === other.url) === ranked.indexOf(other)
     return { node, fallbacks: others.filter(isFirst).slice(0, fallbacksMax) }
   }

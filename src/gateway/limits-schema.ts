@@ -1,4 +1,4 @@
-// The limits that a client should know before it sends: so that a form can refuse what the server would.
+// The limits in the schema, so that a client can refuse input that the server would refuse.
 
 import { bioMax } from '../account/profile-schema.ts'
 import { displayNameMax } from '../account/username.ts'

@@ -1,5 +1,5 @@
-// Which nodes there are, and how each of them is: a signal. Every node reports itself once a second. That is its lease: a node
-// without a report for some seconds is gone, whatever became of it. Nothing is stored.
+// Knows the nodes of the installation and their state, from a signal: every node reports itself once a second. The report is its
+// lease: a node that is silent for some seconds counts as gone. Nothing is stored.
 
 import { randomUUID } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -12,11 +12,11 @@ import type { Journal } from '../journal/journal.ts'
 import { openTopics } from '../journal/topics.ts'
 
 const reportMs = 1_000
-/** How long a node counts as there after its last report, in milliseconds. */
+/** How long a node stays in the registry after its last report, in milliseconds. */
 export const nodeLapsesMs = 4_000
-/** The event loop's delay is sampled so often; what it says beyond that is lag. */
+/** How often the event loop's delay is sampled, in milliseconds. Only the delay beyond this is lag. */
 const sampleMs = 20
-/** Of how many nodes, dead ones included, the number of the newest report is remembered. */
+/** For how many nodes, dead ones included, to remember the number of the newest report. */
 const nodesMax = 10_000
 
 const reportForm = z.object({
@@ -29,37 +29,37 @@ const reportForm = z.object({
   eventLoopLagMs: z.number().nonnegative(),
   isDraining: z.boolean(),
   isFollowing: z.boolean(),
-  /** Counts the reports of a node: one that was recorded and is published again is older than what is known. */
+  /** Counts the reports of a node, so that a recorded report that is published again counts as old. */
   number: z.int(),
 })
 
-/** What a node says of itself. */
+/** A node's report about itself. */
 export type NodeReport = Readonly<z.infer<typeof reportForm>>
 
 const nodesForm: Form<NodeReport> = { parse: (message) => reportForm.safeParse(message).data ?? null, isSigned: true }
 
-/** What a node knows of itself when it begins to serve. */
+/** A node's description of itself when it begins to serve. */
 export type NodeDescription = Pick<NodeReport, 'url' | 'region' | 'version' | 'capacity'> & {
-  /** How many WebSockets and event streams are open. */
+  /** The number of open WebSockets and event streams. */
   connections(): number
 }
 
-/** The nodes of an installation, as one of them knows them. */
+/** The nodes of an installation, as this node knows them. */
 export type NodeRegistry = {
-  /** This node, until it ends. */
+  /** The ID of this node until it ends. */
   readonly id: string
-  /** Reports this node to the others, from now on. */
+  /** Starts reporting this node to the others. */
   announce(description: NodeDescription): void
-  /** Tells the others at once that this node goes down: they recommend it to no client any more. */
+  /** Reports at once that this node is shutting down, so that no node recommends it to clients any more. */
   drain(): void
-  /** The nodes that have reported lately, this one included if it serves. */
+  /** The nodes that have reported recently, including this one if it serves. */
   nodes(): readonly NodeReport[]
   /** Calls `listener` for each report that arrives. */
   onReport(listener: (report: NodeReport) => void): void
   close(): Promise<void>
 }
 
-/** Opens the registry of a node: it receives the reports of the others, and is silent until `announce`. */
+/** Opens the registry of a node. It receives the others' reports and is silent until `announce`. */
 export function openNodeRegistry(bus: Bus, clock: Clock, journal: Journal): NodeRegistry {
   const id = randomUUID()
   const topics = openTopics(bus, journal)
@@ -76,7 +76,7 @@ export function openNodeRegistry(bus: Bus, clock: Clock, journal: Journal): Node
     newest.set(report.id, report.number)
     const isNew = !known.has(report.id)
     take(report)
-    if (isNew && last) publish(last) // a node that has just come knows nobody
+    if (isNew && last) publish(last) // a new node does not know the others yet
   })
 
   function take(report: NodeReport): void {

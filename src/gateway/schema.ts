@@ -1,4 +1,4 @@
-// Where a client should open its socket, in the schema.
+// The schema of the gateway: the node that a client should open its socket to.
 
 import { z } from 'zod'
 import { ParleyError } from '../errors.ts'
@@ -20,7 +20,7 @@ const GatewayNode = builder.objectRef<NodeReport>('GatewayNode').implement({
       nullable: true,
       description:
         'The WebSocket URL of the node: `wss://…/graphql`. Null if it is the node that answers this request and no address is configured for it: connect to the address that you already use.',
-      // By what name a node that was not told is asked, it cannot know: a page at localhost may not go to 127.0.0.1.
+      // Without a configured address, the node can't know its name for clients: a page at localhost may not connect to 127.0.0.1.
       resolve: ({ id, url }, _args, { app }) => (id === app.nodes.id && app.config.node.publicUrl === null ? null : url),
     }),
     region: t.exposeString('region', { description: 'The region of the node.' }),
