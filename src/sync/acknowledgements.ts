@@ -1,5 +1,5 @@
-// Acknowledgements: what devices report to have stored. They change nothing of what a device is sent, so they are no facts. They
-// are frequent, so a node coalesces them: one statement a second at most, with a row for each session that has moved.
+// Acknowledgements: devices report what they have stored. They don't affect what a device receives, so they are not facts. They
+// are frequent, so a node coalesces them: at most one statement per second, with a row for each session that has moved forward.
 
 import { ParleyError } from '../errors.ts'
 import { Coalescer } from '../journal/coalescer.ts'
@@ -12,8 +12,8 @@ const coalesceMs = 1_000
 /** The acknowledgements that a node stores. */
 export type Acknowledgements = {
   /**
-   * Stores that a session has everything up to a cursor, within about a second. A stale one, and one of an ended session, changes
-   * nothing.
+   * Stores that a session has everything up to a cursor, within about a second. Changes nothing if the cursor is stale or the
+   * session has ended.
    * @throws ParleyError CURSOR_REFUSED if a stream from this cursor would be a RESET; RATE_LIMITED, UNAVAILABLE
    */
   add(sessionId: number, cursor: Cursor): Promise<void>
@@ -47,7 +47,7 @@ async function store(prisma: PrismaClient, inputs: readonly Acknowledgement[]): 
     furthest.set(sessionId, Math.max(position, furthest.get(sessionId) ?? 0))
   }
   const [ids, positions] = [[...furthest.keys()], [...furthest.values()]]
-  // In the order of the ids, because other nodes may write the same rows at the same moment.
+  // In the order of the IDs, to avoid deadlocks: other nodes may write the same rows at the same moment.
   await prisma.$executeRaw`
     insert into acknowledgement(session_id, position, occurred_at)
       select s.id, u.position, coalesce((select f.occurred_at from fact f where f.position = u.position), now())

@@ -3,7 +3,7 @@
 import type { NewFact } from '../journal/fact.ts'
 import type { Transaction } from '../store/store.ts'
 
-/** Removes what the user's devices have acknowledged. */
+/** Removes the acknowledgements of a user's devices. */
 export async function eraseAcknowledgements(tx: Transaction, userId: number): Promise<NewFact[]> {
   await tx.acknowledgement.deleteMany({ where: { session: { userId } } })
   return []

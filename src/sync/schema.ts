@@ -1,4 +1,4 @@
-// Synchronisation in the schema: the cursor of a snapshot, and the events that go on from it (D3, D4, D8).
+// The schema of synchronisation: the cursor of a snapshot, and the events that continue from it (D3, D4, D8).
 
 import { findSession } from '../account/access.ts'
 import { Session } from '../account/schema.ts'
