@@ -63,7 +63,7 @@ export function httpError(error: unknown, requestId: string, log: Log): GraphQLE
   if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // already converted
   const origin = originOf(error)
   const failure = expected(origin, error instanceof Error ? error.message : '')
-  if (!failure) log.error({ err: origin, requestId }, 'a request failed in a way nobody expected')
+  if (!failure) log.error({ err: origin, requestId }, 'a request failed unexpectedly')
   else if (failure.code === 'UNAVAILABLE' && isTransient(failure.cause))
     log.debug({ err: failure.cause, requestId }, failure.message)
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)

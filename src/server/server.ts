@@ -65,7 +65,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     try {
       sockets.upgrade(request, socket, head)
     } catch (error) {
-      app.log.error({ err: error }, 'an upgrade failed in a way nobody expected')
+      app.log.error({ err: error }, 'an upgrade failed unexpectedly')
       socket.destroy()
     }
   })

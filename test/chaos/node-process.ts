@@ -114,7 +114,7 @@ export class NodeProcess {
   #readLog(text: string): void {
     this.#tail = (this.#tail + text).slice(-4_000)
     for (const line of text.split('\n')) {
-      if (/a promise was rejected|in a way nobody expected/.test(line))
+      if (/a promise was rejected|failed unexpectedly/.test(line))
         this.#record.violation(`D7 ${this.name}: ${line.slice(0, 1_500)}`)
       if (line.startsWith('{"level":50')) this.#record.count(`logged: ${/"msg":"([^"]*)"/.exec(line)?.[1]}`)
     }
