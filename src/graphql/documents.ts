@@ -7,7 +7,6 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
-  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
@@ -15,6 +14,7 @@ import {
   type Source,
   specifiedRules,
   type ValidationContext,
+  ValuesOfCorrectTypeRule,
   validate,
   visit,
 } from 'graphql'
@@ -22,6 +22,7 @@ import { LRUCache } from 'lru-cache'
 import { type Cost, costMax, Estimates, evaluate } from './cost.ts'
 import { documentMax, requireSize } from './measure.ts'
 import { keepPlacesOnly } from './source.ts'
+import { readVariables, valueFault, valuesOfCorrectType } from './values.ts'
 
 /** The plan of an operation in a valid document. */
 export type Plan = {
@@ -34,8 +35,13 @@ export type Plan = {
 /** The memory for parsed documents, and the approximate size of one node of a document, in bytes. */
 const keptBytesMax = 16 * 1_048_576
 const nodeBytes = 400
-/** How many faults to report of a document, and of an operation's variables. */
-const faultsMax = { document: 20, variables: 10 } as const
+/** How many faults to report of a document. */
+const faultsMax = 20
+
+const rules = [
+  ...specifiedRules.map((rule) => (rule === ValuesOfCorrectTypeRule ? valuesOfCorrectType : rule)),
+  plainIntrospection,
+]
 
 const documents = new LRUCache<string, DocumentNode>({ maxSize: keptBytesMax })
 /** Documents that are parsed but not yet validated, with their number of nodes. */
@@ -63,7 +69,7 @@ export function parseDocument(source: string | Source): DocumentNode {
 /** Validates a document from `parseDocument`. Keeps it if it is valid. */
 export function validateDocument(schema: GraphQLSchema, document: DocumentNode): readonly GraphQLError[] {
   if (plans.has(document)) return []
-  const faults = validate(schema, document, [...specifiedRules, plainIntrospection], { maxErrors: faultsMax.document })
+  const faults = validate(schema, document, rules, { maxErrors: faultsMax })
   if (faults.length > 0) return faults
   plans.set(document, plansOf(schema, document))
   const parsed = fresh.get(document)
@@ -97,16 +103,17 @@ export function refusalsOf(
     if (typeof (variables ?? {}) !== 'object' || Array.isArray(variables)) {
       return [new GraphQLError('Variables must be an object.')]
     }
-    const values = getVariableValues(schema, variableDefinitions, (variables ?? {}) as Record<string, unknown>, {
-      maxErrors: faultsMax.variables,
-    })
-    if (values.errors) return values.errors
+    const values = readVariables(schema, variableDefinitions, (variables ?? {}) as Record<string, unknown>)
+    if ('errors' in values) return values.errors
     coerced = values.coerced
     // graphql-js keeps the values in an object that inherits these names.
     const lost = variableDefinitions.find(
       ({ variable: { name } }) => inherited.has(name.value) && !Object.hasOwn(values.coerced, name.value),
     )
-    if (lost) return [new GraphQLError(`Variable "$${lost.variable.name.value}" needs a value or another name.`, { nodes: lost })]
+    if (lost) {
+      const { value: name } = lost.variable.name
+      return [valueFault(new GraphQLError(`Variable "$${name}" needs a value or another name.`, { nodes: lost }), name)]
+    }
   }
   const max = operation.operation === OperationTypeNode.SUBSCRIPTION ? costMax.event : costMax.operation
   const costs = evaluate(cost, coerced)

@@ -1,43 +1,24 @@
 // Converts errors for clients: expected ones keep their code, all others are masked and logged once.
 
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import { type ExecutionResult, GraphQLError, Kind } from 'graphql'
 import { errorCodes, ParleyError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Context } from './context.ts'
 import { withPlaces } from './source.ts'
+import { originOf } from './values.ts'
 
 /** The longest message, in UTF-16 units. The engine's messages quote invalid values of any length. */
 const messageMax = 1_000
 
-/** The error inside GraphQL's wrappers. */
-function originOf(error: unknown): unknown {
-  let origin = error
-  while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError
-  return origin
-}
-
-/** The beginnings of the engine's messages about a value, in the document or in its variables. */
-const ofValues =
-  /^(Variable|Argument|Expected value|(Int|Float|String|Boolean|ID|Enum ".+") cannot represent|Value ".*" does not exist in|Field ".+" of required type)/
-
-/** The argument that the engine's message about a variable names, as a path: `input.until`, `ids.3`. */
-function argumentIn(message: string): string | undefined {
-  const [, name] = /^Variable "\$(\w+)" got invalid value /.exec(message) ?? []
-  return name && (/^.* at "([\w.[\]]+)"; /s.exec(message)?.[1]?.replaceAll(/\[(\d+)\]/g, '.$1') ?? name)
-}
-
-/** Finds or creates the expected failure for an error with this origin and message; null for a bug. */
-function expected(origin: unknown, message: string): ParleyError | null {
-  const argument = argumentIn(message)
-  if (origin instanceof ParleyError) {
-    const isScalar = origin.code === 'BAD_INPUT' && origin.argument === undefined && argument !== undefined
-    return isScalar ? new ParleyError(origin.code, origin.message, { argument }) : origin
-  }
-  if (origin instanceof GraphQLError) {
-    // An error of the engine itself, about a document or its variables.
-    const code = ofValues.test(message) ? 'BAD_INPUT' : 'OPERATION_REFUSED'
-    return new ParleyError(code, message, argument === undefined ? {} : { argument })
+/** Finds or creates the expected failure for an error; null for a bug. */
+function expected(error: unknown, origin: unknown): ParleyError | null {
+  if (origin instanceof ParleyError) return origin
+  if (origin instanceof GraphQLError && error instanceof GraphQLError) {
+    if (error.path === undefined) return new ParleyError('OPERATION_REFUSED', error.message)
+    // While a field is executed, the engine refuses values of its arguments. Any other error of the engine is a bug.
+    const isOfArgument = origin.nodes?.some(({ kind }) => kind !== Kind.FIELD) ?? false
+    return isOfArgument ? new ParleyError('BAD_INPUT', error.message) : null
   }
   if (isTransient(origin))
     return new ParleyError('UNAVAILABLE', 'The database did not answer.', { cause: origin, retryAfterMs: 1_000 })
@@ -62,7 +43,7 @@ export function clientError(error: unknown, requestId: string, log: Log): GraphQ
 export function httpError(error: unknown, requestId: string, log: Log): GraphQLError {
   if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // already converted
   const origin = originOf(error)
-  const failure = expected(origin, error instanceof Error ? error.message : '')
+  const failure = expected(error, origin)
   if (!failure) log.error({ err: origin, requestId }, 'a request failed unexpectedly')
   else if (failure.code === 'UNAVAILABLE' && isTransient(failure.cause))
     log.debug({ err: failure.cause, requestId }, failure.message)

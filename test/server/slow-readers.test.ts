@@ -156,6 +156,7 @@ test('D8 a stream that waits for a replay from Postgres ticks, and then delivers
 test('D7 an event stream whose client leaves while it is being opened is closed', async () => {
   const { node, ben, cursor } = await scene()
   const client = await connect(node.databaseUrl)
+  await client.query('set idle_in_transaction_session_timeout = 0')
   await client.query('begin; lock table audience in access exclusive mode')
   const gone = new AbortController()
   const asked = fetch(node.url, {
@@ -165,7 +166,7 @@ test('D7 an event stream whose client leaves while it is being opened is closed'
     body: JSON.stringify({ query: print(Events), variables: { after: cursor } }),
   }).catch(() => null)
   const waits = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%audience%' and pid <> pg_backend_pid()`
-  await until('the stream to be on its way', async () => ((await client.query(waits)).rowCount ?? 0) > 0, 1_500)
+  await until('the stream to be on its way', async () => ((await client.query(waits)).rowCount ?? 0) > 0)
   gone.abort()
   await asked
   await client.query('commit')
