@@ -196,6 +196,15 @@ test('the folders are those that CONTRIBUTING.md lists', async () => {
   expect(folders.length).toBeLessThanOrEqual(20)
 })
 
+test('CONTRIBUTING.md or docs/operations.md names every script of package.json', async () => {
+  const read = (file: string) => readFile(path.join(src, '..', file), 'utf8')
+  const [text, scripts] = [(await read('CONTRIBUTING.md')) + (await read('docs/operations.md')), await read('package.json')]
+  const { scripts: named } = JSON.parse(scripts) as { scripts: Record<string, string> }
+  const hidden = /^(pre|generate:|build:server)/
+  const missing = Object.keys(named).filter((name) => !hidden.test(name) && !new RegExp(`npm (run )?${name}\\b`).test(text))
+  expect(missing).toEqual([])
+})
+
 test('libraries are used in their own places only', async () => {
   const wrong = (await imports())
     .filter(({ isOurs }) => !isOurs)

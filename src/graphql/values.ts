@@ -21,7 +21,7 @@ const faultsMax = 10
 
 type Inputs = Readonly<Record<string, unknown>>
 /** The coerced values of variables, or the errors about them. */
-export type VariableValues = { readonly coerced: Inputs } | { readonly errors: readonly GraphQLError[] }
+export type Coercion = { readonly coerced: Inputs } | { readonly errors: readonly GraphQLError[] }
 
 /** The error inside GraphQL's wrappers. */
 export function originOf(error: unknown): unknown {
@@ -51,11 +51,7 @@ export function valuesOfCorrectType(context: ValidationContext): ASTVisitor {
 }
 
 /** Coerces the variables of an operation. */
-export function readVariables(
-  schema: GraphQLSchema,
-  definitions: readonly VariableDefinitionNode[],
-  inputs: Inputs,
-): VariableValues {
+export function readVariables(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[], inputs: Inputs): Coercion {
   const values = getVariableValues(schema, definitions, inputs, { maxErrors: faultsMax })
   if (!values.errors) return { coerced: values.coerced }
   const names = argumentsAtFault(schema, definitions, inputs)

@@ -12,9 +12,25 @@ import {
   printSchema,
 } from 'graphql'
 import { expect, test } from 'vitest'
+import { hearersMax } from '../../src/account/profile-actions.ts'
+import { bioMax } from '../../src/account/profile-schema.ts'
+import { deviceNameMax, displayNameMax } from '../../src/account/username.ts'
+import { leasesMax } from '../../src/bus/leases.ts'
+import { readConfig } from '../../src/config.ts'
+import { contactLimits } from '../../src/contact/actions.ts'
+import { descriptionMax, titleMax } from '../../src/conversation/group-schema.ts'
+import { openInvitesMax } from '../../src/conversation/invite-actions.ts'
+import { usesMax } from '../../src/conversation/invite-schema.ts'
 import { closeCodes, errorCodes } from '../../src/errors.ts'
 import { kindsByName } from '../../src/facts.ts'
+import { costMax } from '../../src/graphql/cost.ts'
+import { documentMax, sizeMax } from '../../src/graphql/measure.ts'
+import { keysPerUserMax } from '../../src/graphql/operation-keys.ts'
+import { pageSizes } from '../../src/graphql/page.ts'
+import { changeLimits } from '../../src/message/change.ts'
+import { watchedMax } from '../../src/presence/access.ts'
 import { schema } from '../../src/schema.ts'
+import { variableNames } from '../../src/variables.ts'
 
 const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8')
 
@@ -77,4 +93,61 @@ test('every kind of fact is an event', async () => {
   const event = schema.getType('Event')
   const events = isInterfaceType(event) ? schema.getPossibleTypes(event).map(({ name }) => name) : []
   expect(kinds.filter((kind) => !events.includes(kind))).toEqual([])
+})
+
+test('docs/protocol.md has a row for each way in which a stream starts', async () => {
+  const text = await read('docs/protocol.md')
+  for (const [heading, name] of [
+    ['SyncStarted.mode', 'SyncMode'],
+    ['SyncStarted.reason', 'ResetReason'],
+  ]) {
+    const type = schema.getType(name as string)
+    const values = isEnumType(type) ? type.getValues().map((value) => value.name) : []
+    const table = new RegExp(`^\\| \`${heading}\` \\|.*\n.*\n((?:\\|.*\n)+)`, 'm').exec(text)?.[1] ?? ''
+    expect([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, value]) => value).toSorted()).toEqual(values.toSorted())
+  }
+})
+
+test('docs/protocol.md names the limits as the code has them', async () => {
+  const text = await read('docs/protocol.md')
+  const rows = /^\| What \| Limit \| Set by .*\n.*\n((?:\|.*\n)+)/m.exec(text)?.[1]?.trim().split('\n') ?? []
+  const { limits, socket, http, journal, presence, tokens } = readConfig({})
+  const figures: readonly (readonly [row: string, ...expected: (number | string)[]])[] = [
+    ['text of a message', limits.messageTextMax],
+    ['members of a group', limits.groupMembersMax],
+    ['open invites', openInvitesMax, usesMax],
+    ['pinned messages', changeLimits.pins, changeLimits.emojiOnMessage],
+    ['title of a group', titleMax, descriptionMax],
+    ['display name', displayNameMax, deviceNameMax],
+    ['bio', bioMax],
+    ['open contact requests', contactLimits.requests, contactLimits.blocks],
+    ['people who hear', hearersMax],
+    ['page of a connection', pageSizes.max, pageSizes.fallback],
+    ['people in one `presence`', watchedMax],
+    ['present devices', leasesMax],
+    ['how long a device is present', presence.ttlMs / 1_000],
+    ['body of an HTTP request', `${http.bodyBytesMax / 1_024} KiB`],
+    ['message on a WebSocket', `${socket.messageBytesMax / 1_024} KiB`],
+    ['WebSockets and event streams', socket.perAddress.withSession, socket.perAddress.withoutSession],
+    ['different documents', keysPerUserMax],
+    ['operations at once', socket.subscriptionsMax],
+    ['queries and mutations of one user', limits.operationsPerUserMax],
+    ['events ahead', journal.backlogFactsMax, `${journal.backlogBytesMax / 1_048_576} MiB`],
+    ['document |', `${documentMax.bytes / 1_024} KiB`, documentMax.tokens, documentMax.operations, documentMax.fragments],
+    ['one operation', ...Object.values(sizeMax), documentMax.aliasLength],
+    ['cost of an operation', costMax.operation, costMax.event],
+    ['access token', `${tokens.accessTtlS / 60} min`],
+    ['refresh token', `${tokens.refreshTtlS / 86_400} days`],
+    ['what a node remembers', journal.recentFactsMax, `${journal.recentBytesMax / 1_048_576} MiB`],
+  ]
+  for (const [start, ...expected] of figures) {
+    const row = rows.find((line) => line.startsWith(`| ${start}`)) ?? `no row "${start}"`
+    const limit = row.split(' | ')[1] ?? row
+    for (const figure of expected) {
+      const written = typeof figure === 'number' ? figure.toLocaleString('en') : figure
+      expect(limit, row).toMatch(new RegExp(`(?<![\\d,])${written}(?![\\d,]*\\d)`))
+    }
+  }
+  const named = rows.flatMap((row) => [...row.matchAll(/`(PARLEY_\w+)`/g)].map(([, name]) => name))
+  expect(named.filter((name) => !variableNames.includes(name as string))).toEqual([])
 })
