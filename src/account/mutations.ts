@@ -5,6 +5,7 @@ import { notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { lengthOf, line, parseInput, wellFormed } from '../graphql/input.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { encodeId, parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
@@ -170,13 +171,10 @@ const ChangePasswordPayload = builder.objectRef<{ place: Place | null }>('Change
       description: 'Your remaining sessions: only the current one.',
       resolve: (_done, _args, context) => readOpenSessions(requireViewer(context), context.reader),
     }),
-    cursor: t.field({
-      type: 'Cursor',
-      nullable: true,
-      description:
-        'The cursor of the `SessionRevoked` event of the last session that was ended; null if you had no other session.',
-      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-    }),
+    cursor: cursorField(
+      t,
+      'The cursor of the `SessionRevoked` event of the last session that was ended; null if you had no other session.',
+    ),
   }),
 })
 

@@ -7,6 +7,7 @@ import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { line, note, parseInput } from '../graphql/input.ts'
 import { searchCost } from '../graphql/page.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { encodeId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { requireUser } from './access.ts'
@@ -99,12 +100,7 @@ function payload(mutation: string) {
         description: 'You, as other people see you now.',
         resolve: (_done, _args, context) => requireUser(context, requireViewer(context).userId),
       }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
 }

@@ -6,6 +6,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import {
@@ -154,12 +155,7 @@ function aboutUser(
         description: 'The other user in their current state.',
         resolve: ({ userId }, _args, context) => requireUser(context, userId),
       }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
   builder.mutationField(name, (t) =>
@@ -227,12 +223,7 @@ const SetMessagePolicyPayload = builder.objectRef<{ place: Place | null }>('SetM
       description: 'Your current policy.',
       resolve: (_done, _args, context) => readMessagePolicy(context),
     }),
-    cursor: t.field({
-      type: 'Cursor',
-      nullable: true,
-      description: 'The cursor of the event that this mutation caused; null if nothing changed.',
-      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-    }),
+    cursor: cursorField(t),
   }),
 })
 builder.mutationField('setMessagePolicy', (t) =>

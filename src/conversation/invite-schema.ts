@@ -9,6 +9,7 @@ import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput, requireFuture } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import { countMembers, findConversation, findOwnConversation } from './access.ts'
 import { conversationKinds } from './events.ts'
@@ -150,12 +151,7 @@ function invitePayload(name: string, mutation: string) {
           return invite
         },
       }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
 }

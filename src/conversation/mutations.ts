@@ -6,6 +6,7 @@ import { User } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, type FactEvent, factEvent, subjectOf } from '../graphql/event.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import { findMember, ifMember } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
@@ -22,12 +23,7 @@ export function conversationPayload(name: string, mutation: string) {
         description: 'The conversation in its current state.',
         resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
       }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the last event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
 }

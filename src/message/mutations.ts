@@ -8,6 +8,7 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { asHeard, findMessage, may } from './access.ts'
@@ -126,12 +127,7 @@ export function changePayload(name: string, mutation: string) {
         resolve: async ({ messageId, place }, _args, context) =>
           asHeard(context, await requireMessage(context, messageId), place?.position ?? messageId),
       }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
 }

@@ -10,6 +10,7 @@ import { requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent } from '../graphql/event.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import { payloadOf } from '../journal/kind.ts'
 import { messageKinds } from './events.ts'
@@ -87,12 +88,7 @@ const MarkReadPayload = builder.objectRef<Marked>('MarkReadPayload').implement({
       resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
     }),
     seq: t.exposeInt('seq', { description: 'The current position of your read marker. It never moves back.' }),
-    cursor: t.field({
-      type: 'Cursor',
-      nullable: true,
-      description: 'The cursor of the event that this mutation caused; null if the marker was already there or further.',
-      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-    }),
+    cursor: cursorField(t, 'The cursor of the event that this mutation caused; null if the marker was already there or further.'),
   }),
 })
 

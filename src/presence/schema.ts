@@ -4,9 +4,10 @@ import { findUser, requireUser } from '../account/access.ts'
 import { Session, User } from '../account/schema.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { requireViewer } from '../graphql/context.ts'
 import { factEvent } from '../graphql/event.ts'
 import { viewerLoader } from '../graphql/loader.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findVisiblePresence, readOwnPresenceSettings, requireRelations, watchedMax } from './access.ts'
@@ -189,8 +190,6 @@ builder.mutationField('heartbeat', (t) =>
 // ---- Settings
 
 type Chosen = { readonly place: Place | null }
-const cursorOf = ({ place }: Chosen, _args: unknown, { app }: Context) => place && app.journal.cursor(place)
-const cursorDescription = 'The cursor of the event that this mutation caused; null if nothing changed.'
 
 const SetPresenceModePayload = builder.objectRef<Chosen>('SetPresenceModePayload').implement({
   description: 'The result of `setPresenceMode`.',
@@ -200,7 +199,7 @@ const SetPresenceModePayload = builder.objectRef<Chosen>('SetPresenceModePayload
       description: 'How you appear to others now.',
       resolve: async (_done, _args, context) => (await readOwnPresenceSettings(context)).mode,
     }),
-    cursor: t.field({ type: 'Cursor', nullable: true, description: cursorDescription, resolve: cursorOf }),
+    cursor: cursorField(t),
   }),
 })
 const SetPresenceModeInput = builder.inputType('SetPresenceModeInput', {
@@ -220,7 +219,7 @@ const SetLastActiveVisibilityPayload = builder.objectRef<Chosen>('SetLastActiveV
       description: 'Your current setting.',
       resolve: async (_done, _args, context) => (await readOwnPresenceSettings(context)).visibility,
     }),
-    cursor: t.field({ type: 'Cursor', nullable: true, description: cursorDescription, resolve: cursorOf }),
+    cursor: cursorField(t),
   }),
 })
 const SetLastActiveVisibilityInput = builder.inputType('SetLastActiveVisibilityInput', {

@@ -9,6 +9,7 @@ import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { line, parseInput } from '../graphql/input.ts'
+import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { readSettings } from './access.ts'
@@ -86,12 +87,7 @@ function registrationPayload(name: string, mutation: string) {
     description: `The result of \`${mutation}\`.`,
     fields: (t) => ({
       session: t.expose('session', { type: Session, description: 'The session of this device, with its current `push`.' }),
-      cursor: t.field({
-        type: 'Cursor',
-        nullable: true,
-        description: 'The cursor of the event that this mutation caused; null if nothing changed.',
-        resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-      }),
+      cursor: cursorField(t),
     }),
   })
 }
@@ -172,12 +168,7 @@ const SetPushSettingsPayload = builder.objectRef<{ place: Place | null }>('SetPu
       description: 'Your current settings.',
       resolve: (_done, _args, context) => readSettings(context),
     }),
-    cursor: t.field({
-      type: 'Cursor',
-      nullable: true,
-      description: 'The cursor of the event that this mutation caused; null if nothing changed.',
-      resolve: ({ place }, _args, { app }) => place && app.journal.cursor(place),
-    }),
+    cursor: cursorField(t),
   }),
 })
 const SendTestNotificationPayload = builder.objectRef<{ session: SessionRow }>('SendTestNotificationPayload').implement({
