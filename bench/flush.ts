@@ -10,6 +10,7 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { conversationIdOf, userIdOf } from '../src/id.ts'
 import { Lanes, type Procedure } from '../src/journal/append.ts'
 import { startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log.ts'
@@ -74,9 +75,9 @@ function newKey(): string {
 let turn = 0
 function nextInput(): SendInput {
   turn = (turn + 7_919) % (conversations * members)
-  const conversationId = Math.floor(turn / members) + 1
+  const [conversationId, senderId] = [conversationIdOf(Math.floor(turn / members) + 1), userIdOf(turn + 1)]
   const words = `hello, this is a typical message of some length ${randomBytes(4).toString('hex')}`
-  return { conversationId, senderId: turn + 1, clientMessageId: newKey(), text: words, replyToId: null, mentionedUserIds: [] }
+  return { conversationId, senderId, clientMessageId: newKey(), text: words, replyToId: null, mentionedUserIds: [] }
 }
 
 type Result = { readonly perSecond: number; readonly p50: number; readonly p99: number; readonly failed: number }

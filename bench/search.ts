@@ -8,6 +8,7 @@ import path from 'node:path'
 import pg from 'pg'
 import { type OpenApp, openApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
+import { userIdOf } from '../src/id.ts'
 import { startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log.ts'
 import { readFound } from '../src/search/access.ts'
@@ -18,7 +19,7 @@ import { migrate } from '../src/store/migrate.ts'
 import { createRandom, createTexts } from './corpus.ts'
 
 const size = { messages: 1_000_000, conversations: 2_000, own: 200, chunk: 10_000, queries: 200, page: 50 } as const
-const viewerId = 1
+const viewerId = userIdOf(1)
 const random = createRandom(20_261_121)
 const text = createTexts(random)
 /** The viewer is in every tenth conversation. */

@@ -2,6 +2,7 @@
 // turns. A client with a lot of work delays only itself.
 
 import { ParleyError } from './errors.ts'
+import type { UserId } from './id.ts'
 
 /** The groups that a job belongs to, from the widest to the narrowest: for example a kind of request, an address, an account. */
 export type Path = readonly string[]
@@ -81,7 +82,7 @@ export class FairQueue {
 export class UserQueues {
   readonly #bounds: Omit<QueueBounds, 'waitingPerPathMax'>
   readonly #refusal: string
-  readonly #queues = new Map<number, { readonly queue: FairQueue; held: number }>()
+  readonly #queues = new Map<UserId, { readonly queue: FairQueue; held: number }>()
 
   /**
    * @param bounds the bounds of each user
@@ -93,7 +94,7 @@ export class UserQueues {
   }
 
   /** Runs `work` when it is its turn among the work of this user. @throws ParleyError RATE_LIMITED */
-  async run<T>(userId: number, work: () => Promise<T>): Promise<T> {
+  async run<T>(userId: UserId, work: () => Promise<T>): Promise<T> {
     const { waitingMax } = this.#bounds
     const entry = this.#queues.get(userId) ?? {
       queue: new FairQueue({ ...this.#bounds, waitingPerPathMax: waitingMax }, this.#refusal),

@@ -1,19 +1,66 @@
-// Global ids: `<prefix>_<13 digits in base 36>`. The width is fixed, so ids of one type sort like their numbers, and the id of a
-// newer message is always the greater string. Clients treat them as opaque.
+// Ids. Each is a number of its own type, so that the compiler refuses a user where a conversation belongs. Clients see global
+// ids: `<prefix>_<13 digits in base 36>`. The width is fixed, so ids of one type sort like their numbers, and the id of a newer
+// message is always the greater string. Clients treat them as opaque.
 
 import { badInput } from './errors.ts'
+
+// The brands exist only for the compiler: at run time, an id is just its number.
+declare const brand: unique symbol
+declare const messageBrand: unique symbol
+
+type Branded<Name extends string> = number & { readonly [brand]: Name }
+
+/** The id of a user. */
+export type UserId = Branded<'User'>
+
+/** The id of a conversation. */
+export type ConversationId = Branded<'Conversation'>
+
+/** The id of a session, which is also that of its device. */
+export type SessionId = Branded<'Session'>
+
+/** A position in the journal. */
+export type Position = Branded<'Position'>
+
+/** The id of a message: the position of the fact that created it. Other positions are not ids of messages. */
+export type MessageId = Position & { readonly [messageBrand]: true }
+
+/** Brands the id of a user where it enters from outside: from Prisma, a token, a bus message or a global id. */
+export const userIdOf = (value: bigint | number | string) => Number(value) as UserId
+
+/** Brands the id of a conversation where it enters from outside. */
+export const conversationIdOf = (value: bigint | number | string) => Number(value) as ConversationId
+
+/** Brands the id of a session where it enters from outside. */
+export const sessionIdOf = (value: bigint | number | string) => Number(value) as SessionId
+
+/** Brands a position where it enters from outside. */
+export const positionOf = (value: bigint | number | string) => Number(value) as Position
+
+/** Brands the id of a message where it enters from outside. */
+export const messageIdOf = (value: bigint | number | string) => Number(value) as MessageId
 
 const prefixes = { User: 'usr', Session: 'ses', Conversation: 'cnv', Message: 'msg', Member: 'mbr', Invite: 'inv' } as const
 
 /** The types that have a global id. */
 export type IdType = keyof typeof prefixes
 
+/** The numbers in a global id, by its type: a member is a conversation and a user. */
+type IdNumbers = {
+  User: [UserId]
+  Session: [SessionId]
+  Conversation: [ConversationId]
+  Message: [MessageId]
+  Member: [ConversationId, UserId]
+  Invite: [number]
+}
+
 const width = 13
 const form = /^([a-z]{3})_([0-9a-z]{13})(?:_([0-9a-z]{13}))?$/
 const typeOfPrefix = new Map<string, IdType>(Object.entries(prefixes).map(([type, prefix]) => [prefix, type as IdType]))
 
-/** The global id of an object with this number, or pair of numbers: a member is a conversation and a user. */
-export function encodeId(type: IdType, ...numbers: [number] | [number, number]): string {
+/** The global id of an object with this number, or pair of numbers. */
+export function encodeId<Type extends IdType>(type: Type, ...numbers: IdNumbers[Type]): string {
   return [prefixes[type], ...numbers.map((n) => n.toString(36).padStart(width, '0'))].join('_')
 }
 
@@ -30,8 +77,8 @@ export function findId(id: string): { type: IdType; numbers: number[] } | null {
  * The number in a global id of this type.
  * @throws ParleyError BAD_INPUT for `argument` if the text is not an id of this type
  */
-export function parseId(type: Exclude<IdType, 'Member'>, id: string, argument: string): number {
+export function parseId<Type extends Exclude<IdType, 'Member'>>(type: Type, id: string, argument: string): IdNumbers[Type][0] {
   const found = findId(id)
   if (found?.type !== type || found.numbers[0] === undefined) throw badInput(argument, `is not an ID of type ${type}`)
-  return found.numbers[0]
+  return found.numbers[0] as IdNumbers[Type][0]
 }

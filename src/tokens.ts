@@ -8,14 +8,23 @@ import { z } from 'zod'
 import type { Clock } from './clock.ts'
 import type { IdentityProvider } from './config.ts'
 import { ParleyError } from './errors.ts'
+import { type SessionId, sessionIdOf, type UserId, userIdOf } from './id.ts'
 import { deriveKeys, type Keys, type Secrets } from './keys.ts'
 
 const issuer = 'parley'
 const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const
 const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 
-const accessClaims = z.object({ sub: z.coerce.number().int(), sid: z.number().int(), exp: z.number() })
-const refreshClaims = z.object({ sub: z.coerce.number().int(), sid: z.number().int(), gen: z.number().int() })
+const accessClaims = z.object({
+  sub: z.coerce.number().int().transform(userIdOf),
+  sid: z.number().int().transform(sessionIdOf),
+  exp: z.number(),
+})
+const refreshClaims = z.object({
+  sub: z.coerce.number().int().transform(userIdOf),
+  sid: z.number().int().transform(sessionIdOf),
+  gen: z.number().int(),
+})
 const providerClaims = z.object({
   sub: z.string().min(1).max(255),
   exp: z.number(),
@@ -39,9 +48,9 @@ export type RefreshGeneration = { readonly generation: number; readonly expiresA
 
 /** Makes and checks tokens. Checks throw ParleyError UNAUTHENTICATED or TOKEN_EXPIRED. */
 export type Tokens = {
-  signAccess(userId: number, sessionId: number): Promise<{ token: string; expiresAt: Date }>
+  signAccess(userId: UserId, sessionId: SessionId): Promise<{ token: string; expiresAt: Date }>
   /** The token of a generation: the same one at any time and on any node. */
-  signRefresh(userId: number, sessionId: number, generation: RefreshGeneration): Promise<string>
+  signRefresh(userId: UserId, sessionId: SessionId, generation: RefreshGeneration): Promise<string>
   verifyRefresh(token: string): Promise<RefreshClaims>
   /** Checks an access token of Parley or of the identity provider; its issuer decides which. */
   verifyAccess(token: string): Promise<{ own: AccessClaims } | { provider: ProviderClaims }>
@@ -54,7 +63,7 @@ export type Tokens = {
 export function createTokens(secrets: Secrets, accessTtlS: number, provider: IdentityProvider | null, { now }: Clock): Tokens {
   const keys = deriveKeys(secrets)
   const keySet = provider && createRemoteJWKSet(provider.jwksUrl, { timeoutDuration: 3_000, cooldownDuration: 10_000 })
-  const sign = (claims: Record<string, number>, userId: number, typ: string, expiresAt: Date) =>
+  const sign = (claims: Record<string, number>, userId: UserId, typ: string, expiresAt: Date) =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256', typ, kid: keys[0].id })
       .setIssuer(issuer)

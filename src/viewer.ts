@@ -1,7 +1,9 @@
 // The viewer on whose behalf something happens: the first argument of every action.
 
+import type { SessionId, UserId } from './id.ts'
+
 /** A user, and the session (a login on one device) with which the user acts. */
 export type Viewer = {
-  readonly userId: number
-  readonly sessionId: number
+  readonly userId: UserId
+  readonly sessionId: SessionId
 }

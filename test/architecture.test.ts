@@ -12,8 +12,8 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
  * From the ground up: the role of a file, by its path. The first match counts. A file imports files of its own rank and below.
  */
 const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
-  ['ground', /^(errors|clock|viewer|log|fold|bounded|injected|database-url)\.ts$/],
-  ['ground', /^(id|config|variables|repeats|keys|outage|fair-queue|standard-error|tokens)\.ts$/],
+  ['ground', /^(errors|id|clock|viewer|log|fold|bounded|injected|database-url)\.ts$/],
+  ['ground', /^(config|variables|repeats|keys|outage|fair-queue|standard-error|tokens)\.ts$/],
   ['store and bus', /^(store|bus)\//],
   ['journal', /^journal\//],
   ['facts of a feature', /^[a-z]+\/events\.ts$|^message\/row\.ts$/],

@@ -2,7 +2,7 @@
 // minutes to hash; their tokens are signed with the node's secret, and everything else goes through the API.
 
 import { systemClock } from '../../src/clock.ts'
-import { encodeId } from '../../src/id.ts'
+import { encodeId, sessionIdOf, userIdOf } from '../../src/id.ts'
 import { createTokens } from '../../src/tokens.ts'
 import type { ParleyServer, ParleySettings } from '../servers/parley.ts'
 import { query } from './backends.ts'
@@ -59,8 +59,8 @@ export async function createPeople(databaseUrl: string, count: number, devicesEa
   })
   return Promise.all(
     rows.map(async ({ userId, sessionIds }) => {
-      const number = Number(userId)
-      const signed = await Promise.all(sessionIds.map((sessionId) => tokens.signAccess(number, Number(sessionId))))
+      const number = userIdOf(userId)
+      const signed = await Promise.all(sessionIds.map((sessionId) => tokens.signAccess(number, sessionIdOf(sessionId))))
       return { id: encodeId('User', number), number, tokens: signed.map(({ token }) => token) }
     }),
   )

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as AppModule from '../../src/app.ts'
 import type * as ConfigModule from '../../src/config.ts'
+import type { ConversationId, SessionId, UserId } from '../../src/id.ts'
 import type * as LogModule from '../../src/log.ts'
 import type * as ActionsModule from '../../src/message/actions.ts'
 import type * as ServerModule from '../../src/server/server.ts'
@@ -74,8 +75,9 @@ function watch(): void {
 
 /** Sends a message past GraphQL, like the field does. */
 async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
-  const message = { conversationId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
-  await sendMessage({ userId: senderId, sessionId: 0 }, { ...message, clientMessageId: uuidv7() }, app)
+  const viewer = { userId: senderId as UserId, sessionId: 0 as SessionId }
+  const message = { conversationId: conversationId as ConversationId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
+  await sendMessage(viewer, { ...message, clientMessageId: uuidv7() }, app)
 }
 
 const api = {

@@ -4,6 +4,7 @@ import { notFound } from '../errors.ts'
 import { factKinds } from '../facts.ts'
 import type { Context } from '../graphql/context.ts'
 import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
+import type { Position, SessionId, UserId } from '../id.ts'
 import { isNotHidden } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
@@ -13,7 +14,7 @@ import { normaliseUsername, usernameForm } from './username.ts'
 
 /** A user's public profile. */
 export type UserRow = {
-  readonly id: number
+  readonly id: UserId
   readonly username: string
   readonly displayName: string
   readonly bio: string
@@ -27,8 +28,8 @@ export type DeviceKind = 'WEB' | 'DESKTOP' | 'PHONE' | 'TABLET' | 'OTHER'
 
 /** One login on one device. */
 export type SessionRow = {
-  readonly id: number
-  readonly userId: number
+  readonly id: SessionId
+  readonly userId: UserId
   readonly deviceName: string
   readonly deviceKind: DeviceKind
   readonly createdAt: Date
@@ -36,7 +37,7 @@ export type SessionRow = {
   readonly expiresAt: Date
   readonly revokedAt: Date | null
   /** The position up to which the device has stored everything, and when that fact happened; null if it has never reported. */
-  readonly syncedPosition: number | null
+  readonly syncedPosition: Position | null
   readonly syncedUntil: Date | null
 }
 
@@ -61,7 +62,7 @@ const sessionById = statement<SessionRow>(
 )
 /** The most facts that are counted for a device that is behind. */
 export const behindMax = 1_000
-const factsAfter = statement<{ userId: number; position: number; count: number }>(
+const factsAfter = statement<{ userId: UserId; position: Position; count: number }>(
   'facts_after_for_users',
   `select p.user_id as "userId", p.position, (select count(*) from (
      (select 1 from audience a cross join lateral (
@@ -79,14 +80,18 @@ const factsAfter = statement<{ userId: number; position: number; count: number }
 
 /** Finds a user by ID, deleted ones too, because existing data refers to them. Null if there is none. */
 export const findUser = cachedLoader(
-  async (reader, ids) => indexBy(await reader.rows(usersByIds, [ids]), (user) => user.id),
+  async (reader, ids: readonly UserId[]) => indexBy(await reader.rows(usersByIds, [ids]), (user) => user.id),
   // Deleting an account ends its sessions: SessionRevoked reaches this cache even if the user has no hearers.
   ({ kind, subjectId, userId }) =>
-    kind === accountKinds.UserUpdated.number ? subjectId : kind === accountKinds.SessionRevoked.number ? userId : null,
+    kind === accountKinds.UserUpdated.number
+      ? (subjectId as UserId | null)
+      : kind === accountKinds.SessionRevoked.number
+        ? userId
+        : null,
 )
 
 /** Reads a user by ID. Rejects with ParleyError NOT_FOUND if there is none. */
-export function requireUser(context: Context, userId: number): MaybePromise<UserRow> {
+export function requireUser(context: Context, userId: UserId): MaybePromise<UserRow> {
   return mapMaybePromise(findUser(context, userId), (user) => {
     if (!user) throw notFound('User')
     return user
@@ -94,7 +99,7 @@ export function requireUser(context: Context, userId: number): MaybePromise<User
 }
 
 /** Reads users by ID, in this order; skips IDs without a user. */
-export function findUsers(context: Context, userIds: readonly number[]): MaybePromise<readonly UserRow[]> {
+export function findUsers(context: Context, userIds: readonly UserId[]): MaybePromise<readonly UserRow[]> {
   const found = userIds.map((id) => findUser(context, id))
   const present = (users: readonly (UserRow | null)[]) => users.filter((user) => user !== null)
   return found.some((user) => user instanceof Promise)
@@ -103,7 +108,7 @@ export function findUsers(context: Context, userIds: readonly number[]): MaybePr
 }
 
 /** Finds a user by ID; null if there is none or the account was deleted. */
-export function findPresentUser(context: Context, userId: number): MaybePromise<UserRow | null> {
+export function findPresentUser(context: Context, userId: UserId): MaybePromise<UserRow | null> {
   return mapMaybePromise(findUser(context, userId), (user) => (user?.isDeleted ? null : user))
 }
 
@@ -116,7 +121,7 @@ export async function findUserByUsername(reader: Reader, typed: string): Promise
 }
 
 /** Counts the facts that a user may see after a position, for keys of the form `user:position`; at most `behindMax`. */
-export const countFactsAfter = sharedLoader(async (reader, pairs: readonly `${number}:${number}`[]) => {
+export const countFactsAfter = sharedLoader(async (reader, pairs: readonly `${UserId}:${Position}`[]) => {
   const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(factsAfter, [userIds, positions])
   return new Map(rows.map(({ userId, position, count }) => [`${userId}:${position}` as const, count]))
@@ -128,7 +133,7 @@ export function readOpenSessions(by: Viewer, reader: Reader): Promise<SessionRow
 }
 
 /** Finds a session of the viewer, open or ended; null if there is none. */
-export async function findSession(by: Viewer, sessionId: number, reader: Reader): Promise<SessionRow | null> {
+export async function findSession(by: Viewer, sessionId: SessionId, reader: Reader): Promise<SessionRow | null> {
   const [session] = await reader.rows(sessionById, [sessionId, by.userId])
   return session ?? null
 }

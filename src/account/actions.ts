@@ -1,6 +1,7 @@
 // Account actions: sign up, log in, log out, change the password.
 
 import { notFound, ParleyError } from '../errors.ts'
+import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -38,7 +39,7 @@ export async function signUp(
       include: { sessions: true },
     })
     .catch((error: unknown) => throwTaken(error, username))
-  return credentials(app, Number(user.id), Number(user.sessions[0]?.id), firstGeneration(session.expiresAt))
+  return credentials(app, userIdOf(user.id), sessionIdOf(Number(user.sessions[0]?.id)), firstGeneration(session.expiresAt))
 }
 
 /** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not the account exists. */
@@ -58,7 +59,7 @@ export async function logIn(
     if (same.length === 0) throw wrongPassword()
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
-  return credentials(app, Number(user.id), Number(session.id), firstGeneration(expiresAt))
+  return credentials(app, userIdOf(user.id), sessionIdOf(session.id), firstGeneration(expiresAt))
 }
 
 /** Ends the viewer's own session. */
@@ -67,7 +68,7 @@ export async function logOut(by: Viewer, app: App): Promise<void> {
 }
 
 /** Ends one of the viewer's sessions. Does nothing if it has already ended. @throws ParleyError NOT_FOUND */
-export async function revokeSession(by: Viewer, sessionId: number, app: App): Promise<void> {
+export async function revokeSession(by: Viewer, sessionId: SessionId, app: App): Promise<void> {
   const session = await app.store.prisma.session.findFirst({ where: { id: sessionId, userId: by.userId } })
   if (!session) throw notFound('Session')
   await revoke(by.userId, sessionId, app)
@@ -114,12 +115,12 @@ export async function lockAccount(tx: Transaction, by: Viewer, passwordHash: str
 }
 
 /** Ends the sessions of a locked account except one. Returns the IDs of those whose access tokens may not have expired yet. */
-export async function endSessions(tx: Transaction, userId: number, exceptId: number | null): Promise<number[]> {
+export async function endSessions(tx: Transaction, userId: UserId, exceptId: SessionId | null): Promise<SessionId[]> {
   const rows = await tx.$queryRaw<{ id: bigint; isAlive: boolean }[]>`
     update session set revoked_at = now()
      where user_id = ${userId} and revoked_at is null and id is distinct from ${exceptId}::bigint
     returning id, expires_at > now() - ${accessTtlMaxS} * interval '1 second' as "isAlive"`
-  return rows.filter(({ isAlive }) => isAlive).map(({ id }) => Number(id))
+  return rows.filter(({ isAlive }) => isAlive).map(({ id }) => sessionIdOf(id))
 }
 
 /** @throws ParleyError USERNAME_TAKEN if the username, or one that it looks like, is reserved */
@@ -147,7 +148,7 @@ function wrongPassword(): ParleyError {
 }
 
 /** Ends a session unless it has already ended. */
-export async function revoke(userId: number, sessionId: number, app: App): Promise<void> {
+export async function revoke(userId: UserId, sessionId: SessionId, app: App): Promise<void> {
   await app.journal.writing(async (tx) => {
     const { count } = await tx.session.updateMany({
       where: { id: sessionId, userId, revokedAt: null },
@@ -168,8 +169,8 @@ function firstGeneration(expiresAt: Date): RefreshGeneration {
 /** Signs new tokens for a session. */
 export async function credentials(
   app: App,
-  userId: number,
-  sessionId: number,
+  userId: UserId,
+  sessionId: SessionId,
   generation: RefreshGeneration,
 ): Promise<SessionCredentials> {
   const access = await app.tokens.signAccess(userId, sessionId)

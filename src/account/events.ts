@@ -1,5 +1,6 @@
 // The facts of accounts: an ended session, a changed user.
 
+import type { SessionId, UserId } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import { defineKinds } from '../journal/kind.ts'
 
@@ -10,12 +11,12 @@ export const accountKinds = defineKinds({
 })
 
 /** A session has ended. Only its user receives this; every node closes the session's sockets when it sees it. */
-export function sessionRevoked(userId: number, sessionId: number): NewFact {
+export function sessionRevoked(userId: UserId, sessionId: SessionId): NewFact {
   return { kind: accountKinds.SessionRevoked.number, user_id: userId, subject_id: sessionId }
 }
 
 /** A user's names or bio have changed, or the account was deleted. Each hearer receives a separate fact. */
-export function userUpdated(userId: number, hearerIds: readonly number[]): NewFact[] {
+export function userUpdated(userId: UserId, hearerIds: readonly UserId[]): NewFact[] {
   return hearerIds.map((hearerId) => ({
     kind: accountKinds.UserUpdated.number,
     user_id: hearerId,

@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache'
 import { entriesMax } from '../bounded.ts'
 import { ParleyError } from '../errors.ts'
+import { type SessionId, sessionIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
@@ -26,11 +27,11 @@ export type Guard = {
    * Records that a session is in use; `isAct` says whether its user did something. Each of the two is written to Postgres at
    * most once a minute for each session.
    */
-  noteUse(sessionId: number, isAct: boolean): void
+  noteUse(sessionId: SessionId, isAct: boolean): void
   /** Whether a session has ended, as far as this node knows. */
-  hasEnded(sessionId: number): boolean
+  hasEnded(sessionId: SessionId): boolean
   /** Calls `listener` for each session that ends, on any node. */
-  onRevoked(listener: (sessionId: number) => void): void
+  onRevoked(listener: (sessionId: SessionId) => void): void
   close(): Promise<void>
 }
 
@@ -40,22 +41,22 @@ const flushMs = 2_000
 const remembered = { tokens: 20_000, tokensMs: 600_000, uses: 100_000 } as const
 const rereadMs = 1_000
 
-const revokedLately = statement<{ id: number }>('sessions_revoked_lately', 'select id from session where revoked_at > $1')
+const revokedLately = statement<{ id: SessionId }>('sessions_revoked_lately', 'select id from session where revoked_at > $1')
 
 /** Opens the guard: reads the ended sessions whose access tokens may not have expired yet. */
 export async function openGuard(app: App): Promise<Guard> {
   const { clock } = app
   const tokenLifeMs = accessTtlMaxS * 1000
   const perf = { now: clock.monotonicMs }
-  const revoked = new LRUCache<number, true>({ ...entriesMax(1_000_000), ttl: tokenLifeMs, perf })
+  const revoked = new LRUCache<SessionId, true>({ ...entriesMax(1_000_000), ttl: tokenLifeMs, perf })
   const admitted = new LRUCache<string, Admission>({ ...entriesMax(remembered.tokens), ttl: remembered.tokensMs, perf })
   const used = new LRUCache<number, true>({ ...entriesMax(remembered.uses), ttl: useEveryMs, perf })
-  const listeners: ((sessionId: number) => void)[] = []
+  const listeners: ((sessionId: SessionId) => void)[] = []
   /** Sessions in use that are not yet written, and whether their user did something. */
-  let unwritten = new Map<number, boolean>()
+  let unwritten = new Map<SessionId, boolean>()
   let isClosed = false
 
-  function revoke(sessionId: number): void {
+  function revoke(sessionId: SessionId): void {
     revoked.set(sessionId, true)
     for (const listener of listeners) listener(sessionId)
   }
@@ -64,7 +65,7 @@ export async function openGuard(app: App): Promise<Guard> {
     for (const { id } of rows) if (!revoked.has(id)) revoke(id)
   }
   app.journal.onFact((fact) => {
-    if (fact.kind === accountKinds.SessionRevoked.number && fact.subjectId !== null) revoke(fact.subjectId)
+    if (fact.kind === accountKinds.SessionRevoked.number && fact.subjectId !== null) revoke(sessionIdOf(fact.subjectId))
   })
   async function readRevokedAgain(): Promise<void> {
     while (!isClosed) {

@@ -6,7 +6,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { lengthOf, line, parseInput, wellFormed } from '../graphql/input.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { encodeId, parseId } from '../id.ts'
+import { encodeId, parseId, type SessionId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
 import { changePassword, logIn, logOut, revokeSession, type SessionCredentials, signUp } from './actions.ts'
@@ -178,7 +178,7 @@ const ChangePasswordPayload = builder.objectRef<{ place: Place | null }>('Change
   }),
 })
 
-const LogOutPayload = builder.objectRef<{ sessionId: number }>('LogOutPayload').implement({
+const LogOutPayload = builder.objectRef<{ sessionId: SessionId }>('LogOutPayload').implement({
   description: 'The result of `logOut`.',
   fields: (t) => ({
     sessionId: t.id({
@@ -187,7 +187,7 @@ const LogOutPayload = builder.objectRef<{ sessionId: number }>('LogOutPayload').
     }),
   }),
 })
-const RevokeSessionPayload = builder.objectRef<{ sessionId: number }>('RevokeSessionPayload').implement({
+const RevokeSessionPayload = builder.objectRef<{ sessionId: SessionId }>('RevokeSessionPayload').implement({
   description: 'The result of `revokeSession`.',
   fields: (t) => ({
     session: t.field({

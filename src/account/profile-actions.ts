@@ -4,6 +4,7 @@
 import { leaveConversation } from '../conversation/group-actions.ts'
 import { erasures } from '../erasures.ts'
 import { notFound, ParleyError } from '../errors.ts'
+import { type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -77,7 +78,7 @@ export async function deleteAccount(by: Viewer, password: string | null, app: Ap
 }
 
 /** The last step. The account is already deleted and nothing shows what this removes, so a failure does not fail the action. */
-async function forget(userId: number, app: App): Promise<void> {
+async function forget(userId: UserId, app: App): Promise<void> {
   await app.journal
     .forget(userId)
     .catch((error: unknown) => app.log.error({ err: error, userId }, 'read markers of a deleted account were left over'))
@@ -96,17 +97,17 @@ async function leaveGroups(by: Viewer, app: App): Promise<void> {
   }
 }
 
-async function findGroups(tx: Transaction, by: Viewer): Promise<number[]> {
+async function findGroups(tx: Transaction, by: Viewer): Promise<ConversationId[]> {
   const rows = await tx.member.findMany({
     where: { userId: by.userId, conversation: { kind: 'GROUP' } },
     select: { conversationId: true },
     take: groupsAtOnce,
   })
-  return rows.map(({ conversationId }) => Number(conversationId))
+  return rows.map(({ conversationId }) => conversationIdOf(conversationId))
 }
 
 /** Removes the data of a locked user and returns the facts about it. The user's row stays, without a name. */
-async function removePerson(tx: Transaction, userId: number, hearers: readonly number[], app: App): Promise<NewFact[]> {
+async function removePerson(tx: Transaction, userId: UserId, hearers: readonly UserId[], app: App): Promise<NewFact[]> {
   const facts: NewFact[] = []
   for (const erase of erasures) facts.push(...(await erase(tx, userId)))
   const sessionIds = await endSessions(tx, userId, null)
@@ -142,7 +143,7 @@ async function lockUser(tx: Transaction, by: Viewer): Promise<{ username: string
  * The hearers of a user: the user, then contacts and partners in direct conversations, then members of the same groups; at most
  * `hearersMax`. Omits users with a block between them and this user.
  */
-async function findHearers(tx: Transaction, userId: number): Promise<number[]> {
+async function findHearers(tx: Transaction, userId: UserId): Promise<UserId[]> {
   const rows = await tx.$queryRaw<{ id: bigint }[]>`
     select near.id from (
       select ${userId}::bigint as id, 0 as distance
@@ -158,5 +159,5 @@ async function findHearers(tx: Transaction, userId: number): Promise<number[]> {
       join "user" u on u.id = near.id and u.deleted_at is null
      where not exists (select 1 from block_between b where b.user_id = ${userId} and b.other_id = near.id)
      group by near.id order by min(near.distance), near.id limit ${hearersMax}`
-  return rows.map(({ id }) => Number(id))
+  return rows.map(({ id }) => userIdOf(id))
 }

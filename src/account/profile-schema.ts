@@ -8,7 +8,7 @@ import { factEvent, subjectOf } from '../graphql/event.ts'
 import { line, note, parseInput } from '../graphql/input.ts'
 import { searchCost } from '../graphql/page.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { encodeId } from '../id.ts'
+import { encodeId, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { requireUser } from './access.ts'
 import { accountKinds } from './events.ts'
@@ -106,7 +106,7 @@ function payload(mutation: string) {
 }
 const UpdateProfilePayload = payload('updateProfile')
 const ChangeUsernamePayload = payload('changeUsername')
-const DeleteAccountPayload = builder.objectRef<{ userId: number }>('DeleteAccountPayload').implement({
+const DeleteAccountPayload = builder.objectRef<{ userId: UserId }>('DeleteAccountPayload').implement({
   description: 'The result of `deleteAccount`.',
   fields: (t) => ({
     userId: t.id({ description: 'The ID of the deleted account.', resolve: ({ userId }) => encodeId('User', userId) }),
@@ -158,6 +158,6 @@ builder.objectField(
       shared: true,
       type: User,
       description: 'The user in their current state.',
-      resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
+      resolve: (event, _args, context) => requireUser(context, userIdOf(subjectOf(event))),
     }),
 )

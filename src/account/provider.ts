@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto'
 import { ParleyError } from '../errors.ts'
 import { fitLine } from '../graphql/line.ts'
+import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
@@ -27,22 +28,22 @@ export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
   // The account may have been deleted after it was looked up: then the session just opened must not be used.
   const gone = await app.store.prisma.user.count({ where: { id: userId, deletedAt: { not: null } } })
   if (session.revokedAt || gone > 0) throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
-  return { userId, sessionId: Number(session.id) }
+  return { userId, sessionId: sessionIdOf(session.id) }
 }
 
-async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<number> {
+async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<UserId> {
   const issuer = app.config.identityProvider?.issuer ?? ''
   const where = { issuer_subject: { issuer, subject: claims.sub } }
   for (let attempt = 1; ; attempt += 1) {
     const known = await app.store.prisma.user.findUnique({ where, select: { id: true } })
-    if (known) return Number(known.id)
+    if (known) return userIdOf(known.id)
     const wanted = findUsernameIn(claims.preferred_username)
     const username = wanted && attempt === 1 ? wanted : `${(wanted ?? 'user').slice(0, 22)}-${randomInt(1e8, 1e9)}`
     const displayName = findDisplayNameIn(claims.name) ?? username
     try {
       const data = { username, displayName, ...searchedAs(displayName), issuer, subject: claims.sub }
       const user = await app.store.prisma.user.create({ data })
-      return Number(user.id)
+      return userIdOf(user.id)
     } catch (error) {
       // The username is taken, or another request has just created this user.
       if ((error as { code?: string }).code !== 'P2002' || attempt >= attemptsMax) throw error

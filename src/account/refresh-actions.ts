@@ -2,6 +2,7 @@
 // same time (docs/adr/0017). Postgres decides by its own clock, so nodes with different clocks agree.
 
 import { ParleyError } from '../errors.ts'
+import type { SessionId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { RefreshGeneration } from '../tokens.ts'
 import { credentials, revoke, type SessionCredentials } from './actions.ts'
@@ -23,7 +24,7 @@ export async function refreshSession(refreshToken: string, app: App): Promise<Se
 }
 
 /** Moves an open session from this generation to the next; null if it is not at this generation. */
-async function rotate(userId: number, sessionId: number, generation: number, app: App): Promise<RefreshGeneration | null> {
+async function rotate(userId: UserId, sessionId: SessionId, generation: number, app: App): Promise<RefreshGeneration | null> {
   const [row] = await app.store.prisma.$queryRaw<RefreshGeneration[]>`
     update session
        set generation = generation + 1, last_used_at = now(), refreshed_at = now(),
@@ -34,7 +35,12 @@ async function rotate(userId: number, sessionId: number, generation: number, app
 }
 
 /** The next generation, if it is the newest and the grace period lasts. Call it after `rotate`, which waits for a parallel one. */
-async function findSuccessor(userId: number, sessionId: number, generation: number, app: App): Promise<RefreshGeneration | null> {
+async function findSuccessor(
+  userId: UserId,
+  sessionId: SessionId,
+  generation: number,
+  app: App,
+): Promise<RefreshGeneration | null> {
   const [row] = await app.store.prisma.$queryRaw<RefreshGeneration[]>`
     select generation, expires_at as "expiresAt" from session
      where id = ${sessionId} and user_id = ${userId} and generation = ${generation + 1} and revoked_at is null

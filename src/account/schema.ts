@@ -4,6 +4,7 @@ import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
+import { sessionIdOf, userIdOf } from '../id.ts'
 import {
   behindMax,
   countFactsAfter,
@@ -24,7 +25,7 @@ builder.node(User, {
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     requireViewer(context)
-    return Promise.all(ids.map((id) => findPresentUser(context, Number(id))))
+    return Promise.all(ids.map((id) => findPresentUser(context, userIdOf(id))))
   },
   fields: (t) => ({
     username: t.exposeString('username', {
@@ -62,7 +63,7 @@ builder.node(Session, {
   id: { resolve: ({ id }) => String(id) },
   loadMany: async (ids, context) => {
     const viewer = requireViewer(context)
-    return Promise.all(ids.map((id) => findSession(viewer, Number(id), context.reader)))
+    return Promise.all(ids.map((id) => findSession(viewer, sessionIdOf(id), context.reader)))
   },
   fields: (t) => ({
     deviceName: t.exposeString('deviceName', { description: 'The name that the device chose when it logged in.' }),
@@ -128,7 +129,7 @@ builder.objectFields(SessionRevoked, (t) => ({
     type: Session,
     description: 'The session that was ended.',
     resolve: async (event, _args, context) => {
-      const session = await findSession(requireViewer(context), subjectOf(event), context.reader)
+      const session = await findSession(requireViewer(context), sessionIdOf(subjectOf(event)), context.reader)
       if (!session) throw notFound('Session')
       return session
     },

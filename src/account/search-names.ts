@@ -1,11 +1,12 @@
 // Folds the names that people search for again after the rules of folding have changed.
 
 import { foldText, foldVersion } from '../fold.ts'
+import type { UserId } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 
 const namesAtOnce = 500
 
-const stale = statement<{ id: number; displayName: string }>(
+const stale = statement<{ id: UserId; displayName: string }>(
   'people_stale_names',
   `select id, display_name as "displayName" from "user"
     where id > $1 and search_fold <> $2 and deleted_at is null order by id limit ${namesAtOnce}`,

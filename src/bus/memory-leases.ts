@@ -2,17 +2,18 @@
 // time in whole milliseconds, because it is published and stored.
 
 import type { Clock } from '../clock.ts'
+import type { SessionId, UserId } from '../id.ts'
 import type { Bus } from './bus.ts'
 import { type DeviceState, deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
 
 type HeldLease = { readonly state: 'ONLINE' | 'IDLE'; readonly activeAt: number; readonly until: number }
-type User = { readonly devices: Map<number, HeldLease>; published: DeviceState }
+type User = { readonly devices: Map<SessionId, HeldLease>; published: DeviceState }
 
 /** Opens leases within this process. `topicOf` names the topic of a user. */
-export function openMemoryLeases(bus: Bus, clock: Clock, topicOf: (userId: number) => string): Leases {
-  const users = new Map<number, User>()
+export function openMemoryLeases(bus: Bus, clock: Clock, topicOf: (userId: UserId) => string): Leases {
+  const users = new Map<UserId, User>()
 
-  function settle(userId: number, now: number, isFinal = false): LapsedDevice[] {
+  function settle(userId: UserId, now: number, isFinal = false): LapsedDevice[] {
     const user = users.get(userId)
     if (!user) return []
     const lapsed: LapsedDevice[] = []
@@ -35,7 +36,7 @@ export function openMemoryLeases(bus: Bus, clock: Clock, topicOf: (userId: numbe
     async renew(leases) {
       const [now, today] = [clock.monotonicMs(), clock.now()]
       for (const { userId, deviceId, state, activeAgoMs, lastsMs, mayBegin } of leases) {
-        const user = users.get(userId) ?? { devices: new Map<number, HeldLease>(), published: 'OFFLINE' }
+        const user = users.get(userId) ?? { devices: new Map<SessionId, HeldLease>(), published: 'OFFLINE' }
         const held = user.devices.get(deviceId)
         if (!held && (!mayBegin || user.devices.size >= leasesMax)) continue
         const activeAt = Math.max(activeAgoMs === null ? 0 : Math.round(today - activeAgoMs), held?.activeAt ?? 0)
@@ -58,7 +59,7 @@ export function openMemoryLeases(bus: Bus, clock: Clock, topicOf: (userId: numbe
     },
     async read(userIds) {
       const now = clock.monotonicMs()
-      const found = new Map<number, PresentDevice[]>()
+      const found = new Map<UserId, PresentDevice[]>()
       for (const userId of userIds) {
         const devices = [...(users.get(userId)?.devices ?? [])].flatMap(([deviceId, { state, activeAt, until }]) =>
           until > now ? [{ deviceId, state, activeAt }] : [],

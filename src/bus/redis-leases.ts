@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
+import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Outage } from '../outage.ts'
 import { answerMs, keepPinging, reportTo } from './heartbeat.ts'
 import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
@@ -118,7 +119,7 @@ return { number(now), found }
 
 type Scripts = {
   renewLeases(prefix: string, aheadMs: number, ...rest: (string | number)[]): Promise<string[]>
-  endLease(prefix: string, aheadMs: number, userId: number, deviceId: number): Promise<string[]>
+  endLease(prefix: string, aheadMs: number, userId: UserId, deviceId: SessionId): Promise<string[]>
   lapseLeases(prefix: string, aheadMs: number): Promise<[users: number, lapsed: string[]]>
   readLeases(prefix: string, aheadMs: number, ...userIds: number[]): Promise<[now: string, found: string[][]]>
 }
@@ -191,19 +192,19 @@ function lapsedOf(flat: readonly string[]): LapsedDevice[] {
   const lapsed: LapsedDevice[] = []
   for (let i = 0; i < flat.length; i += 3) {
     const [userId = 0, deviceId = 0, activeAt = 0] = flat.slice(i, i + 3).map(Number)
-    lapsed.push({ userId, deviceId, activeAt })
+    lapsed.push({ userId: userIdOf(userId), deviceId: sessionIdOf(deviceId), activeAt })
   }
   return lapsed
 }
 
 /** The devices of a user, each with the best state of its leases, from the fields of the hash. */
 function devicesOf(fields: readonly string[], now: number): PresentDevice[] {
-  const devices = new Map<number, PresentDevice>()
+  const devices = new Map<SessionId, PresentDevice>()
   for (let i = 0; i < fields.length; i += 2) {
     const [, deviceId] = /^(\d+)@/.exec(fields[i] ?? '') ?? []
     const [until = 0, rank = 0, activeAt = 0] = (fields[i + 1] ?? '').split(' ').map(Number)
     if (deviceId === undefined || until <= now) continue
-    const id = Number(deviceId)
+    const id = sessionIdOf(deviceId)
     const known = devices.get(id)
     const state = rank === 2 || known?.state === 'ONLINE' ? 'ONLINE' : 'IDLE'
     devices.set(id, { deviceId: id, state, activeAt: Math.max(activeAt, known?.activeAt ?? 0) })

@@ -5,6 +5,7 @@ import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { type Page, readPage, readPageByText } from '../graphql/page.ts'
+import type { ConversationId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 
 /** The users who may start a direct conversation with a user or add them to a group. */
@@ -13,14 +14,14 @@ export type MessagePolicy = 'ANYONE' | 'CONTACTS' | 'SHARED_CONVERSATION'
 /** A contact or contact request between the viewer and another user. */
 export type ContactRow = {
   readonly id: number
-  readonly userId: number
+  readonly userId: UserId
   readonly state: 'INCOMING' | 'OUTGOING' | 'ACCEPTED'
   readonly requestedAt: Date
   readonly acceptedAt: Date | null
 }
 
 /** A user that the viewer has blocked. */
-export type BlockRow = { readonly id: number; readonly userId: number; readonly blockedAt: Date }
+export type BlockRow = { readonly id: number; readonly userId: UserId; readonly blockedAt: Date }
 
 type NamedContactRow = ContactRow & { readonly username: string }
 
@@ -46,7 +47,7 @@ const requestsOldestFirst = statement<ContactRow>('requests_oldest_first', `${re
 const blocksNewestFirst = statement<BlockRow>('blocks_newest_first', `${blocked} order by b.id desc limit $4`)
 const blocksOldestFirst = statement<BlockRow>('blocks_oldest_first', `${blocked} order by b.id limit $4`)
 const contactsByUsers = statement<ContactRow>('contacts_by_users', `${own} and o.id = any($2::bigint[])`)
-const blocksByUsers = statement<{ userId: number }>(
+const blocksByUsers = statement<{ userId: UserId }>(
   'blocks_by_users',
   'select blocked_id as "userId" from block where blocker_id = $1 and blocked_id = any($2::bigint[])',
 )
@@ -56,13 +57,13 @@ const policy = statement<{ messagePolicy: MessagePolicy }>(
 )
 
 /** Finds the contact or request between the viewer and a user; null if there is none. */
-export const findContact = viewerLoader(async (context, ids: readonly number[]) =>
-  indexBy(await context.reader.rows(contactsByUsers, [requireViewer(context).userId, ids]), (contact) => contact.userId),
+export const findContact = viewerLoader(async (context, userIds: readonly UserId[]) =>
+  indexBy(await context.reader.rows(contactsByUsers, [requireViewer(context).userId, userIds]), (contact) => contact.userId),
 )
 
 /** Whether the viewer has blocked a user: true, or null. */
-export const findOwnBlock = viewerLoader(async (context, ids: readonly number[]) => {
-  const rows = await context.reader.rows(blocksByUsers, [requireViewer(context).userId, ids])
+export const findOwnBlock = viewerLoader(async (context, userIds: readonly UserId[]) => {
+  const rows = await context.reader.rows(blocksByUsers, [requireViewer(context).userId, userIds])
   return new Map(rows.map(({ userId }) => [userId, true]))
 })
 
@@ -116,14 +117,14 @@ export async function readMessagePolicy(context: Context): Promise<MessagePolicy
   return row?.messagePolicy ?? 'ANYONE'
 }
 
-const closed = statement<{ id: number }>(
+const closed = statement<{ id: ConversationId }>(
   'closed_conversations',
   `select c.id from conversation c where c.id = any($1::bigint[]) and c.kind = 'DIRECT'
      and not exists (select 1 from current_audience a where a.conversation_id = c.id)`,
 )
 
 /** Whether a block or a deleted account has closed a direct conversation: true, or null. Nobody is in its audience then. */
-export const findClosed = sharedLoader(async (reader, ids: readonly number[]) => {
+export const findClosed = sharedLoader(async (reader, ids: readonly ConversationId[]) => {
   const rows = await reader.rows(closed, [ids])
   return new Map(rows.map(({ id }) => [id, true]))
 })

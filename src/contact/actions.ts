@@ -2,6 +2,7 @@
 // the same time on different nodes. All actions are idempotent: repeating one changes nothing.
 
 import { notFound, ParleyError } from '../errors.ts'
+import { type ConversationId, conversationIdOf, type UserId } from '../id.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -11,7 +12,7 @@ import { blockChanged, contactChangedForBoth, conversationClosed, conversationRe
 import { lockPair, pairOf, requireNoBlock } from './reach.ts'
 
 /** A committed action on another user. `place` is that of its last fact; null if nothing changed. */
-export type DoneAbout = { readonly userId: number; readonly place: Place | null }
+export type DoneAbout = { readonly userId: UserId; readonly place: Place | null }
 
 /** The most pending requests that a user can have sent, and the most users that one can block. */
 export const contactLimits = { requests: 500, blocks: 5_000 } as const
@@ -20,7 +21,7 @@ export const contactLimits = { requests: 500, blocks: 5_000 } as const
  * Sends a contact request. Accepts the other user's request instead if there is one.
  * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, FORBIDDEN if one has blocked the other, LIMIT_EXCEEDED
  */
-export function requestContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function requestContact(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     await requireNoBlock(tx, by, userId)
     const pair = pairOf(by.userId, userId)
@@ -35,7 +36,7 @@ export function requestContact(by: Viewer, userId: number, app: App): Promise<Do
 }
 
 /** Accepts a contact request. @throws ParleyError NOT_FOUND if there is none, BAD_INPUT for the viewer's own ID */
-export function acceptContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function acceptContact(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const known = await tx.contact.findUnique({ where: { lowId_highId: pairOf(by.userId, userId) } })
     if (known?.acceptedAt) return []
@@ -45,7 +46,7 @@ export function acceptContact(by: Viewer, userId: number, app: App): Promise<Don
 }
 
 /** Declines a contact request. Does nothing if there is none, or if it is accepted. @throws ParleyError NOT_FOUND, BAD_INPUT */
-export function declineContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function declineContact(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const where = { ...pairOf(by.userId, userId), requestedBy: userId, acceptedAt: null }
     const { count } = await tx.contact.deleteMany({ where })
@@ -54,7 +55,7 @@ export function declineContact(by: Viewer, userId: number, app: App): Promise<Do
 }
 
 /** Removes a contact or withdraws the viewer's request. @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID */
-export function removeContact(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function removeContact(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const isContactOrOwn = { OR: [{ acceptedAt: { not: null } }, { requestedBy: by.userId }] }
     const { count } = await tx.contact.deleteMany({ where: { ...pairOf(by.userId, userId), ...isContactOrOwn } })
@@ -67,7 +68,7 @@ export function removeContact(by: Viewer, userId: number, app: App): Promise<Don
  * positions of its facts (D6).
  * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, LIMIT_EXCEEDED
  */
-export function blockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function blockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const data = { blockerId: by.userId, blockedId: userId }
     if ((await tx.block.count({ where: data })) > 0) return []
@@ -87,7 +88,7 @@ export function blockUser(by: Viewer, userId: number, app: App): Promise<DoneAbo
  * Removes a block. Reopens the direct conversation unless the other user has blocked the viewer too.
  * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID
  */
-export function unblockUser(by: Viewer, userId: number, app: App): Promise<DoneAbout> {
+export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
   return changing(by, userId, app, async (tx) => {
     const { count } = await tx.block.deleteMany({ where: { blockerId: by.userId, blockedId: userId } })
     if (count === 0) return []
@@ -111,7 +112,7 @@ export async function setMessagePolicy(by: Viewer, messagePolicy: MessagePolicy,
 /** Runs a rare write about the viewer and another user, with both locked. */
 async function changing(
   by: Viewer,
-  userId: number,
+  userId: UserId,
   app: App,
   change: (tx: Transaction) => Promise<readonly NewFact[]>,
 ): Promise<DoneAbout> {
@@ -122,18 +123,18 @@ async function changing(
   return { userId, place }
 }
 
-async function accept(tx: Transaction, by: Viewer, userId: number, app: App): Promise<NewFact[]> {
+async function accept(tx: Transaction, by: Viewer, userId: UserId, app: App): Promise<NewFact[]> {
   const acceptedAt = new Date(app.clock.now())
   await tx.contact.update({ where: { lowId_highId: pairOf(by.userId, userId) }, data: { acceptedAt } })
   return contactChangedForBoth(by.userId, userId)
 }
 
 /** The direct conversation of the two, unless the other user's block keeps it closed anyway; null if there is none. */
-async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: number): Promise<number | null> {
+async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: UserId): Promise<ConversationId | null> {
   if ((await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })) > 0) return null
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
   const direct = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
-  return direct && Number(direct.id)
+  return direct && conversationIdOf(direct.id)
 }
 
 function requireRoom(count: number, max: number, what: string): void {

@@ -1,11 +1,12 @@
 // What contacts and blocks erase when an account is deleted.
 
+import { conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import type { Transaction } from '../store/store.ts'
 import { blockChanged, contactChanged, conversationClosed } from './events.ts'
 
 /** Removes the contacts and blocks of a locked user, and closes the user's direct conversations. @returns the facts about it */
-export async function eraseContacts(tx: Transaction, userId: number): Promise<NewFact[]> {
+export async function eraseContacts(tx: Transaction, userId: UserId): Promise<NewFact[]> {
   const closed = await closeDirectConversations(tx, userId)
   const contacts = await tx.$queryRaw<{ id: bigint }[]>`
     delete from contact where low_id = ${userId} or high_id = ${userId}
@@ -14,13 +15,13 @@ export async function eraseContacts(tx: Transaction, userId: number): Promise<Ne
     delete from block where blocker_id = ${userId} or blocked_id = ${userId} returning nullif(blocker_id, ${userId}) as id`
   return [
     ...closed,
-    ...contacts.map(({ id }) => contactChanged(Number(id), userId)),
-    ...blockers.flatMap(({ id }) => (id === null ? [] : [blockChanged(Number(id), userId)])),
+    ...contacts.map(({ id }) => contactChanged(userIdOf(id), userId)),
+    ...blockers.flatMap(({ id }) => (id === null ? [] : [blockChanged(userIdOf(id), userId)])),
   ]
 }
 
 /** The facts that close a user's direct conversations, except those that a block has already closed. */
-async function closeDirectConversations(tx: Transaction, userId: number): Promise<NewFact[]> {
+async function closeDirectConversations(tx: Transaction, userId: UserId): Promise<NewFact[]> {
   const rows = await tx.$queryRaw<{ id: bigint; other_id: bigint }[]>`
     select c.id, o.user_id as other_id
       from member m
@@ -29,5 +30,5 @@ async function closeDirectConversations(tx: Transaction, userId: number): Promis
       join "user" u on u.id = o.user_id and u.deleted_at is null
      where m.user_id = ${userId}
        and not exists (select 1 from block_between b where b.user_id = m.user_id and b.other_id = o.user_id)`
-  return rows.flatMap(({ id, other_id }) => conversationClosed(Number(id), [userId, Number(other_id)]))
+  return rows.flatMap(({ id, other_id }) => conversationClosed(conversationIdOf(id), [userId, userIdOf(other_id)]))
 }

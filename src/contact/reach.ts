@@ -3,13 +3,14 @@
 // about the same user the later sees the earlier.
 
 import { badInput, ParleyError } from '../errors.ts'
+import { type UserId, userIdOf } from '../id.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 
 const argument = 'input.userId'
 
 /** The key of a pair: the lower user id first. */
-export function pairOf(userId: number, otherId: number): { lowId: number; highId: number } {
+export function pairOf(userId: UserId, otherId: UserId): { lowId: UserId; highId: UserId } {
   return userId < otherId ? { lowId: userId, highId: otherId } : { lowId: otherId, highId: userId }
 }
 
@@ -17,7 +18,7 @@ export function pairOf(userId: number, otherId: number): { lowId: number; highId
  * Locks the viewer and another user until COMMIT.
  * @throws ParleyError BAD_INPUT for the viewer's own ID, NOT_FOUND if either account does not exist or was deleted
  */
-export async function lockPair(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+export async function lockPair(tx: Transaction, by: Viewer, userId: UserId): Promise<void> {
   if (userId === by.userId) throw badInput(argument, 'must not be yourself')
   const { lowId, highId } = pairOf(by.userId, userId)
   const rows = await tx.$queryRaw<unknown[]>`
@@ -29,7 +30,7 @@ export async function lockPair(tx: Transaction, by: Viewer, userId: number): Pro
  * Checks that all these accounts exist, and prevents their deletion until COMMIT.
  * @throws ParleyError NOT_FOUND
  */
-export async function requireUsers(tx: Transaction, userIds: readonly number[], argument: string): Promise<void> {
+export async function requireUsers(tx: Transaction, userIds: readonly UserId[], argument: string): Promise<void> {
   const rows = await tx.$queryRaw<unknown[]>`
     select 1 from "user" where id = any(${[...userIds]}::bigint[]) and deleted_at is null order by id for key share`
   requireAll(rows, userIds, argument)
@@ -43,7 +44,7 @@ export async function requireUsers(tx: Transaction, userIds: readonly number[], 
 export async function requireAdmission(
   tx: Transaction,
   by: Viewer,
-  { added, named, argument }: { added: readonly number[]; named: readonly number[]; argument: string },
+  { added, named, argument }: { added: readonly UserId[]; named: readonly UserId[]; argument: string },
 ): Promise<void> {
   const userIds = [by.userId, ...added]
   const rows = await tx.$queryRaw<unknown[]>`
@@ -54,18 +55,18 @@ export async function requireAdmission(
   if (first >= 0) throw unreachable(`${argument}.${first}`)
 }
 
-function requireAll(rows: readonly unknown[], userIds: readonly number[], argument: string): void {
+function requireAll(rows: readonly unknown[], userIds: readonly UserId[], argument: string): void {
   if (rows.length !== userIds.length) throw new ParleyError('NOT_FOUND', 'User not found.', { argument })
 }
 
 /** @throws ParleyError FORBIDDEN if either of the two has blocked the other */
-export async function requireNoBlock(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+export async function requireNoBlock(tx: Transaction, by: Viewer, userId: UserId): Promise<void> {
   const blocks = await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })
   if (blocks > 0) throw unreachable(argument)
   await requireNoOwnBlock(tx, by, userId)
 }
 
-async function requireNoOwnBlock(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+async function requireNoOwnBlock(tx: Transaction, by: Viewer, userId: UserId): Promise<void> {
   const own = await tx.block.count({ where: { blockerId: by.userId, blockedId: userId } })
   if (own > 0) throw new ParleyError('FORBIDDEN', 'You have blocked this user. Unblock them first.', { argument })
 }
@@ -74,13 +75,13 @@ async function requireNoOwnBlock(tx: Transaction, by: Viewer, userId: number): P
  * Checks that the viewer may start a direct conversation with a user. The caller has locked both.
  * @throws ParleyError FORBIDDEN if one has blocked the other, or if the user's message policy does not allow it
  */
-export async function requireReach(tx: Transaction, by: Viewer, userId: number): Promise<void> {
+export async function requireReach(tx: Transaction, by: Viewer, userId: UserId): Promise<void> {
   if ((await findRefusing(tx, by, [userId])).length > 0) throw unreachable(argument)
   await requireNoOwnBlock(tx, by, userId)
 }
 
 /** Finds the users who have blocked the viewer or whose message policy excludes the viewer. The caller has locked all of them. */
-async function findRefusing(tx: Transaction, by: Viewer, userIds: readonly number[]): Promise<number[]> {
+async function findRefusing(tx: Transaction, by: Viewer, userIds: readonly UserId[]): Promise<UserId[]> {
   const rows = await tx.$queryRaw<{ id: bigint }[]>`
     select u.id from "user" u
      where u.id = any(${[...userIds]}::bigint[])
@@ -94,7 +95,7 @@ async function findRefusing(tx: Transaction, by: Viewer, userIds: readonly numbe
                                join member own on own.conversation_id = theirs.conversation_id and own.user_id = ${by.userId}
                                join conversation g on g.id = theirs.conversation_id and g.kind = 'GROUP'
                               where theirs.user_id = u.id)))`
-  return rows.map(({ id }) => Number(id))
+  return rows.map(({ id }) => userIdOf(id))
 }
 
 /** Blocks and message policies get the same error, so that it does not reveal a block. */

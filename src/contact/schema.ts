@@ -7,7 +7,7 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { parseId, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import {
   type BlockRow,
@@ -140,7 +140,7 @@ function aboutUser(
   name: string,
   description: string,
   inputDescription: string,
-  act: (by: ReturnType<typeof requireViewer>, userId: number, app: Context['app']) => Promise<actions.DoneAbout>,
+  act: (by: ReturnType<typeof requireViewer>, userId: UserId, app: Context['app']) => Promise<actions.DoneAbout>,
 ): void {
   const typeName = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
   const input = builder.inputType(`${typeName}Input`, {
@@ -253,7 +253,7 @@ for (const ref of [ContactChanged, BlockChanged]) {
       shared: true,
       type: User,
       description: 'The other user in their current state: read `viewerContact` and `viewerHasBlocked`.',
-      resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
+      resolve: (event, _args, context) => requireUser(context, userIdOf(subjectOf(event))),
     }),
   )
 }

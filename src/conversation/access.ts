@@ -4,6 +4,7 @@ import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
+import { type ConversationId, type Position, positionOf, type UserId } from '../id.ts'
 import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
@@ -12,20 +13,20 @@ import { conversationKinds } from './events.ts'
 
 /** The part of a conversation that does not depend on the viewer. */
 export type ConversationRow = {
-  readonly id: number
+  readonly id: ConversationId
   readonly kind: Kind
   readonly title: string | null
   readonly description: string | null
   readonly historyVisibility: HistoryVisibility
   readonly createdAt: Date
   /** In events: the position at which a user last left it, as of this read; 0 if nobody had left. */
-  readonly lastLeftAt?: number
+  readonly lastLeftAt?: Position
 }
 
 /** A member of a conversation. */
 export type MemberRow = {
-  readonly conversationId: number
-  readonly userId: number
+  readonly conversationId: ConversationId
+  readonly userId: UserId
   readonly role: Role
   readonly joinedAt: Date
 }
@@ -68,7 +69,7 @@ const membersByPairs = statement<MemberRow>(
   `select ${memberColumns} from unnest($1::bigint[], $2::bigint[]) as p(conversation_id, user_id)
      join member m using (conversation_id, user_id)`,
 )
-const memberCounts = statement<{ conversationId: number; count: number }>(
+const memberCounts = statement<{ conversationId: ConversationId; count: number }>(
   'member_counts',
   'select conversation_id as "conversationId", count(*) as count from member where conversation_id = any($1::bigint[]) group by 1',
 )
@@ -81,7 +82,7 @@ const readMemberParts = batchedParts<MemberRow>({
 })
 
 /** A conversation in the viewer's list, with the position of its last activity and the viewer's membership. */
-type ListedRow = ConversationRow & MembershipRow & { readonly lastPosition: number }
+type ListedRow = ConversationRow & MembershipRow & { readonly lastPosition: Position }
 const listed = `select ${conversationColumns}, ${membershipColumns}, h.last_position as "lastPosition"
   from member m
   join conversation_head h on h.conversation_id = m.conversation_id
@@ -97,11 +98,12 @@ const highest = Number.MAX_SAFE_INTEGER
 
 /** Finds a conversation by id without a permission check: a fact or a visible message must already name it. */
 export const findConversation = cachedLoader(
-  async (reader, ids) => indexBy(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
+  async (reader, ids: readonly ConversationId[]) =>
+    indexBy(await reader.rows(conversationsByIds, [ids]), (conversation) => conversation.id),
   ({ kind, conversationId }) => (kind === conversationKinds.ConversationUpdated.number ? conversationId : null),
   async (reader, conversations) => {
     const lastLeft = await readLastLeft(reader, [...conversations.keys()])
-    return new Map([...conversations].map(([id, row]) => [id, { ...row, lastLeftAt: lastLeft.get(id) ?? 0 }]))
+    return new Map([...conversations].map(([id, row]) => [id, { ...row, lastLeftAt: lastLeft.get(id) ?? positionOf(0) }]))
   },
 )
 
@@ -109,18 +111,15 @@ export const findConversation = cachedLoader(
  * Whether an event may show the title of its conversation to every user that it is executed for. That is so if all of them are
  * members, as this node knows, and the title was read before any departure that this node does not know of.
  */
-export function isShownInEvent(
-  { visibleRange: range }: Context,
-  { id, lastLeftAt = Number.POSITIVE_INFINITY }: ConversationRow,
-): boolean {
-  return range?.isOpen === true && range.conversationId === id && lastLeftAt <= range.until
+export function isShownInEvent({ visibleRange: range }: Context, { id, lastLeftAt }: ConversationRow): boolean {
+  return range?.isOpen === true && range.conversationId === id && lastLeftAt !== undefined && lastLeftAt <= range.until
 }
 
 /** Finds the viewer's membership of a conversation; null if there is none, or no viewer. */
-export const findMembership = viewerLoader(async ({ reader, caller }, ids: readonly number[]) =>
+export const findMembership = viewerLoader(async ({ reader, caller }, ids: readonly ConversationId[]) =>
   caller.viewer
     ? indexBy(await reader.rows(memberships, [caller.viewer.userId, ids]), (member) => member.conversationId)
-    : new Map<number, MembershipRow>(),
+    : new Map<ConversationId, MembershipRow>(),
 )
 
 /**
@@ -129,7 +128,7 @@ export const findMembership = viewerLoader(async ({ reader, caller }, ids: reado
  */
 export function ifMember<T>(
   context: Context,
-  conversationId: number,
+  conversationId: ConversationId,
   show: (membership: MembershipRow) => MaybePromise<T | null>,
   otherwise: T,
 ): MaybePromise<T> {
@@ -154,12 +153,12 @@ export function isStillMember(context: Context, was: MembershipRow): MaybePromis
   )
 }
 
-const readOwnConversation = viewerLoader(async ({ reader, caller }, ids: readonly number[]) =>
+const readOwnConversation = viewerLoader(async ({ reader, caller }, ids: readonly ConversationId[]) =>
   indexBy(await reader.rows(ownConversations, [caller.viewer?.userId ?? 0, ids]), ({ id }) => id),
 )
 
 /** Finds a conversation that the viewer is a member of; null for any other. */
-export async function findOwnConversation(context: Context, conversationId: number): Promise<ConversationRow | null> {
+export async function findOwnConversation(context: Context, conversationId: ConversationId): Promise<ConversationRow | null> {
   requireViewer(context)
   const own = await readOwnConversation(context, conversationId)
   if (own) findMembership.prime(context, new Map([[conversationId, own]]))
@@ -167,13 +166,13 @@ export async function findOwnConversation(context: Context, conversationId: numb
 }
 
 /** Counts the members of a conversation. */
-export const countMembers = sharedLoader(async (reader, ids: readonly number[]) => {
+export const countMembers = sharedLoader(async (reader, ids: readonly ConversationId[]) => {
   const rows = await reader.rows(memberCounts, [ids])
   return new Map(rows.map(({ conversationId, count }) => [conversationId, count]))
 })
 
 /** Finds a member by `conversation:user`; null if the user is not a member. */
-export const findMember = sharedLoader(async (reader, pairs: readonly `${number}:${number}`[]) => {
+export const findMember = sharedLoader(async (reader, pairs: readonly `${ConversationId}:${UserId}`[]) => {
   const [conversationIds, userIds] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
   return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))
@@ -182,7 +181,7 @@ export const findMember = sharedLoader(async (reader, pairs: readonly `${number}
 /** Reads a page of the members of a conversation, by user. The caller has checked that the viewer is a member. */
 export function readMembers(
   context: Context,
-  conversationId: number,
+  conversationId: ConversationId,
   args: DefaultConnectionArguments,
 ): Promise<Page<MemberRow>> {
   return readPage(

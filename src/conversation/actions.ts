@@ -1,29 +1,30 @@
 // Actions on conversations of either kind. Actions on groups are in group-actions.ts.
 
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
+import { type ConversationId, conversationIdOf, type UserId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import { joining } from './events.ts'
 
 /** A committed action on a conversation. `place` is that of its last fact; null if nothing changed. */
-export type Done = { readonly conversationId: number; readonly place: Place | null }
+export type Done = { readonly conversationId: ConversationId; readonly place: Place | null }
 
 /**
  * Starts a direct conversation, or finds the existing one of the pair.
  * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer, FORBIDDEN if there is none yet
  *   and the viewer cannot reach the user (`requireReach`)
  */
-export async function startDirectConversation(by: Viewer, userId: number, app: App): Promise<Done> {
+export async function startDirectConversation(by: Viewer, userId: UserId, app: App): Promise<Done> {
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
   const { result, place } = await app.journal.writing(async (tx) => {
     // The second of two concurrent requests waits here for the first, and then finds its conversation.
     await lockPair(tx, by, userId)
     const known = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
-    if (known) return { result: Number(known.id), facts: [] }
+    if (known) return { result: conversationIdOf(known.id), facts: [] }
     await requireReach(tx, by, userId)
     const created = await tx.conversation.create({ data: { kind: 'DIRECT', directLow, directHigh } })
-    const conversationId = Number(created.id)
+    const conversationId = conversationIdOf(created.id)
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })
     return { result: conversationId, facts: joining(conversationId, pair, by.userId, 'ALL') }

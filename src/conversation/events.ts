@@ -1,6 +1,7 @@
 // The facts of conversations. Within one request, ConversationAdded comes before the joins, so that an added user knows the
 // conversation before receiving its events.
 
+import type { ConversationId, UserId } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import { defineKinds } from '../journal/kind.ts'
 
@@ -19,7 +20,7 @@ export const conversationKinds = defineKinds({
 export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
 
 /** A user has got a new conversation. Only that user receives it. */
-function conversationAdded(conversationId: number, userId: number, actorId: number): NewFact {
+function conversationAdded(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
   return { kind: conversationKinds.ConversationAdded.number, user_id: userId, actor_id: actorId, subject_id: conversationId }
 }
 
@@ -27,7 +28,7 @@ function conversationAdded(conversationId: number, userId: number, actorId: numb
  * A user joins a conversation, and receives its facts from this one on. `visibility` decides which earlier messages they see: it
  * is the conversation's, read with its row locked.
  */
-function memberJoined(conversationId: number, userId: number, actorId: number, visibility: HistoryVisibility): NewFact {
+function memberJoined(conversationId: ConversationId, userId: UserId, actorId: UserId, visibility: HistoryVisibility): NewFact {
   return {
     kind: conversationKinds.MemberJoined.number,
     conversation_id: conversationId,
@@ -40,9 +41,9 @@ function memberJoined(conversationId: number, userId: number, actorId: number, v
 
 /** The facts of users joining: all of them know the conversation before the first one joins. */
 export function joining(
-  conversationId: number,
-  userIds: readonly number[],
-  actorId: number,
+  conversationId: ConversationId,
+  userIds: readonly UserId[],
+  actorId: UserId,
   visibility: HistoryVisibility,
 ): NewFact[] {
   return [
@@ -52,7 +53,7 @@ export function joining(
 }
 
 /** A user leaves a conversation, or is removed. It is the last fact of the conversation that the user receives. */
-export function memberLeft(conversationId: number, userId: number, actorId: number): NewFact {
+export function memberLeft(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
   return {
     kind: conversationKinds.MemberLeft.number,
     conversation_id: conversationId,
@@ -63,12 +64,12 @@ export function memberLeft(conversationId: number, userId: number, actorId: numb
 }
 
 /** A member's role has changed. */
-export function memberUpdated(conversationId: number, userId: number, actorId: number): NewFact {
+export function memberUpdated(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
   return { kind: conversationKinds.MemberUpdated.number, conversation_id: conversationId, actor_id: actorId, subject_id: userId }
 }
 
 /** A conversation's title, description or settings have changed. */
-export function conversationUpdated(conversationId: number, actorId: number): NewFact {
+export function conversationUpdated(conversationId: ConversationId, actorId: UserId): NewFact {
   return {
     kind: conversationKinds.ConversationUpdated.number,
     conversation_id: conversationId,
@@ -78,7 +79,7 @@ export function conversationUpdated(conversationId: number, actorId: number): Ne
 }
 
 /** The open invites of a group have changed. Each member who may see them receives a separate fact. */
-export function invitesChanged(conversationId: number, managerIds: readonly number[], actorId: number): NewFact[] {
+export function invitesChanged(conversationId: ConversationId, managerIds: readonly UserId[], actorId: UserId): NewFact[] {
   return managerIds.map((userId) => ({
     kind: conversationKinds.InvitesChanged.number,
     user_id: userId,
@@ -88,6 +89,6 @@ export function invitesChanged(conversationId: number, managerIds: readonly numb
 }
 
 /** A member has changed a setting of their own membership. Only that member receives it. */
-export function membershipUpdated(conversationId: number, userId: number): NewFact {
+export function membershipUpdated(conversationId: ConversationId, userId: UserId): NewFact {
   return { kind: conversationKinds.MembershipUpdated.number, user_id: userId, actor_id: userId, subject_id: conversationId }
 }

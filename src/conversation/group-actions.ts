@@ -3,6 +3,7 @@
 
 import { requireAdmission } from '../contact/reach.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
+import { type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -23,13 +24,13 @@ export type Settings = {
  * Creates a group of other users that the viewer owns.
  * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN if a user does not allow the viewer to add them, LIMIT_EXCEEDED
  */
-export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly number[], app: App): Promise<Done> {
+export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly UserId[], app: App): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
   requireRoom(others.length + 1, 'input.memberIds', app)
   const { result, place } = await app.journal.writing(async (tx) => {
     await requireAdmission(tx, by, { added: others, named: memberIds, argument: 'input.memberIds' })
     const conversation = await tx.conversation.create({ data: { kind: 'GROUP', ...settings } })
-    const conversationId = Number(conversation.id)
+    const conversationId = conversationIdOf(conversation.id)
     await tx.member.createMany({
       data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
     })
@@ -45,7 +46,7 @@ export async function createGroup(by: Viewer, settings: Settings, memberIds: rea
  */
 export async function updateConversation(
   by: Viewer,
-  conversationId: number,
+  conversationId: ConversationId,
   changes: Partial<Settings>,
   app: App,
 ): Promise<Done> {
@@ -66,7 +67,12 @@ export async function updateConversation(
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, or if a user does not allow the viewer to add them or has left
  *   the group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
  */
-export async function addMembers(by: Viewer, conversationId: number, userIds: readonly number[], app: App): Promise<Done> {
+export async function addMembers(
+  by: Viewer,
+  conversationId: ConversationId,
+  userIds: readonly UserId[],
+  app: App,
+): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     const group = await lockGroup(tx, by, conversationId)
     requireCapability('ADD_MEMBERS', group.members.get(by.userId))
@@ -83,7 +89,7 @@ export async function addMembers(by: Viewer, conversationId: number, userIds: re
  * Removes a member from a group.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, or for removing the owner, BAD_INPUT for the viewer
  */
-export async function removeMember(by: Viewer, conversationId: number, userId: number, app: App): Promise<Done> {
+export async function removeMember(by: Viewer, conversationId: ConversationId, userId: UserId, app: App): Promise<Done> {
   if (userId === by.userId) throw badInput('input.userId', 'must not be yourself: use leaveConversation')
   const { place } = await app.journal.writing(async (tx) => {
     const { members } = await lockGroup(tx, by, conversationId)
@@ -101,7 +107,13 @@ export async function removeMember(by: Viewer, conversationId: number, userId: n
  * Changes the role of a member. OWNER hands the group over: the former owner becomes an admin. An admin may step down.
  * @throws ParleyError NOT_FOUND, FORBIDDEN if the role of either does not allow it, BAD_INPUT for a direct conversation
  */
-export async function setMemberRole(by: Viewer, conversationId: number, userId: number, role: Role, app: App): Promise<Done> {
+export async function setMemberRole(
+  by: Viewer,
+  conversationId: ConversationId,
+  userId: UserId,
+  role: Role,
+  app: App,
+): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     const { members } = await lockGroup(tx, by, conversationId)
     const actor = requireCapability('CHANGE_ROLES', members.get(by.userId))
@@ -111,7 +123,7 @@ export async function setMemberRole(by: Viewer, conversationId: number, userId: 
     if (!canSetRole(actor, before, role))
       throw new ParleyError('FORBIDDEN', 'Only the owner can hand over the group, and only to another member.')
     // The former owner first: a group never has two owners.
-    const changes: [number, Role][] =
+    const changes: [UserId, Role][] =
       role === 'OWNER'
         ? [
             [by.userId, 'ADMIN'],
@@ -131,7 +143,7 @@ export async function setMemberRole(by: Viewer, conversationId: number, userId: 
  * owner, or the longest-standing member if there is no admin.
  * @throws ParleyError NOT_FOUND, BAD_INPUT for a direct conversation
  */
-export async function leaveConversation(by: Viewer, conversationId: number, app: App): Promise<Done> {
+export async function leaveConversation(by: Viewer, conversationId: ConversationId, app: App): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     const { members } = await lockGroup(tx, by, conversationId)
     const isOwner = members.get(by.userId) === 'OWNER'
@@ -150,14 +162,14 @@ export async function leaveConversation(by: Viewer, conversationId: number, app:
 }
 
 /** A locked group, with its members in the order in which they joined. */
-export type LockedGroup = Settings & { readonly id: number; readonly members: ReadonlyMap<number, Role> }
+export type LockedGroup = Settings & { readonly id: ConversationId; readonly members: ReadonlyMap<UserId, Role> }
 
 /** Makes users members of a locked group. The caller has checked that there is room and that they are not members yet. */
 export async function admit(
   tx: Transaction,
   group: LockedGroup,
-  userIds: readonly number[],
-  actorId: number,
+  userIds: readonly UserId[],
+  actorId: UserId,
 ): Promise<NewFact[]> {
   await tx.member.createMany({ data: userIds.map((userId) => ({ conversationId: group.id, userId })) })
   return joining(group.id, userIds, actorId, group.historyVisibility)
@@ -167,7 +179,7 @@ export async function admit(
  * Locks a group until COMMIT, so that only one request at a time changes its members and settings.
  * @throws ParleyError NOT_FOUND unless the viewer is a member, BAD_INPUT for a direct conversation
  */
-export async function lockGroup(tx: Transaction, by: Viewer, conversationId: number): Promise<LockedGroup> {
+export async function lockGroup(tx: Transaction, by: Viewer, conversationId: ConversationId): Promise<LockedGroup> {
   const found = await lockConversation(tx, conversationId)
   if (!found?.members.has(by.userId)) throw notFound('Conversation')
   if (found.kind !== 'GROUP') throw badInput('input.conversationId', 'must be a group, not a direct conversation')
@@ -175,21 +187,24 @@ export async function lockGroup(tx: Transaction, by: Viewer, conversationId: num
 }
 
 /** Locks a conversation of either kind until COMMIT, without checking the viewer; null if it does not exist. */
-export async function lockConversation(tx: Transaction, id: number): Promise<(LockedGroup & { readonly kind: Kind }) | null> {
+export async function lockConversation(
+  tx: Transaction,
+  id: ConversationId,
+): Promise<(LockedGroup & { readonly kind: Kind }) | null> {
   // Lock first, read in later statements: they see everything that was committed while this one waited.
   await tx.$executeRaw`select 1 from conversation where id = ${id} for no key update`
   const conversation = await tx.conversation.findUnique({ where: { id } })
   if (!conversation) return null
   const rows = await tx.member.findMany({ where: { conversationId: id }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
   const { kind, title, description, historyVisibility } = conversation
-  const members = new Map(rows.map(({ userId, role }) => [Number(userId), role]))
+  const members = new Map(rows.map(({ userId, role }) => [userIdOf(userId), role]))
   return { id, kind, title: title ?? '', description, historyVisibility, members }
 }
 
 /** @throws ParleyError FORBIDDEN with the argument of the first user who has left the group */
-async function requireNotDeparted(tx: Transaction, conversationId: number, userIds: readonly number[]): Promise<void> {
+async function requireNotDeparted(tx: Transaction, conversationId: ConversationId, userIds: readonly UserId[]): Promise<void> {
   const rows = await tx.departure.findMany({ where: { conversationId, userId: { in: [...userIds] } }, select: { userId: true } })
-  const departed = new Set(rows.map(({ userId }) => Number(userId)))
+  const departed = new Set(rows.map(({ userId }) => userIdOf(userId)))
   const first = userIds.findIndex((id) => departed.has(id))
   if (first < 0) return
   const message = 'This user has left the group. Send them an invite link.'

@@ -3,6 +3,7 @@
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, readPage } from '../graphql/page.ts'
+import type { ConversationId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { findMembership } from './access.ts'
 import { can } from './capabilities.ts'
@@ -10,9 +11,9 @@ import { can } from './capabilities.ts'
 /** A link that people use to join a group. */
 export type InviteRow = {
   readonly id: number
-  readonly conversationId: number
+  readonly conversationId: ConversationId
   readonly token: string
-  readonly createdBy: number
+  readonly createdBy: UserId
   readonly createdAt: Date
   readonly expiresAt: Date | null
   readonly maxUses: number | null
@@ -43,7 +44,7 @@ const invitesForward = statement<InviteRow>('invites_forward', `${openInvites} o
 const invitesBackward = statement<InviteRow>('invites_backward', `${openInvites} order by i.id desc limit $4`)
 
 /** Whether the viewer may see, create and revoke the invites of a group. */
-async function canManage(context: Context, conversationId: number): Promise<boolean> {
+async function canManage(context: Context, conversationId: ConversationId): Promise<boolean> {
   const membership = await findMembership(context, conversationId)
   return membership !== null && can('MANAGE_INVITES', 'GROUP', membership.role)
 }
@@ -66,7 +67,7 @@ export async function findOpenInvite(context: Context, token: string): Promise<I
 /** Reads a page of a group's open invites, oldest first. Empty if the viewer may not manage them. */
 export async function readInvites(
   context: Context,
-  conversationId: number,
+  conversationId: ConversationId,
   args: DefaultConnectionArguments,
 ): Promise<Page<InviteRow>> {
   return readPage(

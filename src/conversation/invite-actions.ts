@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { requireUsers } from '../contact/reach.ts'
 import { notFound, ParleyError } from '../errors.ts'
+import { type ConversationId, conversationIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -27,7 +28,7 @@ export type Terms = { readonly expiresAt: Date | null; readonly maxUses: number 
  * Creates an invite to a group.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
  */
-export async function createInvite(by: Viewer, conversationId: number, terms: Terms, app: App): Promise<InviteDone> {
+export async function createInvite(by: Viewer, conversationId: ConversationId, terms: Terms, app: App): Promise<InviteDone> {
   const { result, place } = await app.journal.writing(async (tx) => {
     const group = await lockGroup(tx, by, conversationId)
     requireCapability('MANAGE_INVITES', group.members.get(by.userId))
@@ -48,7 +49,7 @@ export async function createInvite(by: Viewer, conversationId: number, terms: Te
 export async function revokeInvite(by: Viewer, inviteId: number, app: App): Promise<InviteDone> {
   const { place } = await app.journal.writing(async (tx) => {
     const invite = await tx.invite.findUnique({ where: { id: inviteId } })
-    const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
+    const group = invite && (await lockConversation(tx, conversationIdOf(invite.conversationId)))
     // The same error for an invite that does not exist and for an invite to another group.
     if (!group?.members.has(by.userId)) throw notFound('Invite')
     requireCapability('MANAGE_INVITES', group.members.get(by.userId))
@@ -68,7 +69,7 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
   if (!tokenForm.test(token)) throw notFound('Invite')
   const { result, place } = await app.journal.writing(async (tx) => {
     const invite = await tx.invite.findUnique({ where: { token } })
-    const group = invite && (await lockConversation(tx, Number(invite.conversationId)))
+    const group = invite && (await lockConversation(tx, conversationIdOf(invite.conversationId)))
     if (!group) throw notFound('Invite')
     if (group.members.has(by.userId)) return { result: group.id, facts: [] }
     const used = await tx.$executeRawUnsafe(`update invite i set uses = uses + 1 where i.token = $1 and ${isOpen}`, token)
@@ -88,7 +89,7 @@ function toManagers({ id, members }: LockedGroup, by: Viewer) {
   return invitesChanged(id, managers, by.userId)
 }
 
-async function countOpen(tx: Transaction, conversationId: number): Promise<number> {
+async function countOpen(tx: Transaction, conversationId: ConversationId): Promise<number> {
   const text = `select count(*)::int as open from invite i where i.conversation_id = $1 and ${isOpen}`
   const [row] = await tx.$queryRawUnsafe<{ open: number }[]>(text, conversationId)
   return row?.open ?? 0

@@ -10,7 +10,7 @@ import { factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput, requireFuture } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { conversationIdOf, parseId } from '../id.ts'
 import { countMembers, findConversation, findOwnConversation } from './access.ts'
 import { conversationKinds } from './events.ts'
 import { findOpenInvite, findOwnInvite, type InviteRow, readInvites } from './invite-access.ts'
@@ -202,6 +202,6 @@ builder.objectField(InvitesChanged, 'conversation', (t) =>
     shared: true,
     type: Conversation,
     description: 'The group. Read its `invites` again.',
-    resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),
+    resolve: (event, _args, context) => requireConversation(context, conversationIdOf(subjectOf(event))),
   }),
 )

@@ -1,20 +1,21 @@
 // Actions on the viewer's own membership of a conversation: settings that nobody else can see.
 
 import { notFound } from '../errors.ts'
+import type { ConversationId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
 import { membershipUpdated } from './events.ts'
 
 /** Mutes a conversation for the viewer until a given time; null unmutes it. @throws ParleyError NOT_FOUND */
-export function muteConversation(by: Viewer, conversationId: number, until: Date | null, app: App): Promise<Done> {
+export function muteConversation(by: Viewer, conversationId: ConversationId, until: Date | null, app: App): Promise<Done> {
   return changeMembership(by, conversationId, app, ({ mutedUntil }) =>
     mutedUntil?.getTime() === until?.getTime() ? null : { mutedUntil: until },
   )
 }
 
 /** Archives or unarchives a conversation for the viewer. @throws ParleyError NOT_FOUND */
-export function archiveConversation(by: Viewer, conversationId: number, archived: boolean, app: App): Promise<Done> {
+export function archiveConversation(by: Viewer, conversationId: ConversationId, archived: boolean, app: App): Promise<Done> {
   return changeMembership(by, conversationId, app, ({ archivedAt }) =>
     (archivedAt !== null) === archived ? null : { archivedAt: archived ? new Date(app.clock.now()) : null },
   )
@@ -28,7 +29,7 @@ type OwnSettings = { mutedUntil: Date | null; archivedAt: Date | null }
  */
 async function changeMembership(
   { userId }: Viewer,
-  conversationId: number,
+  conversationId: ConversationId,
   app: App,
   change: (now: OwnSettings) => Partial<OwnSettings> | null,
 ): Promise<Done> {

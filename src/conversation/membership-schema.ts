@@ -4,7 +4,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { requireFuture } from '../graphql/input.ts'
-import { parseId } from '../id.ts'
+import { conversationIdOf, parseId } from '../id.ts'
 import { findMembership, type MemberRow, type MembershipRow } from './access.ts'
 import { conversationKinds } from './events.ts'
 import { archiveConversation, muteConversation } from './membership-actions.ts'
@@ -84,12 +84,12 @@ builder.objectFields(MembershipUpdated, (t) => ({
     shared: true,
     type: Conversation,
     description: 'The conversation.',
-    resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),
+    resolve: (event, _args, context) => requireConversation(context, conversationIdOf(subjectOf(event))),
   }),
   member: t.field({
     type: Member,
     nullable: true,
     description: 'Your membership in its current state; null if you have left since.',
-    resolve: (event, _args, context) => findMembership(context, subjectOf(event)),
+    resolve: (event, _args, context) => findMembership(context, conversationIdOf(subjectOf(event))),
   }),
 }))

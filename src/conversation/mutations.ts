@@ -7,7 +7,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, type FactEvent, factEvent, subjectOf } from '../graphql/event.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { conversationIdOf, parseId, userIdOf } from '../id.ts'
 import { findMember, ifMember } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
 import { conversationKinds } from './events.ts'
@@ -56,7 +56,7 @@ builder.objectField(ConversationAdded, 'conversation', (t) =>
     shared: true,
     type: Conversation,
     description: 'The conversation.',
-    resolve: (event, _args, context) => requireConversation(context, subjectOf(event)),
+    resolve: (event, _args, context) => requireConversation(context, conversationIdOf(subjectOf(event))),
   }),
 )
 
@@ -91,7 +91,7 @@ for (const ref of [MemberJoined, MemberLeft, MemberUpdated]) {
       shared: true,
       type: User,
       description: 'The user who joined or left, or whose role changed.',
-      resolve: (event, _args, context) => requireUser(context, subjectOf(event)),
+      resolve: (event, _args, context) => requireUser(context, userIdOf(subjectOf(event))),
     }),
   }))
 }
@@ -113,7 +113,12 @@ for (const ref of [MemberJoined, MemberUpdated]) {
       description: 'The member in their current state; null if they, or you, have left since.',
       resolve: (event, _args, context) => {
         const conversationId = conversationOf(event)
-        return ifMember(context, conversationId, () => findMember(context, `${conversationId}:${subjectOf(event)}`), null)
+        return ifMember(
+          context,
+          conversationId,
+          () => findMember(context, `${conversationId}:${userIdOf(subjectOf(event))}`),
+          null,
+        )
       },
     }),
   )

@@ -8,7 +8,7 @@ import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
-import { parseId } from '../id.ts'
+import { type ConversationId, conversationIdOf, parseId, type UserId } from '../id.ts'
 import {
   type ConversationRow,
   countMembers,
@@ -55,7 +55,7 @@ builder.node(Member, {
   loadMany: (ids, context) =>
     Promise.all(
       ids.map(async (id) => {
-        const member = await findMember(context, id as `${number}:${number}`)
+        const member = await findMember(context, id as `${ConversationId}:${UserId}`)
         return member && (await findOwnConversation(context, member.conversationId)) && member
       }),
     ),
@@ -80,7 +80,7 @@ builder.node(Conversation, {
   description:
     'A direct conversation between two people, or a group. If you have left it, you can read only its ID, `kind` and `createdAt`: every other field is null, empty, 0 or false unless it says otherwise.',
   id: { shared: true, resolve: ({ id }) => String(id) },
-  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, Number(id)))),
+  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, conversationIdOf(id)))),
   fields: (t) => ({
     kind: t.expose('kind', {
       shared: true,
@@ -124,7 +124,8 @@ builder.node(Conversation, {
         description: 'The members; empty if you are not a member.',
         complexity: pageCost,
         resolve: async ({ id }, args, context) =>
-          (await ifMember(context, id, () => readMembers(context, id, args), null)) ?? readMembers(context, 0, args),
+          (await ifMember(context, id, () => readMembers(context, id, args), null)) ??
+          readMembers(context, conversationIdOf(0), args),
       },
       { name: 'MemberConnection', description: 'A page of members.' },
       { name: 'MemberEdge', description: 'A member on a page.' },
@@ -160,7 +161,7 @@ builder.queryFields((t) => ({
 }))
 
 /** Finds a conversation without a permission check: something that the viewer sees must already name it. */
-export function requireConversation(context: Context, conversationId: number): MaybePromise<ConversationRow> {
+export function requireConversation(context: Context, conversationId: ConversationId): MaybePromise<ConversationRow> {
   return mapMaybePromise(findConversation(context, conversationId), (conversation) => {
     if (!conversation) throw notFound('Conversation')
     return conversation

@@ -1,6 +1,7 @@
 // The context of resolvers: the caller, and the source of the data.
 
 import { ParleyError } from '../errors.ts'
+import type { ConversationId, Position } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
@@ -11,11 +12,11 @@ export type Caller = { readonly viewer: Viewer } | { readonly viewer: null; read
 
 /** The part of a conversation that the recipients of an event may see. */
 export type VisibleRange = {
-  readonly conversationId: number
+  readonly conversationId: ConversationId
   /** Whether they are in the conversation, as far as this node knows. */
   readonly isOpen: boolean
   /** They may see messages and changes up to this position. Later ones need a separate check. */
-  readonly until: number
+  readonly until: Position
 }
 
 /** The context of an operation. */
@@ -39,7 +40,7 @@ export type Context = {
    * Set if an event is executed for all viewers who see every message of this conversation; null otherwise. Such an execution has
    * no `caller`: reading it throws.
    */
-  readonly wholeHistoryOf: number | null
+  readonly wholeHistoryOf: ConversationId | null
   /** What the recipients of an event may see of its conversation; null outside of events, and for events without one. */
   readonly visibleRange: VisibleRange | null
   /** The device whose WebSocket carries the operation; null over HTTP and without a viewer. */

@@ -1,6 +1,7 @@
 // The interface of everything that `events` delivers. Features add a type for each of their kinds of facts.
 
 import type { ObjectRef } from '@pothos/core'
+import type { ConversationId } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { StreamItem } from '../journal/item.ts'
 import type { FactKind } from '../journal/kind.ts'
@@ -57,11 +58,11 @@ export function subjectOf({ item }: FactEvent): number {
 }
 
 /** The conversation of an event's fact. */
-export function conversationOf({ item }: FactEvent): number {
+export function conversationOf({ item }: FactEvent): ConversationId {
   return idOf(item.fact.conversationId, item.fact)
 }
 
-function idOf(id: number | null, fact: Fact): number {
+function idOf<Id extends number>(id: Id | null, fact: Fact): Id {
   if (id === null) throw new Error(`the fact at ${fact.position} lacks an id that its kind needs`)
   return id
 }

@@ -8,6 +8,7 @@
 
 import { LRUCache } from 'lru-cache'
 import { entriesMax } from '../bounded.ts'
+import type { UserId } from '../id.ts'
 import type { MaybePromise } from './loader.ts'
 
 /** How long executions may take in one turn of the event loop, before sockets, Postgres and Redis get the next one. */
@@ -28,7 +29,8 @@ const usersMax = 50_000
 
 /** The user and charge of an execution. */
 export type Turn = {
-  readonly userId: number
+  /** 0 for nobody. */
+  readonly userId: UserId | 0
   /** The cost of the document, as counted at admission. */
   readonly cost: number
   /** The fraction of the execution's time that its user owes: 1 if it is only for this user. */
@@ -56,7 +58,7 @@ class Account {
 
 /** The turns of the users of one node. */
 export class FairScheduler {
-  readonly #accounts = new LRUCache<number, Account>(entriesMax(usersMax))
+  readonly #accounts = new LRUCache<UserId | 0, Account>(entriesMax(usersMax))
   /** Users with waiting executions, in the order of their turns; users who owe are apart. */
   readonly #ready = new Set<Account>()
   readonly #owing = new Set<Account>()
@@ -90,7 +92,7 @@ export class FairScheduler {
     })
   }
 
-  #accountOf(userId: number): Account {
+  #accountOf(userId: UserId | 0): Account {
     const known = this.#accounts.get(userId)
     if (known) return known
     const account = new Account()

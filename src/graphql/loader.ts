@@ -105,19 +105,19 @@ const rememberedMax = 50_000
  * @param changedBy the ID of the row that a fact changes; null for none
  * @param complete for events, adds further data to the rows before they are cached. It runs after `read`
  */
-export function cachedLoader<Row extends object>(
-  read: (reader: Reader, ids: readonly number[]) => Promise<ReadonlyMap<number, Row>>,
-  changedBy: (fact: Fact) => number | null,
-  complete: (reader: Reader, rows: ReadonlyMap<number, Row>) => MaybePromise<ReadonlyMap<number, Row>> = (_, rows) => rows,
-): Finder<number, Row> {
+export function cachedLoader<Id extends number, Row extends object>(
+  read: (reader: Reader, ids: readonly Id[]) => Promise<ReadonlyMap<Id, Row>>,
+  changedBy: (fact: Fact) => Id | null,
+  complete: (reader: Reader, rows: ReadonlyMap<Id, Row>) => MaybePromise<ReadonlyMap<Id, Row>> = (_, rows) => rows,
+): Finder<Id, Row> {
   const find = sharedLoader(read)
-  const memories = new WeakMap<App, Memory<Row>>()
+  const memories = new WeakMap<App, Memory<Id, Row>>()
   const memoryOf = (app: App) => {
-    const memory = memories.get(app) ?? new Memory<Row>(app, changedBy)
+    const memory = memories.get(app) ?? new Memory<Id, Row>(app, changedBy)
     memories.set(app, memory)
     return memory
   }
-  const loaderOf = loaders(async ({ app, reader }: Context, ids: readonly number[]) => {
+  const loaderOf = loaders(async ({ app, reader }: Context, ids: readonly Id[]) => {
     const memory = memoryOf(app)
     const { changes } = memory
     const rows = await complete(reader, await read(reader, ids))
@@ -125,7 +125,7 @@ export function cachedLoader<Row extends object>(
     if (memory.changes === changes) for (const [id, row] of rows) memory.rows.set(id, row)
     return rows
   })
-  const lookUp = (context: Context, id: number) =>
+  const lookUp = (context: Context, id: Id) =>
     context.scope === null
       ? find(context, id)
       : (memoryOf(context.app).rows.get(id) ?? loaderOf(context.scope, context, true).load(id))
@@ -133,11 +133,11 @@ export function cachedLoader<Row extends object>(
 }
 
 /** A node's cache of rows of one kind. It sees each fact before any stream does. */
-class Memory<Row extends object> {
-  readonly rows = new LRUCache<number, Row>(entriesMax(rememberedMax))
+class Memory<Id extends number, Row extends object> {
+  readonly rows = new LRUCache<Id, Row>(entriesMax(rememberedMax))
   changes = 0
 
-  constructor({ journal }: App, changedBy: (fact: Fact) => number | null) {
+  constructor({ journal }: App, changedBy: (fact: Fact) => Id | null) {
     journal.onFact((fact) => {
       const id = changedBy(fact)
       if (id === null) return

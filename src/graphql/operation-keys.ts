@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { ParleyError } from '../errors.ts'
+import type { UserId } from '../id.ts'
 import type { OperationKey } from './operation-key.ts'
 
 /** How many different keys a user may have open. A user has about ten devices, with few versions of few apps. */
@@ -18,7 +19,7 @@ export class OperationKeys {
   #registered = new Map<string, RegisteredKey>()
   #nextNumber = 0
   /** By user: the number of open subscriptions with each key. */
-  readonly #byUser = new Map<number, Map<RegisteredKey, number>>()
+  readonly #byUser = new Map<UserId, Map<RegisteredKey, number>>()
   /** By key: the number of users who have it open. */
   readonly #users = new Map<RegisteredKey, number>()
 
@@ -44,7 +45,7 @@ export class OperationKeys {
    * @returns a function that ends the count; idempotent
    * @throws ParleyError LIMIT_EXCEEDED if the user has `keysPerUserMax` other keys open
    */
-  hold(userId: number, key: RegisteredKey): () => void {
+  hold(userId: UserId, key: RegisteredKey): () => void {
     const counts = this.#byUser.get(userId) ?? new Map<RegisteredKey, number>()
     if (!counts.has(key) && counts.size >= keysPerUserMax) {
       throw new ParleyError(

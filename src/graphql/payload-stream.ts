@@ -2,6 +2,7 @@
 
 import type { ExecutionResult } from 'graphql'
 import { closeCodes } from '../errors.ts'
+import type { Position } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { FactVisibility } from '../journal/hub.ts'
 import type { Consumer, StreamItem } from '../journal/item.ts'
@@ -66,7 +67,7 @@ export class PayloadStream implements Consumer, EventSubscription {
     return this.#stream.visibilityOf(fact)
   }
 
-  visibleUntil(fact: Fact): number {
+  visibleUntil(fact: Fact): Position {
     return this.#stream.visibleUntil(fact)
   }
 

@@ -3,6 +3,7 @@
 
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import { closeCodes } from '../errors.ts'
+import type { Position } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { FactVisibility } from '../journal/hub.ts'
 import type { StreamItem } from '../journal/item.ts'
@@ -38,7 +39,7 @@ export type EventSubscription = {
   readonly key: RegisteredKey
   /** What else its viewer may see now of a fact's conversation, and the last position at which they see it. */
   visibilityOf(fact: Fact): FactVisibility
-  visibleUntil(fact: Fact): number
+  visibleUntil(fact: Fact): Position
   /** Whether it has ended. */
   isOver(): boolean
 }

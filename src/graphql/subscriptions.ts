@@ -18,7 +18,7 @@ import { costMax } from './cost.ts'
 import { findPlan } from './documents.ts'
 import { execute } from './engine.ts'
 import { withClientErrors } from './errors.ts'
-import { FairScheduler } from './fair-scheduler.ts'
+import { FairScheduler, type Turn } from './fair-scheduler.ts'
 import { findOperationKey } from './operation-key.ts'
 import { OperationKeys } from './operation-keys.ts'
 import { PayloadStream } from './payload-stream.ts'
@@ -92,7 +92,7 @@ export class Subscriptions {
     const userId = context.caller.viewer?.userId ?? 0
     const cost = typeof planned === 'number' ? planned : costMax.event
     let hasEnded = false
-    const turn = { userId, cost, share: 1, isOver: () => hasEnded }
+    const turn: Turn = { userId, cost, share: 1, isOver: () => hasEnded }
     const close = async () => {
       hasEnded = true
       await values.return?.()

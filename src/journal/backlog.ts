@@ -1,6 +1,7 @@
 // Measures how far a stream is behind. A stream keeps no queue, so its backlog is counted, and only on demand: when the stream's
 // consumer has not asked for the next item for longer than a working consumer ever takes (D7).
 
+import type { Position } from '../id.ts'
 import type { Fact } from './fact.ts'
 import type { RecentLog } from './recent-log.ts'
 
@@ -15,12 +16,12 @@ const lookMax = 20_000
 /** What lies between a stream's place and the head. However often it is checked, it looks at each fact only once. */
 export class Backlog {
   /** The place of the stream. */
-  readonly from: number
-  #upTo: number
+  readonly from: Position
+  #upTo: Position
   #facts = 0
   #bytes = 0
 
-  constructor(from: number) {
+  constructor(from: Position) {
     this.from = from
     this.#upTo = from
   }
@@ -34,7 +35,7 @@ export class Backlog {
     if (this.from < recentLog.basePosition) return true
     const end = Math.min(recentLog.head.position, this.#upTo + lookMax)
     while (this.#upTo < end) {
-      this.#upTo += 1
+      this.#upTo = (this.#upTo + 1) as Position
       const fact = recentLog.at(this.#upTo)
       if (!fact || !isSeen(fact)) continue
       this.#facts += 1

@@ -1,6 +1,7 @@
 // Brings a stream from its place to the head: finds the facts that its user may see, in the recent log if that reaches back far
 // enough, otherwise in Postgres, reading ahead page by page. It decides what comes next; the stream decides when (D3, D7).
 
+import type { Position } from '../id.ts'
 import { Backlog, type BacklogLimits } from './backlog.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactItem } from './item.ts'
@@ -14,9 +15,9 @@ export type FactSource = {
   readonly kinds: FactKinds
   recentLog(): RecentLog
   /** Reads a window of the replay. Waits for a turn first. */
-  replay(scope: ReplayScope, from: number, to: number): Promise<ReplayPage>
+  replay(scope: ReplayScope, from: Position, to: Position): Promise<ReplayPage>
   /** Reads the rows that facts name. */
-  rows(ids: readonly number[]): Promise<readonly NamedRow[]>
+  rows(ids: readonly Position[]): Promise<readonly NamedRow[]>
 }
 
 /** What comes next. */
@@ -45,9 +46,9 @@ type PageAhead = {
   readonly end: Place
   taken: number
   ready: number
-  rows: ReadonlyMap<number, NamedRow>
+  rows: ReadonlyMap<Position, NamedRow>
   /** The position of this node's head before the rows were read. */
-  readAt: number
+  readAt: Position
 }
 
 /** The catch-up of one stream. */
@@ -56,13 +57,13 @@ export class CatchUp {
   readonly #scope: ReplayScope
   readonly #canSee: (fact: Fact) => boolean
   /** Everything up to here has been checked, or belongs to the page. */
-  #position: number
+  #position: Position
   #page: PageAhead | null = null
   #span: number = span.first
   #backlog: Backlog | null = null
 
   /** @param canSee whether the stream shows a fact */
-  constructor(source: FactSource, scope: ReplayScope, canSee: (fact: Fact) => boolean, position: number) {
+  constructor(source: FactSource, scope: ReplayScope, canSee: (fact: Fact) => boolean, position: Position) {
     this.#source = source
     this.#scope = scope
     this.#canSee = canSee
@@ -70,7 +71,7 @@ export class CatchUp {
   }
 
   /** Continues from another position. */
-  moveTo(position: number): void {
+  moveTo(position: Position): void {
     this.#position = position
   }
 
@@ -101,7 +102,7 @@ export class CatchUp {
   #look(recentLog: RecentLog): Fact | undefined {
     const end = Math.min(recentLog.head.position, this.#position + sliceFacts)
     while (this.#position < end) {
-      this.#position += 1
+      this.#position = (this.#position + 1) as Position
       const fact = recentLog.at(this.#position)
       if (fact && this.#canSee(fact)) return fact
     }
@@ -118,7 +119,7 @@ export class CatchUp {
     if (page.taken >= page.ready) return { type: 'reading', done: this.#readRows(page) }
     page.taken += 1
     // If the row has changed since it was read, it is in the recent log, or is read again when the event is executed.
-    const id = fact.subjectId
+    const id = fact.subjectId as Position | null
     const recentLog = this.#source.recentLog()
     if (id === null || recentLog.wasNamedAfter(id, page.readAt)) return itemFrom(recentLog, fact)
     return { type: 'fact', fact, place: fact, row: page.rows.get(id) }
@@ -130,7 +131,7 @@ export class CatchUp {
     const { facts, end, floor } = await this.#source.replay(
       this.#scope,
       from,
-      Math.min(from + this.#span, recentLog.head.position),
+      Math.min(from + this.#span, recentLog.head.position) as Position,
     )
     if (floor > from) return 'TRIMMED'
     this.#page = { facts, end, taken: 0, ready: 0, rows: new Map(), readAt: recentLog.head.position }
@@ -142,7 +143,7 @@ export class CatchUp {
     const slice = page.facts.slice(page.taken, page.taken + pageSlice)
     page.readAt = this.#source.recentLog().head.position
     const named = slice.filter((fact) => this.#source.kinds.namesRow(fact))
-    const rows = await this.#source.rows(named.map(({ subjectId }) => Number(subjectId)))
+    const rows = await this.#source.rows(named.map(({ subjectId }) => Number(subjectId) as Position))
     page.rows = new Map(rows.map((row) => [row.id, row]))
     page.ready = page.taken + slice.length
     return 'READ'
@@ -151,6 +152,6 @@ export class CatchUp {
 
 /** A fact with the row that it names, taken from the recent log. */
 export function itemFrom(recentLog: RecentLog, fact: Fact): FactItem {
-  const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId)
+  const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId as Position)
   return { type: 'fact', fact, place: fact, row }
 }

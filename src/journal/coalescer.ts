@@ -25,15 +25,15 @@ type CoalescerKey<Input, Outcome> = {
 }
 
 /** Coalesces inputs by key. `write` takes all inputs that wait under a key and returns the outcome of each. */
-export class Coalescer<Input, Outcome> {
+export class Coalescer<Input, Outcome, Key extends number = number> {
   readonly #everyMs: number
-  readonly #write: (key: number, inputs: readonly Input[]) => Promise<readonly Outcome[]>
-  readonly #byKey = new Map<number, CoalescerKey<Input, Outcome>>()
+  readonly #write: (key: Key, inputs: readonly Input[]) => Promise<readonly Outcome[]>
+  readonly #byKey = new Map<Key, CoalescerKey<Input, Outcome>>()
   readonly #running = new Set<Promise<void>>()
   readonly #shares = new Shares(waitingMax)
   #isClosed = false
 
-  constructor(everyMs: number, write: (key: number, inputs: readonly Input[]) => Promise<readonly Outcome[]>) {
+  constructor(everyMs: number, write: (key: Key, inputs: readonly Input[]) => Promise<readonly Outcome[]>) {
     this.#everyMs = everyMs
     this.#write = write
   }
@@ -44,7 +44,7 @@ export class Coalescer<Input, Outcome> {
    * @throws ParleyError RATE_LIMITED if too many inputs of this sender wait, UNAVAILABLE if too many of other senders wait or the
    *   node is closing; any error of `write`
    */
-  add(key: number, sender: number, input: Input): Promise<Outcome> {
+  add(key: Key, sender: number, input: Input): Promise<Outcome> {
     const refusal = this.#isClosed ? closing() : this.#makeRoom(sender)
     if (refusal) return Promise.reject(refusal)
     const entry = this.#byKey.get(key) ?? { waiting: [], isRunning: false, timer: null }
@@ -90,7 +90,7 @@ export class Coalescer<Input, Outcome> {
     return null
   }
 
-  #go(key: number, entry: CoalescerKey<Input, Outcome>): void {
+  #go(key: Key, entry: CoalescerKey<Input, Outcome>): void {
     if (entry.isRunning || entry.timer || entry.waiting.length === 0) return
     const taken = entry.waiting
     entry.waiting = []
@@ -110,13 +110,13 @@ export class Coalescer<Input, Outcome> {
   }
 
   /** Continues with the inputs that wait; forgets the key if there are none. */
-  #next(key: number, entry: CoalescerKey<Input, Outcome>): void {
+  #next(key: Key, entry: CoalescerKey<Input, Outcome>): void {
     if (entry.isRunning || entry.timer) return
     if (entry.waiting.length === 0) this.#byKey.delete(key)
     else this.#go(key, entry)
   }
 
-  async #settle(key: number, taken: readonly CoalescedInput<Input, Outcome>[]): Promise<void> {
+  async #settle(key: Key, taken: readonly CoalescedInput<Input, Outcome>[]): Promise<void> {
     try {
       const outcomes = await this.#write(
         key,

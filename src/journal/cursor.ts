@@ -2,6 +2,7 @@
 // become a vector of places when there is more than one journal.
 
 import { badInput } from '../errors.ts'
+import { positionOf } from '../id.ts'
 import type { Place } from './fact.ts'
 
 const version = 1
@@ -37,7 +38,7 @@ export function parseCursor(text: string, argument: string): Cursor {
   if (bytes.length !== byteLength || bytes.readUInt8(0) !== version || bytes.toString('base64url') !== text) {
     throw badInput(argument, 'is not a cursor of this server')
   }
-  const position = Number(bytes.readBigUInt64BE(9))
+  const position = positionOf(bytes.readBigUInt64BE(9))
   if (!Number.isSafeInteger(position)) throw badInput(argument, 'is not a cursor of this server')
   return { epochKey: bytes.readBigUInt64BE(1), position, tag: bytes.readInt32BE(17) }
 }

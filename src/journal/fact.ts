@@ -1,9 +1,11 @@
 // Facts. They hold IDs, never text: the current data is read when an event is executed.
 
+import type { ConversationId, Position, UserId } from '../id.ts'
+
 /** One thing that happened, as the journal keeps it. Immutable. */
 export type Fact = {
   /** 1, 2, 3, … over all facts, without gaps, in commit order. */
-  readonly position: number
+  readonly position: Position
   /** A random number of the append that wrote the fact. Position and tag together identify the fact. */
   readonly tag: number
   /** Milliseconds since 1970 by the clock of Postgres; never earlier than the previous fact. */
@@ -11,11 +13,11 @@ export type Fact = {
   /** The number of the fact's kind: see FactKind. */
   readonly kind: number
   /** The recipients: the audience of this conversation … */
-  readonly conversationId: number | null
+  readonly conversationId: ConversationId | null
   /** … or this user. Exactly one of these two is set. */
-  readonly userId: number | null
+  readonly userId: UserId | null
   /** The user who acted; null for the system. */
-  readonly actorId: number | null
+  readonly actorId: UserId | null
   /** The subject, by kind: a message, a user, a conversation or a session. */
   readonly subjectId: number | null
   /** +1: the subject, a user, joins the conversation's audience with this fact. -1: the subject leaves it after this fact. */
@@ -26,9 +28,9 @@ export type Fact = {
 /** A fact that a rare write appends. Its keys are the columns of `fact`. */
 export type NewFact = {
   kind: number
-  conversation_id?: number
-  user_id?: number
-  actor_id?: number
+  conversation_id?: ConversationId
+  user_id?: UserId
+  actor_id?: UserId
   subject_id: number
   audience_change?: 1 | -1
   /** With a join: the user sees no message from before it. Only the numbering reads this; `fact` has no such column. */
@@ -43,4 +45,4 @@ export type NewFact = {
 export type JoinPayload = { readonly seq: number; readonly visibleFromSeq?: number }
 
 /** A place in the journal: everything up to this position, in the history in which the fact there has this tag. */
-export type Place = { readonly position: number; readonly tag: number }
+export type Place = { readonly position: Position; readonly tag: number }

@@ -4,6 +4,7 @@
 // makes it correct. Facts read from Postgres may not be on disk yet, so a flush comes before they are remembered (B1).
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
+import { type Position, positionOf } from '../id.ts'
 import type { Log } from '../log.ts'
 import { reportFailure } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
@@ -45,7 +46,7 @@ export class Follower {
   #identity = ''
   #epochKey: EpochKey = 0n
   #unsubscribe: Unsubscribe = async () => {}
-  #held = new Map<number, Batch>()
+  #held = new Map<Position, Batch>()
   #gapTimer: NodeJS.Timeout | undefined
   #pollTimer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -74,7 +75,7 @@ export class Follower {
     this.#kinds = kinds
     this.#limits = limits
     this.#log = log
-    this.#recentLog = new RecentLog({ position: 0, tag: 0 }, limits, kinds)
+    this.#recentLog = new RecentLog({ position: positionOf(0), tag: 0 }, limits, kinds)
     this.#facts = new Observers(log, 'facts')
     this.#restarts = new Observers(log, 'restarts')
   }
@@ -149,7 +150,7 @@ export class Follower {
       return
     }
     const known = batch.facts.findLast((fact) => fact.position <= head.position)
-    const before = known ?? { position: first.position - 1, tag: batch.previousTag }
+    const before = known ?? { position: (first.position - 1) as Position, tag: batch.previousTag }
     // Tag 0 belongs to a journal whose facts are all trimmed: there is nothing to compare.
     if (before.tag !== 0 && this.#recentLog.holds(before) === false) {
       // The sender or this node is in another history. Postgres shows which.
@@ -166,7 +167,7 @@ export class Follower {
    * Waits until this node has seen a position.
    * @returns whether that happened within `limitMs`
    */
-  async reaches(position: number, limitMs: number): Promise<boolean> {
+  async reaches(position: Position, limitMs: number): Promise<boolean> {
     if (this.#recentLog.head.position >= position) return true
     this.#look()
     return new Promise((resolve) => {
@@ -232,7 +233,7 @@ export class Follower {
       const facts = await readFactsAfter(this.#reader, after.position, readMax)
       const rows = await this.#kinds.rows.read(
         this.#reader,
-        facts.filter((fact) => this.#kinds.namesRow(fact)).map((fact) => Number(fact.subjectId)),
+        facts.filter((fact) => this.#kinds.namesRow(fact)).map((fact) => Number(fact.subjectId) as Position),
       )
       if (facts[0]?.position !== after.position + 1) return this.#restart('Facts were trimmed before this node saw them.')
       await this.#flush()

@@ -3,13 +3,14 @@
 // date. A stream at any place, live or behind, sees exactly the facts whose position lies in one of these intervals (D6). The
 // *current* audience only decides which streams at the head receive a fact.
 
+import type { ConversationId, Position, UserId } from '../id.ts'
 import type { Fact, JoinPayload } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { TurnOwner, TurnTaker } from './round-robin.ts'
 import type { AudienceRow } from './tables.ts'
 
 /** `isSinceJoining`: the user sees only messages that were sent in the interval. */
-type AudienceInterval = { readonly from: number; to: number | null; readonly isSinceJoining: boolean }
+type AudienceInterval = { readonly from: Position; to: Position | null; readonly isSinceJoining: boolean }
 
 /** How many streams receive a fact at once. The others follow in slices, so that large conversations don't hold up small ones. */
 const atOnce = 64
@@ -32,13 +33,13 @@ export type SubscriberStream = {
 
 /** One user on this node, shared by the streams of all the user's devices. */
 export class Subscriber implements TurnOwner {
-  readonly userId: number
+  readonly userId: UserId
   readonly streams = new Set<SubscriberStream>()
   readonly waiting = new Set<TurnTaker>()
-  readonly #intervals = new Map<number, AudienceInterval[]>()
+  readonly #intervals = new Map<ConversationId, AudienceInterval[]>()
   readonly #kinds: FactKinds
 
-  constructor(userId: number, kinds: FactKinds) {
+  constructor(userId: UserId, kinds: FactKinds) {
     this.userId = userId
     this.#kinds = kinds
   }
@@ -61,7 +62,7 @@ export class Subscriber implements TurnOwner {
   }
 
   /** The last position of the interval in which this user sees a fact; the fact's own position if no end is known. */
-  visibleUntil(fact: Fact): number {
+  visibleUntil(fact: Fact): Position {
     return this.#intervalOf(fact)?.to ?? fact.position
   }
 
@@ -72,17 +73,17 @@ export class Subscriber implements TurnOwner {
   }
 
   /** Whether this user is or ever was in the audience of this conversation. */
-  wasEverInAudience(conversationId: number): boolean {
+  wasEverInAudience(conversationId: ConversationId): boolean {
     return this.#intervals.has(conversationId)
   }
 
   /** Whether this user is known to be in the audience of a conversation at any position after this one. */
-  isInAudienceAfter(conversationId: number, position: number): boolean {
+  isInAudienceAfter(conversationId: ConversationId, position: Position): boolean {
     return this.#intervals.get(conversationId)?.some(({ to }) => to === null || to > position) ?? false
   }
 
   /** All conversations whose audience this user is or ever was in. */
-  conversationIds(): Iterable<number> {
+  conversationIds(): Iterable<ConversationId> {
     return this.#intervals.keys()
   }
 
@@ -96,18 +97,18 @@ export class Subscriber implements TurnOwner {
   }
 
   /** Joins at a position. Idempotent. */
-  join(conversationId: number, position: number, isSinceJoining: boolean): void {
+  join(conversationId: ConversationId, position: Position, isSinceJoining: boolean): void {
     const intervals = this.#of(conversationId)
     if (!intervals.some(({ from }) => from === position)) intervals.push({ from: position, to: null, isSinceJoining })
   }
 
   /** Leaves at a position, which still belongs to the interval. Idempotent. */
-  leave(conversationId: number, position: number): void {
+  leave(conversationId: ConversationId, position: Position): void {
     const open = this.#of(conversationId).find(({ from, to }) => from <= position && to === null)
     if (open) open.to = position
   }
 
-  #of(conversationId: number): AudienceInterval[] {
+  #of(conversationId: ConversationId): AudienceInterval[] {
     const intervals = this.#intervals.get(conversationId) ?? []
     this.#intervals.set(conversationId, intervals)
     return intervals
@@ -128,13 +129,13 @@ type HubEntry = { readonly subscriber: Subscriber; holders: number; missed: Fact
 
 /** The subscribers of one node. `load` reads a user's intervals from Postgres; `position` returns the follower's position. */
 export class Hub {
-  readonly #load: (userId: number) => Promise<readonly AudienceRow[]>
-  readonly #position: () => number
+  readonly #load: (userId: UserId) => Promise<readonly AudienceRow[]>
+  readonly #position: () => Position
   readonly #kinds: FactKinds
-  readonly #entries = new Map<number, HubEntry>()
-  readonly #byConversation = new Map<number, Set<Subscriber>>()
+  readonly #entries = new Map<UserId, HubEntry>()
+  readonly #byConversation = new Map<ConversationId, Set<Subscriber>>()
 
-  constructor(load: (userId: number) => Promise<readonly AudienceRow[]>, position: () => number, kinds: FactKinds) {
+  constructor(load: (userId: UserId) => Promise<readonly AudienceRow[]>, position: () => Position, kinds: FactKinds) {
     this.#load = load
     this.#position = position
     this.#kinds = kinds
@@ -148,7 +149,7 @@ export class Hub {
   }
 
   /** Holds the subscriber of a user, with its intervals loaded. The last release frees it. */
-  async hold(userId: number): Promise<SubscriberHold> {
+  async hold(userId: UserId): Promise<SubscriberHold> {
     const entry = this.#entries.get(userId) ?? this.#open(userId)
     entry.holders += 1
     try {
@@ -170,7 +171,7 @@ export class Hub {
     return { subscriber: entry.subscriber, attach, release }
   }
 
-  #open(userId: number): HubEntry {
+  #open(userId: UserId): HubEntry {
     const entry: HubEntry = { subscriber: new Subscriber(userId, this.#kinds), holders: 0, missed: [], loaded: Promise.resolve() }
     this.#entries.set(userId, entry)
     entry.loaded = this.#loadIntervals(entry)
@@ -185,14 +186,14 @@ export class Hub {
   }
 
   /** Whether a user is in the audience of a conversation now; null if this node does not know. */
-  findIsInAudience(userId: number, conversationId: number): boolean | null {
+  findIsInAudience(userId: UserId, conversationId: ConversationId): boolean | null {
     const entry = this.#entries.get(userId)
     return entry && !entry.missed ? entry.subscriber.isInAudienceAfter(conversationId, this.#position()) : null
   }
 
   /** Gives a fact to the streams at the head, and keeps the audience up to date. Call it with facts in order. */
   deliver(fact: Fact): void {
-    const subject = fact.audienceChange !== 0 && fact.subjectId !== null ? this.#entries.get(fact.subjectId) : undefined
+    const subject = fact.audienceChange !== 0 && fact.subjectId !== null ? this.#entries.get(fact.subjectId as UserId) : undefined
     if (subject && fact.audienceChange > 0) this.#changeAudience(subject, fact)
     let left = atOnce
     if (fact.conversationId !== null) {
@@ -249,13 +250,13 @@ export class Hub {
     }
   }
 
-  #addTo(conversationId: number, subscriber: Subscriber): void {
+  #addTo(conversationId: ConversationId, subscriber: Subscriber): void {
     const subscribers = this.#byConversation.get(conversationId)
     if (subscribers) subscribers.add(subscriber)
     else this.#byConversation.set(conversationId, new Set([subscriber]))
   }
 
-  #removeFrom(conversationId: number, subscriber: Subscriber): void {
+  #removeFrom(conversationId: ConversationId, subscriber: Subscriber): void {
     const subscribers = this.#byConversation.get(conversationId)
     subscribers?.delete(subscriber)
     if (subscribers?.size === 0) this.#byConversation.delete(conversationId)

@@ -4,6 +4,7 @@ import pLimit from 'p-limit'
 import type { Bus } from '../bus/bus.ts'
 import type { Config } from '../config.ts'
 import { ParleyError } from '../errors.ts'
+import type { ConversationId, Position, UserId } from '../id.ts'
 import type { Log } from '../log.ts'
 import { Outage } from '../outage.ts'
 import type { RepeatLog } from '../repeats.ts'
@@ -36,11 +37,11 @@ const contactMs = 5_000
 
 /** A device's request to open a stream. */
 export type StreamRequest = {
-  readonly userId: number
+  readonly userId: UserId
   /** Where the device left off; null to begin now. */
   readonly after: Cursor | null
   /** Limits the stream to one conversation; null for everything that the user may see. */
-  readonly conversationId: number | null
+  readonly conversationId: ConversationId | null
   /** Called once if this node has to end the stream. The client resumes from its cursor, on this node or another. */
   onAbandoned(reason: string): void
 }
@@ -60,7 +61,7 @@ export type Journal = {
    */
   findResetReason(cursor: Cursor): Promise<ResetReason | null>
   /** Removes what the journal keeps for a user's own sake. The account must be deleted, so that nothing new is added. */
-  forget(userId: number): Promise<void>
+  forget(userId: UserId): Promise<void>
   /** Runs a rare write: see Writer. */
   writing<T>(work: (tx: Transaction) => Promise<Work<T>>): Promise<Written<T>>
   /**
@@ -73,15 +74,15 @@ export type Journal = {
   /** The last place that this node has seen. */
   head(): Place
   /** The position up to which this node has applied changes of audiences. */
-  deliveredPosition(): number
+  deliveredPosition(): Position
   /** Whether the recent log holds this very object. */
   remembers(fact: Fact): boolean
   /** A row from the recent log, as it is at the head. */
-  row(id: number): NamedRow | undefined
+  row(id: Position): NamedRow | undefined
   /** The name of a bus topic of this journal's nodes, distinct from those of other installations. */
   topic(name: string): string
   /** Whether a user is in the audience of a conversation now; null if the user has no open stream on this node. */
-  findIsInAudience(userId: number, conversationId: number): boolean | null
+  findIsInAudience(userId: UserId, conversationId: ConversationId): boolean | null
   /** Calls `observer` for each fact that this node sees, in order, before any stream receives it. */
   onFact(observer: Observer<Fact>): void
   /** Calls `observer` when data read from Postgres may be stale or rolled back: see Follower. */
@@ -130,7 +131,7 @@ export async function openJournal(
     kinds,
     recentLog: () => follower.recentLog,
     replay: (...scope: Parameters<ReadReplay>) => turn(() => replay(...scope)),
-    rows: (ids: readonly number[]) => kinds.rows.read(store.reader, ids),
+    rows: (ids: readonly Position[]) => kinds.rows.read(store.reader, ids),
   }
   const beat = keepBeat(hub, follower, settings.tickIntervalMs)
 
@@ -186,9 +187,9 @@ export async function openJournal(
  * already processed it.
  * @returns the position of the last fact that the hub has received
  */
-function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () => number {
+function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () => Position {
   /** Null until there is a fact after the follower's starting place. */
-  let position: number | null = null
+  let position: Position | null = null
   follower.onFact((fact) => observers.call(fact))
   follower.onFact((fact) => {
     position = fact.position

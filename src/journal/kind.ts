@@ -2,7 +2,7 @@
 // with all of them. Whatever the journal does differently for a kind is a property of that kind.
 
 import type { Fact } from './fact.ts'
-import type { NamedRows } from './named-row.ts'
+import type { NamedRow, NamedRows } from './named-row.ts'
 
 /** A kind of facts. `Payload` is the type of their payload; null for none. */
 export type FactKind<Payload = null> = {
@@ -54,6 +54,9 @@ export function payloadOf<Payload>(kind: FactKind<Payload>, fact: Fact): Payload
   return fact.payload as Payload
 }
 
+/** A fact whose subject is a NamedRow. */
+export type RowFact = Fact & { readonly subjectId: NamedRow['id'] | null }
+
 /** All kinds of facts that a node knows, by number. Newer versions may have written facts of other kinds. */
 export class FactKinds {
   readonly #byNumber: (FactKind<never> | undefined)[] = []
@@ -71,7 +74,7 @@ export class FactKinds {
   }
 
   /** Whether the subject of a fact is a NamedRow. */
-  namesRow(fact: Fact): boolean {
+  namesRow(fact: Fact): fact is RowFact {
     return this.#byNumber[fact.kind]?.namesRow ?? false
   }
 

@@ -2,18 +2,19 @@
 // and is remembered beside it: delivering a fact reads nothing from Postgres. The journal knows only a row's ID; the feature that
 // owns the rows, messages, supplies the rest.
 
+import type { Position } from '../id.ts'
 import type { Reader } from '../store/reader.ts'
 
 /** A row that a fact names. */
 export type NamedRow = {
   /** The position of the fact that created it. */
-  readonly id: number
+  readonly id: Position
 }
 
 /** How the journal handles the rows that facts name. */
 export type NamedRows = {
   /** Reads the rows with these IDs, in any order. */
-  read(reader: Reader, ids: readonly number[]): Promise<readonly NamedRow[]>
+  read(reader: Reader, ids: readonly Position[]): Promise<readonly NamedRow[]>
   /** The approximate heap size of a row, in bytes. */
   bytesOf(row: NamedRow): number
   /** Whether a row goes over the bus with its fact. */

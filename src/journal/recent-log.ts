@@ -1,6 +1,7 @@
 // The recent log is a node's memory of the journal: the last facts, without gaps, and the rows that they name, each as new as the
 // newest fact that names it. It is bounded by count and by bytes. Streams read from it by position, so they need no queues.
 
+import type { Position } from '../id.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { NamedRow } from './named-row.ts'
@@ -22,7 +23,7 @@ export class RecentLog {
   #base: Place
   #bytes = 0
   /** The rows that remembered facts name; `row` is undefined if it did not come with the newest of those facts. */
-  readonly #rows = new Map<number, { row: NamedRow | undefined; lastNamedAt: number }>()
+  readonly #rows = new Map<Position, { row: NamedRow | undefined; lastNamedAt: Position }>()
 
   constructor(base: Place, limits: RecentLogLimits, kinds: FactKinds) {
     this.#base = base
@@ -36,7 +37,7 @@ export class RecentLog {
   }
 
   /** Facts after this position are remembered. */
-  get basePosition(): number {
+  get basePosition(): Position {
     return this.#base.position
   }
 
@@ -51,7 +52,7 @@ export class RecentLog {
   }
 
   /** The fact at this position, if it is remembered. */
-  at(position: number): Fact | undefined {
+  at(position: Position): Fact | undefined {
     if (position <= this.#base.position) return undefined
     return this.#facts[this.#forgotten + position - this.#base.position - 1]
   }
@@ -64,12 +65,12 @@ export class RecentLog {
   }
 
   /** The row with this ID, as it is at the head, if a remembered fact names it. */
-  row(id: number): NamedRow | undefined {
+  row(id: Position): NamedRow | undefined {
     return this.#rows.get(id)?.row
   }
 
   /** Whether a fact after this position has named a row; true also if that is no longer known. */
-  wasNamedAfter(id: number, position: number): boolean {
+  wasNamedAfter(id: Position, position: Position): boolean {
     return position < this.#base.position || (this.#rows.get(id)?.lastNamedAt ?? 0) > position
   }
 
@@ -102,13 +103,13 @@ export class RecentLog {
     return factBytes + this.#kinds.payloadBytes(fact)
   }
 
-  #remember(id: number, row: NamedRow | undefined, lastNamedAt: number): void {
+  #remember(id: Position, row: NamedRow | undefined, lastNamedAt: Position): void {
     this.#forget(id)
     this.#rows.set(id, { row, lastNamedAt })
     if (row) this.#bytes += this.#kinds.rows.bytesOf(row)
   }
 
-  #forget(id: number): void {
+  #forget(id: Position): void {
     const known = this.#rows.get(id)
     if (!known) return
     this.#rows.delete(id)

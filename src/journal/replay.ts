@@ -1,6 +1,7 @@
 // Replays facts that are no longer in memory: reads from Postgres, window by window, those that one user may see. The window
 // bounds the work instead of a LIMIT, so the next read can continue from its end even if the window had no visible facts.
 
+import type { ConversationId, Position, UserId } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
@@ -12,10 +13,10 @@ export type ReplayPage = {
   /** The end of the window: the requested end or the head of the journal, whichever is smaller. */
   readonly end: Place
   /** The journal's floor in the same snapshot. If it is above the window's start, the window lacks facts. */
-  readonly floor: number
+  readonly floor: Position
 }
 
-type ReplayBounds = { end: number; endTag: number | null; floor: number }
+type ReplayBounds = { end: Position; endTag: number | null; floor: Position }
 type ReplayRow = ReplayBounds & { [column in keyof Fact]: Fact[column] | null }
 
 const bounds = `with bounds as materialized (
@@ -25,10 +26,10 @@ const bounds = `with bounds as materialized (
     left join fact f on f.position = e.position)`
 
 /** The user of a replay, and its conversation (null for all conversations and the user's own facts). */
-export type ReplayScope = { readonly userId: number; readonly conversationId: number | null }
+export type ReplayScope = { readonly userId: UserId; readonly conversationId: ConversationId | null }
 
 /** Reads the facts after `from` up to `to` that a user may see, in order. */
-export type ReadReplay = (scope: ReplayScope, from: number, to: number) => Promise<ReplayPage>
+export type ReadReplay = (scope: ReplayScope, from: Position, to: Position) => Promise<ReplayPage>
 
 /** Prepares replays of facts of these kinds. */
 export function replayOn(reader: Reader, kinds: FactKinds): ReadReplay {

@@ -2,6 +2,7 @@
 // after another while the consumer takes them. A live stream receives each fact from the hub synchronously, without a promise; a
 // stream that is behind catches up (D3, D7).
 
+import type { ConversationId, Position } from '../id.ts'
 import { isTransient } from '../store/postgres.ts'
 import { type BacklogLimits, stuckMs } from './backlog.ts'
 import { CatchUp, type FactSource, itemFrom } from './catch-up.ts'
@@ -45,7 +46,7 @@ const turnItems = 64
 export class Stream implements SubscriberStream, TurnTaker {
   readonly #source: StreamSource
   readonly #hold: SubscriberHold
-  readonly #conversationId: number | null
+  readonly #conversationId: ConversationId | null
   readonly #limits: StreamLimits
   readonly #onAbandoned: (reason: string) => void
   #consumer: Consumer | null = null
@@ -136,7 +137,7 @@ export class Stream implements SubscriberStream, TurnTaker {
   }
 
   /** The last position of the interval in which the user sees a fact: see Subscriber. */
-  visibleUntil(fact: Fact): number {
+  visibleUntil(fact: Fact): Position {
     return this.#hold.subscriber.visibleUntil(fact)
   }
 
@@ -160,7 +161,7 @@ export class Stream implements SubscriberStream, TurnTaker {
 
   #fallBehind(fact: Fact): void {
     this.#phase = slow
-    this.#catchUp.moveTo(fact.position - 1)
+    this.#catchUp.moveTo((fact.position - 1) as Position)
   }
 
   #end(fault: unknown): void {

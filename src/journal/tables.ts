@@ -1,15 +1,16 @@
 // Reads the J tables. Only the SQL functions in prisma/functions write them.
 
+import type { ConversationId, Position, UserId } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 
 /** An interval in which a user hears a conversation, from one position to the other, inclusive; without an end if null. */
 export type AudienceRow = {
-  readonly conversationId: number
-  readonly userId: number
-  readonly fromPosition: number
-  readonly toPosition: number | null
+  readonly conversationId: ConversationId
+  readonly userId: UserId
+  readonly fromPosition: Position
+  readonly toPosition: Position | null
   /** The user sees messages with a greater seq; 0 for all. */
   readonly visibleFromSeq: number
 }
@@ -42,7 +43,7 @@ const factsAfter = statement<Fact>(
   'journal_facts_after',
   `select ${factColumns} from fact f where f.position > $1 order by f.position limit $2`,
 )
-const tagAt = statement<{ tag: number | null; floor: number }>(
+const tagAt = statement<{ tag: number | null; floor: Position }>(
   'journal_tag_at',
   'select j.floor, f.tag from journal j left join fact f on f.position = $1',
 )
@@ -60,30 +61,33 @@ export async function readHead(reader: Reader): Promise<Head> {
 }
 
 /** Reads at most `limit` facts after a position, in order. */
-export function readFactsAfter(reader: Reader, position: number, limit: number): Promise<Fact[]> {
+export function readFactsAfter(reader: Reader, position: Position, limit: number): Promise<Fact[]> {
   return reader.rows(factsAfter, [position, limit])
 }
 
 /** Reads the tag of the fact at a position (null if there is none) and the floor, in one snapshot. */
-export async function readTagAt(reader: Reader, position: number): Promise<{ tag: number | null; floor: number }> {
+export async function readTagAt(reader: Reader, position: Position): Promise<{ tag: number | null; floor: Position }> {
   const [row] = await reader.rows(tagAt, [position])
   if (!row) throw new Error('the table journal has no row')
   return row
 }
 
 /** Reads all intervals in which these users heard or hear a conversation. */
-export function readAudience(reader: Reader, userIds: readonly number[]): Promise<AudienceRow[]> {
+export function readAudience(reader: Reader, userIds: readonly UserId[]): Promise<AudienceRow[]> {
   return reader.rows(audienceOf, [userIds])
 }
 
-const lastLeft = statement<{ conversationId: number; position: number }>(
+const lastLeft = statement<{ conversationId: ConversationId; position: Position }>(
   'last_left',
   `select conversation_id as "conversationId", max(to_position) as position from audience
     where conversation_id = any($1::bigint[]) and to_position is not null group by 1`,
 )
 
 /** Reads the position of the last leave from each of these conversations. Omits conversations that no user has left. */
-export async function readLastLeft(reader: Reader, conversationIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
+export async function readLastLeft(
+  reader: Reader,
+  conversationIds: readonly ConversationId[],
+): Promise<ReadonlyMap<ConversationId, Position>> {
   const rows = await reader.rows(lastLeft, [conversationIds])
   return new Map(rows.map(({ conversationId, position }) => [conversationId, position]))
 }

@@ -3,6 +3,7 @@
 // its stream. The trimmer leaves the results of facts (messages, members, audiences) alone.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Position } from '../id.ts'
 import type { Log } from '../log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -14,7 +15,7 @@ const pauseMs = 25
 /** How often to look for facts that are too old; more often if the retention is only minutes. */
 const lookMs = 60_000
 
-const trim = statement<{ removed: number | null; floor: number | null }>(
+const trim = statement<{ removed: number | null; floor: Position | null }>(
   'journal_trim_batch',
   'call journal_trim_batch(make_interval(secs => $1), $2, null, null)',
 )
@@ -23,7 +24,7 @@ const trim = statement<{ removed: number | null; floor: number | null }>(
 export function openTrimmer(reader: Reader, retentionS: number, log: Log): BackgroundLoop {
   const run = async (closing: AbortSignal) => {
     let removed = 0
-    let floor: number | null = null
+    let floor: Position | null = null
     while (!closing.aborted) {
       const [step] = await reader.rows(trim, [retentionS, stepFacts])
       removed += step?.removed ?? 0

@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { notFound, ParleyError } from '../errors.ts'
+import type { Position } from '../id.ts'
 import { isTransient, sqlStateOf } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
@@ -32,14 +33,14 @@ export class Writer {
   readonly #prisma: PrismaClient
   readonly #reader: Reader
   readonly #flush: () => Promise<void>
-  readonly #position: () => number
+  readonly #position: () => Position
   readonly #announce: (batch: Batch) => void
 
   constructor(
     prisma: PrismaClient,
     reader: Reader,
     flush: () => Promise<void>,
-    position: () => number,
+    position: () => Position,
     announce: (batch: Batch) => void,
   ) {
     this.#prisma = prisma
@@ -89,7 +90,7 @@ export class Writer {
     }
   }
 
-  async #finish<T>({ result, facts }: Work<T>, from: number, tag: number): Promise<Written<T>> {
+  async #finish<T>({ result, facts }: Work<T>, from: Position, tag: number): Promise<Written<T>> {
     // COMMIT did not wait for the disk. Even work that changed nothing may rest on data that is not on disk yet.
     await this.#flush()
     if (facts.length === 0) return { result, place: null }
@@ -103,7 +104,7 @@ export class Writer {
     return { result, place: { position: last.position, tag } }
   }
 
-  async #wasCommitted(from: number, tag: number): Promise<boolean> {
+  async #wasCommitted(from: Position, tag: number): Promise<boolean> {
     for (const waitMs of [100, 500, 1_500]) {
       await delay(waitMs)
       const facts = await this.#reader.rows(factsByTag, [from, tag]).catch(() => [])

@@ -7,6 +7,7 @@ import { signUp } from '../account/actions.ts'
 import { startDirectConversation } from '../conversation/actions.ts'
 import { createGroup } from '../conversation/group-actions.ts'
 import { ParleyError } from '../errors.ts'
+import { type ConversationId, conversationIdOf, type MessageId, sessionIdOf, userIdOf } from '../id.ts'
 import { change, sendMessage } from '../message/actions.ts'
 import { markRead } from '../message/read-marker-actions.ts'
 import type { App } from '../parts.ts'
@@ -68,21 +69,25 @@ async function findUntouched(app: App): Promise<Cast | null> {
   })
   const isUntouched = sessions.length === people.length && sessions.every((session) => session.deviceName === deviceName)
   if (!isUntouched) return null
-  const viewers = sessions.map(({ id, userId, user }) => [user.username, { userId: Number(userId), sessionId: Number(id) }])
+  const viewers = sessions.map(({ id, userId, user }) => [
+    user.username,
+    { userId: userIdOf(userId), sessionId: sessionIdOf(id) },
+  ])
   return Object.fromEntries(viewers) as Cast
 }
 
 /** Creates the conversations. Each step may be repeated: messages have fixed keys, and the other steps are idempotent. */
 async function talk({ alice, bob, carol, dan }: Cast, app: App): Promise<void> {
   let messages = 0
-  const sayIn = (conversationId: number) => async (by: Viewer, text: string, replyTo?: { id: number }, mentioned?: Viewer) => {
-    messages += 1
-    const clientMessageId = `5eed0000-0000-4000-8000-${String(messages).padStart(12, '0')}`
-    const mentionedUserIds = mentioned ? [mentioned.userId] : []
-    const send = { conversationId, clientMessageId, text, replyToId: replyTo?.id ?? null, mentionedUserIds }
-    return (await sendMessage(by, send, app)).message
-  }
-  const react = (by: Viewer, emoji: string, { id }: { id: number }) =>
+  const sayIn =
+    (conversationId: ConversationId) => async (by: Viewer, text: string, replyTo?: { id: MessageId }, mentioned?: Viewer) => {
+      messages += 1
+      const clientMessageId = `5eed0000-0000-4000-8000-${String(messages).padStart(12, '0')}`
+      const mentionedUserIds = mentioned ? [mentioned.userId] : []
+      const send = { conversationId, clientMessageId, text, replyToId: replyTo?.id ?? null, mentionedUserIds }
+      return (await sendMessage(by, send, app)).message
+    }
+  const react = (by: Viewer, emoji: string, { id }: { id: MessageId }) =>
     change({ change: 'react', messageId: id, actorId: by.userId, emoji }, app)
 
   const hike = (await findGroup(carol, app)) ?? (await createHike(carol, [alice, bob, dan], app))
@@ -116,13 +121,13 @@ async function talk({ alice, bob, carol, dan }: Cast, app: App): Promise<void> {
 }
 
 /** The group, if a killed start has created it. */
-async function findGroup(owner: Viewer, app: App): Promise<number | null> {
+async function findGroup(owner: Viewer, app: App): Promise<ConversationId | null> {
   const members = { some: { userId: owner.userId, role: 'OWNER' } } as const
   const known = await app.store.prisma.conversation.findFirst({ where: { kind: 'GROUP', title: groupTitle, members } })
-  return known && Number(known.id)
+  return known && conversationIdOf(known.id)
 }
 
-async function createHike(by: Viewer, others: readonly Viewer[], app: App): Promise<number> {
+async function createHike(by: Viewer, others: readonly Viewer[], app: App): Promise<ConversationId> {
   const settings = { title: groupTitle, description: 'To the lake and back', historyVisibility: 'ALL' } as const
   const { conversationId } = await createGroup(
     by,

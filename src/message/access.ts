@@ -8,6 +8,7 @@ import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { groupBy, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
+import type { ConversationId, MessageId, Position } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { type MessageRow, messageColumns, readMessages } from './row.ts'
 
@@ -27,7 +28,12 @@ const lastOnes = statement<MessageRow>(
 const beyond = 2_147_483_647
 
 /** An earlier text of a message, which an edit replaced. */
-export type VersionRow = { readonly messageId: number; readonly version: number; readonly text: string; readonly writtenAt: Date }
+export type VersionRow = {
+  readonly messageId: MessageId
+  readonly version: number
+  readonly text: string
+  readonly writtenAt: Date
+}
 
 const versionsByMessages = statement<VersionRow>(
   'message_versions',
@@ -36,17 +42,17 @@ const versionsByMessages = statement<VersionRow>(
 )
 
 /** Reads the earlier texts of messages, oldest first, without a permission check: see `ifSeen`. */
-export const readVersions = sharedLoader(async (reader, messageIds: readonly number[]) =>
+export const readVersions = sharedLoader(async (reader, messageIds: readonly MessageId[]) =>
   groupBy(await reader.rows(versionsByMessages, [messageIds]), (row) => row.messageId),
 )
 
 /** Finds a message by id without a permission check: something that the viewer sees must already name it. */
-export const findMessage = sharedLoader(async (reader, ids: readonly number[]) =>
+export const findMessage = sharedLoader(async (reader, ids: readonly MessageId[]) =>
   indexBy(await readMessages(reader, ids), (message) => message.id),
 )
 
 /** Finds a message in the part of a conversation that the viewer sees; null for any other. */
-export async function findOwnMessage(context: Context, messageId: number): Promise<MessageRow | null> {
+export async function findOwnMessage(context: Context, messageId: MessageId): Promise<MessageRow | null> {
   const message = await findMessage(context, messageId)
   if (message && message.conversationId === context.wholeHistoryOf) return message
   requireViewer(context)
@@ -57,7 +63,7 @@ export async function findOwnMessage(context: Context, messageId: number): Promi
  * Returns data of a message only if the viewer sees the message. The permission is read after the data, so that a viewer who is
  * removed in between does not see changes made after the removal (A5).
  */
-export function ifSeen<T>(context: Context, messageId: number, found: MaybePromise<T | null>): MaybePromise<T | null> {
+export function ifSeen<T>(context: Context, messageId: MessageId, found: MaybePromise<T | null>): MaybePromise<T | null> {
   return mapMaybePromise(found, (value) =>
     value === null ? null : mapMaybePromise(findOwnMessage(context, messageId), (message) => message && value),
   )
@@ -78,7 +84,7 @@ const seenBy = statement<{ one: number }>(
  * sees the message gets it in its current state. Other viewers get it without text and mentions, neither edited nor deleted.
  * @param position the position of the event, of the change, or of the send that is repeated
  */
-export function asHeard(context: Context, message: MessageRow, position: number): MaybePromise<MessageRow> {
+export function asHeard(context: Context, message: MessageRow, position: Position): MaybePromise<MessageRow> {
   const changedAt = message.changedPosition ?? message.id
   if (changedAt <= (context.visibleRange?.until ?? position)) return message
   const { userId } = requireViewer(context)
@@ -91,7 +97,7 @@ function withheld(message: MessageRow): MessageRow {
 }
 
 /** Finds the newest message of a conversation; null if the viewer does not see it. */
-export function findLastMessage(context: Context, conversationId: number): MaybePromise<MessageRow | null> {
+export function findLastMessage(context: Context, conversationId: ConversationId): MaybePromise<MessageRow | null> {
   const find = (membership: MembershipRow) =>
     mapMaybePromise(findNewestMessage(context, conversationId), (message) =>
       message && isVisible(message, membership) ? message : null,
@@ -99,14 +105,14 @@ export function findLastMessage(context: Context, conversationId: number): Maybe
   return ifMember(context, conversationId, find, null)
 }
 
-const findNewestMessage = sharedLoader(async (reader, conversationIds: readonly number[]) =>
+const findNewestMessage = sharedLoader(async (reader, conversationIds: readonly ConversationId[]) =>
   indexBy(await reader.rows(lastOnes, [conversationIds]), (message) => message.conversationId),
 )
 
 /** Reads a page of a conversation's messages that the viewer sees, in order of `seq`. Empty if the viewer is not a member. */
 export async function readHistory(
   context: Context,
-  conversationId: number,
+  conversationId: ConversationId,
   args: DefaultConnectionArguments,
 ): Promise<Page<MessageRow>> {
   const membership = await findMembership(context, conversationId)
@@ -128,8 +134,8 @@ export async function readHistory(
  */
 export async function readHistoryAround(
   context: Context,
-  conversationId: number,
-  messageId: number,
+  conversationId: ConversationId,
+  messageId: MessageId,
   around: Around,
 ): Promise<Page<MessageRow>> {
   const [message, membership] = await Promise.all([findOwnMessage(context, messageId), findMembership(context, conversationId)])
@@ -152,7 +158,7 @@ function readVisible(context: Context, membership: MembershipRow, { after, befor
 }
 
 /** Whether the viewer has a capability in the conversation of a message. */
-export async function may(context: Context, capability: Capability, messageId: number): Promise<boolean> {
+export async function may(context: Context, capability: Capability, messageId: MessageId): Promise<boolean> {
   const message = await findMessage(context, messageId)
   if (!message) return false
   const [membership, conversation] = await Promise.all([

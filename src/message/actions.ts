@@ -2,6 +2,7 @@
 
 import { refusalOf } from '../conversation/refusal.ts'
 import { notFound, ParleyError } from '../errors.ts'
+import type { MessageId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { readTagAt } from '../journal/tables.ts'
 import type { App } from '../parts.ts'
@@ -47,7 +48,7 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
 }
 
 /** A message after a change. `place` is null if the change had no effect. */
-export type Changed = { readonly messageId: number; readonly place: Place | null }
+export type Changed = { readonly messageId: MessageId; readonly place: Place | null }
 
 /**
  * Replaces the text of one of the viewer's messages; the previous text is kept as a version.
@@ -56,7 +57,7 @@ export type Changed = { readonly messageId: number; readonly place: Place | null
  */
 export function editMessage(
   by: Viewer,
-  messageId: number,
+  messageId: MessageId,
   text: string,
   expectedVersion: number | null,
   app: App,
@@ -69,7 +70,7 @@ export function editMessage(
  * @param isEntitled whether the viewer may delete other people's messages in this conversation
  * @throws ParleyError NOT_FOUND, FORBIDDEN, UNAVAILABLE
  */
-export function deleteMessage(by: Viewer, messageId: number, isEntitled: boolean, app: App): Promise<Changed> {
+export function deleteMessage(by: Viewer, messageId: MessageId, isEntitled: boolean, app: App): Promise<Changed> {
   return change({ change: 'delete', messageId, actorId: by.userId, isEntitled }, app)
 }
 
@@ -108,7 +109,7 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
   }
 }
 
-async function findFirst(messageId: number, app: App): Promise<SentMessage> {
+async function findFirst(messageId: MessageId, app: App): Promise<SentMessage> {
   const [[message], { tag }] = await Promise.all([
     readMessages(app.store.reader, [messageId]),
     readTagAt(app.store.reader, messageId),

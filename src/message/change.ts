@@ -1,5 +1,6 @@
 // Changes messages (edits, deletions, reactions, pins): the parameters and the result of the SQL procedure journal_change_batch.
 
+import type { ConversationId, MessageId, Position, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
 import type { Fact, Place } from '../journal/fact.ts'
 import { messageKinds } from './events.ts'
@@ -9,7 +10,7 @@ import { type MessageRow, travellingTextMax } from './row.ts'
 export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
 
 /** A change to make to a message. The schema has checked its form. */
-export type ChangeInput = { readonly messageId: number; readonly actorId: number } & (
+export type ChangeInput = { readonly messageId: MessageId; readonly actorId: UserId } & (
   | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
   /** `isEntitled`: the actor's role allows the change in this conversation. Authors need no entitlement to delete. */
   | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
@@ -22,8 +23,8 @@ export type ChangeOutcome =
   | { readonly status: Exclude<(typeof statuses)[number], 'DONE'> }
 
 type ChangeBatchRow = {
-  positions: (number | null)[]
-  conversations: (number | null)[]
+  positions: (Position | null)[]
+  conversations: (ConversationId | null)[]
   statuses: number[]
   at: Date
   batch_tag: number

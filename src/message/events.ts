@@ -1,10 +1,11 @@
 // The kinds of facts of messages. Hot writes make them, so their numbers are also in SQL: 1 in journal_send, 7 to 9 and 14 in
 // journal_change, 10 in journal_mark.
 
+import type { UserId } from '../id.ts'
 import { defineKinds } from '../journal/kind.ts'
 
 /** How far a user has read. */
-export type Marker = { readonly userId: number; readonly seq: number }
+export type Marker = { readonly userId: UserId; readonly seq: number }
 
 /** The payload of ReadMarkersMoved. The fact's actor and subject are the user of the first marker. */
 export type ReadPayload = { readonly markers: readonly Marker[] }

@@ -9,7 +9,7 @@ import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
 import { parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { type MessageId, messageIdOf, parseId } from '../id.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { asHeard, findMessage, may } from './access.ts'
 import { type Changed, deleteMessage, editMessage, type SentMessage, sendMessage } from './actions.ts'
@@ -169,7 +169,7 @@ export function messageEvent(kind: FactKind, description: string): void {
       description:
         'The message in its current state. If it was edited or deleted after you left the conversation, its text and mentions are empty, `version` is 1, and `editedAt` and `deletedAt` are null, as if nobody had changed it.',
       resolve: (event, _args, context) =>
-        mapMaybePromise(messageOf(event.item.row) ?? requireMessage(context, subjectOf(event)), (message) =>
+        mapMaybePromise(messageOf(event.item.row) ?? requireMessage(context, messageIdOf(subjectOf(event))), (message) =>
           asHeard(context, message, event.item.fact.position),
         ),
     }),
@@ -187,7 +187,7 @@ messageEvent(messageKinds.MessageEdited, 'The text of a message was edited.')
 messageEvent(messageKinds.MessageDeleted, 'A message was deleted for everyone: discard your copy of its content.')
 
 /** Finds a message without a permission check: something that the viewer sees must already name it. */
-export async function requireMessage(context: Context, messageId: number): Promise<MessageRow> {
+export async function requireMessage(context: Context, messageId: MessageId): Promise<MessageRow> {
   const message = await findMessage(context, messageId)
   if (!message) throw notFound('Message')
   return message

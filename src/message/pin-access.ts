@@ -3,11 +3,12 @@
 import { ifMember, type MembershipRow } from '../conversation/access.ts'
 import type { Context } from '../graphql/context.ts'
 import { groupBy, indexBy, type MaybePromise, sharedLoader } from '../graphql/loader.ts'
+import type { ConversationId, MessageId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { type MessageRow, messageColumns } from './row.ts'
 
 /** The pin of a message. */
-export type PinRow = { readonly messageId: number; readonly pinnedBy: number; readonly pinnedAt: Date }
+export type PinRow = { readonly messageId: MessageId; readonly pinnedBy: UserId; readonly pinnedAt: Date }
 
 const pinsByMessages = statement<PinRow>(
   'pins_by_messages',
@@ -21,7 +22,7 @@ const pinnedMessages = statement<MessageRow & { readonly part: number }>(
      join pin p on p.conversation_id = c.id join message m on m.id = p.message_id
     where m.seq > c.visible_from_seq order by p.pinned_at desc, m.id desc`,
 )
-const findVisible = sharedLoader(async (reader, keys: readonly `${number}:${number}`[]) => {
+const findVisible = sharedLoader(async (reader, keys: readonly `${ConversationId}:${number}`[]) => {
   const [ids, seqs] = [0, 1].map((part) => keys.map((key) => Number(key.split(':')[part])))
   // Several members may read the pins of one conversation, each with a different visible part.
   const pinned = groupBy(await reader.rows(pinnedMessages, [ids, seqs]), ({ part }) => part)
@@ -29,12 +30,12 @@ const findVisible = sharedLoader(async (reader, keys: readonly `${number}:${numb
 })
 
 /** Finds the pin of a message; null if it is not pinned. The caller has checked that the viewer sees the message. */
-export const findPin = sharedLoader(async (reader, messageIds: readonly number[]) =>
+export const findPin = sharedLoader(async (reader, messageIds: readonly MessageId[]) =>
   indexBy(await reader.rows(pinsByMessages, [messageIds]), (pin) => pin.messageId),
 )
 
 /** Reads the pinned messages that the viewer sees, most recently pinned first. Empty if the viewer is not a member. */
-export function readPinnedMessages(context: Context, conversationId: number): MaybePromise<readonly MessageRow[]> {
+export function readPinnedMessages(context: Context, conversationId: ConversationId): MaybePromise<readonly MessageRow[]> {
   const find = ({ visibleFromSeq }: MembershipRow) => findVisible(context, `${conversationId}:${visibleFromSeq}`)
   return ifMember<readonly MessageRow[]>(context, conversationId, find, [])
 }

@@ -1,14 +1,15 @@
 // Reads reactions. Members see all of them.
 
 import { groupBy, sharedLoader } from '../graphql/loader.ts'
+import type { MessageId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 
 /** The reactions to a message with one emoji. */
 export type ReactionGroupRow = {
-  readonly messageId: number
+  readonly messageId: MessageId
   readonly emoji: string
   /** The users who reacted, in order. */
-  readonly userIds: readonly number[]
+  readonly userIds: readonly UserId[]
 }
 
 const groupsByMessages = statement<ReactionGroupRow>(
@@ -19,6 +20,6 @@ const groupsByMessages = statement<ReactionGroupRow>(
 )
 
 /** Reads the reactions to a message, first-used emoji first. The caller has checked that the viewer may see them. */
-export const readReactions = sharedLoader(async (reader, messageIds: readonly number[]) =>
+export const readReactions = sharedLoader(async (reader, messageIds: readonly MessageId[]) =>
   groupBy(await reader.rows(groupsByMessages, [messageIds]), (row) => row.messageId),
 )

@@ -7,7 +7,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
-import { parseId } from '../id.ts'
+import { type MessageId, parseId } from '../id.ts'
 import { ifSeen } from './access.ts'
 import { change } from './actions.ts'
 import { changeLimits } from './change.ts'
@@ -54,7 +54,7 @@ const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').imple
   }),
 })
 
-const readVisibleReactions = (context: Context, messageId: number) =>
+const readVisibleReactions = (context: Context, messageId: MessageId) =>
   mapMaybePromise(ifSeen(context, messageId, readReactions(context, messageId)), (groups) => groups ?? [])
 
 builder.objectField(Message, 'reactions', (t) =>

@@ -1,15 +1,16 @@
 // Reads the read markers of members, and the viewer's unread counts.
 
 import { groupBy, indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
+import type { ConversationId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { countMentions, countUnread, scanMax, unreadMax } from './unread.ts'
 
 /** How far a member has read a conversation. */
-export type ReadMarkerRow = { readonly conversationId: number; readonly userId: number; readonly seq: number }
+export type ReadMarkerRow = { readonly conversationId: ConversationId; readonly userId: UserId; readonly seq: number }
 
 /** The viewer's unread counts of a conversation. */
 export type UnreadRow = {
-  readonly conversationId: number
+  readonly conversationId: ConversationId
   readonly unread: number
   readonly mentions: number
   /** Whether `unread` is the complete count. */
@@ -40,11 +41,11 @@ const unread = statement<UnreadRow>(
 )
 
 /** Reads the read markers of a conversation's members. The caller has checked that the viewer is a member. */
-export const readMarkers = sharedLoader(async (reader, conversationIds: readonly number[]) =>
+export const readMarkers = sharedLoader(async (reader, conversationIds: readonly ConversationId[]) =>
   groupBy(await reader.rows(markers, [conversationIds]), (row) => row.conversationId),
 )
 
 /** Reads the viewer's unread counts of a conversation. The caller has checked that the viewer is a member. */
-export const readUnread = viewerLoader(async ({ reader, caller }, conversationIds: readonly number[]) =>
+export const readUnread = viewerLoader(async ({ reader, caller }, conversationIds: readonly ConversationId[]) =>
   indexBy(await reader.rows(unread, [caller.viewer?.userId ?? 0, conversationIds]), (row) => row.conversationId),
 )

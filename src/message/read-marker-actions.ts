@@ -1,15 +1,16 @@
 // Read marker actions.
 
 import { refusalOf } from '../conversation/refusal.ts'
+import type { ConversationId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 
 /** The current position of the viewer's marker. `place` is null if it was already there or further. */
-export type Marked = { readonly conversationId: number; readonly seq: number; readonly place: Place | null }
+export type Marked = { readonly conversationId: ConversationId; readonly seq: number; readonly place: Place | null }
 
 /** Moves the viewer's read marker, only forward. @throws ParleyError NOT_FOUND, FORBIDDEN if it is closed, UNAVAILABLE */
-export async function markRead(by: Viewer, conversationId: number, seq: number, app: App): Promise<Marked> {
+export async function markRead(by: Viewer, conversationId: ConversationId, seq: number, app: App): Promise<Marked> {
   const { seq: now, place } = await app.readMarkers.move({ conversationId, userId: by.userId, seq })
   if (now === null) throw await refusalOf(by.userId, { conversationId }, app)
   return { conversationId, seq: now, place }

@@ -1,6 +1,7 @@
 // Moves read markers: the parameters and the result of the SQL procedure journal_mark_batch. A node collects the markers of a
 // conversation for a second and writes them together, as one fact (B6).
 
+import type { ConversationId, Position, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
 import { Coalescer } from '../journal/coalescer.ts'
 import type { Fact, Place } from '../journal/fact.ts'
@@ -12,16 +13,16 @@ const coalesceMs = 1_000
 const markerBytes = 1_000
 
 /** How far a user has read a conversation. */
-export type ReadInput = { readonly conversationId: number; readonly userId: number; readonly seq: number }
+export type ReadInput = { readonly conversationId: ConversationId; readonly userId: UserId; readonly seq: number }
 
 /** The marker's current seq; null if the user is not a member. `place` is that of the move; null if the marker did not move. */
 export type ReadOutcome = { readonly seq: number; readonly place: Place | null } | { readonly seq: null; readonly place: null }
 
 /** Markers of one conversation that move together, at most one for each user. */
-type MarkInput = { readonly conversationId: number; readonly markers: readonly Marker[] }
+type MarkInput = { readonly conversationId: ConversationId; readonly markers: readonly Marker[] }
 
 type MarkBatchRow = {
-  positions: (number | null)[]
+  positions: (Position | null)[]
   seqs: (number | null)[]
   statuses: number[]
   at: Date
@@ -39,7 +40,7 @@ const markProcedure: Procedure<MarkInput, readonly ReadOutcome[], MarkBatchRow> 
     return [rows.map((r) => r.conversationId), rows.map((r) => r.userId), rows.map((r) => r.seq)]
   },
   read(row, inputs) {
-    const moved = new Map<number, { conversationId: number; markers: Marker[] }>()
+    const moved = new Map<Position, { conversationId: ConversationId; markers: Marker[] }>()
     const each = flat(inputs).map(({ conversationId, userId }, i): ReadOutcome => {
       const [position, seq] = [row.positions[i], row.seqs[i]]
       if (seq == null) return { seq: null, place: null }
@@ -62,9 +63,9 @@ function flat(inputs: readonly MarkInput[]): ReadInput[] {
   return inputs.flatMap(({ conversationId, markers }) => markers.map((marker) => ({ conversationId, ...marker })))
 }
 
-type Move = { readonly conversationId: number; readonly markers: readonly Marker[] }
+type Move = { readonly conversationId: ConversationId; readonly markers: readonly Marker[] }
 
-function movedFact(position: number, { conversationId, markers }: Move, row: MarkBatchRow): Fact {
+function movedFact(position: Position, { conversationId, markers }: Move, row: MarkBatchRow): Fact {
   const [first] = markers
   if (!first) throw new Error('a fact of no read marker')
   return {
@@ -93,8 +94,8 @@ export type ReadMarkers = {
 
 /** Opens the read markers of a node: it appends at most one fact a second for each conversation. */
 export function openReadMarkers(journal: Journal): ReadMarkers {
-  const coalescer = new Coalescer(coalesceMs, async (conversationId, inputs: readonly ReadInput[]) => {
-    const furthest = new Map<number, number>()
+  const coalescer = new Coalescer(coalesceMs, async (conversationId: ConversationId, inputs: readonly ReadInput[]) => {
+    const furthest = new Map<UserId, number>()
     for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
     const markers = [...furthest].map(([userId, seq]) => ({ userId, seq }))
     // The conversation is the key in the lanes, as senders are. It is negative, because user ids use the same numbers.

@@ -1,6 +1,7 @@
 // Messages as rows of the table `message`, which only the SQL functions for sends and changes write. Facts name these rows, so a
 // message travels with its facts, and each node remembers the newest ones.
 
+import type { ConversationId, MessageId, Position, UserId } from '../id.ts'
 import type { NamedRow, NamedRows } from '../journal/named-row.ts'
 import { milliseconds } from '../journal/tables.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -8,10 +9,10 @@ import { type Reader, statement } from '../store/reader.ts'
 /** A message as it is stored, and as it travels with the facts that name it. */
 export type MessageRow = {
   /** The position of the fact that created it. */
-  readonly id: number
-  readonly conversationId: number
+  readonly id: MessageId
+  readonly conversationId: ConversationId
   readonly seq: number
-  readonly senderId: number
+  readonly senderId: UserId
   readonly clientMessageId: string
   readonly text: string
   /** In milliseconds since 1970, like `editedAt` and `deletedAt`. */
@@ -21,10 +22,10 @@ export type MessageRow = {
   readonly editedAt: number | null
   /** When the message was deleted for everyone; its text is then empty. */
   readonly deletedAt: number | null
-  readonly replyToId: number | null
-  readonly mentionedUserIds: readonly number[]
+  readonly replyToId: MessageId | null
+  readonly mentionedUserIds: readonly UserId[]
   /** The position of the last edit or of the deletion; null or absent if there was none. */
-  readonly changedPosition?: number | null
+  readonly changedPosition?: Position | null
   /** This is the row of the send itself: the message has no reactions or pin yet. */
   readonly isNew?: true
 }
@@ -41,7 +42,7 @@ const messagesByIds = statement<MessageRow>(
 )
 
 /** Reads the messages with these ids, in no particular order. */
-export function readMessages(reader: Reader, ids: readonly number[]): Promise<MessageRow[]> {
+export function readMessages(reader: Reader, ids: readonly MessageId[]): Promise<MessageRow[]> {
   return ids.length === 0 ? Promise.resolve([]) : reader.rows(messagesByIds, [ids])
 }
 

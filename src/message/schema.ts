@@ -9,7 +9,7 @@ import type { Context } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
-import { parseId } from '../id.ts'
+import { type MessageId, messageIdOf, parseId } from '../id.ts'
 import {
   findLastMessage,
   findOwnMessage,
@@ -30,14 +30,14 @@ const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement
   }),
 })
 
-const readVisibleVersions = (context: Context, messageId: number) =>
+const readVisibleVersions = (context: Context, messageId: MessageId) =>
   mapMaybePromise(ifSeen(context, messageId, readVersions(context, messageId)), (versions) => versions ?? [])
 
 export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
   description: 'A message in a conversation. IDs sort by age: a newer message has a greater ID.',
   id: { shared: true, resolve: ({ id }) => String(id) },
-  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, Number(id)))),
+  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, messageIdOf(id)))),
   fields: (t) => ({
     conversation: t.field({
       type: Conversation,

@@ -1,6 +1,7 @@
 // Sends messages: the parameters and the result of the SQL procedure journal_send_batch.
 
 import { createHash } from 'node:crypto'
+import type { ConversationId, MessageId, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
 import type { Fact, Place } from '../journal/fact.ts'
 import { messageKinds } from './events.ts'
@@ -8,22 +9,22 @@ import type { MessageRow } from './row.ts'
 
 /** A message to send. The schema has checked its form. */
 export type SendInput = {
-  readonly conversationId: number
-  readonly senderId: number
+  readonly conversationId: ConversationId
+  readonly senderId: UserId
   /** A UUID as the sender spelt it. Its value is the key: case makes no difference. */
   readonly clientMessageId: string
   readonly text: string
   /** The message of the same conversation that this one replies to. */
-  readonly replyToId: number | null
+  readonly replyToId: MessageId | null
   /** The members of the conversation that the message mentions, without duplicates. */
-  readonly mentionedUserIds: readonly number[]
+  readonly mentionedUserIds: readonly UserId[]
 }
 
 /** The outcome of a send. */
 export type SendOutcome =
   | { readonly status: 'SENT'; readonly message: MessageRow; readonly place: Place }
   /** The key was already used with the same content: the id of the first message. */
-  | { readonly status: 'REPEATED'; readonly messageId: number }
+  | { readonly status: 'REPEATED'; readonly messageId: MessageId }
   | { readonly status: 'CONFLICT' }
   | { readonly status: 'NOT_MEMBER' }
   /** The message that it replies to is not in this conversation. */
@@ -32,7 +33,8 @@ export type SendOutcome =
   | { readonly status: 'MENTIONS_STRANGER' }
 
 type SendBatchRow = {
-  positions: (number | null)[]
+  /** By input: the position of the fact, or of the first one for a repeat. */
+  positions: (MessageId | null)[]
   seqs: (number | null)[]
   statuses: number[]
   at: Date

@@ -3,6 +3,7 @@
 import { notFound, ParleyError } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { viewerLoader } from '../graphql/loader.ts'
+import type { UserId } from '../id.ts'
 import { type PresenceSettings, readPresenceSettings, readRelations, type ViewerRelation } from './tables.ts'
 import type { VisiblePresence } from './visible-presence.ts'
 
@@ -11,7 +12,7 @@ export const watchedMax = 200
 
 /** Finds the current presence of a user; null if the viewer may not see it, and while Redis is away. */
 export const findVisiblePresence = viewerLoader(
-  async (context, userIds: readonly number[]): Promise<ReadonlyMap<number, VisiblePresence>> => {
+  async (context, userIds: readonly UserId[]): Promise<ReadonlyMap<UserId, VisiblePresence>> => {
     const { userId } = requireViewer(context)
     const { app } = context
     try {
@@ -30,7 +31,7 @@ export const findVisiblePresence = viewerLoader(
  * Reads the viewer's relations to all of these users.
  * @throws ParleyError LIMIT_EXCEEDED if there are more than `watchedMax`, NOT_FOUND if the viewer may not see one of them
  */
-export async function requireRelations(context: Context, userIds: readonly number[]): Promise<ViewerRelation[]> {
+export async function requireRelations(context: Context, userIds: readonly UserId[]): Promise<ViewerRelation[]> {
   const { userId } = requireViewer(context)
   const distinct = [...new Set(userIds)]
   if (distinct.length > watchedMax) {

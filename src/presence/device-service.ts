@@ -6,6 +6,7 @@ import { accountKinds } from '../account/events.ts'
 import { entriesMax } from '../bounded.ts'
 import type { LapsedDevice, Lease, Leases } from '../bus/leases.ts'
 import type { Cancel, Clock } from '../clock.ts'
+import { type SessionId, sessionIdOf, type UserId } from '../id.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
@@ -51,7 +52,7 @@ export type ConnectedDevice = {
 }
 
 type Device = {
-  readonly userId: number
+  readonly userId: UserId
   /** Its open WebSockets, and `others`. */
   readonly sources: Set<ActivitySource>
   /** Its operations over HTTP, and its lost WebSockets. */
@@ -69,13 +70,13 @@ export class DeviceService {
   readonly #ttlMs: number
   readonly #store: Store
   readonly #log: Log
-  readonly #devices = new Map<number, Device>()
+  readonly #devices = new Map<SessionId, Device>()
   /** Sessions that ended recently: operations still under way must not bring their devices back. */
-  readonly #ended: LRUCache<number, true>
+  readonly #ended: LRUCache<SessionId, true>
   readonly #clock: Clock
   readonly #stopLooking: Cancel
   /** The last activity on devices that have lapsed, in milliseconds since 1970, still to be written. */
-  #unwritten = new Map<number, number>()
+  #unwritten = new Map<SessionId, number>()
   #writing: Promise<void> | null = null
   #isBusy = false
   #waitUntil = 0
@@ -96,7 +97,8 @@ export class DeviceService {
     leases.onRestored(reportAll)
     journal.onRestart(reportAll)
     journal.onFact(({ kind, userId, subjectId }) => {
-      if (kind === accountKinds.SessionRevoked.number && userId !== null && subjectId !== null) this.endSession(subjectId, userId)
+      if (kind === accountKinds.SessionRevoked.number && userId !== null && subjectId !== null)
+        this.endSession(sessionIdOf(subjectId), userId)
     })
     this.#stopLooking = clock.every(lookMs, () => this.#look())
   }
@@ -121,12 +123,12 @@ export class DeviceService {
   }
 
   /** Whether a WebSocket of this session is open on this node. */
-  isConnected(sessionId: number): boolean {
+  isConnected(sessionId: SessionId): boolean {
     return (this.#devices.get(sessionId)?.sources.size ?? 1) > 1
   }
 
   /** Ends a session: its device is gone at once, and nothing that its connections still report brings it back. */
-  endSession(sessionId: number, userId = this.#devices.get(sessionId)?.userId): void {
+  endSession(sessionId: SessionId, userId = this.#devices.get(sessionId)?.userId): void {
     this.#ended.set(sessionId, true)
     this.#devices.delete(sessionId)
     if (userId === undefined) return
@@ -223,7 +225,7 @@ export class DeviceService {
     this.#keep(await this.#leases.lapse())
   }
 
-  #keep(lapsed: readonly LapsedDevice[]): void {
+  #keep(lapsed: readonly Omit<LapsedDevice, 'userId'>[]): void {
     for (const { deviceId, activeAt } of lapsed) {
       if (activeAt === 0 || this.#unwritten.size >= unwrittenMax) continue
       this.#unwritten.set(deviceId, Math.max(activeAt, this.#unwritten.get(deviceId) ?? 0))
@@ -240,7 +242,7 @@ export class DeviceService {
       update session s set last_active_at = greatest(s.last_active_at, to_timestamp(l.at / 1000.0))
         from unnest(${ids}::bigint[], ${times}::bigint[]) as l(id, at) where s.id = l.id`.catch((error: unknown) => {
       this.#log.debug({ err: error }, 'the last activity of users could not be written: trying again')
-      this.#keep([...written].map(([deviceId, activeAt]) => ({ userId: 0, deviceId, activeAt })))
+      this.#keep([...written].map(([deviceId, activeAt]) => ({ deviceId, activeAt })))
     })
   }
 }
@@ -259,7 +261,7 @@ function lose({ sources, others }: Device, source: ActivitySource, now: number, 
 }
 
 /** The lease to renew for a device now; null if there is nothing to renew. */
-function leaseOf(deviceId: number, device: Device, now: number, ttlMs: number): Lease | null {
+function leaseOf(deviceId: SessionId, device: Device, now: number, ttlMs: number): Lease | null {
   const { userId, sources, others, reported } = device
   for (const source of sources) if (source !== others && !holds(source.activity, now, ttlMs)) sources.delete(source)
   const summary = summaryOf(sources, now, ttlMs)

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Form } from '../bus/bus.ts'
 import type { Cancel, Clock } from '../clock.ts'
+import { type ConversationId, type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Topics } from '../journal/topics.ts'
 import type { Viewer } from '../viewer.ts'
 import type { ConnectedDevice, DeviceService } from './device-service.ts'
@@ -15,34 +16,39 @@ const sweepMs = 500
 const answerMs = 500
 
 /** The connection of a sign: a session and a WebSocket, or `''` for HTTP. */
-export type TypingSource = `${number}/${string}`
+export type TypingSource = `${SessionId}/${string}`
 
 // TYPING: the user is typing. STOPPED: the user has stopped; over HTTP, in the whole session. LOST: the connection is lost.
-const signForm = z.tuple([z.int(), z.int(), z.string().max(36), z.enum(['TYPING', 'STOPPED', 'LOST'])])
+const signForm = z.tuple([
+  z.int().transform(userIdOf),
+  z.int().transform(sessionIdOf),
+  z.string().max(36),
+  z.enum(['TYPING', 'STOPPED', 'LOST']),
+])
 /** A typing sign as nodes send it to each other: user, session, WebSocket (`''` over HTTP), kind. */
 export type TypingSign = z.infer<typeof signForm>
 /** The messages on a conversation's typing topic. */
 export const typingForm: Form<TypingSign> = { parse: (message) => signForm.safeParse(message).data ?? null, isSigned: true }
 
 // Whether any node has a WebSocket of a session: false is the question, true is the answer of a node that has one.
-const connectedTuple = z.tuple([z.int(), z.boolean()])
+const connectedTuple = z.tuple([z.int().transform(sessionIdOf), z.boolean()])
 const connectedForm: Form<z.infer<typeof connectedTuple>> = {
   parse: (message) => connectedTuple.safeParse(message).data ?? null,
   isSigned: true,
 }
 
 /** The typing topic of a conversation, within the scope of this journal. */
-export const typingTopic = (conversationId: number) => `typing:${conversationId}`
+export const typingTopic = (conversationId: ConversationId) => `typing:${conversationId}`
 
 /** The typing signs given on this node. */
 export class LocalTyping {
   readonly #topics: Topics
   readonly #devices: DeviceService
   /** When each sign lapses, by source and conversation. */
-  readonly #signs = new Map<TypingSource, Map<number, number>>()
+  readonly #signs = new Map<TypingSource, Map<ConversationId, number>>()
   readonly #names = new WeakMap<ConnectedDevice, string>()
   /** Sessions whose last WebSocket here was lost, while this node waits for another node that has one. */
-  readonly #asked = new Map<number, Cancel>()
+  readonly #asked = new Map<SessionId, Cancel>()
   readonly #connected
   readonly #clock: Clock
   readonly #stopSweeping: Cancel
@@ -66,10 +72,10 @@ export class LocalTyping {
   }
 
   /** Publishes a sign that came over a WebSocket, or over HTTP if `device` is null. */
-  signal(conversationId: number, { userId, sessionId }: Viewer, device: ConnectedDevice | null, isTyping: boolean): void {
+  signal(conversationId: ConversationId, { userId, sessionId }: Viewer, device: ConnectedDevice | null, isTyping: boolean): void {
     const connection = this.#nameOf(device)
     const source: TypingSource = `${sessionId}/${connection}`
-    const places = this.#signs.get(source) ?? new Map<number, number>()
+    const places = this.#signs.get(source) ?? new Map<ConversationId, number>()
     if (isTyping) this.#signs.set(source, places.set(conversationId, this.#clock.monotonicMs() + typingLapsesMs))
     else if (places.delete(conversationId) && places.size === 0) this.#signs.delete(source)
     this.#publish(conversationId, [userId, sessionId, connection, isTyping ? 'TYPING' : 'STOPPED'])
@@ -94,13 +100,13 @@ export class LocalTyping {
     this.#connected.end()
   }
 
-  #end(userId: number, sessionId: number, connection: string): void {
+  #end(userId: UserId, sessionId: SessionId, connection: string): void {
     const source: TypingSource = `${sessionId}/${connection}`
     for (const id of this.#signs.get(source)?.keys() ?? []) this.#publish(id, [userId, sessionId, connection, 'LOST'])
     this.#signs.delete(source)
   }
 
-  #publish(conversationId: number, sign: TypingSign): void {
+  #publish(conversationId: ConversationId, sign: TypingSign): void {
     this.#topics.publish(typingTopic(conversationId), sign)
   }
 

@@ -6,6 +6,7 @@ import type { Bus } from '../bus/bus.ts'
 import { changeForm, type Leases, type PresentDevice } from '../bus/leases.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { contactKinds } from '../contact/events.ts'
+import { type UserId, userIdOf } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openTopics, type TopicSubscription, type Topics } from '../journal/topics.ts'
@@ -18,7 +19,7 @@ import { type ActualPresence, actualPresenceOf, type VisiblePresence, visiblePre
 /** A watcher sees at most one change of a user in this time, in milliseconds. The end of a session shows at once. */
 export const coalesceMs = 5_000
 /** The presence topic of a user, within the scope of this journal. */
-export const presenceTopic = (userId: number) => `presence:${userId}`
+export const presenceTopic = (userId: UserId) => `presence:${userId}`
 const lookMs = 250
 const readAgainMs = 15_000
 /** After Redis was away, nodes renew the leases of their devices: until then, memory is more accurate than Redis. */
@@ -43,11 +44,11 @@ type WatchedUser = {
   isSettingsStale: boolean
 }
 type PresenceWatcher = {
-  readonly viewerId: number
-  readonly relations: Map<number, ViewerRelation | null>
+  readonly viewerId: UserId
+  readonly relations: Map<UserId, ViewerRelation | null>
   /** Users whose relation to the viewer may have changed. */
-  readonly unchecked: Set<number>
-  readonly shown: Map<number, string>
+  readonly unchecked: Set<UserId>
+  readonly shown: Map<UserId, string>
   readonly show: (visible: VisiblePresence) => void
 }
 
@@ -57,8 +58,8 @@ export class PresenceService {
   readonly #reader: Reader
   readonly #topics: Topics
   readonly #log: Log
-  readonly #watched = new Map<number, WatchedUser>()
-  readonly #byViewer = new Map<number, Set<PresenceWatcher>>()
+  readonly #watched = new Map<UserId, WatchedUser>()
+  readonly #byViewer = new Map<UserId, Set<PresenceWatcher>>()
   readonly #clock: Clock
   readonly #stopLooking: Cancel
   #readAgainAt = 0
@@ -94,7 +95,7 @@ export class PresenceService {
   }
 
   /** Reads users' presence as a viewer sees it. Omits users that the viewer may not see. Rejects if Redis does not answer. */
-  async read(viewerId: number, userIds: readonly number[]): Promise<ReadonlyMap<number, VisiblePresence>> {
+  async read(viewerId: UserId, userIds: readonly UserId[]): Promise<ReadonlyMap<UserId, VisiblePresence>> {
     const relations = await readRelations(
       this.#reader,
       userIds.map((userId) => [viewerId, userId] as const),
@@ -113,13 +114,13 @@ export class PresenceService {
   }
 
   /** Reads the present devices of users. Omits users without any. Rejects if Redis does not answer. */
-  devices(userIds: readonly number[]): Promise<ReadonlyMap<number, readonly PresentDevice[]>> {
+  devices(userIds: readonly UserId[]): Promise<ReadonlyMap<UserId, readonly PresentDevice[]>> {
     return this.#leases.read(userIds)
   }
 
   /** Shows a viewer the presence of users: each as soon as it is known, then every change. @returns a function that ends it */
-  watch(viewerId: number, relations: readonly ViewerRelation[], show: (visible: VisiblePresence) => void): () => void {
-    const known = new Map<number, ViewerRelation | null>(relations.map((relation) => [relation.userId, relation]))
+  watch(viewerId: UserId, relations: readonly ViewerRelation[], show: (visible: VisiblePresence) => void): () => void {
+    const known = new Map<UserId, ViewerRelation | null>(relations.map((relation) => [relation.userId, relation]))
     // Something may have changed after the relations were read, and before this watcher was added.
     const watcher: PresenceWatcher = { viewerId, relations: known, unchecked: new Set(known.keys()), shown: new Map(), show }
     const own = this.#byViewer.get(viewerId) ?? new Set()
@@ -153,18 +154,20 @@ export class PresenceService {
   #takeFact({ kind, userId, subjectId, audienceChange }: Fact): void {
     if (subjectId === null) return
     if (kind === presenceKinds.PresenceSettingsChanged.number) {
-      const entry = this.#watched.get(subjectId)
+      const entry = this.#watched.get(userIdOf(subjectId))
       if (entry) entry.isSettingsStale = true
     } else if (kind === contactKinds.ContactChanged.number || kind === contactKinds.BlockChanged.number) {
-      recheck(this.#byViewer.get(subjectId), userId)
-      recheck(this.#byViewer.get(userId ?? 0), subjectId)
+      const otherId = userIdOf(subjectId)
+      recheck(this.#byViewer.get(otherId), userId)
+      if (userId !== null) recheck(this.#byViewer.get(userId), otherId)
     } else if (audienceChange !== 0) {
-      recheck(this.#byViewer.get(subjectId))
-      recheck(this.#watched.get(subjectId)?.watchers, subjectId)
+      const memberId = userIdOf(subjectId)
+      recheck(this.#byViewer.get(memberId))
+      recheck(this.#watched.get(memberId)?.watchers, memberId)
     }
   }
 
-  #open(userId: number): WatchedUser {
+  #open(userId: UserId): WatchedUser {
     const subscription = this.#topics.subscribe(presenceTopic(userId), changeForm, (change) => {
       entry.changes += 1
       entry.actual = { state: change.state, activeAt: Math.max(change.activeAt, entry.actual?.activeAt ?? 0) }
@@ -211,14 +214,14 @@ export class PresenceService {
 
   async #readStale(now: number): Promise<void> {
     if (now < this.#readNotBefore) return
-    const stale: [number, WatchedUser][] = []
+    const stale: [UserId, WatchedUser][] = []
     this.#watched.forEach((entry, userId) => {
       if (entry.isStale || entry.isSettingsStale) stale.push([userId, entry])
     })
     for (let first = 0; first < stale.length; first += readMax) await this.#readAnew(stale.slice(first, first + readMax))
   }
 
-  async #readAnew(entries: readonly (readonly [number, WatchedUser])[]): Promise<void> {
+  async #readAnew(entries: readonly (readonly [UserId, WatchedUser])[]): Promise<void> {
     await Promise.all(entries.map(([, { subscription }]) => subscription.ready))
     const changes = entries.map(([, entry]) => entry.changes)
     const userIds = entries.map(([userId]) => userId)
@@ -243,7 +246,7 @@ export class PresenceService {
   }
 
   async #readRelations(): Promise<void> {
-    const unchecked: [PresenceWatcher, number][] = []
+    const unchecked: [PresenceWatcher, UserId][] = []
     for (const watchers of this.#byViewer.values()) {
       for (const watcher of watchers) for (const userId of watcher.unchecked) unchecked.push([watcher, userId])
     }
@@ -266,7 +269,7 @@ export class PresenceService {
 }
 
 /** Marks the watchers' relations to a user, or to all the users that they watch, to be read again. */
-function recheck(watchers: Iterable<PresenceWatcher> = [], userId: number | null = null): void {
+function recheck(watchers: Iterable<PresenceWatcher> = [], userId: UserId | null = null): void {
   for (const { relations, unchecked } of watchers) {
     if (userId === null) for (const each of relations.keys()) unchecked.add(each)
     else if (relations.has(userId)) unchecked.add(userId)
@@ -288,7 +291,7 @@ function showAll(entry: WatchedUser, isFinal: boolean, now: number): void {
 }
 
 /** Shows a watcher the presence of a user. @returns whether it was news to the watcher */
-function showTo(watcher: PresenceWatcher, userId: number, { lastShown }: WatchedUser): boolean {
+function showTo(watcher: PresenceWatcher, userId: UserId, { lastShown }: WatchedUser): boolean {
   if (!lastShown) return false
   const visible = visiblePresenceOf(lastShown.settings, watcher.relations.get(userId) ?? null, watcher.viewerId, lastShown.actual)
   // While a user is present, their last activity changes all the time: that is not news.

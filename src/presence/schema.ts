@@ -8,7 +8,7 @@ import { requireViewer } from '../graphql/context.ts'
 import { factEvent } from '../graphql/event.ts'
 import { viewerLoader } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { parseId, type UserId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findVisiblePresence, readOwnPresenceSettings, requireRelations, watchedMax } from './access.ts'
 import { setLastActiveVisibility, setPresenceMode } from './actions.ts'
@@ -91,8 +91,8 @@ builder.objectField(User, 'presence', (t) =>
   }),
 )
 
-const devicesOf = viewerLoader(async (context, userIds: readonly number[]) =>
-  context.app.presence.devices(userIds).catch((): ReadonlyMap<number, never[]> => new Map()),
+const devicesOf = viewerLoader(async (context, userIds: readonly UserId[]) =>
+  context.app.presence.devices(userIds).catch((): ReadonlyMap<UserId, never[]> => new Map()),
 )
 builder.objectField(Session, 'state', (t) =>
   t.field({

@@ -1,6 +1,7 @@
 // Reads the part of presence that is in Postgres: the users' settings, who may see them, and when they were last active. Signs of
 // life are not written to Postgres.
 
+import type { UserId } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 
 /** How a user chose to appear to others. */
@@ -11,7 +12,7 @@ export type LastActiveVisibility = 'EVERYONE' | 'CONTACTS' | 'NOBODY'
 
 /** A user's settings, and the last activity on any device that was written. Times in milliseconds since 1970. */
 export type PresenceSettings = {
-  readonly userId: number
+  readonly userId: UserId
   readonly mode: PresenceMode
   readonly modeSince: number
   readonly visibility: LastActiveVisibility
@@ -19,7 +20,7 @@ export type PresenceSettings = {
 }
 
 /** A viewer's relation to another user. `isBlocked`: in either direction. */
-export type ViewerRelation = { readonly userId: number; readonly isContact: boolean; readonly isBlocked: boolean }
+export type ViewerRelation = { readonly userId: UserId; readonly isContact: boolean; readonly isBlocked: boolean }
 
 const milliseconds = (column: string) => `(extract(epoch from ${column}) * 1000)::bigint`
 const presenceSettings = statement<PresenceSettings>(
@@ -29,7 +30,7 @@ const presenceSettings = statement<PresenceSettings>(
           (select ${milliseconds('max(s.last_active_at)')} from session s where s.user_id = u.id) as "lastActiveAt"
      from "user" u where u.id = any($1::bigint[])`,
 )
-const relations = statement<ViewerRelation & { viewerId: number }>(
+const relations = statement<ViewerRelation & { viewerId: UserId }>(
   'presence_relations',
   `select * from (
      select p.viewer_id as "viewerId", u.id as "userId",
@@ -45,17 +46,17 @@ const relations = statement<ViewerRelation & { viewerId: number }>(
 )
 
 /** Reads the settings of these users. Omits users who do not exist. */
-export function readPresenceSettings(reader: Reader, userIds: readonly number[]): Promise<PresenceSettings[]> {
+export function readPresenceSettings(reader: Reader, userIds: readonly UserId[]): Promise<PresenceSettings[]> {
   return reader.rows(presenceSettings, [userIds])
 }
 
 /** A viewer and a user. */
-export type ViewerAndUser = readonly [viewerId: number, userId: number]
+export type ViewerAndUser = readonly [viewerId: UserId, userId: UserId]
 
 /** Reads viewers' relations to users. Omits users that the viewer may not see: no contact, and no shared conversation. */
 export function readRelations(
   reader: Reader,
   pairs: readonly ViewerAndUser[],
-): Promise<(ViewerRelation & { readonly viewerId: number })[]> {
+): Promise<(ViewerRelation & { readonly viewerId: UserId })[]> {
   return reader.rows(relations, [pairs.map(([viewerId]) => viewerId), pairs.map(([, userId]) => userId)])
 }

@@ -7,12 +7,12 @@ import { refusalOf } from '../conversation/refusal.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
-import { encodeId, parseId } from '../id.ts'
+import { type ConversationId, encodeId, parseId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { latestOf } from './latest.ts'
 import type { Typists } from './typing-service.ts'
 
-type TypingUsers = { readonly conversationId: number; readonly typists: Typists }
+type TypingUsers = { readonly conversationId: ConversationId; readonly typists: Typists }
 
 const TypingState = builder.objectRef<TypingUsers>('TypingState').implement({
   description: 'The users who are typing in a conversation right now.',
@@ -54,7 +54,7 @@ const SetTypingPayload = builder.objectRef<{ lapsesAt: Date | null }>('SetTyping
 
 const form = z.object({ conversationId: z.string(), typing: z.boolean() })
 
-const inAudience = statement<{ conversationId: number }>(
+const inAudience = statement<{ conversationId: ConversationId }>(
   'typing_audience',
   'select conversation_id as "conversationId" from current_audience where user_id = $1 and conversation_id = $2',
 )
@@ -63,7 +63,7 @@ const inAudience = statement<{ conversationId: number }>(
  * Whether the viewer is in the audience of a conversation now; the audience of a closed conversation is empty. This takes no
  * statement while the viewer has an open stream on this node.
  */
-async function isInAudience(context: Context, conversationId: number): Promise<boolean> {
+async function isInAudience(context: Context, conversationId: ConversationId): Promise<boolean> {
   const { userId } = requireViewer(context)
   const known = context.app.journal.findIsInAudience(userId, conversationId)
   return known ?? (await context.reader.rows(inAudience, [userId, conversationId])).length > 0

@@ -7,6 +7,7 @@
 import { accountKinds } from '../account/events.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Clock } from '../clock.ts'
+import { type ConversationId, type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openTopics, type TopicSubscription } from '../journal/topics.ts'
@@ -28,11 +29,11 @@ const sweepMs = 500
 const signsMax = 20
 
 /** The users typing in a conversation, by id. */
-export type Typists = readonly number[]
+export type Typists = readonly UserId[]
 
 /** A user who watches a conversation. */
 export type TypingWatcher = {
-  readonly userId: number
+  readonly userId: UserId
   /** Shows who is typing: once at the start, then on every change. */
   show(typists: Typists): void
   /** Ends the watching, because the user has left the conversation. */
@@ -41,7 +42,7 @@ export type TypingWatcher = {
 
 type WatchedConversation = {
   /** When each typist's signs lapse, by source. */
-  readonly signs: Map<number, Map<TypingSource, number>>
+  readonly signs: Map<UserId, Map<TypingSource, number>>
   readonly watchers: Set<TypingWatcher>
   readonly subscription: TopicSubscription
 }
@@ -53,11 +54,11 @@ export type TypingService = {
    * @param device the WebSocket that the sign came over; null over HTTP
    * @returns when the sign lapses; null if the user stopped
    */
-  signal(conversationId: number, viewer: Viewer, device: ConnectedDevice | null, isTyping: boolean): Date | null
+  signal(conversationId: ConversationId, viewer: Viewer, device: ConnectedDevice | null, isTyping: boolean): Date | null
   /** Publishes to all nodes that a WebSocket is lost: its signs end. */
   connectionLost(viewer: Viewer, device: ConnectedDevice): void
   /** Shows a watcher who is typing: once changes arrive (within 2 s), then on every change. @returns a function that ends it */
-  watch(conversationId: number, watcher: TypingWatcher): () => void
+  watch(conversationId: ConversationId, watcher: TypingWatcher): () => void
   /** The number of signs given on this node that have not lapsed. */
   remembered(): number
   close(): Promise<void>
@@ -65,7 +66,7 @@ export type TypingService = {
 
 /** Opens the service of a node. Sending a message ends its sender's typing; leaving a conversation ends typing and watching. */
 export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devices: DeviceService): TypingService {
-  const watches = new Map<number, WatchedConversation>()
+  const watches = new Map<ConversationId, WatchedConversation>()
   const topics = openTopics(bus, journal)
   const localTyping = new LocalTyping(topics, clock, devices)
   journal.onFact(takeFact)
@@ -95,11 +96,11 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
     if (was > 0 && signs.size === 0) remove(watched, userId)
   }
 
-  function remove(watched: WatchedConversation, userId: number): void {
+  function remove(watched: WatchedConversation, userId: UserId): void {
     if (watched.signs.delete(userId)) showAll(watched)
   }
 
-  function leave(conversationId: number, watched: WatchedConversation, watcher: TypingWatcher): void {
+  function leave(conversationId: ConversationId, watched: WatchedConversation, watcher: TypingWatcher): void {
     watched.watchers.delete(watcher)
     if (watched.watchers.size > 0 || watches.get(conversationId) !== watched) return
     watches.delete(conversationId)
@@ -108,22 +109,22 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
 
   function takeFact({ kind, conversationId, userId, actorId, subjectId, audienceChange }: Fact): void {
     if (kind === accountKinds.SessionRevoked.number && userId !== null && subjectId !== null) {
-      for (const watched of watches.values()) take(watched, [userId, subjectId, '', 'STOPPED'])
+      for (const watched of watches.values()) take(watched, [userId, sessionIdOf(subjectId), '', 'STOPPED'])
     }
     const watched = conversationId === null ? undefined : watches.get(conversationId)
-    if (!watched) return
+    if (conversationId === null || !watched) return
     if (kind === messageKinds.MessageSent.number && actorId !== null) remove(watched, actorId)
     if (audienceChange < 0 && subjectId !== null) {
-      remove(watched, subjectId)
+      remove(watched, userIdOf(subjectId))
       for (const watcher of [...watched.watchers]) {
         if (watcher.userId !== subjectId) continue
-        leave(conversationId ?? 0, watched, watcher)
+        leave(conversationId, watched, watcher)
         watcher.end()
       }
     }
   }
 
-  function open(conversationId: number): WatchedConversation {
+  function open(conversationId: ConversationId): WatchedConversation {
     const subscription = topics.subscribe(typingTopic(conversationId), typingForm, (sign) => take(watched, sign))
     const watched: WatchedConversation = { signs: new Map(), watchers: new Set(), subscription }
     watches.set(conversationId, watched)
@@ -153,7 +154,7 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
 }
 
 /** Whether a source's sign ends. A stop over HTTP ends all signs of the session; over a WebSocket, its own and the HTTP sign. */
-function ends(source: TypingSource, sessionId: number, connection: string, kind: 'STOPPED' | 'LOST'): boolean {
+function ends(source: TypingSource, sessionId: SessionId, connection: string, kind: 'STOPPED' | 'LOST'): boolean {
   if (kind === 'STOPPED' && connection === '') return source.startsWith(`${sessionId}/`)
   return source === `${sessionId}/${connection}` || (kind === 'STOPPED' && source === `${sessionId}/`)
 }

@@ -1,13 +1,14 @@
 // Decides how a user's presence appears to a viewer. Pure.
 
 import type { DeviceState, PresentDevice } from '../bus/leases.ts'
+import type { UserId } from '../id.ts'
 import type { PresenceSettings, ViewerRelation } from './tables.ts'
 
 /** The presence of a user, as shown: the best state of their devices, or the state that they chose. */
 export type PresenceState = 'ONLINE' | 'IDLE' | 'DO_NOT_DISTURB' | 'OFFLINE'
 
 /** A user as a viewer sees them. `lastActiveAt` in milliseconds since 1970; null if it is hidden from the viewer, or the user was never active. */
-export type VisiblePresence = { readonly userId: number; readonly state: PresenceState; readonly lastActiveAt: number | null }
+export type VisiblePresence = { readonly userId: UserId; readonly state: PresenceState; readonly lastActiveAt: number | null }
 
 /** The actual presence of a user: the best state of their devices, and the last activity on any of them. */
 export type ActualPresence = { readonly state: DeviceState; readonly activeAt: number }
@@ -25,7 +26,7 @@ export function actualPresenceOf(devices: readonly PresentDevice[], knownActiveA
 export function visiblePresenceOf(
   settings: PresenceSettings,
   relation: ViewerRelation | null,
-  viewerId: number,
+  viewerId: UserId,
   actual: ActualPresence,
 ): VisiblePresence {
   const { userId, mode, modeSince, visibility } = settings

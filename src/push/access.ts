@@ -4,13 +4,14 @@ import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { indexBy, viewerLoader } from '../graphql/loader.ts'
 import { type Page, readPage } from '../graphql/page.ts'
+import type { ConversationId, MessageId, SessionId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type SkipReason, type Wishes } from './decide.ts'
 import type { failReasons } from './deliveries.ts'
 
 /** A registration as its own user sees it: without the address. */
 export type RegistrationRow = {
-  readonly sessionId: number
+  readonly sessionId: SessionId
   readonly provider: 'WEB_PUSH' | 'WEBHOOK'
   readonly platform: string
   readonly registeredAt: Date
@@ -21,9 +22,9 @@ export type RegistrationRow = {
 /** A decision about a notification. */
 export type DecisionRow = {
   readonly id: number
-  readonly conversationId: number | null
-  readonly messageId: number | null
-  readonly sessionId: number | null
+  readonly conversationId: ConversationId | null
+  readonly messageId: MessageId | null
+  readonly sessionId: SessionId | null
   readonly outcome: 'QUEUED' | 'SENT' | 'SKIPPED' | 'FAILED'
   readonly reason: SkipReason | keyof typeof failReasons | null
   readonly decidedAt: Date
@@ -40,7 +41,7 @@ const registrations = statement<RegistrationRow>(
   `select session_id as "sessionId", provider, platform, registered_at as "registeredAt", sent_at as "sentAt",
      failing_since as "failingSince" from push_registration where user_id = $1 and session_id = any($2::bigint[])`,
 )
-const levels = statement<{ conversationId: number; level: PushLevel }>(
+const levels = statement<{ conversationId: ConversationId; level: PushLevel }>(
   'push_levels',
   `select conversation_id as "conversationId", push_level as level from member
     where user_id = $1 and conversation_id = any($2::bigint[]) and push_level is not null`,
@@ -58,12 +59,12 @@ export async function readSettings(context: Context): Promise<Wishes> {
 }
 
 /** Finds the registration of one of the viewer's sessions; null if it has none. */
-export const findRegistration = viewerLoader(async ({ reader, caller }, sessionIds: readonly number[]) =>
+export const findRegistration = viewerLoader(async ({ reader, caller }, sessionIds: readonly SessionId[]) =>
   indexBy(await reader.rows(registrations, [caller.viewer?.userId ?? 0, sessionIds]), (row) => row.sessionId),
 )
 
 /** Finds the viewer's level for a conversation; null if the level of the account applies. */
-export const findLevel = viewerLoader(async ({ reader, caller }, conversationIds: readonly number[]) => {
+export const findLevel = viewerLoader(async ({ reader, caller }, conversationIds: readonly ConversationId[]) => {
   const rows = await reader.rows(levels, [caller.viewer?.userId ?? 0, conversationIds])
   return new Map(rows.map(({ conversationId, level }) => [conversationId, level]))
 })

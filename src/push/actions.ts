@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Done } from '../conversation/actions.ts'
 import { membershipUpdated } from '../conversation/events.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
+import { type ConversationId, sessionIdOf, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import { locks } from '../store/locks.ts'
@@ -59,7 +60,7 @@ export async function register(by: Viewer, address: PushAddress, app: App): Prom
       retryAt: null,
     }
     await tx.pushRegistration.upsert({ where: { sessionId }, create: { userId, sessionId, ...address }, update: fresh })
-    const facts = others.map((other) => pushSubscriptionChanged(Number(other.user_id), Number(other.session_id)))
+    const facts = others.map((other) => pushSubscriptionChanged(userIdOf(other.user_id), sessionIdOf(other.session_id)))
     return { result: undefined, facts: [...facts, pushSubscriptionChanged(userId, sessionId)] }
   })
   return place
@@ -137,7 +138,12 @@ function wishesOf(row: SettingsRow): Wishes {
 }
 
 /** Sets the viewer's level for a conversation; null uses the level of the account. @throws ParleyError NOT_FOUND */
-export async function setLevel({ userId }: Viewer, conversationId: number, level: PushLevel | null, app: App): Promise<Done> {
+export async function setLevel(
+  { userId }: Viewer,
+  conversationId: ConversationId,
+  level: PushLevel | null,
+  app: App,
+): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     await tx.$executeRaw`select 1 from member where conversation_id = ${conversationId} and user_id = ${userId} for no key update`
     const where = { conversationId_userId: { conversationId, userId } }

@@ -2,6 +2,7 @@
 // reader left the conversation or blocked the sender. One silent update removes it from each device. A device shows only the
 // newest notification of each conversation, so while the newest one sent to it is not over, nothing is cleared there.
 
+import type { ConversationId, SessionId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
@@ -45,9 +46,9 @@ const markCleared = statement(
 )
 
 /** Clears a user's notifications of a conversation, on each device where the newest one is over. */
-export async function clear(app: App, userId: number, conversationId: number): Promise<void> {
+export async function clear(app: App, userId: UserId, conversationId: ConversationId): Promise<void> {
   const { devices: near = [] } = (await readWhereabouts(app, [userId])).get(userId) ?? {}
-  const isThere = (sessionId: number) => near.some((device) => device.sessionId === sessionId && device.state === 'ONLINE')
+  const isThere = (sessionId: SessionId) => near.some((device) => device.sessionId === sessionId && device.state === 'ONLINE')
   await app.store.jobs.transaction(async (tx) => {
     // Usually nothing is over, because something is still unread: then no lock is taken.
     if ((await tx.rows(over, [userId, conversationId])).length === 0) return

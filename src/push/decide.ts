@@ -1,6 +1,7 @@
 // Decides whether a user is notified of a message, by the message, the user's settings and presence, and the time. Pure. The
 // decision is made when the delay after the message is over, and again before each attempt to send to a device.
 
+import type { SessionId } from '../id.ts'
 import { isQuiet, type QuietSpan } from './quiet-hours.ts'
 
 /** The notification levels. */
@@ -62,7 +63,7 @@ export type Situation = {
   readonly wishes: OtherWishes
   readonly isDoNotDisturb: boolean
   /** The user's devices that are not offline. */
-  readonly devices: readonly { readonly sessionId: number; readonly state: 'ONLINE' | 'IDLE' }[]
+  readonly devices: readonly { readonly sessionId: SessionId; readonly state: 'ONLINE' | 'IDLE' }[]
 }
 
 /** How long after a message users are still notified of it. */

@@ -83,12 +83,8 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
       const found = cases.get(`${one.messageId}:${one.userId}`)
       const skipped = findSkip(one, found, now)
       const badge = badges.get(one.userId) ?? 0
-      return (
-        skipped ??
-        turn(() =>
-          attemptOne(deliverer, service, one, notificationOf(one, found, texts.get(one.messageId ?? 0) ?? '', badge, now)),
-        )
-      )
+      const text = one.messageId === null ? '' : (texts.get(one.messageId) ?? '')
+      return skipped ?? turn(() => attemptOne(deliverer, service, one, notificationOf(one, found, text, badge, now)))
     }),
   )
 }

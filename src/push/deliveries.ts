@@ -3,6 +3,7 @@
 
 import type { Config } from '../config.ts'
 import { groupBy } from '../graphql/loader.ts'
+import type { ConversationId, MessageId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -18,9 +19,9 @@ import { isOver } from './shown.ts'
 export type Due = {
   readonly id: number
   readonly kind: 'MESSAGE' | 'CLEAR' | 'TEST'
-  readonly userId: number
-  readonly conversationId: number | null
-  readonly messageId: number | null
+  readonly userId: UserId
+  readonly conversationId: ConversationId | null
+  readonly messageId: MessageId | null
   readonly attempts: number
   readonly decidedAt: Date
   /** A newer notification of the conversation makes this one obsolete; for a CLEAR, it may still be on its way. */
@@ -100,7 +101,7 @@ const failed = statement(
      from unnest($1::bigint[], $2::timestamptz[]) as o(id, retry_at) where r.id = o.id`,
 )
 /** The conversations of those of these deliveries that came to be over while they were sent. */
-const overMeanwhile = statement<{ userId: number; conversationId: number }>(
+const overMeanwhile = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_over_meanwhile',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
     where d.id = any($1::bigint[]) and d.kind = 'MESSAGE' and ${isOver}`,

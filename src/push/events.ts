@@ -1,5 +1,6 @@
 // The facts of notifications.
 
+import type { SessionId, UserId } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import { defineKinds } from '../journal/kind.ts'
 
@@ -10,11 +11,11 @@ export const pushKinds = defineKinds({
 })
 
 /** A user has changed their notification settings. Only that user receives it. */
-export function pushSettingsChanged(userId: number): NewFact {
+export function pushSettingsChanged(userId: UserId): NewFact {
   return { kind: pushKinds.PushSettingsChanged.number, user_id: userId, actor_id: userId, subject_id: userId }
 }
 
 /** The registration of a user's device has changed. Only that user receives it. */
-export function pushSubscriptionChanged(userId: number, sessionId: number): NewFact {
+export function pushSubscriptionChanged(userId: UserId, sessionId: SessionId): NewFact {
   return { kind: pushKinds.PushSubscriptionChanged.number, user_id: userId, actor_id: userId, subject_id: sessionId }
 }

@@ -2,6 +2,7 @@
 // makes it necessary.
 
 import { z } from 'zod'
+import { conversationIdOf, messageIdOf, userIdOf } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 
 /** The payload of each job: only ids, so that a job stores nothing of a message or a device. */
@@ -10,11 +11,14 @@ export const jobForms = {
    * The delay after a message is over: decide for each user in the audience. `isLast`: also for users who were online the first
    * time, because a lost device still counts as online for a while.
    */
-  push_notify: z.object({ messageId: z.number().int(), isLast: z.boolean().default(false) }),
+  push_notify: z.object({ messageId: z.number().int().transform(messageIdOf), isLast: z.boolean().default(false) }),
   /** Deliveries to one service are due. */
   push_deliver: z.object({ service: z.string(), deliveryIds: z.array(z.number().int()) }),
   /** A user's notifications of a conversation may be over: see clear.ts. */
-  push_clear: z.object({ userId: z.number().int(), conversationId: z.number().int() }),
+  push_clear: z.object({
+    userId: z.number().int().transform(userIdOf),
+    conversationId: z.number().int().transform(conversationIdOf),
+  }),
 } as const
 export type JobName = keyof typeof jobForms
 

@@ -1,6 +1,7 @@
 // The job of a message: when the delay after it is over, decides for each user in the audience who has a registered device.
 // The decisions and the jobs that deliver the notifications are one transaction; running it again changes nothing.
 
+import type { MessageId, SessionId, UserId } from '../id.ts'
 import { readMessages } from '../message/row.ts'
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
@@ -35,9 +36,9 @@ const insert = statement<{ id: number; registrationId: number | null }>(
 )
 
 type Decision = {
-  readonly userId: number
+  readonly userId: UserId
   readonly registrationId: number | null
-  readonly sessionId: number | null
+  readonly sessionId: SessionId | null
   readonly outcome: 'QUEUED' | 'SKIPPED'
   readonly reason: string | null
 }
@@ -46,7 +47,7 @@ type Decision = {
  * Decides about a message. Postpones the decision for users who are online: a device that was just lost still counts as online
  * for as long as a sign of life lasts.
  */
-export async function notify(app: App, job: { messageId: number; isLast: boolean }): Promise<void> {
+export async function notify(app: App, job: { messageId: MessageId; isLast: boolean }): Promise<void> {
   const { messageId, isLast } = job
   const now = new Date(app.clock.now())
   const { reader } = app.store.jobs

@@ -1,7 +1,7 @@
 // The payload of a notification, as docs/push.md describes it. JSON that fits into one record of Web Push.
 
 import { createHash } from 'node:crypto'
-import { encodeId } from '../id.ts'
+import { type ConversationId, encodeId, type MessageId, type UserId } from '../id.ts'
 
 /** The most that Web Push carries, before encryption. */
 export const payloadBytesMax = 3_993
@@ -10,8 +10,8 @@ const lengths = { title: 100, text: 200 } as const
 
 /** The parts of a message that a notification shows. */
 export type Shown = {
-  readonly conversationId: number
-  readonly messageId: number
+  readonly conversationId: ConversationId
+  readonly messageId: MessageId
   readonly isDirect: boolean
   readonly conversationTitle: string | null
   readonly senderName: string
@@ -29,7 +29,7 @@ export function messagePayload(id: string, shown: Shown, showsText: boolean, bad
 }
 
 /** Clears the notifications of a conversation. */
-export function clearPayload(id: string, conversationId: number, badge: number): string {
+export function clearPayload(id: string, conversationId: ConversationId, badge: number): string {
   return pack({ kind: 'clear', id, conversationId: encodeId('Conversation', conversationId), badge })
 }
 
@@ -42,7 +42,7 @@ export function testPayload(id: string, badge: number): string {
  * The topic of a conversation for one of its members (RFC 8030, 5.4): for a device that is away, a push service keeps only the
  * newest notification of each topic. It reveals nothing to the service, not even which users share a conversation.
  */
-export function topicOf(conversationId: number, userId: number): string {
+export function topicOf(conversationId: ConversationId, userId: UserId): string {
   return createHash('sha256').update(`${conversationId}:${userId}`).digest('base64url').slice(0, 32)
 }
 

@@ -1,5 +1,6 @@
 // Reads the presence of users for notifications: the only use of presence in this folder.
 
+import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { readPresenceSettings } from '../presence/tables.ts'
 import type { Situation } from './decide.ts'
@@ -11,10 +12,10 @@ export type Whereabouts = Pick<Situation, 'devices' | 'isDoNotDisturb'>
  * Reads the presence of users. While Redis is away, all devices count as offline: one notification too many is better than
  * none. Fails with the driver's error if Postgres does not answer.
  */
-export async function readWhereabouts(app: App, userIds: readonly number[]): Promise<ReadonlyMap<number, Whereabouts>> {
+export async function readWhereabouts(app: App, userIds: readonly UserId[]): Promise<ReadonlyMap<UserId, Whereabouts>> {
   const present = app.presence.devices(userIds).catch((error: unknown) => {
     app.log.debug({ err: error }, 'presence could not be read: all devices count as offline')
-    return new Map<number, never[]>()
+    return new Map<UserId, never[]>()
   })
   const [settings, devices] = await Promise.all([readPresenceSettings(app.store.jobs.reader, userIds), present])
   return new Map(

@@ -2,6 +2,7 @@
 // notification to one device and what the answer means; it does not decide when, to which users or how often.
 
 import type { Config } from '../config.ts'
+import type { SessionId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { PrivateAddressError } from './addresses.ts'
 import type { Poster, PushRequest, PushResponse } from './post.ts'
@@ -9,8 +10,8 @@ import type { Poster, PushRequest, PushResponse } from './post.ts'
 /** The address for a device's notifications. */
 export type Registration = {
   readonly id: number
-  readonly userId: number
-  readonly sessionId: number
+  readonly userId: UserId
+  readonly sessionId: SessionId
   readonly provider: 'WEB_PUSH' | 'WEBHOOK'
   readonly platform: string
   readonly endpoint: string

@@ -5,6 +5,7 @@
 // facts are on disk, the jobs and the place are lost with them. A job waits for a flush before it sends anything (deliver.ts).
 
 import { contactKinds } from '../contact/events.ts'
+import type { ConversationId, MessageId, UserId } from '../id.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
 import type { Fact, Place } from '../journal/fact.ts'
 import { payloadOf } from '../journal/kind.ts'
@@ -23,7 +24,7 @@ const progress = statement<Place>('push_progress', 'select position, tag from pu
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
 const move = statement('push_move', 'update push_progress set position = $1, tag = $2')
 /** Those of these messages that have another user with a registered device in their audience. */
-const notifiable = statement<{ id: number }>(
+const notifiable = statement<{ id: MessageId }>(
   'push_notifiable',
   `select f.id from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as f(id, conversation_id, sender_id)
     where exists (select 1 from current_audience a join push_registration r on r.user_id = a.user_id
@@ -32,7 +33,7 @@ const notifiable = statement<{ id: number }>(
 /** The notification may be shown on a device, or is on its way. */
 const isShown = "d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null"
 /** Those of these users who may see notifications of a conversation up to a seq. */
-const clearable = statement<{ userId: number; conversationId: number }>(
+const clearable = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_clearable',
   `select distinct m.user_id as "userId", m.conversation_id as "conversationId"
      from unnest($1::bigint[], $2::bigint[], $3::int[]) as m(user_id, conversation_id, seq)
@@ -40,13 +41,13 @@ const clearable = statement<{ userId: number; conversationId: number }>(
       and ${isShown}`,
 )
 /** The users who may see notifications of these messages. */
-const clearableOfMessages = statement<{ userId: number; conversationId: number }>(
+const clearableOfMessages = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_clearable_of_messages',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d
     where d.message_id = any($1::bigint[]) and ${isShown}`,
 )
 /** The users who may see notifications of senders that they may have blocked. */
-const clearableOfSenders = statement<{ userId: number; conversationId: number }>(
+const clearableOfSenders = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_clearable_of_senders',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId"
      from unnest($1::bigint[], $2::bigint[]) as b(user_id, sender_id)
@@ -109,11 +110,12 @@ async function notifyJobs(reader: Reader, facts: readonly Fact[], delayMs: numbe
   if (sent.length === 0) return []
   const columns = [sent.map((f) => f.subjectId), sent.map((f) => f.conversationId), sent.map((f) => f.actorId)]
   const wanted = new Set((await reader.rows(notifiable, columns)).map(({ id }) => id))
-  return sent.flatMap(({ subjectId: messageId, occurredAt }) =>
-    messageId !== null && wanted.has(messageId)
+  return sent.flatMap(({ subjectId, occurredAt }) => {
+    const messageId = subjectId as MessageId | null
+    return messageId !== null && wanted.has(messageId)
       ? [{ name: 'push_notify', payload: { messageId, isLast: false }, runAt: new Date(occurredAt + delayMs) } as const]
-      : [],
-  )
+      : []
+  })
 }
 
 async function clearJobs(reader: Reader, facts: readonly Fact[]): Promise<Job[]> {
@@ -152,6 +154,6 @@ function mayClear({ kind, audienceChange }: Fact): boolean {
 }
 
 /** The job that clears a user's notifications of a conversation. Several waiting jobs become one. */
-export function clearJob(payload: { userId: number; conversationId: number }): Job<'push_clear'> {
+export function clearJob(payload: { userId: UserId; conversationId: ConversationId }): Job<'push_clear'> {
   return { name: 'push_clear', payload, runAt: null, key: `push_clear:${payload.userId}:${payload.conversationId}` }
 }

@@ -9,7 +9,7 @@ import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
-import { encodeId } from '../id.ts'
+import { encodeId, sessionIdOf } from '../id.ts'
 import { findOwnMessage } from '../message/access.ts'
 import { Message } from '../message/schema.ts'
 import { type DecisionRow, findLevel, findRegistration, type RegistrationRow, readDecisions, readSettings } from './access.ts'
@@ -218,8 +218,9 @@ builder.objectField(PushSubscriptionChanged, 'session', (t) =>
     type: Session,
     description: 'The session of the device, with its current `push`.',
     resolve: async (event, _args, context) => {
-      const session = await findSession(requireViewer(context), subjectOf(event), context.reader)
-      if (!session) throw notFound(`Session ${encodeId('Session', subjectOf(event))}`)
+      const sessionId = sessionIdOf(subjectOf(event))
+      const session = await findSession(requireViewer(context), sessionId, context.reader)
+      if (!session) throw notFound(`Session ${encodeId('Session', sessionId)}`)
       return session
     },
   }),

@@ -1,5 +1,6 @@
 // Reads everything that decisions depend on, in batches: one statement to Postgres, one request to presence.
 
+import type { MessageId, UserId } from '../id.ts'
 import { countMentions, countUnread, unreadMax } from '../message/unread.ts'
 import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -9,7 +10,7 @@ import type { Shown } from './payload.ts'
 import { readWhereabouts } from './presence.ts'
 
 /** A message, and a user who may be notified of it. */
-export type Pair = { readonly messageId: number; readonly userId: number }
+export type Pair = { readonly messageId: MessageId; readonly userId: UserId }
 /** Everything that the decision about a pair depends on, and the parts of the message that a notification shows. */
 export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, 'text'> }
 
@@ -62,13 +63,13 @@ export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[
   })
 }
 
-const texts = statement<{ id: number; text: string }>(
+const texts = statement<{ id: MessageId; text: string }>(
   'push_texts',
   'select id, text from message where id = any($1::bigint[]) and deleted_at is null',
 )
 
 /** Reads the full texts of messages: they are shortened only after they are put on one line. */
-export async function readTexts(reader: Reader, messageIds: readonly number[]): Promise<ReadonlyMap<number, string>> {
+export async function readTexts(reader: Reader, messageIds: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>> {
   if (messageIds.length === 0) return new Map()
   return new Map((await reader.rows(texts, [[...new Set(messageIds)]])).map(({ id, text }) => [id, text]))
 }
@@ -98,7 +99,7 @@ function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDo
 
 const scope = { userId: 'u.id', conversationId: 'b.conversation_id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'k.ids' }
 /** The badges of users who have unread messages: see docs/push.md. */
-const badges = statement<{ userId: number; badge: number }>(
+const badges = statement<{ userId: UserId; badge: number }>(
   'push_badges',
   `select u.id as "userId", coalesce(sum(n.unread), 0)::int as badge
      from unnest($1::bigint[]) as u(id)
@@ -116,7 +117,7 @@ const badges = statement<{ userId: number; badge: number }>(
 )
 
 /** Counts the unread messages that each user wants to be notified of now. Omits users without any. */
-export async function readBadges(reader: Reader, userIds: readonly number[], now: Date): Promise<ReadonlyMap<number, number>> {
+export async function readBadges(reader: Reader, userIds: readonly UserId[], now: Date): Promise<ReadonlyMap<UserId, number>> {
   const rows = await reader.rows(badges, [[...new Set(userIds)], now])
   return new Map(rows.map(({ userId, badge }) => [userId, badge]))
 }

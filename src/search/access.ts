@@ -6,6 +6,7 @@ import { findMembership } from '../conversation/access.ts'
 import { notFound } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
+import type { ConversationId, UserId } from '../id.ts'
 import { type MessageRow, messageColumns } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { findRanges, type TextRange } from './highlights.ts'
@@ -15,8 +16,8 @@ import type { Query } from './terms.ts'
 export type Search = {
   readonly query: Query
   /** Searches only this conversation; null for all of the viewer's. */
-  readonly conversationId: number | null
-  readonly senderId: number | null
+  readonly conversationId: ConversationId | null
+  readonly senderId: UserId | null
   /** Searches only messages created at or after `since` and before `until`. */
   readonly since: Date | null
   readonly until: Date | null
@@ -36,7 +37,7 @@ const lowest = -1
 const highest = Number.MAX_SAFE_INTEGER
 
 /** Reads messages that the viewer may see and that match according to the index, starting at the end that the request names. */
-export function readFound(reader: Reader, viewerId: number, search: Search, request: PageRequest): Promise<MessageRow[]> {
+export function readFound(reader: Reader, viewerId: UserId, search: Search, request: PageRequest): Promise<MessageRow[]> {
   const { query, conversationId, senderId, since, until } = search
   const isNewestFirst = request.from === 'START'
   return reader.rows(isNewestFirst ? newestFirst : oldestFirst, [

@@ -4,6 +4,7 @@
 
 import { foldNames } from '../account/search-names.ts'
 import { factKinds } from '../facts.ts'
+import { type MessageId, type Position, positionOf } from '../id.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
 import type { Place } from '../journal/fact.ts'
 import { readFactsAfter, readHead } from '../journal/tables.ts'
@@ -51,7 +52,7 @@ function takeTurn(app: App): Promise<boolean> {
     const beginsRebuild = from !== was
     const followed = await follow(reader, from)
     const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
-    if (beginsRebuild) await tables.removeRange(tx, { after: from.position, upTo: Number.MAX_SAFE_INTEGER })
+    if (beginsRebuild) await tables.removeRange(tx, { after: from.position, upTo: positionOf(Number.MAX_SAFE_INTEGER) })
     if (walk) await tables.removeRange(tx, walk.range)
     const rows: Rows = new Map([...(walk?.rows ?? []), ...followed.rows])
     await tables.removeRows(tx, [...rows.keys()])
@@ -65,12 +66,12 @@ function takeTurn(app: App): Promise<boolean> {
 }
 
 /** Index rows by message id; null for a message that is gone or has nothing to find. */
-type Rows = Map<number, tables.IndexRow | null>
+type Rows = Map<MessageId, tables.IndexRow | null>
 
 /** Reads the messages that the next facts name. @returns their rows, and the place up to which they are complete */
 async function follow(reader: Reader, { position, tag }: Place): Promise<{ rows: Rows; place: Place }> {
   const facts = await readFactsAfter(reader, position, turnMax.facts)
-  const named = facts.map((fact) => (factKinds.namesRow(fact) ? fact.subjectId : null))
+  const named = facts.map((fact) => (factKinds.namesRow(fact) ? (fact.subjectId as MessageId | null) : null))
   const rows = await readRows(reader, [...new Set(named.filter((id) => id !== null))])
   const left = named.findIndex((id) => id !== null && !rows.has(id))
   const last = (left < 0 ? facts : facts.slice(0, left)).at(-1)
@@ -78,7 +79,7 @@ async function follow(reader: Reader, { position, tag }: Place): Promise<{ rows:
 }
 
 /** Reads the next messages of a rebuild. @returns their rows, and the range of ids that these rows replace */
-async function walkOn(reader: Reader, after: number, upTo: number): Promise<{ rows: Rows; range: tables.IdRange }> {
+async function walkOn(reader: Reader, after: Position, upTo: Position): Promise<{ rows: Rows; range: tables.IdRange }> {
   const ids = await tables.readMessageIds(reader, after, upTo, turnMax.messages)
   const rows = await readRows(reader, ids)
   const isWhole = ids.length < turnMax.messages && rows.size === ids.length
@@ -86,7 +87,7 @@ async function walkOn(reader: Reader, after: number, upTo: number): Promise<{ ro
 }
 
 /** Reads messages in the order of the ids, and stops early if their texts are long. */
-async function readRows(reader: Reader, ids: readonly number[]): Promise<Rows> {
+async function readRows(reader: Reader, ids: readonly MessageId[]): Promise<Rows> {
   const messages = new Map((await readMessages(reader, ids)).map((message) => [message.id, message]))
   const rows: Rows = new Map()
   let characters = 0
@@ -118,9 +119,9 @@ async function confirm(progress: tables.IndexProgress, { store, log }: App): Pro
   if (isTrue) {
     // A new installation has nothing to rebuild.
     if (progress.position > 0) log.info({ position: progress.position }, 'the search index is rebuilt: its rules have changed')
-    return { ...progress, walked: 0 }
+    return { ...progress, walked: positionOf(0) }
   }
   log.warn({ position: progress.position }, 'the search index does not match this journal: it is rebuilt')
   const head = await readHead(store.reader)
-  return { position: head.position, tag: head.tag, walked: 0, seal: progress.seal }
+  return { position: head.position, tag: head.tag, walked: positionOf(0), seal: progress.seal }
 }

@@ -1,16 +1,17 @@
 // The statements on the tables of the search index. They are S tables, and only the indexer writes them.
 
 import { foldVersion } from '../fold.ts'
+import type { MessageId, Position } from '../id.ts'
 import type { MessageRow } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { indexText } from './terms.ts'
 
 /** The progress of the index: it includes all facts up to this place. */
 export type IndexProgress = {
-  readonly position: number
+  readonly position: Position
   readonly tag: number
   /** The message id that a rebuild has come to, on its way to `position`; null if no rebuild is under way. */
-  readonly walked: number | null
+  readonly walked: Position | null
   /** The seal of the version that wrote this progress: see `sealOf`. */
   readonly seal: string
 }
@@ -22,7 +23,7 @@ export type IndexRow = Pick<MessageRow, 'id' | 'conversationId' | 'seq' | 'sende
 }
 
 const progress = statement<IndexProgress>('search_progress', 'select position, tag, walked, seal from message_search_progress')
-const messagesAfter = statement<{ id: number }>(
+const messagesAfter = statement<{ id: MessageId }>(
   'search_messages_after',
   'select id from message where id > $1 and id <= $2 order by id limit $3',
 )
@@ -35,7 +36,7 @@ export async function readProgress(reader: Reader): Promise<IndexProgress> {
 }
 
 /** The ids of messages after `after` and up to `upTo`, in order, at most `limit`. */
-export async function readMessageIds(reader: Reader, after: number, upTo: number, limit: number): Promise<number[]> {
+export async function readMessageIds(reader: Reader, after: Position, upTo: Position, limit: number): Promise<MessageId[]> {
   return (await reader.rows(messagesAfter, [after, upTo, limit])).map(({ id }) => id)
 }
 
@@ -75,10 +76,10 @@ export async function takeTurn(tx: Reader): Promise<IndexProgress | null> {
 }
 
 /** A range of ids, without `after` and with `upTo`. */
-export type IdRange = { readonly after: number; readonly upTo: number }
+export type IdRange = { readonly after: Position; readonly upTo: Position }
 
 /** Removes the rows of these messages. */
-export async function removeRows(tx: Reader, ids: readonly number[]): Promise<void> {
+export async function removeRows(tx: Reader, ids: readonly MessageId[]): Promise<void> {
   if (ids.length > 0) await tx.rows(rowsRemoved, [ids])
 }
 

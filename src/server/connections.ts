@@ -4,11 +4,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import { closeCodes } from '../errors.ts'
+import type { SessionId } from '../id.ts'
 
 /** A WebSocket or an event stream of a session. */
 export type Connection = {
   readonly kind: 'socket' | 'stream'
-  readonly sessionId: number
+  readonly sessionId: SessionId
   /** When the access token that opened or last renewed it expires, in milliseconds since 1970. */
   expiresAt: number
   /** Ends it, with a reason for the client. */
@@ -22,7 +23,7 @@ export type Connections = {
   add(connection: Connection): void
   remove(connection: Connection): void
   /** Ends the connections of a revoked session. */
-  revoke(sessionId: number): void
+  revoke(sessionId: SessionId): void
   /** How many event streams are open. */
   countStreams(): number
   /** Leaves all open connections, evenly over `overMs`, so that their clients do not reach other nodes all at once. */
@@ -38,7 +39,7 @@ const revocationMs = 100
 
 /** Opens the register. */
 export function openConnections(clock: Clock): Connections {
-  const bySession = new Map<number, Set<Connection>>()
+  const bySession = new Map<SessionId, Set<Connection>>()
   let streams = 0
   const remove = (connection: Connection) => {
     const connections = bySession.get(connection.sessionId)

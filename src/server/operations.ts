@@ -9,6 +9,7 @@ import { UserQueues } from '../fair-queue.ts'
 import type { Context } from '../graphql/context.ts'
 import { findPlan } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
+import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 
@@ -58,7 +59,7 @@ export function useOperationBounds(app: App, guard: Guard): Plugin<Context> {
   const bounds = { atOnce: app.config.limits.operationsPerUserMax, ...waiting }
   const operations = new UserQueues(bounds, 'Too many of your operations are running. Wait for some of them to finish.')
   const statements = new UserQueues(statementBounds, 'Your operations read too much at once. Try again.')
-  const readerOf = (userId: number): Reader => ({
+  const readerOf = (userId: UserId): Reader => ({
     rows: (statement, values) => statements.run(userId, () => app.store.reader.rows(statement, values)),
   })
   return {

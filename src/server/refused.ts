@@ -4,6 +4,7 @@
 import type { GraphQLError } from 'graphql'
 import type { ErrorCode } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
+import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
@@ -12,7 +13,7 @@ import type { Call } from './callers.ts'
 export type OperationOrigin = {
   readonly requestId: string
   readonly address: string
-  readonly userId?: number | undefined
+  readonly userId?: UserId | undefined
   readonly operation?: string | null | undefined
 }
 

@@ -2,6 +2,7 @@
 // are frequent, so a node coalesces them: at most one statement per second, with a row for each session that has moved forward.
 
 import { ParleyError } from '../errors.ts'
+import type { Position, SessionId } from '../id.ts'
 import { Coalescer } from '../journal/coalescer.ts'
 import type { Cursor } from '../journal/cursor.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -16,11 +17,11 @@ export type Acknowledgements = {
    * session has ended.
    * @throws ParleyError CURSOR_REFUSED if a stream from this cursor would be a RESET; RATE_LIMITED, UNAVAILABLE
    */
-  add(sessionId: number, cursor: Cursor): Promise<void>
+  add(sessionId: SessionId, cursor: Cursor): Promise<void>
   close(): Promise<void>
 }
 
-type Acknowledgement = { readonly sessionId: number; readonly position: number }
+type Acknowledgement = { readonly sessionId: SessionId; readonly position: Position }
 
 /** Opens the acknowledgements of a node. */
 export function openAcknowledgements(journal: Journal, prisma: PrismaClient): Acknowledgements {
@@ -42,7 +43,7 @@ export function openAcknowledgements(journal: Journal, prisma: PrismaClient): Ac
 }
 
 async function store(prisma: PrismaClient, inputs: readonly Acknowledgement[]): Promise<void> {
-  const furthest = new Map<number, number>()
+  const furthest = new Map<SessionId, number>()
   for (const { sessionId, position } of inputs) {
     furthest.set(sessionId, Math.max(position, furthest.get(sessionId) ?? 0))
   }

@@ -9,21 +9,22 @@ import { openMemoryLeases } from '../../src/bus/memory-leases.ts'
 import { redisWords } from '../../src/bus/redis-faults.ts'
 import { openRedisLeases } from '../../src/bus/redis-leases.ts'
 import { systemClock } from '../../src/clock.ts'
+import { sessionIdOf, type UserId, userIdOf } from '../../src/id.ts'
 import { Outage } from '../../src/outage.ts'
 import { silent as log, memoryBus, redisBus } from '../support/bus.ts'
 import { closeAtEnd } from '../support/node.ts'
 import { until } from '../support/until.ts'
 
-const [user, phone, laptop] = [7, 70, 71]
+const [user, phone, laptop] = [userIdOf(7), sessionIdOf(70), sessionIdOf(71)]
 
-type Ground = { readonly leases: Leases; readonly bus: Bus; topicOf(userId: number): string }
+type Ground = { readonly leases: Leases; readonly bus: Bus; topicOf(userId: UserId): string }
 
 const kinds: [string, () => Ground][] = [
   [
     'memory',
     () => {
       const bus = memoryBus()
-      const topicOf = (userId: number) => `presence:${userId}`
+      const topicOf = (userId: UserId) => `presence:${userId}`
       return { bus, topicOf, leases: openMemoryLeases(bus, systemClock, topicOf) }
     },
   ],
@@ -141,7 +142,9 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
 
   test('P1 one check releases any number of lapsed leases', async () => {
     const { leases } = await open(create)
-    const lost = Array.from({ length: 1_000 }, (_, i) => lease({ userId: 1_000 + i, deviceId: i, lastsMs: 1 }))
+    const lost = Array.from({ length: 1_000 }, (_, i) =>
+      lease({ userId: userIdOf(1_000 + i), deviceId: sessionIdOf(i), lastsMs: 1 }),
+    )
     await leases.renew(lost)
     const people = lost.map(({ userId }) => userId)
     await until('them to be gone', async () => (await leases.read(people)).size === 0)
@@ -160,10 +163,11 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
 
   test('D7 bounds the leases of a user, and reads all users at once', async () => {
     const { leases } = await open(create)
-    await leases.renew(Array.from({ length: leasesMax + 50 }, (_, i) => lease({ deviceId: i + 1 })))
+    await leases.renew(Array.from({ length: leasesMax + 50 }, (_, i) => lease({ deviceId: sessionIdOf(i + 1) })))
     expect((await present(leases))?.length).toBe(leasesMax)
-    await leases.renew([lease({ userId: 8 })])
-    expect([...(await leases.read([8, 9, user])).keys()].sort()).toEqual([user, 8])
+    const [other, absent] = [userIdOf(8), userIdOf(9)]
+    await leases.renew([lease({ userId: other })])
+    expect([...(await leases.read([other, absent, user])).keys()].sort()).toEqual([user, other])
   })
 })
 

@@ -15,6 +15,7 @@ import { changeForm } from '../../src/bus/leases.ts'
 import { aclRules, checkRedis, redisWords } from '../../src/bus/redis-faults.ts'
 import { openRedisLeases } from '../../src/bus/redis-leases.ts'
 import { systemClock } from '../../src/clock.ts'
+import { sessionIdOf, userIdOf } from '../../src/id.ts'
 import { findFreePort } from '../../src/local/postgres.ts'
 import { Outage } from '../../src/outage.ts'
 import { anything, redisBus, silent } from '../support/bus.ts'
@@ -135,16 +136,17 @@ test('D7 the ACL of docs/operations.md is enough for the bus and the leases, and
     return heard.length > 0
   })
   await unsubscribe()
-  const lease = { userId: 7, deviceId: 70, state: 'ONLINE', activeAgoMs: 0, lastsMs: 10_000, mayBegin: true } as const
+  const [userId, deviceId] = [userIdOf(7), sessionIdOf(70)]
+  const lease = { userId, deviceId, state: 'ONLINE', activeAgoMs: 0, lastsMs: 10_000, mayBegin: true } as const
   await until('the leases to be kept', () =>
     leases.renew([lease]).then(
       () => true,
       () => false,
     ),
   )
-  expect(await leases.read([7])).toMatchObject(new Map([[7, [{ deviceId: 70, state: 'ONLINE' }]]]))
+  expect(await leases.read([userId])).toMatchObject(new Map([[userId, [{ deviceId, state: 'ONLINE' }]]]))
   await leases.lapse()
-  await leases.end(7, 70)
+  await leases.end(userId, deviceId)
   await until('both states to be told', () => JSON.stringify(heard).includes('OFFLINE'))
 
   for (const [i, right] of documented.split(' ').entries()) {

@@ -2,7 +2,7 @@
 // and every event on a device.
 
 import type pg from 'pg'
-import { encodeId } from '../../src/id.ts'
+import { encodeId, messageIdOf } from '../../src/id.ts'
 import { brokenLaws } from '../journal/laws.ts'
 import type { SimulatedDevice } from './device.ts'
 import { Model } from './model.ts'
@@ -60,7 +60,7 @@ function checkSends(record: RunRecord, messages: readonly MessageRow[]): void {
       record.count('sends lost')
       continue
     }
-    const id = encodeId('Message', Number(message.id))
+    const id = encodeId('Message', messageIdOf(message.id))
     if (!ids.has(id)) record.violation(`D1 ${name} was acknowledged as ${[...ids].join()} and is stored as ${id}`)
     if (message.version === 1 && message.text !== text) record.violation(`D1 ${name} has a different text`)
     if (!isInTurn) continue

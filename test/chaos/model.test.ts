@@ -1,12 +1,12 @@
 // The model of the chaos run must be able to fail: it follows a group through its facts and finds those that nobody may cause.
 
 import { expect, test } from 'vitest'
-import { encodeId } from '../../src/id.ts'
+import { conversationIdOf, encodeId, messageIdOf, userIdOf } from '../../src/id.ts'
 import { Model } from './model.ts'
 import type { Visibility } from './oracle.ts'
 import type { Fact } from './stored-state.ts'
 
-const user = (id: number) => encodeId('User', id)
+const user = (id: number) => encodeId('User', userIdOf(id))
 /** A fact of group 1, in a request of its own unless `more` gives a tag. */
 const fact = (position: number, kind: string, actorId: number, subjectId: number, more: Partial<Fact> = {}): Fact => ({
   position,
@@ -33,7 +33,7 @@ function follow(facts: readonly Fact[], initialVisibility: Visibility = 'ALL'): 
 }
 const violationsOf = (...facts: Fact[]) =>
   follow([...founding, ...facts]).violations.map((violation) => violation.replace(/^D6 /, ''))
-const viewOf = (model: Model, userId: number) => model.viewsOf(userId).get(encodeId('Conversation', 1))
+const viewOf = (model: Model, userId: number) => model.viewsOf(userId).get(encodeId('Conversation', conversationIdOf(1)))
 
 test('D4 the model knows pins, unread messages and archives, and hides earlier messages from new members', () => {
   const model = follow(
@@ -48,7 +48,7 @@ test('D4 the model knows pins, unread messages and archives, and hides earlier m
     'SINCE_JOINING',
   )
   const markers = [`${user(102)} 1`, `${user(103)} 1`]
-  const pins = [encodeId('Message', 4)]
+  const pins = [encodeId('Message', messageIdOf(4))]
   expect(viewOf(model, 101)).toMatchObject({ last: 1, unread: 1, pins, markers, isArchived: true, visibility: 'SINCE_JOINING' })
   expect(viewOf(model, 102)).toMatchObject({ last: 1, unread: 0, pins, isArchived: false })
   expect(viewOf(model, 103)).toMatchObject({ last: null, unread: 0, pins: [] })

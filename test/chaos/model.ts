@@ -3,7 +3,7 @@
 // makes no fact, so a fact about something with two states (a pin, an archive, a role below owner) flips it. The model also finds
 // facts that their actor had no right to cause.
 
-import { encodeId } from '../../src/id.ts'
+import { conversationIdOf, encodeId, messageIdOf, userIdOf } from '../../src/id.ts'
 import { Audience } from './oracle.ts'
 import type { ConversationRow, Fact } from './stored-state.ts'
 import type { ConversationView } from './view.ts'
@@ -44,13 +44,13 @@ class ModelConversation {
     const last = this.messages.at(-1)
     const read = this.markers.get(userId) ?? 0
     const isUnread = ({ seq, senderId, isDeleted }: ModelMessage) => seq > read && senderId !== userId && !isDeleted
-    const user = (id: number) => encodeId('User', id)
+    const user = (id: number) => encodeId('User', userIdOf(id))
     return {
       last: last && this.audience.sees(userId, last.id) ? last.seq : null,
       unread: this.messages.filter(isUnread).length,
       pins: [...this.pins]
         .filter((id) => this.audience.sees(userId, id))
-        .map((id) => encodeId('Message', id))
+        .map((id) => encodeId('Message', messageIdOf(id)))
         .sort(),
       roles: [...this.roles].map(([id, role]) => `${user(id)} ${role}`).sort(),
       markers: [...this.markers]
@@ -92,7 +92,9 @@ export class Model {
   /** What a user sees, by global conversation id. */
   viewsOf(userId: number): Map<string, ConversationView> {
     const mine = [...this.#conversations].filter(([, { roles }]) => roles.has(userId))
-    return new Map(mine.map(([id, conversation]) => [encodeId('Conversation', id), conversation.viewOf(userId)]))
+    return new Map(
+      mine.map(([id, conversation]) => [encodeId('Conversation', conversationIdOf(id)), conversation.viewOf(userId)]),
+    )
   }
 
   /** The role of each member: `conversation user ROLE`. */

@@ -2,7 +2,7 @@
 
 import type pg from 'pg'
 import { kindsByName } from '../../src/facts.ts'
-import { encodeId } from '../../src/id.ts'
+import { conversationIdOf, encodeId, messageIdOf, userIdOf } from '../../src/id.ts'
 
 import type { FactWithAudience, Visibility } from './oracle.ts'
 
@@ -125,22 +125,23 @@ async function readFacts(sql: pg.Client): Promise<Fact[]> {
 
 /** The subject of a fact, as a device names it. */
 function subjectOf(row: Row): string {
-  const conversation = encodeId('Conversation', Number(row.conversation ?? row.subject))
+  const conversation = encodeId('Conversation', conversationIdOf(Number(row.conversation ?? row.subject)))
   const subject = Number(row.subject)
+  const user = (id: number) => encodeId('User', userIdOf(id))
   switch (kinds.get(row.kind)) {
     case 'MessageSent':
-      return `${conversation} ${encodeId('Message', subject)} ${row.client_message_id} ${encodeId('User', Number(row.sender))}`
+      return `${conversation} ${encodeId('Message', messageIdOf(subject))} ${row.client_message_id} ${user(Number(row.sender))}`
     case 'MessageEdited':
     case 'MessageDeleted':
     case 'ReactionsChanged':
     case 'PinsChanged':
-      return `${conversation} ${encodeId('Message', subject)}`
+      return `${conversation} ${encodeId('Message', messageIdOf(subject))}`
     case 'MemberJoined':
     case 'MemberLeft':
     case 'MemberUpdated':
-      return `${conversation} ${encodeId('User', subject)}`
+      return `${conversation} ${user(subject)}`
     case 'ReadMarkersMoved':
-      return `${conversation} ${row.payload?.markers?.map(({ userId, seq }) => `${encodeId('User', userId)} ${seq}`).join(' ')}`
+      return `${conversation} ${row.payload?.markers?.map(({ userId, seq }) => `${user(userId)} ${seq}`).join(' ')}`
     case 'ConversationAdded':
     case 'ConversationUpdated':
     case 'InvitesChanged':

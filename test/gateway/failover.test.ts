@@ -7,7 +7,7 @@ import { expect, inject, test } from 'vitest'
 import WebSocket from 'ws'
 import { createParleyClient } from '../../src/client/client.ts'
 import { systemClock } from '../../src/clock.ts'
-import { encodeId } from '../../src/id.ts'
+import { encodeId, sessionIdOf, userIdOf } from '../../src/id.ts'
 import { createTokens } from '../../src/tokens.ts'
 import { at, Parley, type ServerAddress } from '../process/parley.ts'
 import { type Device, signUp } from '../support/device.ts'
@@ -38,8 +38,8 @@ async function enrol(databaseUrl: string, count: number): Promise<{ id: string; 
   const tokens = createTokens(tokenSecret, 3_600, null, systemClock)
   return Promise.all(
     rows.map(async ({ userId, sessionId }) => {
-      const { token } = await tokens.signAccess(Number(userId), Number(sessionId))
-      return { id: encodeId('User', Number(userId)), token }
+      const { token } = await tokens.signAccess(userIdOf(userId), sessionIdOf(sessionId))
+      return { id: encodeId('User', userIdOf(userId)), token }
     }),
   )
 }

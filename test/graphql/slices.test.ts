@@ -5,7 +5,7 @@ import { subscribe as hear, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
 import { FairScheduler } from '../../src/graphql/fair-scheduler.ts'
 import { PayloadCache } from '../../src/graphql/payload-cache.ts'
-import { parseId } from '../../src/id.ts'
+import { parseId, type UserId, userIdOf } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import { RoundRobin, type TurnTaker } from '../../src/journal/round-robin.ts'
 import { steps } from '../../src/journal/steps.ts'
@@ -18,12 +18,13 @@ test('D8 a small conversation is served before an earlier message to very many h
   const node = await openNode({ PARLEY_APPEND_LANES: '1' })
   const [ann, ben, cyd] = (await signUpAll(node, 'Ann', 'Ben', 'Cyd')) as [Device, Device, Device]
   const [large, small] = [await ann.group('Large', ben), await ann.group('Small', cyd)]
-  const [sender, many, few] = [ann, ben, cyd].map(({ userId }) => parseId('User', userId, ''))
+  const numberOf = ({ userId }: Device) => parseId('User', userId, '')
+  const [sender, many, few] = [numberOf(ann), numberOf(ben), numberOf(cyd)]
   const shown: number[] = []
   const listen = (message: unknown) => shown.push((message as { position: number }).position)
   let live = 0
-  const open = async (userId: number | undefined) => {
-    const request = { userId: Number(userId), after: null, conversationId: null, onAbandoned: () => undefined }
+  const open = async (userId: UserId) => {
+    const request = { userId, after: null, conversationId: null, onAbandoned: () => undefined }
     const stream = await node.app.journal.openStream(request)
     stream?.start({
       take({ type }) {
@@ -39,7 +40,7 @@ test('D8 a small conversation is served before an earlier message to very many h
 
   hear(steps.streamShowing.name, listen)
   const send = (conversationId: string, text: string) =>
-    appendSend(node, input(parseId('Conversation', conversationId, ''), Number(sender), text))
+    appendSend(node, input(parseId('Conversation', conversationId, ''), sender, text))
   // In one batch, in this order.
   await Promise.all([send(large, 'to very many'), send(small, 'to one')])
   await until('everybody to be told', () => shown.length === 2_001)
@@ -90,7 +91,7 @@ test('D7 users take turns with streams that are behind, however many each of the
 
 test('D7 executions for a heavy user wait for those of others, and end in order', async () => {
   const scheduler = new FairScheduler()
-  const turn = (userId: number) => ({ userId, cost: 1, share: 1, isOver: () => false })
+  const turn = (userId: number) => ({ userId: userIdOf(userId), cost: 1, share: 1, isOver: () => false })
   const order: string[] = []
   const heavy = Array.from({ length: 20 }, async (_, i) =>
     scheduler.run(turn(1), () => {
@@ -114,7 +115,7 @@ test('D7 one user has at most four executions waiting for Postgres, and nothing 
     release = resolve
   })
   const results = Array.from({ length: 30 }, async () =>
-    scheduler.run({ userId: 1, cost: 1, share: 1, isOver: () => isOver }, async () => {
+    scheduler.run({ userId: userIdOf(1), cost: 1, share: 1, isOver: () => isOver }, async () => {
       begun += 1
       underWay += 1
       most = Math.max(most, underWay)
@@ -123,7 +124,7 @@ test('D7 one user has at most four executions waiting for Postgres, and nothing 
       return 'done'
     }),
   )
-  const other = await scheduler.run({ userId: 2, cost: 1, share: 1, isOver: () => false }, () => 'another user')
+  const other = await scheduler.run({ userId: userIdOf(2), cost: 1, share: 1, isOver: () => false }, () => 'another user')
   expect(other).toBe('another user')
   expect(begun).toBe(4)
   isOver = true

@@ -6,7 +6,7 @@ import { print } from 'graphql'
 import type { Client } from 'graphql-ws'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { encodeId } from '../../src/id.ts'
+import { encodeId, userIdOf } from '../../src/id.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { AddMembers, Conversations, Events, History, OneConversation, RemoveMember, SendMessage } from '../support/documents.ts'
@@ -80,7 +80,7 @@ beforeAll(async () => {
   const now = new Date()
   const rows = Array.from({ length: 88 }, (_, i) => ({ username: `extra${i}`, displayName: `Extra ${i}`, createdAt: now }))
   const extras = await node.app.store.prisma.user.createManyAndReturn({ data: rows, select: { id: true } })
-  const userIds = extras.map(({ id }) => encodeId('User', Number(id)))
+  const userIds = extras.map(({ id }) => encodeId('User', userIdOf(id)))
   await owner.run(AddMembers, { input: { conversationId: many, userIds } })
 })
 afterAll(() => {

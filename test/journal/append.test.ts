@@ -8,7 +8,8 @@ import type { Client as SocketClient } from 'graphql-ws'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { ParleyError } from '../../src/errors.ts'
-import { parseId } from '../../src/id.ts'
+import type { ConversationId, UserId } from '../../src/id.ts'
+import { messageIdOf, parseId } from '../../src/id.ts'
 import { changeProcedure } from '../../src/message/change.ts'
 import type { SendInput, SendOutcome } from '../../src/message/send.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -22,8 +23,8 @@ type AppendSetup = {
   bob: Device
   conversationId: string
   client: pg.Client
-  conversation: number
-  sender: number
+  conversation: ConversationId
+  sender: UserId
 }
 
 async function openTalk(environment: Environment = {}): Promise<AppendSetup> {
@@ -254,7 +255,7 @@ test('D7 refuses a sender with a full share with RATE_LIMITED, and no other; wha
     const others = numbered(share).map((text) => appendSend(node, input(conversation, sender, text)))
     const refused = await appendSend(node, input(conversation, sender, 'one too many')).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(ParleyError)
-    const change = { messageId: 1, actorId: sender, change: 'react', emoji: '👍' } as const
+    const change = { messageId: messageIdOf(1), actorId: sender, change: 'react', emoji: '👍' } as const
     expect(await node.app.journal.append(changeProcedure, change.actorId, change).catch((error: unknown) => error)).toMatchObject(
       { code: 'RATE_LIMITED' },
     )

@@ -3,6 +3,7 @@
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import type { Position } from '../../src/id.ts'
 import { parseId } from '../../src/id.ts'
 import { encodeCursor, epochKeyOf, parseCursor } from '../../src/journal/cursor.ts'
 import { messageOf } from '../../src/message/row.ts'
@@ -39,7 +40,7 @@ test('A2 after a new epoch, streams close to resume, and old cursors are reset w
   await log.text('after')
   expect(log.texts).toEqual(['after'])
   await expectStart(bob.events({ after: log.cursor }), 'RESUMED', null)
-  expect(node.app.journal.cursor({ position: 1, tag: 1 })).not.toBe(cursor)
+  expect(node.app.journal.cursor({ position: 1 as Position, tag: 1 })).not.toBe(cursor)
   expect((await alice.send(conversationId, 'and on')).message.seq).toBe(3)
 })
 

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { beforeAll, expect, inject, test, vi } from 'vitest'
 import { conversationKinds } from '../../src/conversation/events.ts'
-import { parseId } from '../../src/id.ts'
+import { parseId, positionOf } from '../../src/id.ts'
 import { parseBatch } from '../../src/journal/batch.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Place } from '../../src/journal/fact.ts'
@@ -125,14 +125,14 @@ async function readPlaces(setup: CrashSetup): Promise<Map<number, number>> {
 /** Reads the last fact repeatedly, without a flush; returns the one it saw last before the connection broke. */
 async function watchHead(setup: CrashSetup): Promise<Place> {
   const client = await onlooker(setup)
-  let last = { position: 0, tag: 0 }
+  let last = { position: positionOf(0), tag: 0 }
   for (;;) {
     const rows = await client.query('select position, tag from fact order by position desc limit 1').then(
       (result) => result.rows,
       () => null,
     )
     if (!rows) return last
-    last = { position: Number(rows[0].position), tag: rows[0].tag }
+    last = { position: positionOf(rows[0].position), tag: rows[0].tag }
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import { conversationIdOf } from '../../src/id.ts'
 import type { SendInput } from '../../src/message/send.ts'
 import { type Random, withSeed } from '../support/random.ts'
 import { connectAs, createGroup, createJournal, createUsers, input, joins, leaves, request, row, sendBatch } from './setup.ts'
@@ -102,7 +103,7 @@ test('A6 a copy of a refused input is a conflict if its key was used with differ
   const [together, alone] = [await openWorld(), await openWorld()]
   for (const world of [together, alone]) await request(world, [leaves(1, 102, 100)])
   const refused = input(1, 102, 'the same text in two conversations')
-  const batch = [refused, { ...refused, conversationId: 2 }, refused]
+  const batch = [refused, { ...refused, conversationId: conversationIdOf(2) }, refused]
   const one: number[] = []
   for (const single of batch) one.push(...(await sendBatch(alone, [single])).statuses)
   expect(one).toEqual([3, 0, 2])

@@ -2,6 +2,7 @@
 
 import type pg from 'pg'
 import { expect } from 'vitest'
+import type { ConversationId } from '../../src/id.ts'
 import { parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -20,7 +21,7 @@ export type Pair = {
   alice: Device
   bob: Device
   conversationId: string
-  conversation: number
+  conversation: ConversationId
   client: pg.Client
   /** Sends some texts from Alice; returns the cursor of each. */
   say(...texts: string[]): Promise<string[]>

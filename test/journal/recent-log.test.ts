@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { factKinds } from '../../src/facts.ts'
+import { positionOf } from '../../src/id.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import { RecentLog } from '../../src/journal/recent-log.ts'
 import { messageKinds } from '../../src/message/events.ts'
@@ -51,7 +52,7 @@ test.each([
   ['a hundred read markers each', { kind: messageKinds.ReadMarkersMoved.number, payload: markers(100), text: null, mentions: 0 }],
 ] as const)('B11 the recent log counts at least what it takes: %s', (_what, made) => {
   const before = heap()
-  const recentLog = new RecentLog({ position: 0, tag: 1 }, { factsMax: 10_000, bytesMax: 1e12 }, factKinds)
+  const recentLog = new RecentLog({ position: positionOf(0), tag: 1 }, { factsMax: 10_000, bytesMax: 1e12 }, factKinds)
   for (let position = 1; position <= 10_000; position += 1) {
     const { fact, rows } = make(position, made)
     recentLog.append([fact], rows)

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { conversationKinds } from '../../src/conversation/events.ts'
+import { conversationIdOf, userIdOf } from '../../src/id.ts'
 import type { NewFact } from '../../src/journal/fact.ts'
 import { openLog } from '../../src/log.ts'
 import { type SendInput, type SendOutcome, sendProcedure } from '../../src/message/send.ts'
@@ -76,22 +77,30 @@ export function appendSend({ app }: Pick<Node, 'app'>, input: SendInput): Promis
 
 /** A message to send, with a new key unless one is given. */
 export function input(conversationId: number, senderId: number, text: string, clientMessageId: string = randomUUID()): SendInput {
-  return { conversationId, senderId, clientMessageId, text, replyToId: null, mentionedUserIds: [] }
+  const about = { conversationId: conversationIdOf(conversationId), senderId: userIdOf(senderId) }
+  return { ...about, clientMessageId, text, replyToId: null, mentionedUserIds: [] }
+}
+
+/** A fact for a rare write, with plain numbers. */
+export type PlainFact = Omit<NewFact, 'conversation_id' | 'user_id' | 'actor_id'> & {
+  conversation_id?: number
+  user_id?: number
+  actor_id?: number
 }
 
 /** Has facts numbered by an ordinary transaction of this connection, or by its current one. */
-export async function request(client: pg.Client, facts: readonly NewFact[], tag = -1): Promise<void> {
+export async function request(client: pg.Client, facts: readonly PlainFact[], tag = -1): Promise<void> {
   await client.query('insert into journal_request(tag, facts) values ($1, $2)', [tag, JSON.stringify(facts)])
 }
 
 /** The fact of a join. */
-export function joins(conversationId: number, userId: number, actorId: number): NewFact {
+export function joins(conversationId: number, userId: number, actorId: number): PlainFact {
   const whom = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
   return { kind: conversationKinds.MemberJoined.number, ...whom, audience_change: 1 }
 }
 
 /** The fact of a leave. */
-export function leaves(conversationId: number, userId: number, actorId: number): NewFact {
+export function leaves(conversationId: number, userId: number, actorId: number): PlainFact {
   const whom = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
   return { kind: conversationKinds.MemberLeft.number, ...whom, audience_change: -1 }
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { accountKinds } from '../../src/account/events.ts'
 import { factKinds } from '../../src/facts.ts'
+import { conversationIdOf, type Position, userIdOf } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import { RecentLog } from '../../src/journal/recent-log.ts'
 import { messageKinds } from '../../src/message/events.ts'
@@ -137,19 +138,19 @@ test('B9 a replay walks windows of positions that grow while little is found, up
 })
 
 test('B11 the memory is bounded by facts and by bytes, whichever is reached first', () => {
-  const fact = (position: number) => ({
+  const fact = (position: Position) => ({
     position,
     tag: 1,
     occurredAt: 0,
     kind: messageKinds.MessageSent.number,
-    conversationId: 1,
+    conversationId: conversationIdOf(1),
     userId: null,
-    actorId: 1,
+    actorId: userIdOf(1),
     subjectId: position,
     audienceChange: 0,
     payload: null,
   })
-  const message = (id: number) => ({
+  const message = (id: Position) => ({
     id,
     conversationId: 1,
     seq: id,
@@ -163,17 +164,19 @@ test('B11 the memory is bounded by facts and by bytes, whichever is reached firs
     replyToId: null,
     mentionedUserIds: [],
   })
-  const byFacts = new RecentLog({ position: 0, tag: 0 }, { factsMax: 100, bytesMax: 2 ** 30 }, factKinds)
-  const byBytes = new RecentLog({ position: 0, tag: 0 }, { factsMax: 10_000, bytesMax: 50_000 }, factKinds)
-  for (let position = 1; position <= 5_000; position += 1) {
+  const base = { position: 0 as Position, tag: 0 }
+  const byFacts = new RecentLog(base, { factsMax: 100, bytesMax: 2 ** 30 }, factKinds)
+  const byBytes = new RecentLog(base, { factsMax: 10_000, bytesMax: 50_000 }, factKinds)
+  for (let i = 1; i <= 5_000; i += 1) {
+    const position = i as Position
     for (const recentLog of [byFacts, byBytes]) recentLog.append([fact(position)], [message(position)])
     expect(byFacts.size).toBeLessThanOrEqual(100)
     expect(byBytes.bytes).toBeLessThanOrEqual(50_000)
   }
   expect(byFacts.size).toBe(100)
   expect(byBytes.size).toBeGreaterThan(10)
-  expect(byBytes.row(5_000 - byBytes.size)).toBeUndefined()
-  expect(byBytes.row(5_000)).toBeDefined()
+  expect(byBytes.row((5_000 - byBytes.size) as Position)).toBeUndefined()
+  expect(byBytes.row(5_000 as Position)).toBeDefined()
 })
 
 test('C3 a cursor begins with a version, and an unknown version is refused by name', async () => {

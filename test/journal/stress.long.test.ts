@@ -5,12 +5,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import type { NewFact } from '../../src/journal/fact.ts'
 import { requestHash, type SendInput } from '../../src/message/send.ts'
 import { sqlStateOf } from '../../src/store/postgres.ts'
 import { type Random, withSeed } from '../support/random.ts'
 import { brokenLaws } from './laws.ts'
-import { connectAs, createGroup, createJournal, createUsers, input, request, row, sendBatch } from './setup.ts'
+import { connectAs, createGroup, createJournal, createUsers, input, type PlainFact, request, row, sendBatch } from './setup.ts'
 import { actNames, acts, anyConversation, anyUser, crowd, groupMembers, ownerOf } from './workload.ts'
 
 // biome-ignore lint/style/noProcessEnv: the length of a long run is given here
@@ -122,7 +121,7 @@ async function runActor(record: Run, random: Random): Promise<void> {
     const name = random.one(actNames)
     record.lastTag -= 1
     const tag = record.lastTag
-    let facts: NewFact[] = []
+    let facts: PlainFact[] = []
     try {
       await client.query('begin')
       facts = (await acts[name]?.(client, random, anyConversation(random))) ?? []

@@ -3,7 +3,7 @@
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { factKinds } from '../../src/facts.ts'
-import { encodeId, parseId } from '../../src/id.ts'
+import { encodeId, messageIdOf, type Position, parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import type { StreamItem } from '../../src/journal/item.ts'
@@ -124,12 +124,13 @@ test('A9 a window of a replay ends at the head, however far the request goes', a
   const { node, bob, conversation, say } = await openTalk()
   const cursors = await say('one', 'two')
   const { position, tag } = parseCursor(cursors[1] ?? '', 'after')
+  const beyond = (position + 50_000) as Position
   for (const conversationId of [null, conversation]) {
     const scope = { userId: parseId('User', bob.userId, ''), conversationId }
-    const page = await replayOn(node.app.store.reader, factKinds)(scope, positionOf(cursors[0]), position + 50_000)
+    const page = await replayOn(node.app.store.reader, factKinds)(scope, positionOf(cursors[0]), beyond)
     expect(page).toMatchObject({ end: { position, tag }, floor: 0 })
     expect(page.facts.map((fact: Fact) => fact.position)).toEqual([position])
-    const nothing = await replayOn(node.app.store.reader, factKinds)(scope, position, position + 50_000)
+    const nothing = await replayOn(node.app.store.reader, factKinds)(scope, position, beyond)
     expect(nothing).toEqual({ facts: [], end: { position, tag }, floor: 0 })
   }
 })
@@ -155,7 +156,7 @@ test('D7 a message deleted while a slow device has it read ahead is not shown wi
   await next() // started
   const first = await next() // the messages of the first page are read with it
   expect(first).toMatchObject({ type: 'fact', row: { text: 'message 0' } })
-  const messageId = encodeId('Message', positionOf(begin) + 3)
+  const messageId = encodeId('Message', messageIdOf(positionOf(begin) + 3))
   await alice.run(DeleteMessage, { input: { messageId } })
   const [second, third] = [await next(), await next()]
   stream.close()

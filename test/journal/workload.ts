@@ -2,10 +2,9 @@
 
 import type pg from 'pg'
 import { conversationKinds } from '../../src/conversation/events.ts'
-import type { NewFact } from '../../src/journal/fact.ts'
 import type { Random } from '../support/random.ts'
 import { membersMax, renameKind } from './laws.ts'
-import { joins, leaves, request, row } from './setup.ts'
+import { joins, leaves, type PlainFact, request, row } from './setup.ts'
 
 /** How many of each take part. Conversations begin with fewer members than they may have: see `membersMax`. */
 export const crowd = { batchers: 4, actors: 6, conversations: 40, users: 20, atFirst: 9, groupSize: 50 } as const
@@ -20,7 +19,7 @@ export const anyUser = (random: Random, conversationId: number) => ownerOf(conve
 export const groupMembers: readonly number[] = Array.from({ length: crowd.groupSize }, (_, i) => 100_000 + i)
 
 /** What an actor does within its transaction: the facts of each request that it makes, as one list. */
-export type RareWrite = (client: pg.Client, random: Random, conversationId: number) => Promise<NewFact[]>
+export type RareWrite = (client: pg.Client, random: Random, conversationId: number) => Promise<PlainFact[]>
 
 /** The rare writes of the stress test. */
 export const acts: { readonly [name: string]: RareWrite } = {

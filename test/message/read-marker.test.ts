@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import type { UserId } from '../../src/id.ts'
 import { parseId } from '../../src/id.ts'
 import { readBadges } from '../../src/push/situation.ts'
 import { BlockUser, UnblockUser } from '../account/documents.ts'
@@ -261,17 +262,17 @@ test("one's own messages and mentions, and those of a blocked user, are not unre
 test('unreadCount stops at 1,000 and says so', async () => {
   const group = await alice.group('Much', bob, carol)
   const conversationId = parseId('Conversation', group, '')
-  const [reader, ...senders] = [bob, alice, carol].map(({ userId }) => parseId('User', userId, ''))
+  const [reader, one, other] = [bob, alice, carol].map(({ userId }) => parseId('User', userId, '')) as [UserId, UserId, UserId]
   const sends = (count: number) =>
     Promise.all(
       Array.from({ length: count }, (_, i) =>
         appendSend(here, {
           conversationId,
-          senderId: senders[i % 2] ?? 0,
+          senderId: i % 2 === 0 ? one : other,
           clientMessageId: randomUUID(),
           text: 'x',
           replyToId: null,
-          mentionedUserIds: [reader ?? 0],
+          mentionedUserIds: [reader],
         }),
       ),
     )

@@ -3,7 +3,7 @@
 
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
-import { encodeId, parseId } from '../../src/id.ts'
+import { encodeId, parseId, sessionIdOf, userIdOf } from '../../src/id.ts'
 import { follow } from '../conversation/follow.ts'
 import { Device, signUp } from '../support/device.ts'
 import { closeAtEnd, connect, createDatabase, type Node, openNode } from '../support/node.ts'
@@ -33,9 +33,9 @@ async function befriend(star: Device, nodes: readonly Node[]): Promise<Device[]>
   return Promise.all(
     rows.map(async ({ userId, sessionId, username }, i) => {
       const node = nodes[i % nodes.length] as Node
-      const { token } = await node.app.tokens.signAccess(Number(userId), Number(sessionId))
-      const session = { id: encodeId('Session', Number(sessionId)) }
-      const viewer = { id: encodeId('User', Number(userId)), username }
+      const { token } = await node.app.tokens.signAccess(userIdOf(userId), sessionIdOf(sessionId))
+      const session = { id: encodeId('Session', sessionIdOf(sessionId)) }
+      const viewer = { id: encodeId('User', userIdOf(userId)), username }
       return new Device(node, { accessToken: token, refreshToken: '', session, viewer })
     }),
   )

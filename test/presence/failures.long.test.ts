@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { beforeAll, expect, inject, test } from 'vitest'
+import { userIdOf } from '../../src/id.ts'
 import { at, Parley } from '../process/parley.ts'
 import { TestClock } from '../support/clock.ts'
 import { type Device, signUp } from '../support/device.ts'
@@ -106,7 +107,7 @@ test('P1 all states are right again soon after Redis was away and forgot everyth
   await clock.turn(6_000) // longer than the pause after which everything is read again
   redis.restore()
   await until('the node to reach Redis again', () =>
-    wired.app.presence.devices([1]).then(
+    wired.app.presence.devices([userIdOf(1)]).then(
       () => true,
       () => false,
     ),

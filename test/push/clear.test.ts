@@ -1,6 +1,7 @@
 // When a shown message is cleared: read, deleted, left, blocked; and what is shown of a text.
 
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { conversationIdOf, messageIdOf } from '../../src/id.ts'
 import { messagePayload, payloadBytesMax } from '../../src/push/payload.ts'
 import { BlockUser } from '../account/documents.ts'
 import { DeleteMessage, EditMessage, MarkRead } from '../law/documents.ts'
@@ -104,7 +105,8 @@ test('N8 a block clears the messages of the blocked user, in groups too, and the
 
 describe('N6 the text of a notification', () => {
   const shown = (text: string, more: object = {}) => {
-    const about = { conversationId: 1, messageId: 2, isDirect: true, conversationTitle: null, senderName: 'Ann', text, ...more }
+    const ids = { conversationId: conversationIdOf(1), messageId: messageIdOf(2) }
+    const about = { ...ids, isDirect: true, conversationTitle: null, senderName: 'Ann', text, ...more }
     const payload = messagePayload('ntf_1', about, true, 1)
     expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(payloadBytesMax)
     return JSON.parse(payload) as { title: string; body?: string }

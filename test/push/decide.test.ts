@@ -1,6 +1,7 @@
 // The decision, case by case: each reason alone, and the order of reasons.
 
 import { expect, test } from 'vitest'
+import { sessionIdOf } from '../../src/id.ts'
 import { decide, defaultWishes, lifetimeMs, type OtherWishes, type Situation, type SkipReason } from '../../src/push/decide.ts'
 import { levelOf } from '../../src/push/level.ts'
 import { weekdays } from '../../src/push/quiet-hours.ts'
@@ -23,7 +24,7 @@ const plain: Situation = {
 }
 const wishing = (wishes: Partial<OtherWishes>): Partial<Situation> => ({ wishes: { ...defaultWishes, ...wishes } })
 const sentAgo = (ms: number) => ({ message: { ...plain.message, createdAt: new Date(now.getTime() - ms) } })
-const online = { devices: [{ sessionId: 1, state: 'ONLINE' as const }] }
+const online = { devices: [{ sessionId: sessionIdOf(1), state: 'ONLINE' as const }] }
 
 test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | null]>([
   ['a message', {}, null],
@@ -65,13 +66,13 @@ test.each<[what: string, changed: Partial<Situation>, expected: SkipReason | nul
     null,
   ],
   ['a device that is online', online, 'ONLINE'],
-  ['a device that is idle', { devices: [{ sessionId: 1, state: 'IDLE' }] }, null],
+  ['a device that is idle', { devices: [{ sessionId: sessionIdOf(1), state: 'IDLE' }] }, null],
   [
     'one idle, one online',
     {
       devices: [
-        { sessionId: 1, state: 'IDLE' },
-        { sessionId: 2, state: 'ONLINE' },
+        { sessionId: sessionIdOf(1), state: 'IDLE' },
+        { sessionId: sessionIdOf(2), state: 'ONLINE' },
       ],
     },
     'ONLINE',

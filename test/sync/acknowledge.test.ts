@@ -2,6 +2,7 @@
 // resume from them, and cost little.
 
 import { beforeAll, expect, test } from 'vitest'
+import { positionOf } from '../../src/id.ts'
 import { encodeCursor, epochKeyOf, parseCursor } from '../../src/journal/cursor.ts'
 import { type Device, request, signUpAll } from '../support/device.ts'
 import { Acknowledge, Devices, LogOut } from '../support/documents.ts'
@@ -67,7 +68,7 @@ test('refuses a cursor of another epoch or history, one ahead of the journal, an
   const refused = {
     OTHER_EPOCH: encodeCursor(otherEpoch, { position, tag }),
     OTHER_HISTORY: encodeCursor(epochKey, { position, tag: tag ^ 1 }),
-    AHEAD_OF_JOURNAL: encodeCursor(epochKey, { position: position + 1_000, tag }),
+    AHEAD_OF_JOURNAL: encodeCursor(epochKey, { position: positionOf(position + 1_000), tag }),
   }
   for (const [reason, cursor] of Object.entries(refused)) {
     const error = await alice.refused(Acknowledge, { input: { cursor } })
