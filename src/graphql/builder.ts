@@ -82,6 +82,9 @@ export const builder = new SchemaBuilder<{
   complexity: { defaultComplexity: 1, defaultListMultiplier: 1, disabled: true },
 })
 
+/** The types of the builder, for functions that declare fields and types. */
+export type BuilderTypes = typeof builder.$inferSchemaTypes
+
 builder.queryType({
   description:
     'The operations that read data. Each needs an access token unless its description says otherwise; without a valid one it fails with UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED.',

@@ -5,7 +5,7 @@ import type { ConversationId } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { StreamItem } from '../journal/item.ts'
 import type { FactKind } from '../journal/kind.ts'
-import { builder } from './builder.ts'
+import { type BuilderTypes, builder } from './builder.ts'
 
 /** The source object of an event: an item of a stream with its cursor. */
 export type EventSource<Item extends StreamItem = StreamItem> = {
@@ -45,12 +45,10 @@ export const Event = builder.interfaceRef<EventSource>('Event').implement({
 })
 
 /** Declares the event type for a kind of facts. */
-export function factEvent({ name, number }: FactKind<never>, description: string): ObjectRef<Types, FactEvent> {
+export function factEvent({ name, number }: FactKind<never>, description: string): ObjectRef<BuilderTypes, FactEvent> {
   factNames[number] = name
   return builder.objectRef<FactEvent>(name).implement({ description, interfaces: [Event] })
 }
-
-type Types = typeof builder extends PothosSchemaTypes.SchemaBuilder<infer T> ? T : never
 
 /** The subject of an event's fact. */
 export function subjectOf({ item }: FactEvent): number {
