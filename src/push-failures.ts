@@ -4,7 +4,7 @@
 import process from 'node:process'
 import { runCommand, withStore } from './command.ts'
 import { StartError } from './errors.ts'
-import { listFailures, retryFailures } from './push/failures.ts'
+import { listFailures, retryFailures } from './push/jobs/failures.ts'
 
 const options = process.argv.slice(2)
 

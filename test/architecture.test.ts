@@ -54,8 +54,8 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [/^(@urql\/core|wonka)$/, /^client\/urql\.ts$/],
   [/^@apollo\/client(\/.*)?$/, /^client\/apollo(-write)?\.ts$/],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
-  [/^web-push$/, /^local\/secrets\.ts$|^push\/web-push\.ts$/],
-  [/^graphile-worker$/, /^push\/workers\.ts$|^store\/migrate\.ts$/],
+  [/^web-push$/, /^local\/secrets\.ts$|^push\/providers\/web-push\.ts$/],
+  [/^graphile-worker$/, /^push\/jobs\/workers\.ts$|^store\/migrate\.ts$/],
   [/^@node-rs\/argon2$/, /^account\/password\.ts$/],
   [/^jose$/, /^tokens\.ts$/],
   [/^emoji-regex$/, /^message\/emoji\.ts$/],
@@ -113,13 +113,17 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'journal/trimmer.ts',
   ],
   'jobs wait in Postgres, by its clock': [
-    'push/deliver.ts',
-    'push/deliveries.ts',
-    'push/notify.ts',
-    'push/reader.ts',
-    'push/workers.ts',
+    'push/jobs/deliver.ts',
+    'push/jobs/deliveries.ts',
+    'push/jobs/notify.ts',
+    'push/jobs/reader.ts',
+    'push/jobs/workers.ts',
   ],
-  'servers elsewhere check or give these times': ['push/post.ts', 'push/web-push.ts', 'push/webhook.ts'],
+  'servers elsewhere check or give these times': [
+    'push/providers/post.ts',
+    'push/providers/web-push.ts',
+    'push/providers/webhook.ts',
+  ],
 }
 
 async function imports(): Promise<{ file: string; target: string; isOurs: boolean }[]> {

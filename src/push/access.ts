@@ -7,7 +7,7 @@ import { type Page, readPage } from '../graphql/page.ts'
 import type { ConversationId, MessageId, SessionId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type SkipReason, type Wishes } from './decide.ts'
-import type { failReasons } from './deliveries.ts'
+import type { failReasons } from './jobs/deliveries.ts'
 
 /** A registration as its own user sees it: without the address. */
 export type RegistrationRow = {

@@ -13,12 +13,12 @@ import { locks } from '../store/locks.ts'
 import { statement } from '../store/reader.ts'
 import type { Prisma } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
-import { hostOf, isPublic } from './addresses.ts'
 import { defaultWishes, type PushLevel, type Wishes } from './decide.ts'
 import { pushSettingsChanged, pushSubscriptionChanged } from './events.ts'
-import { addJobs, deliverJobs } from './jobs.ts'
-import { openRegistrations, registrationColumns } from './notify.ts'
-import { isOffered, type Registration, serviceOf } from './provider.ts'
+import { addJobs, deliverJobs } from './jobs/jobs.ts'
+import { openRegistrations, registrationColumns } from './jobs/notify.ts'
+import { hostOf, isPublic } from './providers/addresses.ts'
+import { isOffered, type Registration, serviceOf } from './providers/provider.ts'
 
 /** The address for a device's notifications. The schema has checked its form. */
 export type PushAddress = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>

@@ -14,8 +14,8 @@ import { findOwnMessage } from '../message/access.ts'
 import { Message } from '../message/schema.ts'
 import { type DecisionRow, findLevel, findRegistration, type RegistrationRow, readDecisions, readSettings } from './access.ts'
 import { skipReasons, type Wishes } from './decide.ts'
-import { failReasons } from './deliveries.ts'
 import { pushKinds } from './events.ts'
+import { failReasons } from './jobs/deliveries.ts'
 import { type QuietSpan, weekdays } from './quiet-hours.ts'
 
 export const PushLevel = builder.enumType('PushLevel', {

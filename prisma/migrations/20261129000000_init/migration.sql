@@ -311,7 +311,7 @@ insert into message_search_progress(position, tag, walked) values (0, 0, 0);
 
 -- ---- S: push ----------------------------------------------------------------------------------------------------
 
--- A durable reader of the journal (src/push/reader.ts) makes jobs of its facts. The jobs are in the schema graphile_worker,
+-- A durable reader of the journal (src/push/jobs/reader.ts) makes jobs of its facts. The jobs are in the schema graphile_worker,
 -- which its library keeps.
 
 create type push_provider as enum ('WEB_PUSH', 'WEBHOOK');

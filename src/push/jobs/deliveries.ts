@@ -1,17 +1,17 @@
 // Reads the deliveries that are due and records their outcomes. Everything that follows from an attempt (the outcome, the
 // device's pause, the next try) is one transaction.
 
-import type { Config } from '../config.ts'
-import { groupBy } from '../graphql/loader.ts'
-import type { ConversationId, MessageId, UserId } from '../id.ts'
-import type { App } from '../parts.ts'
-import { reportFailure } from '../store/postgres.ts'
-import { type Reader, statement } from '../store/reader.ts'
-import { lifetimeMs, type SkipReason } from './decide.ts'
-import { pushSubscriptionChanged } from './events.ts'
+import type { Config } from '../../config.ts'
+import { groupBy } from '../../graphql/loader.ts'
+import type { ConversationId, MessageId, UserId } from '../../id.ts'
+import type { App } from '../../parts.ts'
+import { reportFailure } from '../../store/postgres.ts'
+import { type Reader, statement } from '../../store/reader.ts'
+import { lifetimeMs, type SkipReason } from '../decide.ts'
+import { pushSubscriptionChanged } from '../events.ts'
+import { type PushResult, type Registration, serviceOf } from '../providers/provider.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
-import { type PushResult, type Registration, serviceOf } from './provider.ts'
 import { clearJob } from './reader.ts'
 import { isOver } from './shown.ts'
 

@@ -2,13 +2,13 @@
 // reader left the conversation or blocked the sender. One silent update removes it from each device. A device shows only the
 // newest notification of each conversation, so while the newest one sent to it is not over, nothing is cleared there.
 
-import type { ConversationId, SessionId, UserId } from '../id.ts'
-import type { App } from '../parts.ts'
-import { statement } from '../store/reader.ts'
+import type { ConversationId, SessionId, UserId } from '../../id.ts'
+import type { App } from '../../parts.ts'
+import { statement } from '../../store/reader.ts'
+import { readWhereabouts } from '../presence.ts'
+import { isOffered, type Registration, serviceOf } from '../providers/provider.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
-import { readWhereabouts } from './presence.ts'
-import { isOffered, type Registration, serviceOf } from './provider.ts'
 import { isOver } from './shown.ts'
 
 /** Locks the deliveries: this waits for those being recorded as sent, or they see for themselves that they are over. */

@@ -1,14 +1,14 @@
 // The job of a message: when the delay after it is over, decides for each user in the audience who has a registered device.
 // The decisions and the jobs that deliver the notifications are one transaction; running it again changes nothing.
 
-import type { MessageId, SessionId, UserId } from '../id.ts'
-import { readMessages } from '../message/row.ts'
-import type { App } from '../parts.ts'
-import { statement } from '../store/reader.ts'
-import { decide } from './decide.ts'
+import type { MessageId, SessionId, UserId } from '../../id.ts'
+import { readMessages } from '../../message/row.ts'
+import type { App } from '../../parts.ts'
+import { statement } from '../../store/reader.ts'
+import { decide } from '../decide.ts'
+import { isOffered, type Registration, serviceOf } from '../providers/provider.ts'
+import { readCases } from '../situation.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
-import { isOffered, type Registration, serviceOf } from './provider.ts'
-import { readCases } from './situation.ts'
 import { pushSteps } from './steps.ts'
 
 /** The columns of a registration with the names of `Registration`, from a table or alias `r`. */

@@ -1,9 +1,9 @@
 // Providers, which bring notifications to devices: Web Push and the operator's own webhook. A provider knows how to send one
 // notification to one device and what the answer means; it does not decide when, to which users or how often.
 
-import type { Config } from '../config.ts'
-import type { SessionId, UserId } from '../id.ts'
-import type { App } from '../parts.ts'
+import type { Config } from '../../config.ts'
+import type { SessionId, UserId } from '../../id.ts'
+import type { App } from '../../parts.ts'
 import { PrivateAddressError } from './addresses.ts'
 import type { Poster, PushRequest, PushResponse } from './post.ts'
 

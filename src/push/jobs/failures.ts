@@ -1,7 +1,7 @@
 // The dead letters of notifications, for operators: what was given up. Devices that are gone do not count, because operators
 // cannot do anything about them.
 
-import { type Reader, statement } from '../store/reader.ts'
+import { type Reader, statement } from '../../store/reader.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 
 /** A failed delivery, or a job that failed too often. */

@@ -4,16 +4,16 @@
 // It waits for no flush (B1), because its transaction commits after the facts that it has read. If Postgres crashes before the
 // facts are on disk, the jobs and the place are lost with them. A job waits for a flush before it sends anything (deliver.ts).
 
-import { contactKinds } from '../contact/events.ts'
-import type { ConversationId, MessageId, UserId } from '../id.ts'
-import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
-import type { Fact, Place } from '../journal/fact.ts'
-import { payloadOf } from '../journal/kind.ts'
-import { readFactsAfter, readHead } from '../journal/tables.ts'
-import { messageKinds } from '../message/events.ts'
-import type { App } from '../parts.ts'
-import { type Reader, statement } from '../store/reader.ts'
-import { lifetimeMs } from './decide.ts'
+import { contactKinds } from '../../contact/events.ts'
+import type { ConversationId, MessageId, UserId } from '../../id.ts'
+import { DurableReader, type DurableReading, standingOf } from '../../journal/durable-reader.ts'
+import type { Fact, Place } from '../../journal/fact.ts'
+import { payloadOf } from '../../journal/kind.ts'
+import { readFactsAfter, readHead } from '../../journal/tables.ts'
+import { messageKinds } from '../../message/events.ts'
+import type { App } from '../../parts.ts'
+import { type Reader, statement } from '../../store/reader.ts'
+import { lifetimeMs } from '../decide.ts'
 import { addJobs, type Job } from './jobs.ts'
 import { pushSteps } from './steps.ts'
 

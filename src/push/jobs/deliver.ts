@@ -4,14 +4,14 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import type { App } from '../parts.ts'
-import { isTransient } from '../store/postgres.ts'
-import { decide, lifetimeMs } from './decide.ts'
+import type { App } from '../../parts.ts'
+import { isTransient } from '../../store/postgres.ts'
+import { decide, lifetimeMs } from '../decide.ts'
+import { clearPayload, messagePayload, testPayload, topicOf } from '../payload.ts'
+import { type Notification, type Provider, type Registration, serviceOf } from '../providers/provider.ts'
+import type { Services } from '../providers/services.ts'
+import { type Case, readBadges, readCases, readTexts } from '../situation.ts'
 import { type DeliveryOutcome, type Due, findDue, record } from './deliveries.ts'
-import { clearPayload, messagePayload, testPayload, topicOf } from './payload.ts'
-import { type Notification, type Provider, type Registration, serviceOf } from './provider.ts'
-import type { Services } from './services.ts'
-import { type Case, readBadges, readCases, readTexts } from './situation.ts'
 import { pushSteps } from './steps.ts'
 
 /** Concurrent requests of one job: all of its deliveries, so that each is sent right after its decision. */

@@ -5,12 +5,12 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
-import type { Log } from '../log.ts'
-import type { App } from '../parts.ts'
-import { isTransient, reportFailure } from '../store/postgres.ts'
-import { statement } from '../store/reader.ts'
-import { requestMs } from './post.ts'
-import { workers } from './services.ts'
+import type { Log } from '../../log.ts'
+import type { App } from '../../parts.ts'
+import { isTransient, reportFailure } from '../../store/postgres.ts'
+import { statement } from '../../store/reader.ts'
+import { requestMs } from '../providers/post.ts'
+import { workers } from '../providers/services.ts'
 
 const beatMs = 2_000
 /** How long after a heartbeat a node may begin to send. */

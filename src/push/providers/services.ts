@@ -3,7 +3,7 @@
 // Nothing here is stored: each node learns for itself.
 
 import { LRUCache } from 'lru-cache'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 import type { PushResult } from './provider.ts'
 
 /** The most jobs that a node works on at once. */

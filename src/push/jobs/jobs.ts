@@ -2,8 +2,8 @@
 // makes it necessary.
 
 import { z } from 'zod'
-import { conversationIdOf, messageIdOf, userIdOf } from '../id.ts'
-import { type Reader, statement } from '../store/reader.ts'
+import { conversationIdOf, messageIdOf, userIdOf } from '../../id.ts'
+import { type Reader, statement } from '../../store/reader.ts'
 
 /** The payload of each job: only ids, so that a job stores nothing of a message or a device. */
 export const jobForms = {
