@@ -81,7 +81,7 @@ export class LocalTyping {
     this.#publish(conversationId, [userId, sessionId, connection, isTyping ? 'TYPING' : 'STOPPED'])
   }
 
-  /** Ends the signs of a lost WebSocket, and the session's signs over HTTP if no node has another WebSocket of the session. */
+  /** Ends the signs of a lost WebSocket, and its session's HTTP signs on this node if no node has another WebSocket of it. */
   connectionLost({ userId, sessionId }: Viewer, device: ConnectedDevice): void {
     this.#end(userId, sessionId, this.#nameOf(device))
     const mayEnd = () => this.#signs.has(`${sessionId}/`) && !this.#devices.isConnected(sessionId)

@@ -1,6 +1,6 @@
 // The presence of users, for their watchers on this node (P1): a signal. Each watched user has a topic, so a change is published
 // once and reaches every node that watches the user. The bus may lose messages and Redis may lose data, so the node reads the
-// watched users again every few seconds, and no error lasts.
+// watched users again every 15 s, and no error lasts.
 
 import type { Bus } from '../bus/bus.ts'
 import { changeForm, type Leases, type PresentDevice } from '../bus/leases.ts'

@@ -2,7 +2,8 @@
 // are watched on it. A sign lapses by itself, so a user who disappears stops typing.
 //
 // A sign belongs to the connection that it came over, so a device that disconnects ends only its own signs. A sign over HTTP
-// belongs to the session as a whole: it ends with the session's last WebSocket, on any node, or lapses.
+// belongs to the session as a whole: it ends with the session's last WebSocket on any node, if that one is on the node that
+// received the sign; otherwise it lapses.
 
 import { accountKinds } from '../account/events.ts'
 import type { Bus } from '../bus/bus.ts'

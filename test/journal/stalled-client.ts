@@ -1,4 +1,4 @@
-// A client that stops itself (SIGSTOP) at the worst moment, run by stall.test.ts as a process of its own. Arguments: the
+// A client that stops itself (SIGSTOP) at the worst moment, run by stall.long.test.ts as a process of its own. Arguments: the
 // moment, the database, and the application_name under which the test finds its backend.
 
 import pg from 'pg'
