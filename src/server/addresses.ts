@@ -58,7 +58,7 @@ function neighbourhood(address: string): string {
 export type AddressSlot = {
   /** Counts it as one of a session from now on. @returns false if its address already has too many of these */
   takeSession(): boolean
-  /** Counts it no more, because it has closed. */
+  /** Stops counting it, because it has closed. */
   leave(): void
 }
 

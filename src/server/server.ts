@@ -1,5 +1,4 @@
-// The door of a node to the network: one HTTP server for GraphQL over HTTP and WebSocket, and for the questions of a load
-// balancer.
+// Serves a node: one HTTP server for GraphQL over HTTP and WebSocket, the page at `/`, and health checks.
 
 import {
   createServer,
@@ -28,21 +27,21 @@ import { createGraphqlHandler, type Yoga } from './yoga.ts'
 const requestMs = 5_000
 const idleMs = 50
 
-/** A node that serves. */
+/** The open server of a node. */
 export type Server = {
-  /** Where it listens: the port that was asked for, or the free one that was found for port 0. */
+  /** The port on which it listens: the configured one, or a free one for port 0. */
   readonly port: number
   readonly host: string
   /**
-   * Goes down: not ready at once, and still serving for the time that is configured, over whose second half it says goodbye to
-   * streams. Then it stops listening, and lets what is under way end within 5 s.
+   * Shuts down. It is not ready from now on, but still serves for the configured time; over the second half of that time it
+   * tells its sockets and event streams to resume elsewhere. Then it stops listening, and gives requests under way 5 s to end.
    */
   close(): Promise<void>
 }
 
 /**
  * Serves an app.
- * @throws StartError where the port can't be had.
+ * @throws StartError if it cannot listen on the port
  */
 export async function serve(app: OpenApp): Promise<Server> {
   const { guard } = app
@@ -80,7 +79,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     const stopped = http.listening ? new Promise((resolve) => http.close(resolve)) : Promise.resolve()
     connections.close()
     const limit = setTimeout(() => http.closeAllConnections(), requestMs)
-    // A connection that is kept alive becomes idle when its last answer is out.
+    // A kept-alive connection becomes idle only after its last answer, so look for idle ones until all have closed.
     const idle = setInterval(() => http.closeIdleConnections(), idleMs)
     await sockets.close()
     await stopped
@@ -114,20 +113,20 @@ export async function serve(app: OpenApp): Promise<Server> {
   return { port: boundPort, host, close }
 }
 
-/** Where a node is that was told to listen on one address; null where it listens on all, and cannot know its name. */
+/** The URL of a node that listens on one address; null if it listens on all, because it cannot know its name. */
 function ownUrl(host: string, port: number): string | null {
   if (host === '0.0.0.0' || host === '::') return null
   return `ws://${host.includes(':') ? `[${host}]` : host}:${port}/graphql`
 }
 
-/** Why a node is not to be sent traffic; null where it is. */
+/** Why a node should not get traffic; null if it should. */
 async function findUnready(app: App, writes: WriteWatch, isLeaving: boolean): Promise<string | null> {
   if (isLeaving) return 'the node is shutting down'
   if (!app.journal.isFollowing()) return 'Postgres does not answer'
   return (await writes.isWritable()) ? null : 'Postgres accepts no writes'
 }
 
-/** The HTTP server of a node, which does not listen yet: slow clients are given up, and what is no request is refused. */
+/** Creates the HTTP server of a node, not yet listening. It cuts slow clients, and refuses malformed requests. */
 function openHttp(app: App, listener: RequestListener, stalls: StallWatch): HttpServer {
   const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener)
   http.on('connection', (socket) => stalls.add(socket))
@@ -138,10 +137,10 @@ function openHttp(app: App, listener: RequestListener, stalls: StallWatch): Http
   return http
 }
 
-/** Answers a request. @returns whether it was one that it answers */
+/** Answers the requests that concern it. @returns whether it answered this one */
 type RequestHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
-/** Makes what answers the requests of a node: each by the first of `answers` that does, and those to /graphql by Yoga. */
+/** Creates the request listener of a node: tries `answers` in order, and then gives requests to /graphql to Yoga. */
 function openListener(app: App, addressOf: AddressOf, isLeaving: () => boolean, answers: readonly RequestHandler[], yoga: Yoga) {
   const { allowedOrigins } = app.config.http
   return (request: IncomingMessage, response: ServerResponse): void => {

@@ -1,4 +1,4 @@
-// Takes each operation as a sign of life of its device (P1), and of use if the user did something.
+// Reports each operation as a sign of life of its device (P1), and as use of the device if the user did something.
 
 import type { Plugin } from '@envelop/core'
 import { type DocumentNode, getOperationAST, Kind, OperationTypeNode } from 'graphql'

@@ -38,7 +38,7 @@ export type Sockets = {
   count(): number
   /** Refuses new sockets from now on. */
   refuse(): void
-  /** Closes every socket by a farewell, and terminates those that do not answer. */
+  /** Closes every socket with a farewell (wire.ts), and terminates those that do not answer. */
   close(): Promise<void>
 }
 
