@@ -1,5 +1,5 @@
-// Executes operations of both transports: applies limits, runs operations that select its cursor in one snapshot, and brings
-// errors into their final form.
+// Executes the operations of all transports: applies limits, runs operations that select `syncCursor` in one snapshot, and
+// brings errors into their final form.
 
 import { isAsyncIterable, type Plugin, useEngine } from '@envelop/core'
 import {

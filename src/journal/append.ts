@@ -1,5 +1,5 @@
-// Appends hot writes in batches. While a lane has a batch in flight, new inputs gather behind it and then go as one CALL. A
-// sender always uses the same lane, and a lane has one batch in flight and retries it before the next, so a sender's order
+// Appends hot writes in batches. While a lane has a batch under way, new inputs gather behind it and then go as one CALL. A
+// sender always uses the same lane, and a lane has one batch under way and retries it before the next, so a sender's order
 // holds. Senders take turns within a batch, so a busy sender delays only itself.
 
 import type pg from 'pg'

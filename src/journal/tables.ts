@@ -5,7 +5,7 @@ import { type Reader, statement } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 
-/** An interval in which a user hears a conversation, from one position to the other, inclusive; without an end if null. */
+/** An interval in which a user is in a conversation's audience, from one position to the other, inclusive; null: no end yet. */
 export type AudienceRow = {
   readonly conversationId: ConversationId
   readonly userId: UserId
@@ -28,8 +28,8 @@ export const factColumns = `f.position, f.tag, ${milliseconds('f.occurred_at')} 
 
 /**
  * Whether an audience interval (alias `a`) does not hide a fact (alias `f`) that lies in it: a user who sees no messages from
- * before the join hears nothing about them either. The ID of a named row is the position of the fact that created it, so the two
- * are comparable.
+ * before the join receives no facts about them either. The ID of a named row is the position of the fact that created it, so
+ * the two are comparable.
  */
 export const isNotHidden = ({ rowKinds }: FactKinds) =>
   `(a.visible_from_seq = 0 or f.kind not in (${rowKinds.join()}) or f.subject_id > a.from_position)`
@@ -72,7 +72,7 @@ export async function readTagAt(reader: Reader, position: Position): Promise<{ t
   return row
 }
 
-/** Reads all intervals in which these users heard or hear a conversation. */
+/** Reads all intervals in which these users are or were in an audience. */
 export function readAudience(reader: Reader, userIds: readonly UserId[]): Promise<AudienceRow[]> {
   return reader.rows(audienceOf, [userIds])
 }

@@ -66,7 +66,7 @@ export function editMessage(
 }
 
 /**
- * Deletes a message for everyone: its text and versions are removed, and its place stays.
+ * Deletes a message for everyone: removes its text, versions, reactions and mentions, and leaves a tombstone.
  * @param isEntitled whether the viewer may delete other people's messages in this conversation
  * @throws ParleyError NOT_FOUND, FORBIDDEN, UNAVAILABLE
  */

@@ -6,7 +6,7 @@ import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
 
-/** The current position of the viewer's marker. `place` is null if it was already there or further. */
+/** The `seq` of the viewer's marker after the move. `place` is null if the marker was already there or further. */
 export type Marked = { readonly conversationId: ConversationId; readonly seq: number; readonly place: Place | null }
 
 /** Moves the viewer's read marker, only forward. @throws ParleyError NOT_FOUND, FORBIDDEN if it is closed, UNAVAILABLE */

@@ -32,7 +32,7 @@ export type Deliverer = {
   maySend(): boolean
 }
 
-/** Delivers those of these deliveries that are due. */
+/** Delivers what is due among these deliveries. */
 export async function deliver(deliverer: Deliverer, service: string, deliveryIds: readonly number[]): Promise<void> {
   const { app, services } = deliverer
   const due = await findDue(app.store.jobs.reader, deliveryIds)

@@ -68,7 +68,7 @@ const registrations = statement<Registration>(
   `select ${registrationColumns} from ${openRegistrations} where r.id = any($1::bigint[])`,
 )
 
-/** Finds those of these deliveries that are due: neither done, nor waiting for another job. */
+/** Finds the deliveries that are due among these: neither done, nor waiting for another job. */
 export async function findDue(reader: Reader, ids: readonly number[]): Promise<Due[]> {
   const rows = await reader.rows(due, [ids])
   const found = await reader.rows(registrations, [rows.map(({ registrationId }) => registrationId)])
@@ -100,7 +100,7 @@ const failed = statement(
      retry_at = o.retry_at
      from unnest($1::bigint[], $2::timestamptz[]) as o(id, retry_at) where r.id = o.id`,
 )
-/** The conversations of those of these deliveries that came to be over while they were sent. */
+/** The conversations of the deliveries, among these, that were over by the time they were sent. */
 const overMeanwhile = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_over_meanwhile',
   `select distinct d.user_id as "userId", d.conversation_id as "conversationId" from push_delivery d

@@ -23,7 +23,7 @@ const seqMax = 2_147_483_647
 const progress = statement<Place>('push_progress', 'select position, tag from push_progress')
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
 const move = statement('push_move', 'update push_progress set position = $1, tag = $2')
-/** Those of these messages that have another user with a registered device in their audience. */
+/** The messages, among these, with another user in their audience who has a registered device. */
 const notifiable = statement<{ id: MessageId }>(
   'push_notifiable',
   `select f.id from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as f(id, conversation_id, sender_id)
@@ -32,7 +32,7 @@ const notifiable = statement<{ id: MessageId }>(
 )
 /** The notification may be shown on a device, or is on its way. */
 const isShown = "d.kind = 'MESSAGE' and d.outcome in ('QUEUED', 'SENT') and d.cleared_at is null"
-/** Those of these users who may see notifications of a conversation up to a seq. */
+/** The users, among these, who may see notifications of a conversation up to a seq. */
 const clearable = statement<{ userId: UserId; conversationId: ConversationId }>(
   'push_clearable',
   `select distinct m.user_id as "userId", m.conversation_id as "conversationId"
