@@ -1,4 +1,4 @@
-// A bus as a node opens it, for the contract suite.
+// A bus, opened as a node opens it, for the suite that both implementations share.
 
 import { inject } from 'vitest'
 import type { Bus, Form } from '../../src/bus/bus.ts'

@@ -1,5 +1,5 @@
 // A clock that stands still until a test turns it. Nodes that share it see the same time. It is ahead of Postgres' clock, so that
-// what Postgres wrote down is in the past.
+// every time that Postgres writes is in the past.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -8,9 +8,9 @@ import type { Cancel, Clock } from '../../src/clock.ts'
 import { closeAtEnd } from './node.ts'
 import { until } from './until.ts'
 
-/** The longest step. Between two steps sockets, Redis and Postgres answer: a ping gets its pong. */
+/** The longest step. Between two steps sockets, Redis and Postgres can answer: a ping gets its pong. */
 const stepMs = 250
-/** How long it waits, by the machine's clock, for something to hold before it turns on. */
+/** How long `until` waits for its condition, by the machine's clock, before it turns this clock further. */
 const pauseMs = 15
 const patienceMs = 10_000
 const aheadMs = 3_600_000
@@ -37,7 +37,7 @@ export class TestClock implements Clock {
   readonly after = (ms: number, run: () => void): Cancel => this.#add({ at: this.#nowMs + ms, everyMs: null, run })
   readonly every = (everyMs: number, run: () => void): Cancel => this.#add({ at: this.#nowMs + everyMs, everyMs, run })
 
-  /** Lets time pass: runs each timer at its time, in order, and lets what it begins be answered. */
+  /** Lets time pass: runs each timer at its time, in order, and leaves time for answers to what the timers begin. */
   turn(ms: number): Promise<void> {
     this.#turning = this.#turning.then(async () => {
       for (const end = this.#nowMs + ms; this.#nowMs < end; ) await this.#step(end)
@@ -46,8 +46,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Turns the clock until something holds, at most by so much, 10 s where nothing is given. Then it stands still, and what the
-   * machine has yet to do has another 10 s.
+   * Turns the clock until a condition holds, by at most `limitMs` (10 s by default). Then the clock stands still, and the
+   * condition has another 10 s by the machine's clock.
    */
   async until(what: string, holds: () => boolean | Promise<boolean>, limitMs = patienceMs): Promise<void> {
     for (const end = this.#nowMs + limitMs; this.#nowMs < end; await this.turn(Math.min(stepMs, end - this.#nowMs))) {
@@ -56,11 +56,11 @@ export class TestClock implements Clock {
     await until(what, holds)
   }
 
-  /** Moves to the next timer, at most one step and not beyond `end`. */
+  /** Moves to the next timer, but at most one step, and not beyond `end`. */
   async #step(end: number): Promise<void> {
     this.#nowMs = Math.min(end, this.#nowMs + stepMs, ...[...this.#timers].map(({ at }) => at))
     for (const timer of [...this.#timers].filter(({ at }) => at <= this.#nowMs).sort((a, b) => a.at - b.at)) {
-      if (!this.#timers.has(timer)) continue // one that ran before has cancelled it
+      if (!this.#timers.has(timer)) continue // an earlier one has cancelled it
       if (timer.everyMs === null) this.#timers.delete(timer)
       else timer.at += timer.everyMs
       timer.run()
@@ -68,7 +68,7 @@ export class TestClock implements Clock {
     await this.#settle()
   }
 
-  /** Lets what is under way be answered: what one ping of Redis comes after, the node has heard before the next. */
+  /** Leaves time for answers: a node receives what Redis published before one ping by the time of the next. */
   async #settle(): Promise<void> {
     for (let round = 0; round < settleRounds; round += 1) {
       await this.#redis.ping()
@@ -82,7 +82,7 @@ export class TestClock implements Clock {
   }
 }
 
-/** Waits until something holds: turns the clock for it, or waits if it is the machine's. */
+/** Waits until a condition holds: turns a TestClock, or waits on the machine's clock. */
 export function untilBy(clock: Clock, what: string, holds: () => boolean | Promise<boolean>, limitMs?: number): Promise<void> {
   return clock instanceof TestClock ? clock.until(what, holds, limitMs) : until(what, holds, limitMs)
 }

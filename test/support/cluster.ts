@@ -61,7 +61,7 @@ export class Cluster {
   /** Ends all of its processes at once, like a machine that loses its power: pending writes are lost. */
   async kill(): Promise<void> {
     const postmaster = Number.parseInt(await readFile(path.join(this.directory, 'postmaster.pid'), 'utf8'), 10)
-    process.kill(postmaster, 'SIGSTOP') // it starts nothing more
+    process.kill(postmaster, 'SIGSTOP') // so that it starts no more processes
     const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])
     const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
     const children = processes.flatMap(([pid = 0, parent]) => (parent === postmaster ? [pid] : []))

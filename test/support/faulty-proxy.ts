@@ -1,4 +1,4 @@
-// A proxy before a Postgres that a test breaks: with a reset, with the end of the stream, or by refusing connections.
+// A proxy in front of Postgres. A test breaks its connections, with a reset or the end of the stream, or makes it refuse them.
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { closeAtEnd } from './node.ts'

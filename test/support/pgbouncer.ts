@@ -11,8 +11,8 @@ import type { SystemPostgres } from './system-postgres.ts'
 import { until } from './until.ts'
 
 /**
- * Starts one before a database; returns its host. Its databases `transaction`, `statement`, `session` and `one` (session mode
- * with a single connection) all lead to that one.
+ * Starts a pooler in front of a database; returns its host. Its databases `transaction`, `statement`, `session` and `one`
+ * (session mode with a single connection) all lead to that database.
  */
 export async function openPgbouncer(server: SystemPostgres, database: string, user: string): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-pool-'))

@@ -4,13 +4,13 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { closeAtEnd } from './node.ts'
 
-/** A proxy. Connections opened while it is cut or frozen meet the same. */
+/** A proxy. While it is cut or frozen, new connections break or freeze too. */
 export type ServerProxy = {
   /** The server's URL, through this proxy. */
   readonly url: string
   /** Breaks every connection; new ones are broken at once. */
   cut(): void
-  /** Lets nothing through in either direction, and tells nobody. */
+  /** Lets nothing through in either direction, and closes nothing. */
   freeze(): void
   /** Lets everything through again. Frozen connections continue where they stopped. */
   restore(): void

@@ -1,4 +1,4 @@
-// A stream of the journal, item by item.
+// Reads a stream of the journal item by item.
 
 import type { StreamItem } from '../../src/journal/item.ts'
 import type { Stream } from '../../src/journal/stream.ts'

@@ -1,5 +1,5 @@
-// A slow disk: a preload for Postgres whose fdatasync, with which it flushes its log, sleeps before it answers. The delay can
-// change while it runs. It needs a C compiler.
+// A slow disk: a library preloaded into Postgres, whose fdatasync (which flushes the WAL) sleeps before it returns. The delay
+// can change while Postgres runs. It needs a C compiler.
 
 import { execFile } from 'node:child_process'
 import { renameSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** The preload reads the delay from a file beside it at each call, and while it sleeps, so that a long sleep can be ended. */
+/** The library reads the delay from a file at each call and while it sleeps, so that a test can end a long sleep. */
 const source = (file: string) => `#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ int fdatasync(int file) {
 export type SlowDisk = {
   /** How much longer each flush takes from now on, including one under way. */
   setDelay(ms: number): void
-  /** Starts something with the preload: what it spawns, and nothing else, has this disk. */
+  /** Runs `start` with the library preloaded: only the processes that it spawns have this disk. */
   preloaded<T>(start: () => Promise<T>): Promise<T>
 }
 

@@ -1,4 +1,4 @@
-// A disk that is soon full: a file system in memory of a few megabytes, with a directory for tables of Postgres. Only root may
+// A disk that fills up soon: a file system of a few megabytes in memory, with a directory for tables of Postgres. Only root may
 // mount one, and not in every container.
 
 import { execFile } from 'node:child_process'
@@ -11,7 +11,7 @@ const run = promisify(execFile)
 
 /** A small disk. */
 export type SmallDisk = {
-  /** An empty directory on it, with the owner of another directory. */
+  /** Makes an empty directory on it, with the same owner as another directory. */
   directoryLike(other: string): Promise<string>
   /** Fills the remaining room. */
   fill(): Promise<void>

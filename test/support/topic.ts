@@ -1,4 +1,4 @@
-// The topic of facts as it is named in Redis, and its messages: for tests that listen in.
+// The topic of facts by its name in Redis, and its messages: for tests that read them.
 
 import type pg from 'pg'
 import { readIdentity, scopeOf } from '../../src/journal/scope.ts'

@@ -5,7 +5,7 @@ import type { Device } from './device.ts'
 import { Typing } from './documents.ts'
 import type { TypingSubscription } from './generated/graphql.ts'
 
-/** Follows who is typing, over a socket of its own. */
+/** Follows who is typing, over a separate socket. */
 export function watchTyping(device: Device, conversationId: string) {
   const states: string[] = []
   const errors: unknown[] = []

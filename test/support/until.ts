@@ -1,4 +1,4 @@
-// Waiting for a condition without an event: it is polled, up to a limit.
+// Waits for a condition that no event announces, by polling it.
 
 import { setTimeout as delay } from 'node:timers/promises'
 
