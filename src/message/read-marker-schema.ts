@@ -87,7 +87,9 @@ const MarkReadPayload = builder.objectRef<Marked>('MarkReadPayload').implement({
       description: 'The conversation, with its current counts.',
       resolve: ({ conversationId }, _args, context) => requireConversation(context, conversationId),
     }),
-    seq: t.exposeInt('seq', { description: 'The current position of your read marker. It never moves back.' }),
+    seq: t.exposeInt('seq', {
+      description: 'The `seq` of your read marker: you have read everything up to there. It never moves back.',
+    }),
     cursor: cursorField(t, 'The cursor of the event that this mutation caused; null if the marker was already there or further.'),
   }),
 })
@@ -119,7 +121,7 @@ builder.objectFields(ReadMarkersMoved, (t) => ({
   markers: t.field({
     shared: true,
     type: [ReadMarker],
-    description: 'The markers that moved, with their new positions. Keep the greatest `seq` of each user.',
+    description: 'The markers that moved, each with its new `seq`. Keep the greatest `seq` of each user.',
     resolve: (event) => {
       const { markers } = payloadOf(messageKinds.ReadMarkersMoved, event.item.fact)
       return markers.map((marker) => ({ conversationId: conversationOf(event), ...marker }))

@@ -218,10 +218,10 @@ export class PresenceService {
     this.#watched.forEach((entry, userId) => {
       if (entry.isStale || entry.isSettingsStale) stale.push([userId, entry])
     })
-    for (let first = 0; first < stale.length; first += readMax) await this.#readAnew(stale.slice(first, first + readMax))
+    for (let first = 0; first < stale.length; first += readMax) await this.#readAgain(stale.slice(first, first + readMax))
   }
 
-  async #readAnew(entries: readonly (readonly [UserId, WatchedUser])[]): Promise<void> {
+  async #readAgain(entries: readonly (readonly [UserId, WatchedUser])[]): Promise<void> {
     await Promise.all(entries.map(([, { subscription }]) => subscription.ready))
     const changes = entries.map(([, entry]) => entry.changes)
     const userIds = entries.map(([userId]) => userId)

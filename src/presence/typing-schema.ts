@@ -73,7 +73,7 @@ builder.mutationField('setTyping', (t) =>
   t.field({
     type: SetTypingPayload,
     description:
-      'Signals to the other members that you are typing or have stopped. Sending a message or leaving the conversation stops it too. A signal sent over a WebSocket also stops when that WebSocket closes; one sent over HTTP belongs to the whole session and stops when its last WebSocket closes. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.',
+      "Signals to the other members that you are typing or have stopped. Sending a message or leaving the conversation stops it too. A signal sent over a WebSocket also stops when that WebSocket closes; one sent over HTTP belongs to the whole session and stops when the session's last WebSocket closes, if that one was on the node that received the signal. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.",
     args: { input: t.arg({ type: SetTypingInput, description: 'The conversation, and whether you are typing in it.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)

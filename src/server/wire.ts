@@ -87,7 +87,7 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
         take(text)
           .catch((error: unknown) => {
             if (socket.readyState !== socket.OPEN) return
-            if (isServers(text)) return close(CloseCode.BadRequest, 'Only the server may send a message of this type.')
+            if (isFromServer(text)) return close(CloseCode.BadRequest, 'Only the server may send a message of this type.')
             app.log.error({ err: error }, 'a message on a WebSocket failed')
             endSocket(socket, CloseCode.InternalServerError, 'Internal server error')
           })
@@ -101,7 +101,7 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
 }
 
 /** Whether a message, known to be valid JSON, has a type that only servers send: graphql-ws parses both directions alike. */
-function isServers(text: string): boolean {
+function isFromServer(text: string): boolean {
   const { type } = JSON.parse(text) as { type: string }
   return type === 'next' || type === 'error' || type === 'connection_ack'
 }

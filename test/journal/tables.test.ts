@@ -34,6 +34,7 @@ const sTables = [
   'push_settings',
   'push_worker',
   'session',
+  'token_keys',
   'user',
 ]
 /** J tables that no traffic writes: `journal` changes by trimming, and by hand. */

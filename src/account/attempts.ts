@@ -1,0 +1,56 @@
+// Limits how often passwords are tried and accounts are made (D7), on all nodes together.
+
+import type { CountLimit } from '../bus/counters.ts'
+import { ParleyError } from '../errors.ts'
+import type { App } from '../parts.ts'
+
+const logInPeriodS = 900
+const signUpPeriodS = 3_600
+
+const accountAndAddress = ({ config }: App): CountLimit => ({
+  name: 'failed-log-ins',
+  most: config.attempts.failedLogInsMax,
+  periodS: logInPeriodS,
+})
+const accountAlone = ({ config }: App): CountLimit => ({
+  name: 'failed-log-ins-of-account',
+  most: config.attempts.failedLogInsPerAccountMax,
+  periodS: logInPeriodS,
+})
+const signUps = ({ config }: App): CountLimit => ({
+  name: 'sign-ups',
+  most: config.attempts.signUpsPerAddressMax,
+  periodS: signUpPeriodS,
+})
+
+/**
+ * Counts a sign-up, before its password is hashed. The server's own sign-ups have no address and do not count.
+ * @returns a function that takes it back if it made no account
+ * @throws ParleyError RATE_LIMITED if too many came from this address
+ */
+export async function beginSignUp(address: string, app: App): Promise<() => Promise<void>> {
+  if (address === '') return async () => {}
+  const retryAfterMs = await app.counters.count(signUps(app), address)
+  if (retryAfterMs > 0)
+    throw new ParleyError('RATE_LIMITED', 'Too many accounts were created from your address. Try again later.', { retryAfterMs })
+  return () => app.counters.uncount(signUps(app), address)
+}
+
+/**
+ * Counts a log-in as failed, before the password is checked: then many at once count, too.
+ * @returns a function that takes it back once the password was right
+ * @throws ParleyError RATE_LIMITED if too many log-ins to this account failed, from this address or from anywhere
+ */
+export async function beginLogIn(username: string, address: string, app: App): Promise<() => Promise<void>> {
+  const account = username.toLowerCase()
+  const pair = `${account} ${address}`
+  const here = await app.counters.count(accountAndAddress(app), pair)
+  // What is refused for its address does not use up the account.
+  const retryAfterMs = here > 0 ? here : await app.counters.count(accountAlone(app), account)
+  if (retryAfterMs > 0)
+    throw new ParleyError('RATE_LIMITED', 'Too many log-ins to this account have failed. Try again later.', { retryAfterMs })
+  return async () => {
+    await app.counters.forget(accountAndAddress(app), pair)
+    await app.counters.uncount(accountAlone(app), account)
+  }
+}

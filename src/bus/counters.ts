@@ -1,0 +1,81 @@
+// Counters that all nodes share: how often something happened for a key within a period. They are in Redis; while Redis does not
+// answer within 100 ms, and without Redis, each node counts in its own memory. Keys are hashed, because they name accounts and
+// addresses.
+
+import { createHash } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Outage } from '../outage.ts'
+import { reportTo } from './heartbeat.ts'
+
+/** A limit: at most `most` times for one key within `periodS` seconds, from the first time on. */
+export type CountLimit = { readonly name: string; readonly most: number; readonly periodS: number }
+
+/** The counters of a node. No method rejects because Redis is away. */
+export type Counters = {
+  /** Counts one more. @returns 0 if it is within the limit, otherwise how many milliseconds are left of the period */
+  count(limit: CountLimit, key: string): Promise<number>
+  /** Takes one back. */
+  uncount(limit: CountLimit, key: string): Promise<void>
+  /** Forgets what was counted. */
+  forget(limit: CountLimit, key: string): Promise<void>
+  close(): Promise<void>
+}
+
+const answerMs = 100
+
+type Limiter = Pick<RateLimiterMemory, 'consume' | 'reward' | 'delete'>
+
+/** Counters in the memory of this node. */
+export function openMemoryCounters(): Counters {
+  return countersOf(({ name, most, periodS }) => new RateLimiterMemory({ keyPrefix: name, points: most, duration: periodS }))
+}
+
+/** Counters in Redis. `prefix` makes the keys of this installation. */
+export function openRedisCounters(redisUrl: string, prefix: () => string, outage: Outage): Counters {
+  const redis = new Redis(redisUrl, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: answerMs,
+    connectTimeout: 2_000,
+  })
+  reportTo(redis, 'counters', outage)
+  const make = ({ name, most, periodS }: CountLimit) =>
+    new RateLimiterRedis({
+      storeClient: redis,
+      keyPrefix: name,
+      points: most,
+      duration: periodS,
+      rejectIfRedisNotReady: true,
+      insuranceLimiter: new RateLimiterMemory({ keyPrefix: name, points: most, duration: periodS }),
+    })
+  return countersOf(make, prefix, async () => redis.disconnect())
+}
+
+function countersOf(make: (limit: CountLimit) => Limiter, prefix = () => '', close = async () => {}): Counters {
+  const limiters = new Map<string, Limiter>()
+  const limiterOf = (limit: CountLimit) => {
+    const limiter = limiters.get(limit.name) ?? make(limit)
+    limiters.set(limit.name, limiter)
+    return limiter
+  }
+  const keyOf = (key: string) => `${prefix()}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`
+  return {
+    async count(limit, key) {
+      try {
+        await limiterOf(limit).consume(keyOf(key))
+        return 0
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error
+        return Math.max(1, Math.ceil(error.msBeforeNext))
+      }
+    },
+    async uncount(limit, key) {
+      await limiterOf(limit).reward(keyOf(key))
+    },
+    async forget(limit, key) {
+      await limiterOf(limit).delete(keyOf(key))
+    },
+    close,
+  }
+}

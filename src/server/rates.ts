@@ -1,0 +1,88 @@
+// Limits how often each user does what on a node (D7): a user who is too fast is refused with RATE_LIMITED, and disturbs nobody. The
+// rates are decided in the memory of the node, before an operation runs; callers without a session are counted by their address.
+
+import type { Plugin } from '@envelop/core'
+import { OperationTypeNode } from 'graphql'
+import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Config } from '../config.ts'
+import { ParleyError } from '../errors.ts'
+import type { Context } from '../graphql/context.ts'
+import { clientError } from '../graphql/errors.ts'
+import { type RootFields, rootFieldsOf } from '../graphql/root-fields.ts'
+import type { App } from '../parts.ts'
+import { neighbourhood } from './addresses.ts'
+
+type RateKind = keyof Config['rates']
+
+/** The period in which the points of a burst come back, in seconds: a burst then adds little to the lasting rate. */
+const burstS = 30
+
+/** Signals, and what keeps a device current: apps send them without the user, often and cheaply. */
+const signals: ReadonlySet<string> = new Set(['acknowledge', 'heartbeat', 'logOut', 'markRead', 'renewConnection', 'setTyping'])
+const searches: ReadonlySet<string> = new Set(['searchMessages', 'searchUsers'])
+
+const tooMany: { readonly [kind in RateKind]: string } = {
+  sends: 'You are sending messages too fast.',
+  mutations: 'You are making changes too fast.',
+  queries: 'You are sending queries too fast.',
+  searches: 'You are searching too often.',
+  signals: 'You are sending signals too fast.',
+  anonymous: 'Too many operations without an access token come from your address.',
+}
+
+const anonymousPoints: ReadonlyMap<RateKind, number> = new Map([['anonymous', 1]])
+
+/** How often an operation of a user counts for each rate: each root field of a mutation once, a query or subscription once. */
+function pointsOf({ type, names }: RootFields): Map<RateKind, number> {
+  const points = new Map<RateKind, number>()
+  const add = (kind: RateKind) => points.set(kind, (points.get(kind) ?? 0) + 1)
+  if (type !== OperationTypeNode.MUTATION) {
+    add('queries')
+    for (const name of names) if (searches.has(name)) add('searches')
+  } else {
+    for (const name of names) add(name === 'sendMessage' ? 'sends' : signals.has(name) ? 'signals' : 'mutations')
+  }
+  return points
+}
+
+/** Refuses operations beyond the rates of `app.config.rates`, before any part of them runs. */
+export function useRates(app: App): Plugin<Context> {
+  const limiters = Object.fromEntries(
+    Object.entries(app.config.rates).map(([kind, { perSecond, burst }]) => [
+      kind,
+      new BurstyRateLimiter(
+        new RateLimiterMemory({ points: perSecond, duration: 1 }),
+        new RateLimiterMemory({ points: Math.max(burst - perSecond, 0), duration: burstS }),
+      ),
+    ]),
+  ) as { [kind in RateKind]: BurstyRateLimiter }
+
+  async function findRefusal({ caller, address }: Context, fields: RootFields): Promise<ParleyError | null> {
+    const { viewer } = caller
+    const key = viewer ? String(viewer.userId) : neighbourhood(address)
+    for (const [kind, points] of viewer ? pointsOf(fields) : anonymousPoints) {
+      try {
+        await limiters[kind].consume(key, points)
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error
+        const retryAfterMs = Math.max(1, Math.ceil(error.msBeforeNext))
+        return new ParleyError('RATE_LIMITED', `${tooMany[kind]} Try again after retryAfterMs.`, { retryAfterMs })
+      }
+    }
+    return null
+  }
+  const refusal = async (context: Context, fields: RootFields) => {
+    const error = await findRefusal(context, fields)
+    return error && { errors: [clientError(error, context.requestId, app.log)] }
+  }
+  return {
+    async onExecute({ args, setResultAndStopExecution }) {
+      const refused = await refusal(args.contextValue, rootFieldsOf(args.document, args.operationName))
+      if (refused) setResultAndStopExecution(refused)
+    },
+    async onSubscribe({ args, setResultAndStopExecution }) {
+      const refused = await refusal(args.contextValue, rootFieldsOf(args.document, args.operationName))
+      if (refused) setResultAndStopExecution(refused)
+    },
+  }
+}

@@ -1,0 +1,121 @@
+// The rates: a user who is too fast is refused, loses nothing, and disturbs nobody.
+
+import { randomUUID } from 'node:crypto'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { UpdateProfile } from '../account/documents.ts'
+import { MarkRead } from '../law/documents.ts'
+import { SearchMessages } from '../search/documents.ts'
+import { type ClientError, type Device, request, signUpAll } from '../support/device.ts'
+import { Keys, LogIn, SendMessage, SetTyping, Unread, Viewer } from '../support/documents.ts'
+import { type Node, openNode } from '../support/node.ts'
+import { unlimited } from '../support/rates.ts'
+import { until } from '../support/until.ts'
+
+let node: Node
+let ann: Device
+let ben: Device
+let conversationId: string
+
+beforeAll(async () => {
+  node = await openNode({
+    PARLEY_RATE_SENDS: '2/4',
+    PARLEY_RATE_MUTATIONS: '2/3',
+    PARLEY_RATE_QUERIES: '2/6',
+    PARLEY_RATE_SEARCHES: '1/2',
+    PARLEY_RATE_SIGNALS: '2/5',
+  })
+  ;[ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]
+  conversationId = await ann.direct(ben)
+})
+
+const message = (clientMessageId = randomUUID()) => ({ input: { conversationId, text: 'fast', clientMessageId } })
+
+/** Does something many times at once. @returns how often it was done, and the refusals */
+async function burst(times: number, act: () => Promise<{ errors: readonly ClientError[] }>) {
+  const results = await Promise.all(Array.from({ length: times }, act))
+  const refusals = results.flatMap(({ errors }) => errors)
+  return { done: results.length - refusals.length, refusals }
+}
+
+const refusedAll = (refusals: readonly ClientError[]) => {
+  for (const { extensions } of refusals) {
+    expect(extensions).toMatchObject({ code: 'RATE_LIMITED', retryable: true })
+    expect(extensions.retryAfterMs).toBeGreaterThan(0)
+    expect(extensions.retryAfterMs).toBeLessThanOrEqual(1_000)
+  }
+}
+
+describe('D7 beyond a rate a user is refused, and another user is not', () => {
+  const cases: Record<string, [atOnce: number, act: (device: Device) => Promise<{ errors: readonly ClientError[] }>]> = {
+    sends: [4, (device) => request(node.url, SendMessage, message(), device.accessToken)],
+    mutations: [3, (device) => request(node.url, UpdateProfile, { input: { bio: randomUUID() } }, device.accessToken)],
+    queries: [6, (device) => request(node.url, Viewer, {}, device.accessToken)],
+    searches: [2, (device) => request(node.url, SearchMessages, { query: 'fast' }, device.accessToken)],
+    signals: [5, (device) => request(node.url, SetTyping, { input: { conversationId, typing: true } }, device.accessToken)],
+  }
+  test.each(Object.entries(cases))('%s', async (_kind, [atOnce, act]) => {
+    const { done, refusals } = await burst(atOnce + 10, () => act(ann))
+    // A second may have begun meanwhile, which allows some more.
+    expect(done).toBeGreaterThanOrEqual(atOnce)
+    expect(done).toBeLessThan(atOnce + 8)
+    refusedAll(refusals)
+    expect((await act(ben)).errors).toEqual([])
+  })
+})
+
+test('D2 D7 a send that was refused is accepted later under the same key, and is one message', async () => {
+  const key = randomUUID()
+  const refused: ClientError[] = []
+  await until('a refusal', async () => {
+    const { errors } = await request(node.url, SendMessage, message(), ann.accessToken)
+    return errors.length > 0
+  })
+  await until('the message', async () => {
+    const { errors } = await request(node.url, SendMessage, message(key), ann.accessToken)
+    refused.push(...errors)
+    return errors.length === 0
+  })
+  refusedAll(refused)
+  await until('the repeat', async () => {
+    const { data } = await request(node.url, SendMessage, message(key), ann.accessToken)
+    return data !== null
+  })
+  const { conversation } = await ben.run(Keys, { id: conversationId })
+  expect(conversation?.lastMessage?.clientMessageId).toBe(key)
+})
+
+test('D7 each send of a document counts, also in a fragment, and over a WebSocket', async () => {
+  const document = `mutation M($input: SendMessageInput!) { ...F }
+    fragment F on Mutation { ${Array.from({ length: 30 }, (_, i) => `a${i}: sendMessage(input: $input) { message { id } }`).join(' ')} }`
+  const response = await fetch(node.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${ben.accessToken}` },
+    body: JSON.stringify({ query: document, variables: message() }),
+  })
+  expect(response.headers.get('retry-after')).toBe('1')
+  const { errors } = (await response.json()) as { errors: ClientError[] }
+  refusedAll(errors)
+  expect(errors).toHaveLength(1)
+  const socket = ben.socket()
+  const seen = await new Promise<unknown>((resolve, reject) => {
+    socket.subscribe({ query: document, variables: message() }, { next: resolve, error: reject, complete: () => undefined })
+  })
+  refusedAll((seen as { errors: ClientError[] }).errors)
+})
+
+test('D7 operations without a session are counted by address', async () => {
+  const other = await openNode({ PARLEY_RATE_ANONYMOUS: '2/5' })
+  const input = { username: 'nobody-here', password: 'wrong password', deviceName: 'x' }
+  const { refusals } = await burst(20, () => request(other.url, LogIn, { input }))
+  const limited = refusals.filter(({ extensions }) => extensions.code === 'RATE_LIMITED')
+  expect(limited.length).toBeGreaterThanOrEqual(10)
+  refusedAll(limited)
+})
+
+test('markRead and other signals take nothing from the rate of changes', async () => {
+  const other = await openNode({ ...unlimited, PARLEY_RATE_MUTATIONS: '1/1' })
+  const [cyd, dan] = (await signUpAll(other, 'Cyd', 'Dan')) as [Device, Device]
+  const id = await cyd.direct(dan)
+  for (let seq = 0; seq < 5; seq += 1) await dan.run(MarkRead, { input: { conversationId: id, seq } })
+  expect((await dan.run(Unread, { id })).conversation?.unreadCount).toBe(0)
+})
