@@ -16,6 +16,7 @@ import { readConfig } from '../src/config.ts'
 import { findFreePort, startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log.ts'
 import { serve } from '../src/server/server.ts'
+import { unlimited } from '../test/support/rates.ts'
 
 const rounds = 200
 const pauseMs = 150
@@ -30,7 +31,13 @@ const redis = spawn('redis-server', ['--port', `${redisPort}`, '--bind', '127.0.
 })
 
 async function openNode() {
-  const environment = { NODE_ENV: 'test', PORT: '0', DATABASE_URL: postgres.url, REDIS_URL: `redis://127.0.0.1:${redisPort}` }
+  const environment = {
+    ...unlimited,
+    NODE_ENV: 'test',
+    PORT: '0',
+    DATABASE_URL: postgres.url,
+    REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+  }
   const foundation = { databaseUrl: postgres.url, tokenSecrets: 'the token secret of the whole of the bench', vapid: null }
   const app = await openApp(readConfig(environment), foundation, log)
   const server = await serve(app)

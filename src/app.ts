@@ -2,6 +2,7 @@
 // elsewhere (server/server.ts), after everything that its requests need.
 
 import { type Guard, openGuard } from './account/guard.ts'
+import { openMemoryCounters, openRedisCounters } from './bus/counters.ts'
 import { openMemoryBus } from './bus/memory.ts'
 import { openMemoryLeases } from './bus/memory-leases.ts'
 import { openRedisBus } from './bus/redis.ts'
@@ -82,6 +83,9 @@ export async function openApp(
       redisUrl === null ? openMemoryBus(log, repeats) : openRedisBus(redisUrl, createSeal(keys), outage, log, repeats),
     )
     const journal = keep(await openJournal(store, bus, config.journal, factKinds, log, repeats))
+    const counters = keep(
+      redisUrl === null ? openMemoryCounters() : openRedisCounters(redisUrl, () => journal.topic('counters'), outage),
+    )
     const readMarkers = keep(openReadMarkers(journal))
     const acknowledgements = keep(openAcknowledgements(journal, store.prisma))
     const nodes = keep(openNodeRegistry(bus, clock, journal))
@@ -97,7 +101,7 @@ export async function openApp(
     const typing = keep(openTypingService(bus, clock, journal, devices))
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
-      ...{ config, vapid, clock, log, repeats, tokens, store, bus, journal },
+      ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal },
       ...{ readMarkers, acknowledgements, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))

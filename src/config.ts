@@ -14,6 +14,9 @@ export type IdentityProvider = { jwksUrl: URL; issuer: string; audience: string 
 /** The key pair that identifies this installation to push services (RFC 8292), in base64url. */
 export type VapidKeys = { publicKey: string; privateKey: string }
 
+/** So many per second, and so many at once after a pause. */
+export type Rate = { readonly perSecond: number; readonly burst: number }
+
 /** Settings grouped by the part that uses them. A setting without a value and a default is null. */
 export type Config = {
   isProduction: boolean
@@ -56,6 +59,12 @@ export type Config = {
     /** How many queries and mutations of one user may be under way at once on this node. */
     operationsPerUserMax: number
   }
+  /** Sign-ups from one address in an hour, and failed log-ins to an account in 15 minutes: from one address, and from all of them. */
+  attempts: { signUpsPerAddressMax: number; failedLogInsMax: number; failedLogInsPerAccountMax: number }
+  /**
+   * How often each user may do what on a node, and, for `anonymous`, how many operations without a session one address may send.
+   */
+  rates: { readonly [kind in 'sends' | 'mutations' | 'queries' | 'searches' | 'signals' | 'anonymous']: Rate }
   journal: {
     /** The name of this installation, which separates it from others on the same Redis. */
     installation: string
@@ -211,6 +220,19 @@ function group(v: EnvironmentVariables): Config {
       messageTextMax: v.PARLEY_MESSAGE_TEXT_MAX,
       groupMembersMax: v.PARLEY_GROUP_MEMBERS_MAX,
       operationsPerUserMax: v.PARLEY_OPERATIONS_PER_USER_MAX,
+    },
+    attempts: {
+      signUpsPerAddressMax: v.PARLEY_SIGN_UPS_PER_ADDRESS_MAX,
+      failedLogInsMax: v.PARLEY_FAILED_LOG_INS_MAX,
+      failedLogInsPerAccountMax: v.PARLEY_FAILED_LOG_INS_PER_ACCOUNT_MAX,
+    },
+    rates: {
+      sends: v.PARLEY_RATE_SENDS,
+      mutations: v.PARLEY_RATE_MUTATIONS,
+      queries: v.PARLEY_RATE_QUERIES,
+      searches: v.PARLEY_RATE_SEARCHES,
+      signals: v.PARLEY_RATE_SIGNALS,
+      anonymous: v.PARLEY_RATE_ANONYMOUS,
     },
     journal: {
       installation: v.PARLEY_INSTALLATION,

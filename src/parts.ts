@@ -2,6 +2,7 @@
 // run in one process, as they do in the tests. app.ts opens the parts.
 
 import type { Bus } from './bus/bus.ts'
+import type { Counters } from './bus/counters.ts'
 import type { Clock } from './clock.ts'
 import type { Config, VapidKeys } from './config.ts'
 import type { NodeRegistry } from './gateway/node-registry.ts'
@@ -28,6 +29,7 @@ export type App = {
   readonly tokens: Tokens
   readonly store: Store
   readonly bus: Bus
+  readonly counters: Counters
   readonly journal: Journal
   readonly readMarkers: ReadMarkers
   readonly acknowledgements: Acknowledgements

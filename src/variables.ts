@@ -11,6 +11,16 @@ const listOf = (text: string) =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
+/** A rate: so many per second, and so many at once after a pause. */
+const rate = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}\/[1-9]\d{0,8}$/, 'must be "<per second>/<at once>", for example 10/30')
+    .default(fallback)
+    .transform((text) => {
+      const [perSecond = 0, burst = 0] = text.split('/').map(Number)
+      return { perSecond, burst }
+    })
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 /** The form of a region's name, and the rule in words. */
@@ -95,6 +105,15 @@ export const variables = z.object({
   PARLEY_MESSAGE_TEXT_MAX: wholeNumber(1, 100_000).default(10_000),
   PARLEY_GROUP_MEMBERS_MAX: wholeNumber(2, 1_000).default(100),
   PARLEY_OPERATIONS_PER_USER_MAX: wholeNumber(1, 1_000).default(4),
+  PARLEY_RATE_SENDS: rate('10/30'),
+  PARLEY_RATE_MUTATIONS: rate('5/50'),
+  PARLEY_RATE_QUERIES: rate('50/200'),
+  PARLEY_RATE_SEARCHES: rate('5/20'),
+  PARLEY_RATE_SIGNALS: rate('20/100'),
+  PARLEY_RATE_ANONYMOUS: rate('100/1000'),
+  PARLEY_SIGN_UPS_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000_000).default(10),
+  PARLEY_FAILED_LOG_INS_MAX: wholeNumber(1, 1_000_000_000).default(10),
+  PARLEY_FAILED_LOG_INS_PER_ACCOUNT_MAX: wholeNumber(1, 1_000_000_000).default(100),
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),

@@ -4,6 +4,7 @@
 import { systemClock } from '../../src/clock.ts'
 import { encodeId, sessionIdOf, userIdOf } from '../../src/id.ts'
 import { createTokens } from '../../src/tokens.ts'
+import { unlimited } from '../../test/support/rates.ts'
 import type { ParleyServer, ParleySettings } from '../servers/parley.ts'
 import { query } from './backends.ts'
 import { root } from './build.ts'
@@ -31,6 +32,7 @@ export async function startNode(databaseUrl: string, environment: Record<string,
       // All clients of the bench have one address.
       PARLEY_SOCKETS_PER_ADDRESS_MAX: '1000000',
       PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX: '1000000',
+      ...unlimited,
       ...environment,
     },
   }

@@ -9,6 +9,7 @@ import type { RefreshGeneration } from '../tokens.ts'
 import { accessTtlMaxS } from '../variables.ts'
 import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
+import { beginLogIn, beginSignUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
 import { type Asker, findByPassword, hashPassword } from './password.ts'
 import { isReserved, searchedAs, usernameForm } from './username.ts'
@@ -31,6 +32,7 @@ export async function signUp(
   app: App,
 ): Promise<SessionCredentials> {
   requireUsernameFree(username)
+  const takeBack = await beginSignUp(address, app)
   const passwordHash = await hashPassword(password, { kind: 'SIGN_UP', address, account: username })
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
   const user = await app.store.prisma.user
@@ -38,7 +40,10 @@ export async function signUp(
       data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
       include: { sessions: true },
     })
-    .catch((error: unknown) => throwTaken(error, username))
+    .catch(async (error: unknown) => {
+      await takeBack()
+      return throwTaken(error, username)
+    })
   return credentials(app, userIdOf(user.id), sessionIdOf(Number(user.sessions[0]?.id)), firstGeneration(session.expiresAt))
 }
 
@@ -48,6 +53,7 @@ export async function logIn(
   address: ClientAddress,
   app: App,
 ): Promise<SessionCredentials> {
+  const succeeded = await beginLogIn(username, address, app)
   const find = async () => (usernameForm.test(username) ? app.store.prisma.user.findUnique({ where: { username } }) : null)
   const user = await findByPassword(find, password, { kind: 'LOG_IN', address, account: username })
   if (!user) throw wrongPassword()
@@ -59,6 +65,7 @@ export async function logIn(
     if (same.length === 0) throw wrongPassword()
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
+  await succeeded()
   return credentials(app, userIdOf(user.id), sessionIdOf(session.id), firstGeneration(expiresAt))
 }
 

@@ -42,7 +42,7 @@ function plain(text: string): string {
 }
 
 /** What counts as one address: for IPv6 the network of 64 bits, because one customer has all of it. */
-function neighbourhood(address: string): string {
+export function neighbourhood(address: string): string {
   if (isIP(address) !== 6) return address
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? []
   const groups = head.split(':').filter((group) => group !== '')

@@ -2,13 +2,14 @@
 // of the connections to Postgres. Further operations wait a little (D7). Chatting does not wait for them.
 
 import { isAsyncIterable, type Plugin } from '@envelop/core'
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, Kind, OperationTypeNode } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, OperationTypeNode } from 'graphql'
 import type { Guard } from '../account/guard.ts'
 import { ParleyError } from '../errors.ts'
 import { UserQueues } from '../fair-queue.ts'
 import type { Context } from '../graphql/context.ts'
 import { findPlan } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
+import { rootFieldsOf } from '../graphql/root-fields.ts'
 import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
@@ -33,25 +34,11 @@ const statementBounds = { atOnce: 4, waitingMax: 2_000, waitMs: 5_000 } as const
 /** `CHAT`: light, and only chatting. `LIGHT`: its few statements are not limited. `HEAVY`: its statements are limited too. */
 type OperationWeight = 'CHAT' | 'LIGHT' | 'HEAVY'
 
-const weights = new WeakMap<DocumentNode, Map<string | null | undefined, OperationWeight>>()
-
 function weightOf(document: DocumentNode, operationName: string | null | undefined): OperationWeight {
-  const known = weights.get(document) ?? new Map<string | null | undefined, OperationWeight>()
-  let weight = known.get(operationName)
-  if (!weight) {
-    weight = weigh(document, operationName)
-    weights.set(document, known.set(operationName, weight))
-  }
-  return weight
-}
-
-function weigh(document: DocumentNode, operationName: string | null | undefined): OperationWeight {
   const plan = findPlan(document, operationName)
   if (!plan || typeof plan.cost !== 'number' || plan.cost > lightMax) return 'HEAVY'
-  const { operation, selectionSet } = plan.operation
-  if (operation !== OperationTypeNode.MUTATION) return 'LIGHT'
-  const isChat = selectionSet.selections.every((field) => field.kind === Kind.FIELD && chat.has(field.name.value))
-  return isChat ? 'CHAT' : 'LIGHT'
+  const { type, names } = rootFieldsOf(document, operationName)
+  return type === OperationTypeNode.MUTATION && names.every((name) => chat.has(name)) ? 'CHAT' : 'LIGHT'
 }
 
 /** Limits what each user has under way. Refuses an operation with RATE_LIMITED if it waits too long or too many wait. */

@@ -1,9 +1,10 @@
 // Reports each operation as a sign of life of its device (P1), and as use of the device if the user did something.
 
 import type { Plugin } from '@envelop/core'
-import { type DocumentNode, getOperationAST, Kind, OperationTypeNode } from 'graphql'
+import { type DocumentNode, OperationTypeNode } from 'graphql'
 import type { Guard } from '../account/guard.ts'
 import type { Context } from '../graphql/context.ts'
+import { rootFieldsOf } from '../graphql/root-fields.ts'
 import type { App } from '../parts.ts'
 
 /** `ACT`: the user did something. `THERE`: the device is present. `HEARTBEAT`: the mutation itself says what to report. */
@@ -17,21 +18,12 @@ const automatic: ReadonlySet<string> = new Set([
   'registerPushToken',
   'renewConnection',
 ])
-const signs = new WeakMap<DocumentNode, Map<string | null | undefined, Sign>>()
 
 function signOf(document: DocumentNode, operationName: string | null | undefined): Sign {
-  const known = signs.get(document) ?? new Map<string | null | undefined, Sign>()
-  const found = known.get(operationName)
-  if (found) return found
-  const operation = getOperationAST(document, operationName)
-  const selections = operation?.selectionSet.selections ?? []
-  const fields = selections.map((selection) => (selection.kind === Kind.FIELD ? selection.name.value : ''))
-  const isMutation = operation?.operation === OperationTypeNode.MUTATION
-  const isOnlyHeartbeat = fields.every((name) => name === 'heartbeat')
-  const isAct = isMutation && fields.some((name) => !automatic.has(name))
-  const sign = isMutation && isOnlyHeartbeat ? 'HEARTBEAT' : isAct ? 'ACT' : 'THERE'
-  signs.set(document, known.set(operationName, sign))
-  return sign
+  const { type, names } = rootFieldsOf(document, operationName)
+  if (type !== OperationTypeNode.MUTATION) return 'THERE'
+  if (names.every((name) => name === 'heartbeat')) return 'HEARTBEAT'
+  return names.some((name) => !automatic.has(name)) ? 'ACT' : 'THERE'
 }
 
 /** Reports the sign of each operation of a viewer, except heartbeats. */

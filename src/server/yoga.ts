@@ -21,6 +21,7 @@ import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
 import { refusalBody } from './http.ts'
 import { useOperationBounds } from './operations.ts'
 import { isPersistedOnly, notPersisted } from './persisted.ts'
+import { useRates } from './rates.ts'
 import { logCrowd, logRefused, logRefusedToken } from './refused.ts'
 import { useSigns } from './signs.ts'
 
@@ -60,6 +61,7 @@ export function createGraphqlHandler(
     plugins: [
       useOurEngine(subscriptions),
       useAdmission(app),
+      useRates(app),
       useSigns(app, guard),
       useOneDocument(),
       useSnapshots(app),

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { fileOf } from '../support/programs.ts'
+import { unlimited } from '../support/rates.ts'
 import type { RunRecord } from './record.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -83,7 +84,7 @@ export class NodeProcess {
 
   async #tryToStart(): Promise<boolean> {
     // biome-ignore lint/style/noProcessEnv: a process needs the path to programs
-    const env = { PATH: process.env.PATH ?? '', PORT: String(this.port), ...this.#environment }
+    const env = { PATH: process.env.PATH ?? '', PORT: String(this.port), ...unlimited, ...this.#environment }
     const child = spawn(process.execPath, [fileOf('main')], {
       cwd: root,
       env,

@@ -13,6 +13,7 @@ import { Device, request } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import type { Environment, Node } from '../support/node.ts'
 import { fileOf, type Program } from '../support/programs.ts'
+import { unlimited } from '../support/rates.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const patienceMs = 45_000
@@ -40,7 +41,7 @@ export class Parley {
     programArguments: readonly string[] = [],
   ) {
     // biome-ignore lint/style/noProcessEnv: without the path there is no shell either
-    const env = { PATH: process.env.PATH ?? '', ...environment }
+    const env = { PATH: process.env.PATH ?? '', ...unlimited, ...environment }
     this.#child = spawn(process.execPath, [fileOf(program), ...programArguments], {
       cwd: root,
       env,

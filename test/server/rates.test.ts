@@ -28,7 +28,9 @@ beforeAll(async () => {
   conversationId = await ann.direct(ben)
 })
 
-const message = (clientMessageId = randomUUID()) => ({ input: { conversationId, text: 'fast', clientMessageId } })
+const message = (id: string, clientMessageId = randomUUID()) => ({
+  input: { conversationId: id, text: 'fast', clientMessageId },
+})
 
 /** Does something many times at once. @returns how often it was done, and the refusals */
 async function burst(times: number, act: () => Promise<{ errors: readonly ClientError[] }>) {
@@ -46,20 +48,26 @@ const refusedAll = (refusals: readonly ClientError[]) => {
 }
 
 describe('D7 beyond a rate a user is refused, and another user is not', () => {
-  const cases: Record<string, [atOnce: number, act: (device: Device) => Promise<{ errors: readonly ClientError[] }>]> = {
-    sends: [4, (device) => request(node.url, SendMessage, message(), device.accessToken)],
+  type Act = (device: Device, id: string) => Promise<{ errors: readonly ClientError[] }>
+  const cases: Record<string, [atOnce: number, act: Act]> = {
+    sends: [4, (device, id) => request(node.url, SendMessage, message(id), device.accessToken)],
     mutations: [3, (device) => request(node.url, UpdateProfile, { input: { bio: randomUUID() } }, device.accessToken)],
     queries: [6, (device) => request(node.url, Viewer, {}, device.accessToken)],
     searches: [2, (device) => request(node.url, SearchMessages, { query: 'fast' }, device.accessToken)],
-    signals: [5, (device) => request(node.url, SetTyping, { input: { conversationId, typing: true } }, device.accessToken)],
+    signals: [
+      5,
+      (device, id) => request(node.url, SetTyping, { input: { conversationId: id, typing: true } }, device.accessToken),
+    ],
   }
-  test.each(Object.entries(cases))('%s', async (_kind, [atOnce, act]) => {
-    const { done, refusals } = await burst(atOnce + 10, () => act(ann))
+  test.each(Object.entries(cases))('%s', async (kind, [atOnce, act]) => {
+    const [host, fast, calm] = (await signUpAll(node, `Host-${kind}`, `Fast-${kind}`, `Calm-${kind}`)) as [Device, Device, Device]
+    const group = await host.group('Rates', fast, calm)
+    const { done, refusals } = await burst(atOnce + 10, () => act(fast, group))
     // A second may have begun meanwhile, which allows some more.
     expect(done).toBeGreaterThanOrEqual(atOnce)
     expect(done).toBeLessThan(atOnce + 8)
     refusedAll(refusals)
-    expect((await act(ben)).errors).toEqual([])
+    expect((await act(calm, group)).errors).toEqual([])
   })
 })
 
@@ -67,17 +75,17 @@ test('D2 D7 a send that was refused is accepted later under the same key, and is
   const key = randomUUID()
   const refused: ClientError[] = []
   await until('a refusal', async () => {
-    const { errors } = await request(node.url, SendMessage, message(), ann.accessToken)
+    const { errors } = await request(node.url, SendMessage, message(conversationId), ann.accessToken)
     return errors.length > 0
   })
   await until('the message', async () => {
-    const { errors } = await request(node.url, SendMessage, message(key), ann.accessToken)
+    const { errors } = await request(node.url, SendMessage, message(conversationId, key), ann.accessToken)
     refused.push(...errors)
     return errors.length === 0
   })
   refusedAll(refused)
   await until('the repeat', async () => {
-    const { data } = await request(node.url, SendMessage, message(key), ann.accessToken)
+    const { data } = await request(node.url, SendMessage, message(conversationId, key), ann.accessToken)
     return data !== null
   })
   const { conversation } = await ben.run(Keys, { id: conversationId })
@@ -90,7 +98,7 @@ test('D7 each send of a document counts, also in a fragment, and over a WebSocke
   const response = await fetch(node.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${ben.accessToken}` },
-    body: JSON.stringify({ query: document, variables: message() }),
+    body: JSON.stringify({ query: document, variables: message(conversationId) }),
   })
   expect(response.headers.get('retry-after')).toBe('1')
   const { errors } = (await response.json()) as { errors: ClientError[] }
@@ -98,7 +106,10 @@ test('D7 each send of a document counts, also in a fragment, and over a WebSocke
   expect(errors).toHaveLength(1)
   const socket = ben.socket()
   const seen = await new Promise<unknown>((resolve, reject) => {
-    socket.subscribe({ query: document, variables: message() }, { next: resolve, error: reject, complete: () => undefined })
+    socket.subscribe(
+      { query: document, variables: message(conversationId) },
+      { next: resolve, error: reject, complete: () => undefined },
+    )
   })
   refusedAll((seen as { errors: ClientError[] }).errors)
 })

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../../src/clock.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { openLog } from '../../src/log.ts'
 import { type Server, serve } from '../../src/server/server.ts'
+import { unlimited } from './rates.ts'
 import { templateDatabase } from './servers.ts'
 
 /** A running node. */
@@ -72,7 +73,7 @@ export type Environment = Record<string, string>
 
 /** The configuration of these variables. */
 export function configOf(environment: Environment): Config {
-  return readConfig({ NODE_ENV: 'test', PORT: '0', PARLEY_LOG_LEVEL: 'error', ...environment })
+  return readConfig({ NODE_ENV: 'test', PORT: '0', PARLEY_LOG_LEVEL: 'error', ...unlimited, ...environment })
 }
 
 /** Opens a node, on a fresh database unless one is given. With `REDIS_URL` it shares its bus with other nodes. */
