@@ -35,7 +35,8 @@ export type SubscriberStream = {
 export class Subscriber implements TurnOwner {
   readonly userId: UserId
   readonly streams = new Set<SubscriberStream>()
-  readonly waiting = new Set<TurnTaker>()
+  readonly waiting: TurnTaker[] = []
+  isWaiting = false
   readonly #intervals = new Map<ConversationId, AudienceInterval[]>()
   readonly #kinds: FactKinds
 

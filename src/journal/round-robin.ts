@@ -7,26 +7,36 @@
 
 /** Something that waits for its turn. */
 export type TurnTaker = {
+  /** Whether it waits. Only the round robin writes it. */
+  isWaiting: boolean
   /** Does a short piece of work. Never throws. */
   turn(): void
 }
 
-/** The user whose turn takers wait. */
-export type TurnOwner = { readonly waiting: Set<TurnTaker> }
+/** The user whose turn takers wait. Only the round robin writes it. */
+export type TurnOwner = { readonly waiting: TurnTaker[]; isWaiting: boolean }
 
 /** How long a slice lasts before other work gets the event loop, in milliseconds. */
 const sliceMs = 3
+/** How many turns are taken between two looks at the time. */
+const lookEvery = 8
 
 /** The streams of one node that wait for a turn. */
 export class RoundRobin {
-  /** The owners with waiting turn takers, in the order of their turns. */
-  readonly #owners = new Set<TurnOwner>()
+  /** The owners with waiting turn takers, in the order of their turns; those before `#next` have had theirs. */
+  #owners: TurnOwner[] = []
+  #next = 0
   #isSet = false
 
   /** Queues a turn taker for one turn, in the order of calls. Does nothing if it already waits. */
-  add(owner: TurnOwner, waiting: TurnTaker): void {
-    owner.waiting.add(waiting)
-    this.#owners.add(owner)
+  add(owner: TurnOwner, taker: TurnTaker): void {
+    if (taker.isWaiting) return
+    taker.isWaiting = true
+    owner.waiting.push(taker)
+    if (!owner.isWaiting) {
+      owner.isWaiting = true
+      this.#owners.push(owner)
+    }
     this.#set()
   }
 
@@ -35,23 +45,30 @@ export class RoundRobin {
     this.#isSet = true
     setImmediate(() => {
       this.#isSet = false
-      const until = performance.now() + sliceMs
-      for (const owner of this.#owners) {
-        this.#owners.delete(owner)
-        takeOne(owner)
-        if (owner.waiting.size > 0) this.#owners.add(owner)
-        if (performance.now() >= until) break
-      }
-      if (this.#owners.size > 0) this.#set()
+      this.#takeSlice()
+      if (this.#next < this.#owners.length) this.#set()
     })
   }
-}
 
-/** Gives a turn to the turn taker that has waited longest. */
-function takeOne({ waiting }: TurnOwner): void {
-  for (const first of waiting) {
-    waiting.delete(first)
-    first.turn()
-    return
+  #takeSlice(): void {
+    const until = performance.now() + sliceMs
+    for (let turns = 1; this.#next < this.#owners.length; turns += 1) {
+      this.#takeNext()
+      if (turns % lookEvery === 0 && performance.now() >= until) break
+    }
+    this.#owners = this.#owners.slice(this.#next)
+    this.#next = 0
+  }
+
+  /** Gives a turn to the turn taker of the next owner that has waited longest. */
+  #takeNext(): void {
+    const owner = this.#owners[this.#next] as TurnOwner
+    this.#next += 1
+    const taker = owner.waiting.shift()
+    owner.isWaiting = owner.waiting.length > 0
+    if (owner.isWaiting) this.#owners.push(owner)
+    if (!taker) return
+    taker.isWaiting = false
+    taker.turn()
   }
 }

@@ -44,6 +44,7 @@ const turnItems = 64
 
 /** An open stream. It delivers nothing before `start`. */
 export class Stream implements SubscriberStream, TurnTaker {
+  isWaiting = false
   readonly #source: StreamSource
   readonly #hold: SubscriberHold
   readonly #conversationId: ConversationId | null

@@ -7,7 +7,7 @@ import { FairScheduler } from '../../src/graphql/fair-scheduler.ts'
 import { PayloadCache } from '../../src/graphql/payload-cache.ts'
 import { parseId, type UserId, userIdOf } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
-import { RoundRobin, type TurnTaker } from '../../src/journal/round-robin.ts'
+import { RoundRobin, type TurnOwner, type TurnTaker } from '../../src/journal/round-robin.ts'
 import { steps } from '../../src/journal/steps.ts'
 import { appendSend, input } from '../journal/setup.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -79,12 +79,22 @@ function busy(forMs: number): void {
   for (const until = performance.now() + forMs; performance.now() < until; );
 }
 
+const owner = (): TurnOwner => ({ waiting: [], isWaiting: false })
+const taker = (turn: () => void): TurnTaker => ({ isWaiting: false, turn })
+
 test('D7 users take turns with streams that are behind, however many each of them has', async () => {
   const roundRobin = new RoundRobin()
-  const [many, few] = [{ waiting: new Set<TurnTaker>() }, { waiting: new Set<TurnTaker>() }]
+  const [many, few] = [owner(), owner()]
   const order: string[] = []
-  for (let i = 0; i < 500; i += 1) roundRobin.add(many, { turn: () => order.push('many') })
-  roundRobin.add(few, { turn: () => order.push('few') })
+  for (let i = 0; i < 500; i += 1)
+    roundRobin.add(
+      many,
+      taker(() => order.push('many')),
+    )
+  roundRobin.add(
+    few,
+    taker(() => order.push('few')),
+  )
   await until('all turns', () => order.length === 501)
   expect(order.indexOf('few')).toBe(1)
 })
