@@ -17,6 +17,13 @@ export type VapidKeys = { publicKey: string; privateKey: string }
 /** So many per second, and so many at once after a pause. */
 export type Rate = { readonly perSecond: number; readonly burst: number }
 
+/** Documents that clients may name by their id. */
+export type PersistedOperations = {
+  readonly documents: ReadonlyMap<string, string>
+  /** Whether this node runs no other documents. */
+  readonly isOnly: boolean
+}
+
 /** Settings grouped by the part that uses them. A setting without a value and a default is null. */
 export type Config = {
   isProduction: boolean
@@ -35,6 +42,8 @@ export type Config = {
     drainMs: number
   }
   isSignUpOpen: boolean
+  /** null: there is no manifest. */
+  persisted: PersistedOperations | null
   /** What the gateway knows of this node: its WebSocket URL (null: none of its own), its region, its capacity in connections. */
   node: { publicUrl: string | null; region: string; capacity: number; version: string }
   /** null: start the embedded Postgres. */
@@ -81,6 +90,10 @@ export type Config = {
   socket: {
     messageBytesMax: number
     subscriptionsMax: number
+    /** How many WebSockets and event streams one user may have open on this node. */
+    perUser: { socket: number; stream: number }
+    /** How many WebSockets this node opens in a second. */
+    handshakesPerSMax: number
     /** How many sockets one address may have open on this node. */
     perAddress: { withSession: number; withoutSession: number }
   }
@@ -146,8 +159,29 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   if (parsed.success && parsed.data.PARLEY_REFRESH_TOKEN_TTL_S < parsed.data.PARLEY_ACCESS_TOKEN_TTL_S) {
     faults.push('PARLEY_REFRESH_TOKEN_TTL_S must be at least PARLEY_ACCESS_TOKEN_TTL_S: a session must outlive its access tokens')
   }
+  const persisted = parsed.success ? readPersisted(parsed.data, faults) : null
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
-  return group(parsed.data)
+  return group(parsed.data, persisted)
+}
+
+const manifestForm = z.record(z.string(), z.string())
+
+/** Reads the manifest of persisted operations. Adds what is wrong to `faults`. */
+function readPersisted(v: EnvironmentVariables, faults: string[]): PersistedOperations | null {
+  const { PARLEY_PERSISTED_OPERATIONS: file, PARLEY_PERSISTED_OPERATIONS_MODE: mode } = v
+  if (file === undefined) {
+    if (mode === 'only') faults.push('PARLEY_PERSISTED_OPERATIONS must be set: PARLEY_PERSISTED_OPERATIONS_MODE is only')
+    return null
+  }
+  try {
+    const manifest = manifestForm.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return { documents: new Map(Object.entries(manifest)), isOnly: mode === 'only' }
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'is no JSON object of document texts by their ids'
+    faults.push(`PARLEY_PERSISTED_OPERATIONS: ${file} ${why}`)
+    return null
+  }
 }
 
 /** A character takes up to 12 bytes, as two \u escapes; the document and the other input get 16 KiB. */
@@ -180,7 +214,7 @@ const { version } = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
 
-function group(v: EnvironmentVariables): Config {
+function group(v: EnvironmentVariables, persisted: PersistedOperations | null): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
   const { PARLEY_PUSH_WEBHOOK_URL: webhookUrl, PARLEY_PUSH_WEBHOOK_SECRET: webhookSecret } = v
@@ -198,6 +232,7 @@ function group(v: EnvironmentVariables): Config {
       drainMs: v.PARLEY_DRAIN_MS,
     },
     isSignUpOpen: v.PARLEY_SIGN_UP === 'open',
+    persisted,
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
@@ -248,6 +283,8 @@ function group(v: EnvironmentVariables): Config {
     socket: {
       messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX,
       subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX,
+      perUser: { socket: v.PARLEY_SOCKETS_PER_USER_MAX, stream: v.PARLEY_EVENT_STREAMS_PER_USER_MAX },
+      handshakesPerSMax: v.PARLEY_HANDSHAKES_PER_S_MAX,
       perAddress: {
         withSession: v.PARLEY_SOCKETS_PER_ADDRESS_MAX,
         withoutSession: v.PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX,

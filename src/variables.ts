@@ -71,6 +71,8 @@ export const variables = z.object({
   PARLEY_TRUSTED_PROXIES: networks,
   PARLEY_SIGN_UP: z.enum(['open', 'closed']).default('open'),
   PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
+  PARLEY_PERSISTED_OPERATIONS: z.string().min(1).optional(),
+  PARLEY_PERSISTED_OPERATIONS_MODE: z.enum(['allow', 'only']).default('allow'),
   PARLEY_PUBLIC_URL: z.url({ protocol: /^wss?$/ }).optional(),
   PARLEY_REGION: z.string().regex(regionName, regionRule).default('local'),
   PARLEY_CAPACITY: wholeNumber(1, 1_000_000).default(10_000),
@@ -124,6 +126,9 @@ export const variables = z.object({
   PARLEY_PRESENCE_TTL_S: wholeNumber(5, 600).default(30),
   PARLEY_SOCKET_MESSAGE_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
   PARLEY_SOCKET_SUBSCRIPTIONS_MAX: wholeNumber(1, 10_000).default(100),
+  PARLEY_SOCKETS_PER_USER_MAX: wholeNumber(1, 1_000_000).default(20),
+  PARLEY_EVENT_STREAMS_PER_USER_MAX: wholeNumber(1, 1_000_000).default(100),
+  PARLEY_HANDSHAKES_PER_S_MAX: wholeNumber(1, 1_000_000).default(1_000),
   PARLEY_SOCKETS_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000).default(5_000),
   PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000).default(200),
 })

@@ -6,7 +6,7 @@ import { closeCodes, ParleyError } from '../errors.ts'
 import type { App } from '../parts.ts'
 import { badToken, bearerToken, type Call, identify, type Presented } from './callers.ts'
 import type { Connections } from './connections.ts'
-import { logCrowd, logRefusedToken } from './refused.ts'
+import { logCrowd, logRefusedToken, logUserCrowd } from './refused.ts'
 import { type Extra, endSocket, farewell } from './wire.ts'
 
 /** The WebSocket close code for an overloaded server (IANA registry of RFC 6455). A graphql-ws client reconnects after it. */
@@ -41,6 +41,11 @@ function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isRe
   const { admission } = call
   if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
   const { viewer, expiresAt } = admission
+  if (!connections.hasRoom(viewer.userId, 'socket')) {
+    logUserCrowd(app, viewer.userId, 'socket')
+    endSocket(socket, tryAgainLater, 'You have too many WebSockets. Close one, and connect again.')
+    return
+  }
   if (!extra.slot.takeSession()) {
     logCrowd(app, extra.address, 'withSession')
     endSocket(socket, tryAgainLater, 'Too many WebSockets from this address. Connect again later.')
@@ -48,6 +53,7 @@ function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isRe
   }
   extra.connection = {
     kind: 'socket',
+    userId: viewer.userId,
     sessionId: viewer.sessionId,
     expiresAt,
     end: (code, reason) => endSocket(socket, code, reason),

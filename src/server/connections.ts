@@ -3,12 +3,14 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
+import type { Config } from '../config.ts'
 import { closeCodes } from '../errors.ts'
-import type { SessionId } from '../id.ts'
+import type { SessionId, UserId } from '../id.ts'
 
 /** A WebSocket or an event stream of a session. */
 export type Connection = {
   readonly kind: 'socket' | 'stream'
+  readonly userId: UserId
   readonly sessionId: SessionId
   /** When the access token that opened or last renewed it expires, in milliseconds since 1970. */
   expiresAt: number
@@ -21,6 +23,8 @@ export type Connection = {
 /** The register of a node's connections. */
 export type Connections = {
   add(connection: Connection): void
+  /** Whether a user may have one more of this kind. */
+  hasRoom(userId: UserId, kind: Connection['kind']): boolean
   remove(connection: Connection): void
   /** Ends the connections of a revoked session. */
   revoke(sessionId: SessionId): void
@@ -38,13 +42,19 @@ const sweepMs = 500
 const revocationMs = 100
 
 /** Opens the register. */
-export function openConnections(clock: Clock): Connections {
+export function openConnections(clock: Clock, perUser: Config['socket']['perUser']): Connections {
+  const byUser = new Map<UserId, Record<Connection['kind'], number>>()
   const bySession = new Map<SessionId, Set<Connection>>()
   let streams = 0
   const remove = (connection: Connection) => {
     const connections = bySession.get(connection.sessionId)
-    if (connections?.delete(connection) && connection.kind === 'stream') streams -= 1
-    if (connections?.size === 0) bySession.delete(connection.sessionId)
+    if (!connections?.delete(connection)) return
+    if (connection.kind === 'stream') streams -= 1
+    if (connections.size === 0) bySession.delete(connection.sessionId)
+    const counts = byUser.get(connection.userId)
+    if (!counts) return
+    counts[connection.kind] -= 1
+    if (counts.socket + counts.stream === 0) byUser.delete(connection.userId)
   }
   const endSweeping = clock.every(sweepMs, () => {
     const now = clock.now()
@@ -58,8 +68,12 @@ export function openConnections(clock: Clock): Connections {
   })
   const all = () => [...bySession.values()].flatMap((connections) => [...connections])
   return {
+    hasRoom: (userId, kind) => (byUser.get(userId)?.[kind] ?? 0) < perUser[kind],
     add(connection) {
       if (connection.kind === 'stream') streams += 1
+      const counts = byUser.get(connection.userId) ?? { socket: 0, stream: 0 }
+      counts[connection.kind] += 1
+      byUser.set(connection.userId, counts)
       const connections = bySession.get(connection.sessionId)
       if (connections) connections.add(connection)
       else bySession.set(connection.sessionId, new Set([connection]))

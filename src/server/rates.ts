@@ -2,7 +2,7 @@
 // rates are decided in the memory of the node, before an operation runs; callers without a session are counted by their address.
 
 import type { Plugin } from '@envelop/core'
-import { OperationTypeNode } from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, OperationTypeNode } from 'graphql'
 import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Config } from '../config.ts'
 import { ParleyError } from '../errors.ts'
@@ -45,8 +45,15 @@ function pointsOf({ type, names }: RootFields): Map<RateKind, number> {
   return points
 }
 
-/** Refuses operations beyond the rates of `app.config.rates`, before any part of them runs. */
-export function useRates(app: App): Plugin<Context> {
+/** The rates of a node. */
+export type Rates = {
+  /** Counts an operation. @returns the answer that refuses it; null if it may run */
+  refusalOf(operation: CountedOperation): Promise<ExecutionResult | null>
+}
+type CountedOperation = Pick<ExecutionArgs, 'document' | 'operationName'> & { readonly contextValue?: unknown }
+
+/** Opens the rates of `app.config.rates`. */
+export function openRates(app: App): Rates {
   const limiters = Object.fromEntries(
     Object.entries(app.config.rates).map(([kind, { perSecond, burst }]) => [
       kind,
@@ -71,17 +78,24 @@ export function useRates(app: App): Plugin<Context> {
     }
     return null
   }
-  const refusal = async (context: Context, fields: RootFields) => {
-    const error = await findRefusal(context, fields)
-    return error && { errors: [clientError(error, context.requestId, app.log)] }
+  return {
+    async refusalOf({ document, operationName, contextValue }) {
+      const context = contextValue as Context
+      const error = await findRefusal(context, rootFieldsOf(document, operationName))
+      return error && { errors: [clientError(error, context.requestId, app.log)] }
+    },
   }
+}
+
+/** Refuses operations beyond the rates, before any part of them runs. Subscriptions of WebSockets count in socket.ts. */
+export function useRates(rates: Rates): Plugin<Context & { call?: unknown }> {
   return {
     async onExecute({ args, setResultAndStopExecution }) {
-      const refused = await refusal(args.contextValue, rootFieldsOf(args.document, args.operationName))
+      const refused = await rates.refusalOf(args)
       if (refused) setResultAndStopExecution(refused)
     },
     async onSubscribe({ args, setResultAndStopExecution }) {
-      const refused = await refusal(args.contextValue, rootFieldsOf(args.document, args.operationName))
+      const refused = 'call' in args.contextValue ? null : await rates.refusalOf(args)
       if (refused) setResultAndStopExecution(refused)
     },
   }

@@ -8,6 +8,7 @@ import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
+import type { Connection } from './connections.ts'
 
 /** The origin and the name of an operation. */
 export type OperationOrigin = {
@@ -43,6 +44,11 @@ export function logRefusedToken(app: App, { caller }: Call, address: string, req
   if (caller.viewer || caller.refusal?.code !== 'UNAUTHENTICATED') return
   const line = { address, requestId, because: caller.refusal.message }
   app.repeats.note('info', address, line, 'an access token was refused')
+}
+
+/** Logs that a user has reached the limit of WebSockets or event streams. */
+export function logUserCrowd(app: App, userId: UserId, kind: Connection['kind']): void {
+  app.repeats.note('info', `${userId} ${kind}`, { userId, kind }, 'a user has too many WebSockets or event streams')
 }
 
 /** Logs that an address has reached its limit of WebSockets and event streams. */

@@ -19,6 +19,7 @@ import { openConnections } from './connections.ts'
 import { answerHealth } from './health.ts'
 import { answerAtOnce, answerNoRequest, pathOf, requestIdOf, setHeaders } from './http.ts'
 import { openPage } from './page.ts'
+import { openRates } from './rates.ts'
 import { openSockets } from './socket.ts'
 import { openStallWatch, type StallWatch } from './stalls.ts'
 import { openWriteWatch, type WriteWatch } from './writable.ts'
@@ -45,14 +46,15 @@ export type Server = {
  */
 export async function serve(app: OpenApp): Promise<Server> {
   const { guard } = app
-  const connections = openConnections(app.clock)
+  const connections = openConnections(app.clock, app.config.socket.perUser)
   const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
   const addressOf = addressFinder(app.config.http.trustedProxies)
   const places = new AddressCounts(app.config.socket.perAddress)
   const subscriptions = new Subscriptions(app, schema)
-  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places)
-  const sockets = openSockets(app, guard, connections, yoga, subscriptions, addressOf, places)
+  const rates = openRates(app)
+  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places, rates)
+  const sockets = openSockets(app, guard, connections, yoga, subscriptions, addressOf, places, rates)
   const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
   const writes = openWriteWatch(app)
   let isLeaving = false

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { GraphQLError } from 'graphql'
+import type { GraphQLError } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
@@ -18,7 +18,8 @@ import type { App } from '../parts.ts'
 import type { AddressCounts, AddressOf } from './addresses.ts'
 import { callOf, connect, type Gate, renew } from './admission.ts'
 import type { Connections } from './connections.ts'
-import { isPersistedOnly, notPersisted } from './persisted.ts'
+import { findDocumentText } from './persisted.ts'
+import type { Rates } from './rates.ts'
 import { logRefused, originIn } from './refused.ts'
 import { type Admitted, openAdmission } from './upgrade.ts'
 import { adapt, type Extra, endSocket, farewell, frames } from './wire.ts'
@@ -51,6 +52,7 @@ export function openSockets(
   subscriptions: Subscriptions,
   addressOf: AddressOf,
   addresses: AddressCounts,
+  rates: Rates,
 ): Sockets {
   const gate: Gate = { app, guard, connections }
   const maxPayload = app.config.socket.messageBytesMax
@@ -81,7 +83,7 @@ export function openSockets(
     execute: (args) => (args.rootValue as Prepared).execute(args),
     async subscribe(args) {
       const { subscribe, sink } = args.rootValue as Prepared
-      const opened = await subscriptions.openEvents(args)
+      const opened = (await rates.refusalOf(args)) ?? (await subscriptions.openEvents(args))
       return opened instanceof PayloadStream ? opened.pushedTo(sink) : (opened ?? subscribe(args))
     },
   })
@@ -180,7 +182,6 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   if (active > subscriptionsMax) {
     return refuse(new ParleyError('LIMIT_EXCEEDED', `A WebSocket can have at most ${subscriptionsMax} operations at once.`))
   }
-  if (isPersistedOnly(payload)) return refuse(new GraphQLError(notPersisted))
   extra.starting.add(id)
   try {
     const call = await callOf(extra, payload, gate)
@@ -191,7 +192,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
     const enveloped = yoga.getEnveloped({ call, address, device, endConnection, renewConnection } as Parameters<
       Yoga['getEnveloped']
     >[0])
-    const document = enveloped.parse(payload.query)
+    const document = enveloped.parse(findDocumentText(payload, app.config.persisted) ?? '')
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))
     const refusals = refusalsOf(enveloped.schema, document, payload.operationName, payload.variables)

@@ -22,6 +22,15 @@ export type Admit = (request: IncomingMessage, socket: Duplex) => Admitted | nul
 /** Makes the decision for a node. `isRefusing` says whether the node refuses new sockets. */
 export function openAdmission(app: App, addressOf: AddressOf, addresses: AddressCounts, isRefusing: () => boolean): Admit {
   const { allowedOrigins } = app.config.http
+  const { handshakesPerSMax } = app.config.socket
+  let [second, handshakes] = [0, 0]
+  /** Counts a handshake. @returns whether this second already had too many: then this client comes back a little later */
+  const isStorm = () => {
+    const now = Math.floor(app.clock.monotonicMs() / 1_000)
+    if (now !== second) [second, handshakes] = [now, 0]
+    handshakes += 1
+    return handshakes > handshakesPerSMax
+  }
   return (request, socket) => {
     const address = addressOf(request)
     const refuse = (status: string, text: string) => {
@@ -41,6 +50,10 @@ export function openAdmission(app: App, addressOf: AddressOf, addresses: Address
       return refuse('403 Forbidden', originRefusal(origin))
     }
     if (!offersProtocol(request)) return refuse('400 Bad Request', protocolRefusal)
+    if (isStorm()) {
+      app.repeats.note('info', 'handshakes', {}, 'too many WebSockets were opened in a second: some clients come back later')
+      return refuse('503 Service Unavailable', 'Too many clients are connecting. Connect again in a few seconds.')
+    }
     const slot = addresses.enter(address, 'withoutSession')
     if (!slot) {
       logCrowd(app, address, 'withoutSession')

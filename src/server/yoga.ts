@@ -6,6 +6,7 @@ import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
+import type { PersistedOperations } from '../config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { httpError } from '../graphql/errors.ts'
@@ -20,9 +21,9 @@ import type { Connection, Connections } from './connections.ts'
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
 import { refusalBody } from './http.ts'
 import { useOperationBounds } from './operations.ts'
-import { isPersistedOnly, notPersisted } from './persisted.ts'
-import { useRates } from './rates.ts'
-import { logCrowd, logRefused, logRefusedToken } from './refused.ts'
+import { findDocumentText } from './persisted.ts'
+import { type Rates, useRates } from './rates.ts'
+import { logCrowd, logRefused, logRefusedToken, logUserCrowd } from './refused.ts'
 import { useSigns } from './signs.ts'
 
 /** The `Retry-After` for a client whose address has too many event streams. */
@@ -42,6 +43,7 @@ export function createGraphqlHandler(
   connections: Connections,
   subscriptions: Subscriptions,
   addresses: AddressCounts,
+  rates: Rates,
 ): Yoga {
   const quiet = (...args: unknown[]) => app.log.debug({ args }, 'yoga')
   return createYoga<Door, Context>({
@@ -49,6 +51,7 @@ export function createGraphqlHandler(
     graphqlEndpoint: '/graphql',
     landingPage: false,
     multipart: false,
+    extraParamNames: ['documentId'],
     // Parley's own cache is bounded by bytes, and does not keep refused documents.
     parserAndValidationCache: false,
     maxRequestBodySize: app.config.http.bodyBytesMax,
@@ -61,9 +64,9 @@ export function createGraphqlHandler(
     plugins: [
       useOurEngine(subscriptions),
       useAdmission(app),
-      useRates(app),
+      useRates(rates),
       useSigns(app, guard),
-      useOneDocument(),
+      useOneDocument(app.config.persisted),
       useSnapshots(app),
       useOperationBounds(app, guard),
       usePlaces(app),
@@ -88,16 +91,18 @@ async function createContext(door: Door, app: App, guard: Guard): Promise<Contex
   return { ...shared, caller: call.caller, requestId, address, device: () => null, endConnection, renewConnection: null }
 }
 
-/**
- * Refuses what clients may try and Parley does not support: several operations in one body, and documents by their hash (a client
- * that gets this message sends the document).
- */
-function useOneDocument(): YogaPlugin {
+/** Refuses several operations in one body, and puts the document of a persisted operation in place. */
+function useOneDocument(persisted: PersistedOperations | null): YogaPlugin {
   return {
     onRequestParse: () => ({
-      onRequestParseDone({ requestParserResult: parsed }) {
+      onRequestParseDone({ requestParserResult: parsed, setRequestParserResult }) {
         if (Array.isArray(parsed)) throw refusal(400, 'Send one operation per request. Batches are not supported.')
-        if (isPersistedOnly(parsed)) throw refusal(200, notPersisted)
+        try {
+          const query = findDocumentText(parsed, persisted)
+          if (query !== null && query !== parsed.query) setRequestParserResult({ ...parsed, query })
+        } catch (error) {
+          throw error instanceof GraphQLError ? withStatus(200, error) : error
+        }
       },
     }),
   }
@@ -148,7 +153,11 @@ const acceptable =
 
 /** A refusal with the HTTP status of its answer. */
 function refusal(status: number, message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { http: { status } } })
+  return withStatus(status, new GraphQLError(message))
+}
+
+function withStatus(status: number, { message, originalError }: GraphQLError): GraphQLError {
+  return new GraphQLError(message, { extensions: { http: { status } }, ...(originalError ? { originalError } : {}) })
 }
 
 /**
@@ -174,11 +183,16 @@ function useOpenEventStreams(
       const slot = addresses.enter(address, slotKind)
       if (!slot) {
         logCrowd(app, address, slotKind)
-        setResultAndStopExecution({ errors: [crowded()] })
+        setResultAndStopExecution({ errors: [crowded('Too many WebSockets and event streams from this address')] })
         return undefined
       }
       whenClosed(res, slot.leave)
       if (!caller.viewer) return undefined
+      if (!connections.hasRoom(caller.viewer.userId, 'stream')) {
+        logUserCrowd(app, caller.viewer.userId, 'stream')
+        setResultAndStopExecution({ errors: [crowded('You have too many event streams.')] })
+        return undefined
+      }
       const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
       const ending = {
         onSubscribeResult({ result }: { result: unknown }) {
@@ -196,6 +210,7 @@ function useOpenEventStreams(
       }
       const connection: Connection = {
         kind: 'stream',
+        userId: admission.viewer.userId,
         sessionId: admission.viewer.sessionId,
         expiresAt: admission.expiresAt,
         end: endConnection,
@@ -209,9 +224,8 @@ function useOpenEventStreams(
   }
 }
 
-/** The refusal of an event stream from an address that has too many. */
-function crowded(): GraphQLError {
-  const message = 'Too many WebSockets and event streams from this address'
+/** The refusal of an event stream where there are too many. */
+function crowded(message: string): GraphQLError {
   const originalError = new ParleyError('RATE_LIMITED', message, { retryAfterMs: crowdRetryMs })
   return new GraphQLError(message, { originalError })
 }

@@ -130,3 +130,20 @@ test('markRead and other signals take nothing from the rate of changes', async (
   for (let seq = 0; seq < 5; seq += 1) await dan.run(MarkRead, { input: { conversationId: id, seq } })
   expect((await dan.run(Unread, { id })).conversation?.unreadCount).toBe(0)
 })
+
+test('D7 subscriptions that are opened count as queries, over a WebSocket too', async () => {
+  const other = await openNode({ PARLEY_RATE_QUERIES: '1/3' })
+  const [eve] = (await signUpAll(other, 'Eve')) as [Device]
+  const socket = eve.socket()
+  const results = await Promise.all(
+    Array.from({ length: 10 }, () => {
+      return new Promise<unknown>((resolve) => {
+        const query = 'subscription { events { __typename } }'
+        socket.subscribe({ query }, { next: resolve, error: resolve, complete: () => undefined })
+      })
+    }),
+  )
+  const refused = results.filter((result) => JSON.stringify(result).includes('RATE_LIMITED'))
+  expect(refused.length).toBeGreaterThanOrEqual(5)
+  expect(refused.length).toBeLessThanOrEqual(7)
+})
