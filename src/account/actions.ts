@@ -33,7 +33,11 @@ export async function signUp(
 ): Promise<SessionCredentials> {
   requireUsernameFree(username)
   const takeBack = await beginSignUp(address, app)
-  const passwordHash = await hashPassword(password, { kind: 'SIGN_UP', address, account: username })
+  const hashing = hashPassword(password, { kind: 'SIGN_UP', address, account: username })
+  const passwordHash = await hashing.catch(async (error: unknown) => {
+    await takeBack()
+    throw error
+  })
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
   const user = await app.store.prisma.user
     .create({
@@ -53,9 +57,13 @@ export async function logIn(
   address: ClientAddress,
   app: App,
 ): Promise<SessionCredentials> {
-  const succeeded = await beginLogIn(username, address, app)
+  const attempt = await beginLogIn(username, address, app)
   const find = async () => (usernameForm.test(username) ? app.store.prisma.user.findUnique({ where: { username } }) : null)
-  const user = await findByPassword(find, password, { kind: 'LOG_IN', address, account: username })
+  const finding = findByPassword(find, password, { kind: 'LOG_IN', address, account: username })
+  const user = await finding.catch(async (error: unknown) => {
+    await attempt.takeBack()
+    throw error
+  })
   if (!user) throw wrongPassword()
   const expiresAt = refreshExpiry(app)
   const session = await app.store.prisma.$transaction(async (tx) => {
@@ -65,7 +73,7 @@ export async function logIn(
     if (same.length === 0) throw wrongPassword()
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
-  await succeeded()
+  await attempt.succeed()
   return credentials(app, userIdOf(user.id), sessionIdOf(session.id), firstGeneration(expiresAt))
 }
 

@@ -36,12 +36,19 @@ export async function beginSignUp(address: string, app: App): Promise<() => Prom
   return () => app.counters.uncount(signUps(app), address)
 }
 
+/** A log-in that counts as failed until one of these is called. */
+export type LogInAttempt = {
+  /** The password was right: the failures from this address are forgotten. */
+  succeed(): Promise<void>
+  /** The password was not checked: the attempt does not count. */
+  takeBack(): Promise<void>
+}
+
 /**
  * Counts a log-in as failed, before the password is checked: then many at once count, too.
- * @returns a function that takes it back once the password was right
  * @throws ParleyError RATE_LIMITED if too many log-ins to this account failed, from this address or from anywhere
  */
-export async function beginLogIn(username: string, address: string, app: App): Promise<() => Promise<void>> {
+export async function beginLogIn(username: string, address: string, app: App): Promise<LogInAttempt> {
   const account = username.toLowerCase()
   const pair = `${account} ${address}`
   const here = await app.counters.count(accountAndAddress(app), pair)
@@ -49,8 +56,13 @@ export async function beginLogIn(username: string, address: string, app: App): P
   const retryAfterMs = here > 0 ? here : await app.counters.count(accountAlone(app), account)
   if (retryAfterMs > 0)
     throw new ParleyError('RATE_LIMITED', 'Too many log-ins to this account have failed. Try again later.', { retryAfterMs })
-  return async () => {
-    await app.counters.forget(accountAndAddress(app), pair)
-    await app.counters.uncount(accountAlone(app), account)
+  const uncountAccount = () => app.counters.uncount(accountAlone(app), account)
+  return {
+    async succeed() {
+      await Promise.all([app.counters.forget(accountAndAddress(app), pair), uncountAccount()])
+    },
+    async takeBack() {
+      await Promise.all([app.counters.uncount(accountAndAddress(app), pair), uncountAccount()])
+    },
   }
 }

@@ -3,8 +3,9 @@
 import { expect, test } from 'vitest'
 import { password, request, signUp } from '../support/device.ts'
 import { LogIn, SignUp } from '../support/documents.ts'
-import { openNode, openPair } from '../support/node.ts'
+import { createDatabase, openNode, openPair } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
+import { until } from '../support/until.ts'
 
 type Outcome = { readonly code: string; readonly retryAfterMs?: number }
 
@@ -95,4 +96,16 @@ test('D7 while Redis does not answer each node counts by itself, and nobody wait
   for (let i = 0; i < 3; i += 1) expect((await logIn(node.url, ann.username, 'wrong')).code).toBe('INVALID_CREDENTIALS')
   expect((await logIn(node.url, ann.username, password)).code).toBe('RATE_LIMITED')
   expect(performance.now() - started).toBeLessThan(5_000)
+})
+
+test('D7 a log-in whose password was not checked does not count as failed', async () => {
+  const proxy = await openProxy(await createDatabase())
+  const node = await openNode({ DATABASE_URL: proxy.url, PARLEY_FAILED_LOG_INS_MAX: '3', PARLEY_LOG_LEVEL: 'silent' })
+  const ann = await signUp(node, 'Ann')
+  proxy.cut()
+  for (let i = 0; i < 5; i += 1) expect((await logIn(node.url, ann.username, 'wrong')).code).toBe('UNAVAILABLE')
+  proxy.restore()
+  await until('Postgres', async () => (await logIn(node.url, 'nobody-here', 'wrong')).code === 'INVALID_CREDENTIALS')
+  for (let i = 0; i < 3; i += 1) expect((await logIn(node.url, ann.username, 'wrong')).code).toBe('INVALID_CREDENTIALS')
+  expect((await logIn(node.url, ann.username, 'wrong')).code).toBe('RATE_LIMITED')
 })
