@@ -98,7 +98,8 @@ export class NodeProcess {
       if (String(chunk).includes('Parley is ready.')) isReady = true
     })
     child.stderr.on('data', (chunk) => this.#readLog(String(chunk)))
-    child.once('exit', (code, signal) => {
+    // Not `exit`: what it wrote to standard error may arrive after that.
+    child.once('close', (code, signal) => {
       hasEnded = true
       if (isReady && !this.#isEndRequested)
         this.#record.violation(`D7 ${this.name} exited by itself: ${code ?? signal}\n${this.#tail}`)
