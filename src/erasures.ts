@@ -1,5 +1,5 @@
 // Collects the functions by which features erase a user's data when the account is deleted. A feature that stores data about
-// users adds its function here; test/account/deletion.test.ts finds the columns that no function erases.
+// users adds its function here; test/account/erasure.test.ts finds the columns that no function erases.
 
 import { eraseContacts } from './contact/erasure.ts'
 import { eraseDepartures } from './conversation/erasure.ts'

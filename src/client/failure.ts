@@ -85,7 +85,7 @@ export const isRefusedForGood = ({ code }: ParleyFailure): boolean => refusedFor
 /** The failure of a client whose session is over: only a new login helps. @param code why it ended */
 export const signedOut = (code: string) => new ParleyFailure(code, 'The session has ended.', false)
 
-/** Any error as a failure: any other error counts as no answer. */
+/** Turns an error into a failure. An error that is no ParleyFailure counts as no answer. */
 export function failureOf(error: unknown): ParleyFailure {
   return error instanceof ParleyFailure ? error : noAnswer(error instanceof Error ? error.message : String(error), error)
 }

@@ -54,7 +54,10 @@ export const Contact = builder.objectRef<ContactRow>('Contact').implement({
       description: 'The other user.',
       resolve: ({ userId }, _args, context) => requireUser(context, userId),
     }),
-    state: t.expose('state', { type: ContactState, description: 'Whether you are contacts, or who has asked whom.' }),
+    state: t.expose('state', {
+      type: ContactState,
+      description: 'Whether you are contacts, or which of you has sent a request.',
+    }),
     requestedAt: t.expose('requestedAt', { type: 'DateTime', description: 'When the request was made.' }),
     acceptedAt: t.expose('acceptedAt', {
       type: 'DateTime',

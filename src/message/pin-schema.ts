@@ -76,7 +76,7 @@ builder.mutationFields((t) => ({
   unpinMessage: t.field({
     type: UnpinMessagePayload,
     description:
-      'Unpins a message, whoever pinned it. Unpinning a message that is not pinned changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, RATE_LIMITED, UNAVAILABLE.',
+      'Unpins a message, no matter who pinned it. Unpinning a message that is not pinned changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: UnpinMessageInput, description: 'The message to unpin.' }) },
     resolve: (_root, { input }, context) => setPin('unpin', input.messageId, context),
   }),

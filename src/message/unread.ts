@@ -12,7 +12,7 @@ export type UnreadScope = {
   readonly conversationId: string
   /** The seq of the user's read marker; 0 without one. */
   readonly readSeq: string
-  /** The ids of the users whom the user has blocked, as an array. */
+  /** The ids of the users that the user has blocked, as an array. */
   readonly blockedIds: string
 }
 

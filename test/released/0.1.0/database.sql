@@ -1816,32 +1816,32 @@ INSERT INTO graphile_worker._private_tasks OVERRIDING SYSTEM VALUE VALUES (3, 'p
 -- Data for Name: migrations; Type: TABLE DATA; Schema: graphile_worker; Owner: -
 --
 
-INSERT INTO graphile_worker.migrations VALUES (1, '2026-11-29 08:33:08.948746+00', true);
-INSERT INTO graphile_worker.migrations VALUES (2, '2026-11-29 08:33:08.963885+00', false);
-INSERT INTO graphile_worker.migrations VALUES (3, '2026-11-29 08:33:08.970298+00', true);
-INSERT INTO graphile_worker.migrations VALUES (4, '2026-11-29 08:33:08.973839+00', false);
-INSERT INTO graphile_worker.migrations VALUES (5, '2026-11-29 08:33:08.976776+00', false);
-INSERT INTO graphile_worker.migrations VALUES (6, '2026-11-29 08:33:08.979991+00', false);
-INSERT INTO graphile_worker.migrations VALUES (7, '2026-11-29 08:33:08.984835+00', false);
-INSERT INTO graphile_worker.migrations VALUES (8, '2026-11-29 08:33:08.988138+00', false);
-INSERT INTO graphile_worker.migrations VALUES (9, '2026-11-29 08:33:08.99205+00', false);
-INSERT INTO graphile_worker.migrations VALUES (10, '2026-11-29 08:33:08.99461+00', false);
-INSERT INTO graphile_worker.migrations VALUES (11, '2026-11-29 08:33:08.995886+00', true);
-INSERT INTO graphile_worker.migrations VALUES (12, '2026-11-29 08:33:09.01909+00', false);
-INSERT INTO graphile_worker.migrations VALUES (13, '2026-11-29 08:33:09.022241+00', true);
-INSERT INTO graphile_worker.migrations VALUES (14, '2026-11-29 08:33:09.026049+00', true);
-INSERT INTO graphile_worker.migrations VALUES (15, '2026-11-29 08:33:09.028764+00', false);
-INSERT INTO graphile_worker.migrations VALUES (16, '2026-11-29 08:33:09.030662+00', true);
-INSERT INTO graphile_worker.migrations VALUES (17, '2026-11-29 08:33:09.03531+00', false);
-INSERT INTO graphile_worker.migrations VALUES (18, '2026-11-29 08:33:09.039937+00', false);
-INSERT INTO graphile_worker.migrations VALUES (19, '2026-11-29 08:33:09.042731+00', true);
+INSERT INTO graphile_worker.migrations VALUES (1, '2026-11-29 10:01:03.726358+00', true);
+INSERT INTO graphile_worker.migrations VALUES (2, '2026-11-29 10:01:03.745312+00', false);
+INSERT INTO graphile_worker.migrations VALUES (3, '2026-11-29 10:01:03.752922+00', true);
+INSERT INTO graphile_worker.migrations VALUES (4, '2026-11-29 10:01:03.757516+00', false);
+INSERT INTO graphile_worker.migrations VALUES (5, '2026-11-29 10:01:03.761544+00', false);
+INSERT INTO graphile_worker.migrations VALUES (6, '2026-11-29 10:01:03.766121+00', false);
+INSERT INTO graphile_worker.migrations VALUES (7, '2026-11-29 10:01:03.772318+00', false);
+INSERT INTO graphile_worker.migrations VALUES (8, '2026-11-29 10:01:03.776677+00', false);
+INSERT INTO graphile_worker.migrations VALUES (9, '2026-11-29 10:01:03.781261+00', false);
+INSERT INTO graphile_worker.migrations VALUES (10, '2026-11-29 10:01:03.783938+00', false);
+INSERT INTO graphile_worker.migrations VALUES (11, '2026-11-29 10:01:03.785685+00', true);
+INSERT INTO graphile_worker.migrations VALUES (12, '2026-11-29 10:01:03.814539+00', false);
+INSERT INTO graphile_worker.migrations VALUES (13, '2026-11-29 10:01:03.817205+00', true);
+INSERT INTO graphile_worker.migrations VALUES (14, '2026-11-29 10:01:03.820818+00', true);
+INSERT INTO graphile_worker.migrations VALUES (15, '2026-11-29 10:01:03.823497+00', false);
+INSERT INTO graphile_worker.migrations VALUES (16, '2026-11-29 10:01:03.825528+00', true);
+INSERT INTO graphile_worker.migrations VALUES (17, '2026-11-29 10:01:03.830951+00', false);
+INSERT INTO graphile_worker.migrations VALUES (18, '2026-11-29 10:01:03.835486+00', false);
+INSERT INTO graphile_worker.migrations VALUES (19, '2026-11-29 10:01:03.838633+00', true);
 
 
 --
 -- Data for Name: _prisma_migrations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._prisma_migrations VALUES ('07ad1bb9-5378-4329-a496-6e42337b5dec', 'bd577193ead5606170ce4183516752d294c6d3e86066489f786b8ff3c74e7d75', '2026-11-29 08:33:08.883504+00', '20261129000000_init', NULL, NULL, '2026-11-29 08:33:08.792542+00', 1);
+INSERT INTO public._prisma_migrations VALUES ('8de909e8-9638-459b-8376-4363398cf61e', '798d905baaa2f53ff7c715a16fa9c07803f065001420b87861b4ab7a14ca68d1', '2026-11-29 10:01:03.648268+00', '20261129000000_init', NULL, NULL, '2026-11-29 10:01:03.564851+00', 1);
 
 
 --
@@ -1870,23 +1870,23 @@ INSERT INTO public.audience VALUES (3, 4, 45, NULL, 0);
 -- Data for Name: block; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.block VALUES (1, 3, 4, '2026-11-29 08:33:11.739+00');
+INSERT INTO public.block VALUES (1, 3, 4, '2026-11-29 10:01:06.682+00');
 
 
 --
 -- Data for Name: contact; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.contact VALUES (1, 1, 2, 1, '2026-11-29 08:33:11.695+00', '2026-11-29 08:33:11.713+00');
+INSERT INTO public.contact VALUES (1, 1, 2, 1, '2026-11-29 10:01:06.633+00', '2026-11-29 10:01:06.657+00');
 
 
 --
 -- Data for Name: conversation; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.conversation VALUES (1, 'GROUP', 'Saturday hike', 'To the lake and back', 'ALL', NULL, NULL, '2026-11-29 08:33:10.379+00');
-INSERT INTO public.conversation VALUES (2, 'DIRECT', NULL, NULL, 'ALL', 1, 2, '2026-11-29 08:33:10.708+00');
-INSERT INTO public.conversation VALUES (3, 'GROUP', 'Recorded', NULL, 'ALL', NULL, NULL, '2026-11-29 08:33:11.098+00');
+INSERT INTO public.conversation VALUES (1, 'GROUP', 'Saturday hike', 'To the lake and back', 'ALL', NULL, NULL, '2026-11-29 10:01:05.347+00');
+INSERT INTO public.conversation VALUES (2, 'DIRECT', NULL, NULL, 'ALL', 1, 2, '2026-11-29 10:01:05.643+00');
+INSERT INTO public.conversation VALUES (3, 'GROUP', 'Recorded', NULL, 'ALL', NULL, NULL, '2026-11-29 10:01:05.982+00');
 
 
 --
@@ -1908,86 +1908,86 @@ INSERT INTO public.conversation_head VALUES (3, 3, 59);
 -- Data for Name: fact; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.fact VALUES (1, 1645086970, '2026-11-29 08:33:10.61684+00', 2, NULL, 3, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (2, 1645086970, '2026-11-29 08:33:10.61684+00', 2, NULL, 1, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (3, 1645086970, '2026-11-29 08:33:10.61684+00', 2, NULL, 2, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (4, 1645086970, '2026-11-29 08:33:10.61684+00', 2, NULL, 4, 3, 1, 0, NULL);
-INSERT INTO public.fact VALUES (5, 1645086970, '2026-11-29 08:33:10.61684+00', 3, 1, NULL, 3, 3, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (6, 1645086970, '2026-11-29 08:33:10.61684+00', 3, 1, NULL, 3, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (7, 1645086970, '2026-11-29 08:33:10.61684+00', 3, 1, NULL, 3, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (8, 1645086970, '2026-11-29 08:33:10.61684+00', 3, 1, NULL, 3, 4, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (9, 1955212890, '2026-11-29 08:33:10.642353+00', 1, 1, NULL, 3, 9, 0, NULL);
-INSERT INTO public.fact VALUES (10, 686667391, '2026-11-29 08:33:10.65774+00', 1, 1, NULL, 4, 10, 0, NULL);
-INSERT INTO public.fact VALUES (11, 1265764272, '2026-11-29 08:33:10.661037+00', 1, 1, NULL, 1, 11, 0, NULL);
-INSERT INTO public.fact VALUES (12, 383614058, '2026-11-29 08:33:10.663359+00', 1, 1, NULL, 3, 12, 0, NULL);
-INSERT INTO public.fact VALUES (13, 233812137, '2026-11-29 08:33:10.666495+00', 9, 1, NULL, 1, 12, 0, NULL);
-INSERT INTO public.fact VALUES (14, 1294049491, '2026-11-29 08:33:10.671758+00', 9, 1, NULL, 4, 12, 0, NULL);
-INSERT INTO public.fact VALUES (15, 337617324, '2026-11-29 08:33:10.673681+00', 1, 1, NULL, 2, 15, 0, NULL);
-INSERT INTO public.fact VALUES (16, 933398401, '2026-11-29 08:33:10.676879+00', 1, 1, NULL, 4, 16, 0, NULL);
-INSERT INTO public.fact VALUES (17, 1034659880, '2026-11-29 08:33:10.726355+00', 2, NULL, 2, 2, 2, 0, NULL);
-INSERT INTO public.fact VALUES (18, 1034659880, '2026-11-29 08:33:10.726355+00', 2, NULL, 1, 2, 2, 0, NULL);
-INSERT INTO public.fact VALUES (19, 1034659880, '2026-11-29 08:33:10.726355+00', 3, 2, NULL, 2, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (20, 1034659880, '2026-11-29 08:33:10.726355+00', 3, 2, NULL, 2, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (21, 1834743294, '2026-11-29 08:33:10.743938+00', 1, 2, NULL, 2, 21, 0, NULL);
-INSERT INTO public.fact VALUES (22, 280410823, '2026-11-29 08:33:10.74862+00', 1, 2, NULL, 1, 22, 0, NULL);
-INSERT INTO public.fact VALUES (23, 1431724079, '2026-11-29 08:33:10.752097+00', 9, 2, NULL, 2, 22, 0, NULL);
-INSERT INTO public.fact VALUES (24, 993717138, '2026-11-29 08:33:10.76297+00', 1, 2, NULL, 2, 24, 0, NULL);
-INSERT INTO public.fact VALUES (25, 926327519, '2026-11-29 08:33:10.776496+00', 10, 1, NULL, 1, 1, 0, '{"markers": [{"seq": 4, "userId": 1}, {"seq": 6, "userId": 2}, {"seq": 6, "userId": 3}, {"seq": 6, "userId": 4}]}');
-INSERT INTO public.fact VALUES (26, 1055085032, '2026-11-29 08:33:10.793691+00', 10, 2, NULL, 1, 1, 0, '{"markers": [{"seq": 2, "userId": 1}, {"seq": 3, "userId": 2}]}');
-INSERT INTO public.fact VALUES (27, 1004955948, '2026-11-29 08:33:11.126306+00', 2, NULL, 1, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (28, 1004955948, '2026-11-29 08:33:11.126306+00', 2, NULL, 2, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (29, 1004955948, '2026-11-29 08:33:11.126306+00', 2, NULL, 3, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (30, 1004955948, '2026-11-29 08:33:11.126306+00', 3, 3, NULL, 1, 1, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (31, 1004955948, '2026-11-29 08:33:11.126306+00', 3, 3, NULL, 1, 2, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (32, 1004955948, '2026-11-29 08:33:11.126306+00', 3, 3, NULL, 1, 3, 1, '{"seq": 0}');
-INSERT INTO public.fact VALUES (33, 1281015188, '2026-11-29 08:33:11.16939+00', 1, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (34, 1374333449, '2026-11-29 08:33:11.23722+00', 1, 3, NULL, 2, 34, 0, NULL);
-INSERT INTO public.fact VALUES (35, 2048170244, '2026-11-29 08:33:11.254361+00', 7, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (36, 1071259286, '2026-11-29 08:33:11.337733+00', 8, 3, NULL, 2, 34, 0, NULL);
-INSERT INTO public.fact VALUES (37, 236985571, '2026-11-29 08:33:11.373564+00', 9, 3, NULL, 3, 33, 0, NULL);
-INSERT INTO public.fact VALUES (38, 376862307, '2026-11-29 08:33:11.403834+00', 14, 3, NULL, 1, 33, 0, NULL);
-INSERT INTO public.fact VALUES (39, 1804099650, '2026-11-29 08:33:11.422177+00', 10, 3, NULL, 2, 2, 0, '{"markers": [{"seq": 1, "userId": 2}]}');
-INSERT INTO public.fact VALUES (40, 1672591022, '2026-11-29 08:33:11.473899+00', 4, 3, NULL, 1, 3, -1, NULL);
-INSERT INTO public.fact VALUES (41, 895835257, '2026-11-29 08:33:11.529162+00', 5, 3, NULL, 1, 2, 0, NULL);
-INSERT INTO public.fact VALUES (42, 1917443705, '2026-11-29 08:33:11.569527+00', 13, NULL, 1, 2, 3, 0, NULL);
-INSERT INTO public.fact VALUES (43, 1917443705, '2026-11-29 08:33:11.569527+00', 13, NULL, 2, 2, 3, 0, NULL);
-INSERT INTO public.fact VALUES (44, 1791338790, '2026-11-29 08:33:11.620307+00', 2, NULL, 4, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (45, 1791338790, '2026-11-29 08:33:11.620307+00', 3, 3, NULL, 4, 4, 1, '{"seq": 2}');
-INSERT INTO public.fact VALUES (46, 1791338790, '2026-11-29 08:33:11.620307+00', 13, NULL, 1, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (47, 1791338790, '2026-11-29 08:33:11.620307+00', 13, NULL, 2, 4, 3, 0, NULL);
-INSERT INTO public.fact VALUES (48, 1706325131, '2026-11-29 08:33:11.643865+00', 12, NULL, 1, 1, 3, 0, NULL);
-INSERT INTO public.fact VALUES (49, 1022586627, '2026-11-29 08:33:11.672872+00', 20, NULL, 1, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (50, 1022586627, '2026-11-29 08:33:11.672872+00', 20, NULL, 2, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (51, 1022586627, '2026-11-29 08:33:11.672872+00', 20, NULL, 3, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (52, 1022586627, '2026-11-29 08:33:11.672872+00', 20, NULL, 4, 1, 1, 0, NULL);
-INSERT INTO public.fact VALUES (53, 449432596, '2026-11-29 08:33:11.700179+00', 21, NULL, 1, NULL, 2, 0, NULL);
-INSERT INTO public.fact VALUES (54, 449432596, '2026-11-29 08:33:11.700179+00', 21, NULL, 2, NULL, 1, 0, NULL);
-INSERT INTO public.fact VALUES (55, 233107240, '2026-11-29 08:33:11.716723+00', 21, NULL, 2, NULL, 1, 0, NULL);
-INSERT INTO public.fact VALUES (56, 233107240, '2026-11-29 08:33:11.716723+00', 21, NULL, 1, NULL, 2, 0, NULL);
-INSERT INTO public.fact VALUES (57, 1475990419, '2026-11-29 08:33:11.749008+00', 22, NULL, 3, NULL, 4, 0, NULL);
-INSERT INTO public.fact VALUES (58, 559065397, '2026-11-29 08:33:11.793246+00', 17, NULL, 1, 1, 5, 0, NULL);
-INSERT INTO public.fact VALUES (59, 1316105359, '2026-11-29 08:33:11.827726+00', 1, 3, NULL, 2, 59, 0, NULL);
+INSERT INTO public.fact VALUES (1, 2069837397, '2026-11-29 10:01:05.55466+00', 2, NULL, 3, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (2, 2069837397, '2026-11-29 10:01:05.55466+00', 2, NULL, 1, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (3, 2069837397, '2026-11-29 10:01:05.55466+00', 2, NULL, 2, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (4, 2069837397, '2026-11-29 10:01:05.55466+00', 2, NULL, 4, 3, 1, 0, NULL);
+INSERT INTO public.fact VALUES (5, 2069837397, '2026-11-29 10:01:05.55466+00', 3, 1, NULL, 3, 3, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (6, 2069837397, '2026-11-29 10:01:05.55466+00', 3, 1, NULL, 3, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (7, 2069837397, '2026-11-29 10:01:05.55466+00', 3, 1, NULL, 3, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (8, 2069837397, '2026-11-29 10:01:05.55466+00', 3, 1, NULL, 3, 4, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (9, 1898484670, '2026-11-29 10:01:05.575834+00', 1, 1, NULL, 3, 9, 0, NULL);
+INSERT INTO public.fact VALUES (10, 1540787364, '2026-11-29 10:01:05.59225+00', 1, 1, NULL, 4, 10, 0, NULL);
+INSERT INTO public.fact VALUES (11, 1076074553, '2026-11-29 10:01:05.594821+00', 1, 1, NULL, 1, 11, 0, NULL);
+INSERT INTO public.fact VALUES (12, 1625475616, '2026-11-29 10:01:05.597339+00', 1, 1, NULL, 3, 12, 0, NULL);
+INSERT INTO public.fact VALUES (13, 1120850926, '2026-11-29 10:01:05.6004+00', 9, 1, NULL, 1, 12, 0, NULL);
+INSERT INTO public.fact VALUES (14, 2122011094, '2026-11-29 10:01:05.605558+00', 9, 1, NULL, 4, 12, 0, NULL);
+INSERT INTO public.fact VALUES (15, 1128458905, '2026-11-29 10:01:05.607745+00', 1, 1, NULL, 2, 15, 0, NULL);
+INSERT INTO public.fact VALUES (16, 1094661869, '2026-11-29 10:01:05.611364+00', 1, 1, NULL, 4, 16, 0, NULL);
+INSERT INTO public.fact VALUES (17, 1612133867, '2026-11-29 10:01:05.666622+00', 2, NULL, 2, 2, 2, 0, NULL);
+INSERT INTO public.fact VALUES (18, 1612133867, '2026-11-29 10:01:05.666622+00', 2, NULL, 1, 2, 2, 0, NULL);
+INSERT INTO public.fact VALUES (19, 1612133867, '2026-11-29 10:01:05.666622+00', 3, 2, NULL, 2, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (20, 1612133867, '2026-11-29 10:01:05.666622+00', 3, 2, NULL, 2, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (21, 553126359, '2026-11-29 10:01:05.679365+00', 1, 2, NULL, 2, 21, 0, NULL);
+INSERT INTO public.fact VALUES (22, 709842525, '2026-11-29 10:01:05.68196+00', 1, 2, NULL, 1, 22, 0, NULL);
+INSERT INTO public.fact VALUES (23, 306538084, '2026-11-29 10:01:05.683962+00', 9, 2, NULL, 2, 22, 0, NULL);
+INSERT INTO public.fact VALUES (24, 1265592764, '2026-11-29 10:01:05.686162+00', 1, 2, NULL, 2, 24, 0, NULL);
+INSERT INTO public.fact VALUES (25, 1390194913, '2026-11-29 10:01:05.699706+00', 10, 1, NULL, 1, 1, 0, '{"markers": [{"seq": 4, "userId": 1}, {"seq": 6, "userId": 2}, {"seq": 6, "userId": 3}, {"seq": 6, "userId": 4}]}');
+INSERT INTO public.fact VALUES (26, 1170347176, '2026-11-29 10:01:05.70924+00', 10, 2, NULL, 1, 1, 0, '{"markers": [{"seq": 2, "userId": 1}, {"seq": 3, "userId": 2}]}');
+INSERT INTO public.fact VALUES (27, 1758597861, '2026-11-29 10:01:06.00661+00', 2, NULL, 1, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (28, 1758597861, '2026-11-29 10:01:06.00661+00', 2, NULL, 2, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (29, 1758597861, '2026-11-29 10:01:06.00661+00', 2, NULL, 3, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (30, 1758597861, '2026-11-29 10:01:06.00661+00', 3, 3, NULL, 1, 1, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (31, 1758597861, '2026-11-29 10:01:06.00661+00', 3, 3, NULL, 1, 2, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (32, 1758597861, '2026-11-29 10:01:06.00661+00', 3, 3, NULL, 1, 3, 1, '{"seq": 0}');
+INSERT INTO public.fact VALUES (33, 329534701, '2026-11-29 10:01:06.037829+00', 1, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (34, 147438405, '2026-11-29 10:01:06.065744+00', 1, 3, NULL, 2, 34, 0, NULL);
+INSERT INTO public.fact VALUES (35, 1136384717, '2026-11-29 10:01:06.080486+00', 7, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (36, 1924118182, '2026-11-29 10:01:06.233116+00', 8, 3, NULL, 2, 34, 0, NULL);
+INSERT INTO public.fact VALUES (37, 53685092, '2026-11-29 10:01:06.271925+00', 9, 3, NULL, 3, 33, 0, NULL);
+INSERT INTO public.fact VALUES (38, 568913130, '2026-11-29 10:01:06.326145+00', 14, 3, NULL, 1, 33, 0, NULL);
+INSERT INTO public.fact VALUES (39, 1440481629, '2026-11-29 10:01:06.348102+00', 10, 3, NULL, 2, 2, 0, '{"markers": [{"seq": 1, "userId": 2}]}');
+INSERT INTO public.fact VALUES (40, 1653251846, '2026-11-29 10:01:06.421352+00', 4, 3, NULL, 1, 3, -1, NULL);
+INSERT INTO public.fact VALUES (41, 835791389, '2026-11-29 10:01:06.448611+00', 5, 3, NULL, 1, 2, 0, NULL);
+INSERT INTO public.fact VALUES (42, 479464727, '2026-11-29 10:01:06.48073+00', 13, NULL, 1, 2, 3, 0, NULL);
+INSERT INTO public.fact VALUES (43, 479464727, '2026-11-29 10:01:06.48073+00', 13, NULL, 2, 2, 3, 0, NULL);
+INSERT INTO public.fact VALUES (44, 997306634, '2026-11-29 10:01:06.537201+00', 2, NULL, 4, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (45, 997306634, '2026-11-29 10:01:06.537201+00', 3, 3, NULL, 4, 4, 1, '{"seq": 2}');
+INSERT INTO public.fact VALUES (46, 997306634, '2026-11-29 10:01:06.537201+00', 13, NULL, 1, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (47, 997306634, '2026-11-29 10:01:06.537201+00', 13, NULL, 2, 4, 3, 0, NULL);
+INSERT INTO public.fact VALUES (48, 1170939874, '2026-11-29 10:01:06.57+00', 12, NULL, 1, 1, 3, 0, NULL);
+INSERT INTO public.fact VALUES (49, 1400329926, '2026-11-29 10:01:06.607904+00', 20, NULL, 1, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (50, 1400329926, '2026-11-29 10:01:06.607904+00', 20, NULL, 2, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (51, 1400329926, '2026-11-29 10:01:06.607904+00', 20, NULL, 3, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (52, 1400329926, '2026-11-29 10:01:06.607904+00', 20, NULL, 4, 1, 1, 0, NULL);
+INSERT INTO public.fact VALUES (53, 1674209933, '2026-11-29 10:01:06.636958+00', 21, NULL, 1, NULL, 2, 0, NULL);
+INSERT INTO public.fact VALUES (54, 1674209933, '2026-11-29 10:01:06.636958+00', 21, NULL, 2, NULL, 1, 0, NULL);
+INSERT INTO public.fact VALUES (55, 643358149, '2026-11-29 10:01:06.660844+00', 21, NULL, 2, NULL, 1, 0, NULL);
+INSERT INTO public.fact VALUES (56, 643358149, '2026-11-29 10:01:06.660844+00', 21, NULL, 1, NULL, 2, 0, NULL);
+INSERT INTO public.fact VALUES (57, 1242895186, '2026-11-29 10:01:06.690221+00', 22, NULL, 3, NULL, 4, 0, NULL);
+INSERT INTO public.fact VALUES (58, 1806255998, '2026-11-29 10:01:06.73398+00', 17, NULL, 1, 1, 5, 0, NULL);
+INSERT INTO public.fact VALUES (59, 648349932, '2026-11-29 10:01:06.775788+00', 1, 3, NULL, 2, 59, 0, NULL);
 
 
 --
 -- Data for Name: function_release; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.function_release VALUES (true, 1, '357004f283ee6d783e2a13a53fb15d5dea5d1d4c1b71443a1594f76ce11651d6', '2026-11-29 08:33:08.896872+00');
+INSERT INTO public.function_release VALUES (true, 1, '357004f283ee6d783e2a13a53fb15d5dea5d1d4c1b71443a1594f76ce11651d6', '2026-11-29 10:01:03.661483+00');
 
 
 --
 -- Data for Name: invite; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.invite VALUES (1, 3, 'uRfPI1unqYu7quCy36-wIfZsoifXYeXI', 2, '2026-11-29 08:33:11.562+00', NULL, 5, 1, NULL);
+INSERT INTO public.invite VALUES (1, 3, 'pYWH5GvzNSO2GnWY-OCHq58l8_fnK0Pv', 2, '2026-11-29 10:01:06.475+00', NULL, 5, 1, NULL);
 
 
 --
 -- Data for Name: journal; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.journal VALUES (true, 'c415f086-aeca-4898-bd7f-9f49a3bbd11a', 0);
+INSERT INTO public.journal VALUES (true, 'c9bfd527-6f4a-462e-8e8d-a1b97b41fa02', 0);
 
 
 --
@@ -2000,15 +2000,15 @@ INSERT INTO public.journal VALUES (true, 'c415f086-aeca-4898-bd7f-9f49a3bbd11a',
 -- Data for Name: member; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.member VALUES (1, 3, 'OWNER', '2026-11-29 08:33:10.405+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 1, 'MEMBER', '2026-11-29 08:33:10.405+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 2, 'MEMBER', '2026-11-29 08:33:10.405+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (1, 4, 'MEMBER', '2026-11-29 08:33:10.405+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (2, 2, 'MEMBER', '2026-11-29 08:33:10.716+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (2, 1, 'MEMBER', '2026-11-29 08:33:10.716+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 2, 'ADMIN', '2026-11-29 08:33:11.102+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 4, 'MEMBER', '2026-11-29 08:33:11.617+00', NULL, NULL, NULL);
-INSERT INTO public.member VALUES (3, 1, 'OWNER', '2026-11-29 08:33:11.102+00', '2999-01-01 00:00:00+00', NULL, NULL);
+INSERT INTO public.member VALUES (1, 3, 'OWNER', '2026-11-29 10:01:05.357+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 1, 'MEMBER', '2026-11-29 10:01:05.357+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 2, 'MEMBER', '2026-11-29 10:01:05.357+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (1, 4, 'MEMBER', '2026-11-29 10:01:05.357+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (2, 2, 'MEMBER', '2026-11-29 10:01:05.648+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (2, 1, 'MEMBER', '2026-11-29 10:01:05.648+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 2, 'ADMIN', '2026-11-29 10:01:05.988+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 4, 'MEMBER', '2026-11-29 10:01:06.524+00', NULL, NULL, NULL);
+INSERT INTO public.member VALUES (3, 1, 'OWNER', '2026-11-29 10:01:05.988+00', '2999-01-01 00:00:00+00', NULL, NULL);
 
 
 --
@@ -2022,76 +2022,77 @@ INSERT INTO public.mention VALUES (1, 1, 5);
 -- Data for Name: message; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message VALUES (9, 1, 1, 3, '5eed0000-0000-4000-8000-000000000001', NULL, '\x9c8fbc94e42f47219eb6857c27a30bd650028ac2171d20fb1aad2cabc5cf17be', 'Shall we walk up to the lake on Saturday? I would say we meet at 9 at the station.', '2026-11-29 08:33:10.642353+00', 1, NULL, NULL, NULL, NULL, '{}');
-INSERT INTO public.message VALUES (10, 1, 2, 4, '5eed0000-0000-4000-8000-000000000002', NULL, '\x14c003edf941c4b4ae39d015725af1c2558868e30e156238a49e9dee9365a503', 'Can we make it 10? My train comes in at 9:40.', '2026-11-29 08:33:10.65774+00', 1, NULL, NULL, NULL, 9, '{}');
-INSERT INTO public.message VALUES (11, 1, 3, 1, '5eed0000-0000-4000-8000-000000000003', NULL, '\xb39ba8fa37ad427a555bdf2d45e665e1228df3ca7b00833782cae7aa851ca93a', '10 is fine with me, too.', '2026-11-29 08:33:10.661037+00', 1, NULL, NULL, NULL, 10, '{}');
-INSERT INTO public.message VALUES (12, 1, 4, 3, '5eed0000-0000-4000-8000-000000000004', NULL, '\x8bcf684c9359dab050260d338278ad3bc9d9dc2f79f01adb0855e35e5f2475cf', 'Then 10 it is. I bring coffee ☕', '2026-11-29 08:33:10.663359+00', 1, NULL, NULL, NULL, 11, '{}');
-INSERT INTO public.message VALUES (15, 1, 5, 2, '5eed0000-0000-4000-8000-000000000005', NULL, '\x606631012a3d22354e676802b01918cc11b5255fa819900d99bf0a1571e6959e', '@alice, do you still have the map from last time?', '2026-11-29 08:33:10.673681+00', 1, NULL, NULL, NULL, NULL, '{1}');
-INSERT INTO public.message VALUES (16, 1, 6, 4, '5eed0000-0000-4000-8000-000000000006', NULL, '\x64bc166da1f98864436f4822d039ce3a29bf837c9f20f55c44f8450c8c2013e7', 'If not, I can print one.', '2026-11-29 08:33:10.676879+00', 1, NULL, NULL, NULL, 15, '{}');
-INSERT INTO public.message VALUES (21, 2, 1, 2, '5eed0000-0000-4000-8000-000000000007', NULL, '\x0d9a8b027cd68190f7364543d7282adc31a282a1b4a2ebf6a115752d74478397', 'Hi Alice! Are you coming on Saturday?', '2026-11-29 08:33:10.743938+00', 1, NULL, NULL, NULL, NULL, '{}');
-INSERT INTO public.message VALUES (22, 2, 2, 1, '5eed0000-0000-4000-8000-000000000008', NULL, '\xfe3f408bb8c16b97972a86b3170975115eb8c43cb0b6654cb2b51bd4a1a07b8e', 'Of course. What should I bring?', '2026-11-29 08:33:10.74862+00', 1, NULL, NULL, NULL, 21, '{}');
-INSERT INTO public.message VALUES (24, 2, 3, 2, '5eed0000-0000-4000-8000-000000000009', NULL, '\x7872fe014ae0e5f73344205fd52a05f60c6d03cd435ab93de4ad3da89132efc4', 'Good shoes, and your camera 📷', '2026-11-29 08:33:10.76297+00', 1, NULL, NULL, NULL, 22, '{}');
-INSERT INTO public.message VALUES (33, 3, 1, 1, 'e27a20b0-3956-45b4-923c-756a3ca9a855', NULL, '\x528f7444aff3e45f8e493fa82c495ba1e7e9c5ad5a23eba26f66897ae9cfab6d', 'a second text', '2026-11-29 08:33:11.16939+00', 2, '2026-11-29 08:33:11.254361+00', NULL, 35, NULL, '{}');
-INSERT INTO public.message VALUES (34, 3, 2, 2, '53fd5644-abe5-4878-8b1c-e9a19082cd99', NULL, '\x5ce2da03f026777575c6d09ac6bf3b24ee5324f0a352ab7751479d0a86e47566', '', '2026-11-29 08:33:11.23722+00', 2, NULL, '2026-11-29 08:33:11.337733+00', 36, NULL, '{}');
-INSERT INTO public.message VALUES (59, 3, 3, 2, '15236c6b-d83a-4887-9f27-81cdd7978b25', NULL, '\x3cdaaecb47ac95e762c74b5282bd454fc682f22155dfab82d564ec43363bc64b', 'sent while Alice was away', '2026-11-29 08:33:11.827726+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (9, 1, 1, 3, '5eed0000-0000-4000-8000-000000000001', NULL, '\x9c8fbc94e42f47219eb6857c27a30bd650028ac2171d20fb1aad2cabc5cf17be', 'Shall we walk up to the lake on Saturday? I would say we meet at 9 at the station.', '2026-11-29 10:01:05.575834+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (10, 1, 2, 4, '5eed0000-0000-4000-8000-000000000002', NULL, '\x14c003edf941c4b4ae39d015725af1c2558868e30e156238a49e9dee9365a503', 'Can we make it 10? My train comes in at 9:40.', '2026-11-29 10:01:05.59225+00', 1, NULL, NULL, NULL, 9, '{}');
+INSERT INTO public.message VALUES (11, 1, 3, 1, '5eed0000-0000-4000-8000-000000000003', NULL, '\xb39ba8fa37ad427a555bdf2d45e665e1228df3ca7b00833782cae7aa851ca93a', '10 is fine with me, too.', '2026-11-29 10:01:05.594821+00', 1, NULL, NULL, NULL, 10, '{}');
+INSERT INTO public.message VALUES (12, 1, 4, 3, '5eed0000-0000-4000-8000-000000000004', NULL, '\x8bcf684c9359dab050260d338278ad3bc9d9dc2f79f01adb0855e35e5f2475cf', 'Then 10 it is. I bring coffee ☕', '2026-11-29 10:01:05.597339+00', 1, NULL, NULL, NULL, 11, '{}');
+INSERT INTO public.message VALUES (15, 1, 5, 2, '5eed0000-0000-4000-8000-000000000005', NULL, '\x606631012a3d22354e676802b01918cc11b5255fa819900d99bf0a1571e6959e', '@alice, do you still have the map from last time?', '2026-11-29 10:01:05.607745+00', 1, NULL, NULL, NULL, NULL, '{1}');
+INSERT INTO public.message VALUES (16, 1, 6, 4, '5eed0000-0000-4000-8000-000000000006', NULL, '\x64bc166da1f98864436f4822d039ce3a29bf837c9f20f55c44f8450c8c2013e7', 'If not, I can print one.', '2026-11-29 10:01:05.611364+00', 1, NULL, NULL, NULL, 15, '{}');
+INSERT INTO public.message VALUES (21, 2, 1, 2, '5eed0000-0000-4000-8000-000000000007', NULL, '\x0d9a8b027cd68190f7364543d7282adc31a282a1b4a2ebf6a115752d74478397', 'Hi Alice! Are you coming on Saturday?', '2026-11-29 10:01:05.679365+00', 1, NULL, NULL, NULL, NULL, '{}');
+INSERT INTO public.message VALUES (22, 2, 2, 1, '5eed0000-0000-4000-8000-000000000008', NULL, '\xfe3f408bb8c16b97972a86b3170975115eb8c43cb0b6654cb2b51bd4a1a07b8e', 'Of course. What should I bring?', '2026-11-29 10:01:05.68196+00', 1, NULL, NULL, NULL, 21, '{}');
+INSERT INTO public.message VALUES (24, 2, 3, 2, '5eed0000-0000-4000-8000-000000000009', NULL, '\x7872fe014ae0e5f73344205fd52a05f60c6d03cd435ab93de4ad3da89132efc4', 'Good shoes, and your camera 📷', '2026-11-29 10:01:05.686162+00', 1, NULL, NULL, NULL, 22, '{}');
+INSERT INTO public.message VALUES (33, 3, 1, 1, '795eb0f5-c154-4339-a965-612f409c4d99', NULL, '\x528f7444aff3e45f8e493fa82c495ba1e7e9c5ad5a23eba26f66897ae9cfab6d', 'a second text', '2026-11-29 10:01:06.037829+00', 2, '2026-11-29 10:01:06.080486+00', NULL, 35, NULL, '{}');
+INSERT INTO public.message VALUES (34, 3, 2, 2, 'b4ec6789-7bc1-4dfc-87d6-324aca7d6cc9', NULL, '\x5ce2da03f026777575c6d09ac6bf3b24ee5324f0a352ab7751479d0a86e47566', '', '2026-11-29 10:01:06.065744+00', 2, NULL, '2026-11-29 10:01:06.233116+00', 36, NULL, '{}');
+INSERT INTO public.message VALUES (59, 3, 3, 2, 'dbcc9b06-3a74-47c0-8403-c0bb901bfa9d', NULL, '\x3cdaaecb47ac95e762c74b5282bd454fc682f22155dfab82d564ec43363bc64b', 'sent while Alice was away', '2026-11-29 10:01:06.775788+00', 1, NULL, NULL, NULL, NULL, '{}');
 
 
 --
 -- Data for Name: message_search; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_search VALUES (9, 1, 1, 3, '2026-11-29 08:33:10.642+00', 'shall we walk up to the lake on saturday? i would say we meet at 9 at the station.', '''.'' ''9'' ''?'' ''at'' ''i'' ''lake'' ''meet'' ''on'' ''saturday'' ''say'' ''shall'' ''station'' ''the'' ''to'' ''up'' ''walk'' ''we'' ''would''');
-INSERT INTO public.message_search VALUES (10, 1, 2, 4, '2026-11-29 08:33:10.657+00', 'can we make it 10? my train comes in at 9:40.', '''.'' ''10'' ''40'' ''9'' '':'' ''?'' ''at'' ''can'' ''comes'' ''in'' ''it'' ''make'' ''my'' ''train'' ''we''');
-INSERT INTO public.message_search VALUES (11, 1, 3, 1, '2026-11-29 08:33:10.661+00', '10 is fine with me, too.', ''','' ''.'' ''10'' ''fine'' ''is'' ''me'' ''too'' ''with''');
-INSERT INTO public.message_search VALUES (12, 1, 4, 3, '2026-11-29 08:33:10.663+00', 'then 10 it is. i bring coffee ☕', '''.'' ''10'' ''bring'' ''coffee'' ''i'' ''is'' ''it'' ''then'' ''☕''');
-INSERT INTO public.message_search VALUES (15, 1, 5, 2, '2026-11-29 08:33:10.673+00', '@alice, do you still have the map from last time?', ''','' ''?'' ''@'' ''alice'' ''do'' ''from'' ''have'' ''last'' ''map'' ''still'' ''the'' ''time'' ''you''');
-INSERT INTO public.message_search VALUES (16, 1, 6, 4, '2026-11-29 08:33:10.676+00', 'if not, i can print one.', ''','' ''.'' ''can'' ''i'' ''if'' ''not'' ''one'' ''print''');
-INSERT INTO public.message_search VALUES (21, 2, 1, 2, '2026-11-29 08:33:10.743+00', 'hi alice! are you coming on saturday?', '''!'' ''?'' ''alice'' ''are'' ''coming'' ''hi'' ''on'' ''saturday'' ''you''');
-INSERT INTO public.message_search VALUES (22, 2, 2, 1, '2026-11-29 08:33:10.748+00', 'of course. what should i bring?', '''.'' ''?'' ''bring'' ''course'' ''i'' ''of'' ''should'' ''what''');
-INSERT INTO public.message_search VALUES (24, 2, 3, 2, '2026-11-29 08:33:10.762+00', 'good shoes, and your camera 📷', ''','' ''and'' ''camera'' ''good'' ''shoes'' ''your'' ''📷''');
-INSERT INTO public.message_search VALUES (33, 3, 1, 1, '2026-11-29 08:33:11.169+00', 'a second text', '''a'' ''second'' ''text''');
+INSERT INTO public.message_search VALUES (9, 1, 1, 3, '2026-11-29 10:01:05.575+00', 'shall we walk up to the lake on saturday? i would say we meet at 9 at the station.', '''.'' ''9'' ''?'' ''at'' ''i'' ''lake'' ''meet'' ''on'' ''saturday'' ''say'' ''shall'' ''station'' ''the'' ''to'' ''up'' ''walk'' ''we'' ''would''');
+INSERT INTO public.message_search VALUES (10, 1, 2, 4, '2026-11-29 10:01:05.592+00', 'can we make it 10? my train comes in at 9:40.', '''.'' ''10'' ''40'' ''9'' '':'' ''?'' ''at'' ''can'' ''comes'' ''in'' ''it'' ''make'' ''my'' ''train'' ''we''');
+INSERT INTO public.message_search VALUES (11, 1, 3, 1, '2026-11-29 10:01:05.594+00', '10 is fine with me, too.', ''','' ''.'' ''10'' ''fine'' ''is'' ''me'' ''too'' ''with''');
+INSERT INTO public.message_search VALUES (12, 1, 4, 3, '2026-11-29 10:01:05.597+00', 'then 10 it is. i bring coffee ☕', '''.'' ''10'' ''bring'' ''coffee'' ''i'' ''is'' ''it'' ''then'' ''☕''');
+INSERT INTO public.message_search VALUES (15, 1, 5, 2, '2026-11-29 10:01:05.607+00', '@alice, do you still have the map from last time?', ''','' ''?'' ''@'' ''alice'' ''do'' ''from'' ''have'' ''last'' ''map'' ''still'' ''the'' ''time'' ''you''');
+INSERT INTO public.message_search VALUES (16, 1, 6, 4, '2026-11-29 10:01:05.611+00', 'if not, i can print one.', ''','' ''.'' ''can'' ''i'' ''if'' ''not'' ''one'' ''print''');
+INSERT INTO public.message_search VALUES (21, 2, 1, 2, '2026-11-29 10:01:05.679+00', 'hi alice! are you coming on saturday?', '''!'' ''?'' ''alice'' ''are'' ''coming'' ''hi'' ''on'' ''saturday'' ''you''');
+INSERT INTO public.message_search VALUES (22, 2, 2, 1, '2026-11-29 10:01:05.681+00', 'of course. what should i bring?', '''.'' ''?'' ''bring'' ''course'' ''i'' ''of'' ''should'' ''what''');
+INSERT INTO public.message_search VALUES (24, 2, 3, 2, '2026-11-29 10:01:05.686+00', 'good shoes, and your camera 📷', ''','' ''and'' ''camera'' ''good'' ''shoes'' ''your'' ''📷''');
+INSERT INTO public.message_search VALUES (33, 3, 1, 1, '2026-11-29 10:01:06.037+00', 'a second text', '''a'' ''second'' ''text''');
+INSERT INTO public.message_search VALUES (59, 3, 3, 2, '2026-11-29 10:01:06.775+00', 'sent while alice was away', '''alice'' ''away'' ''sent'' ''was'' ''while''');
 
 
 --
 -- Data for Name: message_search_progress; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_search_progress VALUES (true, 40, 1672591022, NULL, '2:40:whole');
+INSERT INTO public.message_search_progress VALUES (true, 59, 648349932, NULL, '2:59:whole');
 
 
 --
 -- Data for Name: message_version; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.message_version VALUES (33, 1, 'a first text', '2026-11-29 08:33:11.16939+00');
+INSERT INTO public.message_version VALUES (33, 1, 'a first text', '2026-11-29 10:01:06.037829+00');
 
 
 --
 -- Data for Name: pin; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.pin VALUES (3, 33, 1, '2026-11-29 08:33:11.403834+00');
+INSERT INTO public.pin VALUES (3, 33, 1, '2026-11-29 10:01:06.326145+00');
 
 
 --
 -- Data for Name: push_delivery; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_delivery VALUES (1, 'MESSAGE', 1, 3, 59, 3, NULL, NULL, 'SKIPPED', 'MUTED', NULL, 0, '2026-11-29 08:33:11.911104+00', NULL, NULL, NULL);
+INSERT INTO public.push_delivery VALUES (1, 'MESSAGE', 1, 3, 59, 3, NULL, NULL, 'SKIPPED', 'MUTED', NULL, 0, '2026-11-29 10:01:06.850705+00', NULL, NULL, NULL);
 
 
 --
 -- Data for Name: push_progress; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_progress VALUES (true, 59, 1316105359);
+INSERT INTO public.push_progress VALUES (true, 59, 648349932);
 
 
 --
 -- Data for Name: push_registration; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://127.0.0.1:9/recorded', 'BKimvKyu-OSRWqwGT07Jvs1s1rRiXbs5nTyVz0j0Dq5HKlbL6MdnyRGFqDkExYR-n-r24Gl4Q1jA5lTQjSlXprE', 'iWG8UkuqEFy9_oz6MjyPTw', '2026-11-29 08:33:11.784+00', NULL, NULL, 0, NULL);
+INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://127.0.0.1:9/recorded', 'BIoxhdZWm6piFGgVnaL8zii1-ZZMWu7wReF1lJogUgV3sjKIo249wCeI8yTFmdFFfz2f5o14E4tR_Czl2iIEEGI', 'j17DFUBvfhAVACQZbY6ySg', '2026-11-29 10:01:06.725+00', NULL, NULL, 0, NULL);
 
 
 --
@@ -2104,62 +2105,62 @@ INSERT INTO public.push_registration VALUES (1, 5, 1, 'WEB_PUSH', '', 'http://12
 -- Data for Name: push_worker; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.push_worker VALUES ('pool-72a6f6ff089661fee5', '2026-11-29 08:33:11.187842+00');
+INSERT INTO public.push_worker VALUES ('pool-2f6459c6cc2aba7fc2', '2026-11-29 10:01:05.973879+00');
 
 
 --
 -- Data for Name: reaction; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.reaction VALUES (12, '🎉', 1, '2026-11-29 08:33:10.666495+00');
-INSERT INTO public.reaction VALUES (12, '👍', 4, '2026-11-29 08:33:10.671758+00');
-INSERT INTO public.reaction VALUES (22, '❤️', 2, '2026-11-29 08:33:10.752097+00');
-INSERT INTO public.reaction VALUES (33, '🎉', 3, '2026-11-29 08:33:11.373564+00');
+INSERT INTO public.reaction VALUES (12, '🎉', 1, '2026-11-29 10:01:05.6004+00');
+INSERT INTO public.reaction VALUES (12, '👍', 4, '2026-11-29 10:01:05.605558+00');
+INSERT INTO public.reaction VALUES (22, '❤️', 2, '2026-11-29 10:01:05.683962+00');
+INSERT INTO public.reaction VALUES (33, '🎉', 3, '2026-11-29 10:01:06.271925+00');
 
 
 --
 -- Data for Name: read_marker; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.read_marker VALUES (1, 1, 4, '2026-11-29 08:33:10.776496+00');
-INSERT INTO public.read_marker VALUES (1, 2, 6, '2026-11-29 08:33:10.776496+00');
-INSERT INTO public.read_marker VALUES (1, 3, 6, '2026-11-29 08:33:10.776496+00');
-INSERT INTO public.read_marker VALUES (1, 4, 6, '2026-11-29 08:33:10.776496+00');
-INSERT INTO public.read_marker VALUES (2, 1, 2, '2026-11-29 08:33:10.793691+00');
-INSERT INTO public.read_marker VALUES (2, 2, 3, '2026-11-29 08:33:10.793691+00');
-INSERT INTO public.read_marker VALUES (3, 2, 1, '2026-11-29 08:33:11.422177+00');
-INSERT INTO public.read_marker VALUES (3, 4, 2, '2026-11-29 08:33:11.620307+00');
+INSERT INTO public.read_marker VALUES (1, 1, 4, '2026-11-29 10:01:05.699706+00');
+INSERT INTO public.read_marker VALUES (1, 2, 6, '2026-11-29 10:01:05.699706+00');
+INSERT INTO public.read_marker VALUES (1, 3, 6, '2026-11-29 10:01:05.699706+00');
+INSERT INTO public.read_marker VALUES (1, 4, 6, '2026-11-29 10:01:05.699706+00');
+INSERT INTO public.read_marker VALUES (2, 1, 2, '2026-11-29 10:01:05.70924+00');
+INSERT INTO public.read_marker VALUES (2, 2, 3, '2026-11-29 10:01:05.70924+00');
+INSERT INTO public.read_marker VALUES (3, 2, 1, '2026-11-29 10:01:06.348102+00');
+INSERT INTO public.read_marker VALUES (3, 4, 2, '2026-11-29 10:01:06.537201+00');
 
 
 --
 -- Data for Name: session; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.session VALUES (1, 1, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.039+00', '2026-11-29 08:33:10.039+00', '2026-11-29 08:33:10.039+00', '2026-12-29 08:33:10.004+00', NULL);
-INSERT INTO public.session VALUES (2, 2, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.105+00', '2026-11-29 08:33:10.105+00', '2026-11-29 08:33:10.105+00', '2026-12-29 08:33:10.103+00', NULL);
-INSERT INTO public.session VALUES (3, 3, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.242+00', '2026-11-29 08:33:10.242+00', '2026-11-29 08:33:10.242+00', '2026-12-29 08:33:10.238+00', NULL);
-INSERT INTO public.session VALUES (4, 4, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.292+00', '2026-11-29 08:33:10.292+00', '2026-11-29 08:33:10.292+00', '2026-12-29 08:33:10.286+00', NULL);
-INSERT INTO public.session VALUES (6, 2, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.962+00', '2026-11-29 08:33:11.979+00', '2026-11-29 08:33:11.979+00', '2026-12-29 08:33:10.957+00', NULL);
-INSERT INTO public.session VALUES (7, 3, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:11.023+00', '2026-11-29 08:33:11.979+00', '2026-11-29 08:33:11.979+00', '2026-12-29 08:33:11.019+00', NULL);
-INSERT INTO public.session VALUES (8, 4, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:11.06+00', '2026-11-29 08:33:11.979+00', '2026-11-29 08:33:11.979+00', '2026-12-29 08:33:11.053+00', NULL);
-INSERT INTO public.session VALUES (5, 1, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 08:33:10.901+00', '2026-11-29 08:33:11.979+00', '2026-11-29 08:33:11.183+00', '2026-12-29 08:33:10.895+00', NULL);
+INSERT INTO public.session VALUES (1, 1, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:04.99+00', '2026-11-29 10:01:04.99+00', '2026-11-29 10:01:04.99+00', '2026-12-29 10:01:04.895+00', NULL);
+INSERT INTO public.session VALUES (2, 2, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.084+00', '2026-11-29 10:01:05.084+00', '2026-11-29 10:01:05.084+00', '2026-12-29 10:01:05.077+00', NULL);
+INSERT INTO public.session VALUES (3, 3, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.145+00', '2026-11-29 10:01:05.145+00', '2026-11-29 10:01:05.145+00', '2026-12-29 10:01:05.142+00', NULL);
+INSERT INTO public.session VALUES (4, 4, 'Seed', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.263+00', '2026-11-29 10:01:05.263+00', '2026-11-29 10:01:05.263+00', '2026-12-29 10:01:05.258+00', NULL);
+INSERT INTO public.session VALUES (6, 2, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.869+00', '2026-11-29 10:01:06.962+00', '2026-11-29 10:01:06.962+00', '2026-12-29 10:01:05.866+00', NULL);
+INSERT INTO public.session VALUES (7, 3, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.911+00', '2026-11-29 10:01:06.962+00', '2026-11-29 10:01:06.962+00', '2026-12-29 10:01:05.905+00', NULL);
+INSERT INTO public.session VALUES (8, 4, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.949+00', '2026-11-29 10:01:06.962+00', '2026-11-29 10:01:06.962+00', '2026-12-29 10:01:05.945+00', NULL);
+INSERT INTO public.session VALUES (5, 1, 'Phone', 'OTHER', 1, NULL, NULL, '2026-11-29 10:01:05.827+00', '2026-11-29 10:01:06.962+00', '2026-11-29 10:01:05.969+00', '2026-12-29 10:01:05.823+00', NULL);
 
 
 --
 -- Data for Name: token_keys; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.token_keys VALUES (true, '{wd0xcv78XNIb}', '2026-11-29 08:33:09.12372+00');
+INSERT INTO public.token_keys VALUES (true, '{wd0xcv78XNIb}', '2026-11-29 10:01:03.908783+00');
 
 
 --
 -- Data for Name: user; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public."user" VALUES (2, 'bob', 'Bob', 'bob', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$Nmly7CSFJm5wS45yB4AQMg$oPV1isd9fR/h0lKRbISjc6EikpFC1mANgraCedg4Fv8', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 08:33:10.105+00', 'EVERYONE', '2026-11-29 08:33:10.105+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (3, 'carol', 'Carol', 'carol', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$Mjmc1iUeKF3kDbPjBUFCFg$ozO+4yONU6J/Y1e417h/iaajNduWd0Mp/TGFiqPWf+A', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 08:33:10.242+00', 'EVERYONE', '2026-11-29 08:33:10.242+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (4, 'dan', 'Dan', 'dan', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$1a8u6UGH9n6xY3nHI6nxAA$bDdvcliaWyV/zkGzENmefb2uWhwIN2TUUvEm7J+kloU', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 08:33:10.292+00', 'EVERYONE', '2026-11-29 08:33:10.292+00', NULL, DEFAULT, DEFAULT);
-INSERT INTO public."user" VALUES (1, 'alice', 'Alice A.', 'alice a.', 2, 'recorded', '$argon2id$v=19$m=19456,t=2,p=1$x9NzmzO0gRO7f7jhcsyGyw$ciZaGsOrgMsPiEmpAY2zoMX/uRdksLBU5A2DJMDkDuI', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 08:33:10.039+00', 'EVERYONE', '2026-11-29 08:33:10.039+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (2, 'bob', 'Bob', 'bob', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$6SCCRDZfLSlWHyGJdXulGw$rtGJxrWVTH183sP8UAcvqO80zy4ZP7RBSRT+vKPzstQ', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 10:01:05.084+00', 'EVERYONE', '2026-11-29 10:01:05.084+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (3, 'carol', 'Carol', 'carol', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$kqQCT0YkKhiEIHFre4sFPA$ecT/2677kCP7gIZwWwLWDNLXQ2vfUqy2psdpZJ0zPik', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 10:01:05.145+00', 'EVERYONE', '2026-11-29 10:01:05.145+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (4, 'dan', 'Dan', 'dan', 2, '', '$argon2id$v=19$m=19456,t=2,p=1$YjDWKwSL3DTF6CrBKfQHTw$XyxAg92qilfzpKblXvBnSjparA0szQiIPkgW07G56Xo', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 10:01:05.263+00', 'EVERYONE', '2026-11-29 10:01:05.263+00', NULL, DEFAULT, DEFAULT);
+INSERT INTO public."user" VALUES (1, 'alice', 'Alice A.', 'alice a.', 2, 'recorded', '$argon2id$v=19$m=19456,t=2,p=1$vUHH8t7BzvwzmyTXXPvUNw$H9kMXp0q6zbDtdfZl0eV+DMESpnWlGLPwFIBalUJ8YA', NULL, NULL, 'ANYONE', 'AUTOMATIC', '2026-11-29 10:01:04.99+00', 'EVERYONE', '2026-11-29 10:01:04.99+00', NULL, DEFAULT, DEFAULT);
 
 
 --
