@@ -2,6 +2,7 @@
 // elsewhere (server/server.ts), after everything that its requests need.
 
 import { type Guard, openGuard } from './account/guard.ts'
+import { createTokens } from './account/tokens.ts'
 import { openMemoryCounters, openRedisCounters } from './bus/counters.ts'
 import { openMemoryBus } from './bus/memory.ts'
 import { openMemoryLeases } from './bus/memory-leases.ts'
@@ -10,28 +11,27 @@ import { checkRedis, redisWords } from './bus/redis-faults.ts'
 import { openRedisLeases } from './bus/redis-leases.ts'
 import { createSeal } from './bus/seal.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Config, VapidKeys } from './config.ts'
+import type { Config, VapidKeys } from './config/config.ts'
 import { StartError } from './errors.ts'
-import { factKinds } from './facts.ts'
+import { erasures, factKinds } from './features.ts'
 import { openNodeRegistry } from './gateway/node-registry.ts'
 import { openJournal } from './journal/journal.ts'
 import { deriveKeys, type Secrets } from './keys.ts'
-import type { Log, ReportProgress } from './log.ts'
+import type { Log, ReportProgress } from './log/log.ts'
+import { Outage } from './log/outage.ts'
+import { RepeatLog } from './log/repeats.ts'
 import { openReadMarkers } from './message/read-markers.ts'
-import { Outage } from './outage.ts'
 import type { App } from './parts.ts'
 import { DeviceService } from './presence/device-service.ts'
 import { PresenceService, presenceTopic } from './presence/presence-service.ts'
 import { openTypingService } from './presence/typing-service.ts'
 import { openPush } from './push/push.ts'
-import { RepeatLog } from './repeats.ts'
 import { type Indexer, openIndexer } from './search/indexer.ts'
 import { explain } from './store/explain.ts'
 import { migrate } from './store/migrate.ts'
 import { openStore } from './store/store.ts'
 import { noteKeys } from './store/token-keys.ts'
 import { openAcknowledgements } from './sync/acknowledgements.ts'
-import { createTokens } from './tokens.ts'
 
 /** Where a node finds its installation. */
 export type Foundation = {
@@ -101,7 +101,7 @@ export async function openApp(
     const typing = keep(openTypingService(bus, clock, journal, devices))
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
-      ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal },
+      ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
       ...{ readMarkers, acknowledgements, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))

@@ -1,15 +1,15 @@
 // The process: read the configuration, open, serve, wait for a signal, close. No logic.
 
-import './standard-error.ts'
+import './log/standard-error.ts'
 
 import { openApp } from './app.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig } from './config/config.ts'
 import { StartError } from './errors.ts'
 import { openInstallation } from './local/installation.ts'
 import { password, people, seed } from './local/seed.ts'
-import { openLog, type ReportProgress } from './log.ts'
+import { openLog, type ReportProgress } from './log/log.ts'
+import { setLog } from './log/standard-error.ts'
 import { type Server, serve } from './server/server.ts'
-import { setLog } from './standard-error.ts'
 
 const closers: (() => Promise<void>)[] = []
 const signals = ['SIGINT', 'SIGTERM'] as const

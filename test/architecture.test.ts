@@ -12,12 +12,10 @@ const src = fileURLToPath(new URL('../src', import.meta.url))
  * From the ground up: the role of a file, by its path. The first match counts. A file imports files of its own rank and below.
  */
 const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
-  ['ground', /^(errors|id|clock|viewer|log|fold|bounded|injected|database-url)\.ts$/],
-  ['ground', /^(config|variables|repeats|keys|outage|fair-queue|standard-error|tokens)\.ts$/],
+  ['ground', /^(errors|id|clock|viewer|bounded|keys)\.ts$|^(log|config)\//],
   ['store and bus', /^(store|bus)\//],
   ['journal', /^journal\//],
   ['facts of a feature', /^[a-z]+\/events\.ts$|^message\/row\.ts$/],
-  ['all facts', /^facts\.ts$/],
   [
     'state of a node',
     /^presence\/(device-service|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/read-markers\.ts$|^sync\/acknowledgements\.ts$/,
@@ -26,17 +24,17 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['GraphQL machinery', /^graphql\//],
   [
     'parts of a feature',
-    /^(account|contact|conversation|message|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$)/,
+    /^(account|contact|conversation|message|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
   ],
-  ['all erasures', /^erasures\.ts$/],
   ['what may be read', /^[a-z]+\/([a-z-]+-)?access\.ts$/],
-  ['what users do', /^[a-z]+\/([a-z-]+-)?actions\.ts$/],
+  ['what users do', /^[a-z]+\/(([a-z-]+-)?actions|erasure)\.ts$/],
+  ['all features', /^features\.ts$/],
   ['schema of a feature', /^[a-z]+\/([a-z-]+-)?(schema|mutations)\.ts$/],
   ['schema', /^schema\.ts$/],
   ['composition root', /^app\.ts$/],
   ['laptop', /^local\//],
   ['server', /^server\//],
-  ['process', /^(main|command|new-epoch|push-failures)\.ts$/],
+  ['process', /^main\.ts$|^commands\//],
   ['client library', /^client\//],
   ['page', /^page\//],
 ]
@@ -57,7 +55,7 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [/^web-push$/, /^local\/secrets\.ts$|^push\/providers\/web-push\.ts$/],
   [/^graphile-worker$/, /^push\/jobs\/workers\.ts$|^store\/migrate\.ts$/],
   [/^@node-rs\/argon2$/, /^account\/password\.ts$/],
-  [/^jose$/, /^tokens\.ts$/],
+  [/^jose$/, /^account\/tokens\.ts$/],
   [/^emoji-regex$/, /^message\/emoji\.ts$/],
   [/^pg$|^@prisma\/.*$/, /^(store|local)\/|^journal\/append\.ts$/],
 ]
@@ -104,9 +102,9 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'journal/stream.ts',
     'store/background-loop.ts',
   ],
-  'log lines are gathered': ['outage.ts', 'repeats.ts'],
+  'log lines are gathered': ['log/outage.ts', 'log/repeats.ts'],
   'fair scheduling, and measuring': [
-    'fair-queue.ts',
+    'graphql/fair-queue.ts',
     'graphql/fair-scheduler.ts',
     'journal/durable-reader.ts',
     'journal/round-robin.ts',
@@ -163,6 +161,21 @@ test('the machinery imports no feature', async () => {
     .filter(({ file, target, isOurs }) => /^(store|bus|journal|graphql)\//.test(file) && isOurs && features.test(placeOf(target)))
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])
+})
+
+test('folders import each other in one direction only', async () => {
+  const targets = new Map<string, Set<string>>()
+  for (const { file, target, isOurs } of await imports()) {
+    if (!isOurs || placeOf(target) === placeOf(file)) continue
+    targets.set(placeOf(file), (targets.get(placeOf(file)) ?? new Set()).add(placeOf(target)))
+  }
+  // Takes away what imports nothing that is left, until nothing changes. A circle stays.
+  const left = new Set(targets.keys())
+  const isGround = (place: string) => [...(targets.get(place) ?? [])].every((target) => !left.has(target))
+  for (let ground = [...left].filter(isGround); ground.length > 0; ground = [...left].filter(isGround)) {
+    for (const place of ground) left.delete(place)
+  }
+  expect([...left]).toEqual([])
 })
 
 test('a name is the name of one type only', async () => {
@@ -242,8 +255,8 @@ test('the environment is read in one file, and only an uncaught error exits the 
   const texts = await Promise.all(
     (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
   )
-  expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config.ts'])
-  expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual(['standard-error.ts'])
+  expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config/config.ts'])
+  expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual(['log/standard-error.ts'])
 })
 
 test('only the files listed here read the time of the machine; what the product promises in time goes by the clock', async () => {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { findFreePort, startPostgres } from '../../src/local/postgres.ts'
-import { openLog } from '../../src/log.ts'
+import { openLog } from '../../src/log/log.ts'
 
 const run = promisify(execFile)
 

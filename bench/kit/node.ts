@@ -1,9 +1,9 @@
 // A node of Parley with users. Users and their sessions are written to the database, because ten thousand passwords would take
 // minutes to hash; their tokens are signed with the node's secret, and everything else goes through the API.
 
+import { createTokens } from '../../src/account/tokens.ts'
 import { systemClock } from '../../src/clock.ts'
 import { encodeId, sessionIdOf, userIdOf } from '../../src/id.ts'
-import { createTokens } from '../../src/tokens.ts'
 import { unlimited } from '../../test/support/rates.ts'
 import type { ParleyServer, ParleySettings } from '../servers/parley.ts'
 import { query } from './backends.ts'

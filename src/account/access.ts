@@ -1,11 +1,9 @@
 // Reads users and sessions. Every user can see the profile of every other; only its own user can see a session.
 
 import { notFound } from '../errors.ts'
-import { factKinds } from '../facts.ts'
 import type { Context } from '../graphql/context.ts'
-import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
+import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
 import type { Position, SessionId, UserId } from '../id.ts'
-import { isNotHidden } from '../journal/tables.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
@@ -60,24 +58,6 @@ const sessionById = statement<SessionRow>(
   'session_by_id',
   `select ${sessionColumns} from ${sessions} where id = $1 and user_id = $2`,
 )
-/** The most facts that are counted for a device that is behind. */
-export const behindMax = 1_000
-const factsAfter = statement<{ userId: UserId; position: Position; count: number }>(
-  'facts_after_for_users',
-  `select p.user_id as "userId", p.position, (select count(*) from (
-     (select 1 from audience a cross join lateral (
-        select 1 from fact f
-         where f.conversation_id = a.conversation_id and f.position > greatest(p.position, a.from_position - 1)
-           and (a.to_position is null or f.position <= a.to_position)
-           and ${isNotHidden(factKinds)}
-         limit ${behindMax}) f
-       where a.user_id = p.user_id)
-     union all
-     (select 1 from fact f where f.user_id = p.user_id and f.position > p.position)
-     limit ${behindMax}) seen) as count
-   from unnest($1::bigint[], $2::bigint[]) as p(user_id, position)`,
-)
-
 /** Finds a user by ID, deleted ones too, because existing data refers to them. Null if there is none. */
 export const findUser = cachedLoader(
   async (reader, ids: readonly UserId[]) => indexBy(await reader.rows(usersByIds, [ids]), (user) => user.id),
@@ -119,13 +99,6 @@ export async function findUserByUsername(reader: Reader, typed: string): Promise
   const [user] = await reader.rows(userByUsername, [username])
   return user ?? null
 }
-
-/** Counts the facts that a user may see after a position, for keys of the form `user:position`; at most `behindMax`. */
-export const countFactsAfter = sharedLoader(async (reader, pairs: readonly `${UserId}:${Position}`[]) => {
-  const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
-  const rows = await reader.rows(factsAfter, [userIds, positions])
-  return new Map(rows.map(({ userId, position, count }) => [`${userId}:${position}` as const, count]))
-})
 
 /** The viewer's open sessions, most recently used first. */
 export function readOpenSessions(by: Viewer, reader: Reader): Promise<SessionRow[]> {

@@ -1,17 +1,17 @@
 // Account actions: sign up, log in, log out, change the password.
 
+import { accessTtlMaxS } from '../config/variables.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
-import type { RefreshGeneration } from '../tokens.ts'
-import { accessTtlMaxS } from '../variables.ts'
 import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
 import { beginLogIn, beginSignUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
 import { type Asker, findByPassword, hashPassword } from './password.ts'
+import type { RefreshGeneration } from './tokens.ts'
 import { isReserved, searchedAs, usernameForm } from './username.ts'
 
 /** The network address that a request comes from. Empty if the server acts on its own. */

@@ -3,12 +3,12 @@
 
 import { LRUCache } from 'lru-cache'
 import { entriesMax } from '../bounded.ts'
+import { accessTtlMaxS } from '../config/variables.ts'
 import { ParleyError } from '../errors.ts'
 import { type SessionId, sessionIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
-import { accessTtlMaxS } from '../variables.ts'
 import type { Viewer } from '../viewer.ts'
 import { accountKinds } from './events.ts'
 import { admit } from './provider.ts'

@@ -3,7 +3,7 @@
 // or sign-ups from one address mostly delays itself.
 
 import { hash, verify } from '@node-rs/argon2'
-import { FairQueue } from '../fair-queue.ts'
+import { FairQueue } from '../graphql/fair-queue.ts'
 
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 

@@ -1,11 +1,11 @@
 // Finds people by name.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
-import { foldText } from '../fold.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import { type UserRow, userColumns } from './access.ts'
+import { foldText } from './fold.ts'
 
 /** A user in search results. `rank` is the sort key: how well the user matches, then the username. */
 type FoundRow = UserRow & { readonly rank: string }

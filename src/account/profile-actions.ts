@@ -1,10 +1,8 @@
 // Actions on your own profile: change it, change the username, delete the account, of which each feature erases its own part
-// (erasures.ts).
+// (erasure.ts).
 
-import { leaveConversation } from '../conversation/group-actions.ts'
-import { erasures } from '../erasures.ts'
 import { notFound, ParleyError } from '../errors.ts'
-import { type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
+import { type UserId, userIdOf } from '../id.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
@@ -24,7 +22,6 @@ export const hearersMax = 500
 
 /** How many times to look for groups that the user was added to while leaving the others. */
 const roundsMax = 10
-const groupsAtOnce = 100
 
 /** Changes the viewer's profile. @throws ParleyError NOT_FOUND if the account was deleted */
 export async function updateProfile(by: Viewer, { displayName, bio }: Profile, app: App): Promise<Place | null> {
@@ -64,11 +61,13 @@ export async function deleteAccount(by: Viewer, password: string | null, app: Ap
   // Read the hearers now, while the user is still in the groups whose members must hear of the deletion.
   const hearers = await findHearers(app.store.prisma, by.userId)
   for (let round = 1; round <= roundsMax; round += 1) {
-    await leaveGroups(by, app)
+    for (const { before } of app.erasures) await before?.leave(by, app)
     const { result: isGone } = await app.journal.writing(async (tx) => {
       await lockAccount(tx, by, passwordHash)
-      const isInGroup = (await findGroups(tx, by)).length > 0
-      return { result: !isInGroup, facts: isInGroup ? [] : await removePerson(tx, by.userId, hearers, app) }
+      for (const { before } of app.erasures) {
+        if (before && !(await before.hasLeft(tx, by))) return { result: false, facts: [] }
+      }
+      return { result: true, facts: await removePerson(tx, by.userId, hearers, app) }
     })
     if (isGone) return forget(by.userId, app)
   }
@@ -84,32 +83,10 @@ async function forget(userId: UserId, app: App): Promise<void> {
     .catch((error: unknown) => app.log.error({ err: error, userId }, 'read markers of a deleted account were left over'))
 }
 
-async function leaveGroups(by: Viewer, app: App): Promise<void> {
-  for (;;) {
-    const groups = await findGroups(app.store.prisma, by)
-    for (const conversationId of groups) {
-      await leaveConversation(by, conversationId, app).catch((error: unknown) => {
-        // An admin has just removed the user from it.
-        if (!(error instanceof ParleyError && error.code === 'NOT_FOUND')) throw error
-      })
-    }
-    if (groups.length < groupsAtOnce) return
-  }
-}
-
-async function findGroups(tx: Transaction, by: Viewer): Promise<ConversationId[]> {
-  const rows = await tx.member.findMany({
-    where: { userId: by.userId, conversation: { kind: 'GROUP' } },
-    select: { conversationId: true },
-    take: groupsAtOnce,
-  })
-  return rows.map(({ conversationId }) => conversationIdOf(conversationId))
-}
-
 /** Removes the data of a locked user and returns the facts about it. The user's row stays, without a name. */
 async function removePerson(tx: Transaction, userId: UserId, hearers: readonly UserId[], app: App): Promise<NewFact[]> {
   const facts: NewFact[] = []
-  for (const erase of erasures) facts.push(...(await erase(tx, userId)))
+  for (const { erase } of app.erasures) facts.push(...(await erase(tx, userId)))
   const sessionIds = await endSessions(tx, userId, null)
   // The session rows stay until they would have expired: a starting node reads from them which tokens to refuse.
   await tx.session.updateMany({ where: { userId }, data: { deviceName: '', externalKey: null } })

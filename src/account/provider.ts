@@ -5,8 +5,8 @@ import { ParleyError } from '../errors.ts'
 import { fitLine } from '../graphql/line.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
-import type { ProviderClaims } from '../tokens.ts'
 import type { Viewer } from '../viewer.ts'
+import type { ProviderClaims } from './tokens.ts'
 import { deviceNameMax, findDisplayNameIn, findUsernameIn, searchedAs } from './username.ts'
 
 const attemptsMax = 5

@@ -4,8 +4,8 @@
 import { ParleyError } from '../errors.ts'
 import type { SessionId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
-import type { RefreshGeneration } from '../tokens.ts'
 import { credentials, revoke, type SessionCredentials } from './actions.ts'
+import type { RefreshGeneration } from './tokens.ts'
 
 /** How long, in seconds, a used refresh token still returns its successor, as long as the successor is unused. */
 export const refreshGraceS = 30

@@ -6,8 +6,6 @@ import { requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { sessionIdOf, userIdOf } from '../id.ts'
 import {
-  behindMax,
-  countFactsAfter,
   findPresentUser,
   findSession,
   findUserByUsername,
@@ -84,13 +82,6 @@ builder.node(Session, {
       nullable: true,
       description:
         'The device has stored everything that happened up to this time, as it reported with `acknowledge`; null if it has never reported.',
-    }),
-    behindBy: t.int({
-      nullable: true,
-      description: `The number of events after \`syncedUntil\` that the device may see and that are still in the journal; ${behindMax} means ${behindMax} or more. Null if \`syncedUntil\` is null.`,
-      complexity: 10,
-      resolve: ({ userId, syncedPosition }, _args, context) =>
-        syncedPosition === null ? null : countFactsAfter(context, `${userId}:${syncedPosition}`),
     }),
     isCurrent: t.boolean({
       description: 'Whether this is the session that makes this request.',

@@ -1,8 +1,8 @@
 // Folds the names that people search for again after the rules of folding have changed.
 
-import { foldText, foldVersion } from '../fold.ts'
 import type { UserId } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
+import { foldText, foldVersion } from './fold.ts'
 
 const namesAtOnce = 500
 

@@ -1,7 +1,7 @@
 // Usernames, by which people find each other, and display names: their form, without any I/O.
 
-import { foldText, foldVersion } from '../fold.ts'
 import { fitLine } from '../graphql/line.ts'
+import { foldText, foldVersion } from './fold.ts'
 import { skeletonOf } from './lookalikes.ts'
 
 /** The form of a normalised username. */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Outage } from '../outage.ts'
+import type { Outage } from '../log/outage.ts'
 import { reportTo } from './heartbeat.ts'
 
 /** A limit: at most `most` times for one key within `periodS` seconds, from the first time on. */

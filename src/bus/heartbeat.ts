@@ -2,7 +2,7 @@
 // notices that by itself, so each connection pings Redis twice a second, and is replaced if Redis is silent.
 
 import type { Redis } from 'ioredis'
-import type { Outage } from '../outage.ts'
+import type { Outage } from '../log/outage.ts'
 
 const beatMs = 500
 /** If Redis sends nothing at all for this long after a command, the connection is closed and replaced. */

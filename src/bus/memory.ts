@@ -2,8 +2,8 @@
 // publishes.
 
 import { EventEmitter } from 'node:events'
-import type { Log } from '../log.ts'
-import type { RepeatLog } from '../repeats.ts'
+import type { Log } from '../log/log.ts'
+import type { RepeatLog } from '../log/repeats.ts'
 import type { Bus } from './bus.ts'
 import { Reception } from './reception.ts'
 

@@ -2,8 +2,8 @@
 // program, or from a node with other secrets. A signed message without the form of its topic is a bug in Parley, never a
 // client's fault: it is logged as an error, and tests fail on the count.
 
-import type { Log } from '../log.ts'
-import type { RepeatLog } from '../repeats.ts'
+import type { Log } from '../log/log.ts'
+import type { RepeatLog } from '../log/repeats.ts'
 import type { Form } from './bus.ts'
 import type { Seal } from './seal.ts'
 

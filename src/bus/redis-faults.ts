@@ -6,7 +6,7 @@ import { connect as connectPlain } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Redis } from 'ioredis'
 import { StartError } from '../errors.ts'
-import type { OutageWords } from '../outage.ts'
+import type { OutageWords } from '../log/outage.ts'
 
 /** The log lines for when Redis is lost and when it is back. */
 export const redisWords: OutageWords = {

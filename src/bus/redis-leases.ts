@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
 import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
-import type { Outage } from '../outage.ts'
+import type { Outage } from '../log/outage.ts'
 import { answerMs, keepPinging, reportTo } from './heartbeat.ts'
 import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
 

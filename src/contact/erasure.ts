@@ -1,12 +1,15 @@
 // What contacts and blocks erase when an account is deleted.
 
+import type { Erasure } from '../account/erasure.ts'
 import { conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import type { Transaction } from '../store/store.ts'
 import { blockChanged, contactChanged, conversationClosed } from './events.ts'
 
-/** Removes the contacts and blocks of a locked user, and closes the user's direct conversations. @returns the facts about it */
-export async function eraseContacts(tx: Transaction, userId: UserId): Promise<NewFact[]> {
+/** Removes the contacts and blocks of a user, and closes the user's direct conversations. */
+export const contactErasure: Erasure = { erase: eraseContacts }
+
+async function eraseContacts(tx: Transaction, userId: UserId): Promise<NewFact[]> {
   const closed = await closeDirectConversations(tx, userId)
   const contacts = await tx.$queryRaw<{ id: bigint }[]>`
     delete from contact where low_id = ${userId} or high_id = ${userId}

@@ -2,7 +2,7 @@
 
 import { bioMax } from '../account/profile-schema.ts'
 import { displayNameMax } from '../account/username.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { descriptionMax, titleMax } from '../conversation/group-schema.ts'
 import { openInvitesMax } from '../conversation/invite-actions.ts'
 import { usesMax } from '../conversation/invite-schema.ts'

@@ -11,6 +11,12 @@ import type { Clock } from '../clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openTopics } from '../journal/topics.ts'
 
+declare module '../parts.ts' {
+  interface App {
+    readonly nodes: NodeRegistry
+  }
+}
+
 const reportMs = 1_000
 /** How long a node stays in the registry after its last report, in milliseconds. */
 export const nodeLapsesMs = 4_000

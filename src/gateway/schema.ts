@@ -1,12 +1,12 @@
 // The schema of the gateway: the node that a client should open its socket to.
 
 import { z } from 'zod'
+import { regionName, regionRule } from '../config/variables.ts'
 import { ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { parseArguments } from '../graphql/input.ts'
 import type { App } from '../parts.ts'
-import { regionName, regionRule } from '../variables.ts'
 import { type NodeChoice, NodeChooser } from './choice.ts'
 import type { NodeReport } from './node-registry.ts'
 

@@ -2,7 +2,7 @@
 
 import { type ExecutionResult, GraphQLError, Kind } from 'graphql'
 import { errorCodes, ParleyError } from '../errors.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Context } from './context.ts'
 import { withPlaces } from './source.ts'

@@ -11,7 +11,6 @@ import {
   type SubscriptionArgs,
   visit,
 } from 'graphql'
-import { UserQueues } from '../fair-queue.ts'
 import { readHead } from '../journal/tables.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
@@ -19,6 +18,7 @@ import type { Context } from './context.ts'
 import { parseDocument, refusalsOf, validateDocument } from './documents.ts'
 import { execute } from './engine.ts'
 import { clientError, withClientErrors } from './errors.ts'
+import { UserQueues } from './fair-queue.ts'
 import { PayloadStream } from './payload-stream.ts'
 import { withCursor } from './place.ts'
 import type { Subscriptions } from './subscriptions.ts'

@@ -4,8 +4,8 @@
 
 import type pg from 'pg'
 import { ParleyError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import type { RepeatLog } from '../repeats.ts'
+import type { Log } from '../log/log.ts'
+import type { RepeatLog } from '../log/repeats.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Batch } from './batch.ts'
 import { LaneQueue } from './lane-queue.ts'

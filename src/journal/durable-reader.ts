@@ -3,7 +3,7 @@
 // killed node loses nothing and repeats nothing, and any node can take the next turn.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Fact, Place } from './fact.ts'

@@ -5,7 +5,7 @@
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import { type Position, positionOf } from '../id.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { reportFailure } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
 import { type Batch, batchForm, partsOf } from './batch.ts'

@@ -1,4 +1,4 @@
-// The kinds of facts. Each feature defines its own in its events.ts; src/facts.ts puts them together, and the journal is opened
+// The kinds of facts. Each feature defines its own in its events.ts; src/features.ts puts them together, and the journal is opened
 // with all of them. Whatever the journal does differently for a kind is a property of that kind.
 
 import type { Fact } from './fact.ts'

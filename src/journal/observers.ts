@@ -1,6 +1,6 @@
 // Observers are called one after another, in the order in which they were added. If one fails, the others are still called.
 
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 
 /** Called synchronously with each value. */
 export type Observer<Value> = (value: Value) => void

@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Position } from '../id.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { type Reader, statement } from '../store/reader.ts'
 

@@ -3,9 +3,9 @@
 
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Config, VapidKeys } from '../config.ts'
+import type { Config, VapidKeys } from '../config/config.ts'
 import { StartError } from '../errors.ts'
-import type { ReportProgress } from '../log.ts'
+import type { ReportProgress } from '../log/log.ts'
 import { takeDirectory } from './owner.ts'
 import { startPostgres } from './postgres.ts'
 import { keepSecrets } from './secrets.ts'

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { StartError } from '../errors.ts'
-import type { ReportProgress } from '../log.ts'
+import type { ReportProgress } from '../log/log.ts'
 
 const run = promisify(execFile)
 const majorVersion = '18'

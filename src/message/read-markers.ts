@@ -8,6 +8,12 @@ import type { Fact, Place } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { type Marker, messageKinds, type ReadPayload } from './events.ts'
 
+declare module '../parts.ts' {
+  interface App {
+    readonly readMarkers: ReadMarkers
+  }
+}
+
 const coalesceMs = 1_000
 /** The size that a marker counts in a batch. It is small but costs time under the lock: about 250 markers fill a batch. */
 const markerBytes = 1_000

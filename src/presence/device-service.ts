@@ -8,7 +8,7 @@ import type { LapsedDevice, Lease, Leases } from '../bus/leases.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { type SessionId, sessionIdOf, type UserId } from '../id.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Store } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import {
@@ -22,6 +22,12 @@ import {
   summaryOf,
   used,
 } from './device-activity.ts'
+
+declare module '../parts.ts' {
+  interface App {
+    readonly devices: DeviceService
+  }
+}
 
 const lookMs = 250
 /** How often to renew a device that gives signs of life all the time, unless a sixth of the time that a sign lasts is shorter. */

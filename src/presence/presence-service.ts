@@ -10,11 +10,17 @@ import { type UserId, userIdOf } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openTopics, type TopicSubscription, type Topics } from '../journal/topics.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import type { Reader } from '../store/reader.ts'
 import { presenceKinds } from './events.ts'
 import { type PresenceSettings, readPresenceSettings, readRelations, type ViewerRelation } from './tables.ts'
 import { type ActualPresence, actualPresenceOf, type VisiblePresence, visiblePresenceOf } from './visible-presence.ts'
+
+declare module '../parts.ts' {
+  interface App {
+    readonly presence: PresenceService
+  }
+}
 
 /** A watcher sees at most one change of a user in this time, in milliseconds. The end of a session shows at once. */
 export const coalesceMs = 5_000

@@ -25,6 +25,12 @@ import {
   typingTopic,
 } from './local-typing.ts'
 
+declare module '../parts.ts' {
+  interface App {
+    readonly typing: TypingService
+  }
+}
+
 const sweepMs = 500
 /** The most signs of one user in one conversation; beyond it, the oldest is dropped. */
 const signsMax = 20

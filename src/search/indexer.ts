@@ -3,10 +3,10 @@
 // each start of a node, it first folds the names of users again if the rules of folding have changed.
 
 import { foldNames } from '../account/search-names.ts'
-import { factKinds } from '../facts.ts'
 import { type MessageId, type Position, positionOf } from '../id.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
 import type { Place } from '../journal/fact.ts'
+import type { FactKinds } from '../journal/kind.ts'
 import { readFactsAfter, readHead } from '../journal/tables.ts'
 import { readMessages } from '../message/row.ts'
 import type { App } from '../parts.ts'
@@ -28,7 +28,7 @@ export function openIndexer(app: App): Indexer {
     gatherMs: 500,
     failure: 'the search index could not be updated',
     rests: true,
-    concerns: (fact) => factKinds.namesRow(fact),
+    concerns: (fact) => journal.kinds.namesRow(fact),
     async prepare(closing) {
       if (!areNamesFolded) areNamesFolded = await foldNames(store.jobs.reader, () => closing?.aborted ?? false)
     },
@@ -50,7 +50,7 @@ function takeTurn(app: App): Promise<boolean> {
     if (!was) return false
     const from = await confirm(was, app)
     const beginsRebuild = from !== was
-    const followed = await follow(reader, from)
+    const followed = await follow(reader, app.journal.kinds, from)
     const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
     if (beginsRebuild) await tables.removeRange(tx, { after: from.position, upTo: positionOf(Number.MAX_SAFE_INTEGER) })
     if (walk) await tables.removeRange(tx, walk.range)
@@ -69,9 +69,9 @@ function takeTurn(app: App): Promise<boolean> {
 type Rows = Map<MessageId, tables.IndexRow | null>
 
 /** Reads the messages that the next facts name. @returns their rows, and the place up to which they are complete */
-async function follow(reader: Reader, { position, tag }: Place): Promise<{ rows: Rows; place: Place }> {
+async function follow(reader: Reader, kinds: FactKinds, { position, tag }: Place): Promise<{ rows: Rows; place: Place }> {
   const facts = await readFactsAfter(reader, position, turnMax.facts)
-  const named = facts.map((fact) => (factKinds.namesRow(fact) ? (fact.subjectId as MessageId | null) : null))
+  const named = facts.map((fact) => (kinds.namesRow(fact) ? (fact.subjectId as MessageId | null) : null))
   const rows = await readRows(reader, [...new Set(named.filter((id) => id !== null))])
   const left = named.findIndex((id) => id !== null && !rows.has(id))
   const last = (left < 0 ? facts : facts.slice(0, left)).at(-1)

@@ -1,6 +1,6 @@
 // The statements on the tables of the search index. They are S tables, and only the indexer writes them.
 
-import { foldVersion } from '../fold.ts'
+import { foldVersion } from '../account/fold.ts'
 import type { MessageId, Position } from '../id.ts'
 import type { MessageRow } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'

@@ -1,5 +1,5 @@
 // Splits a text into tokens for search. Pure. Messages and queries go through the same function, so equal texts match.
-// src/fold.ts decides which letters are equal.
+// src/account/fold.ts decides which letters are equal.
 //
 //   word             letters and digits without a space between them.
 //   run              characters of scripts that are written without spaces, such as Han, kana, Hangul, Thai, Lao, Khmer and
@@ -7,7 +7,7 @@
 //   emoji            a whole sequence.
 //   symbol           any other character: %, _, *, a quote.
 
-import { readPieces } from '../fold.ts'
+import { readPieces } from '../account/fold.ts'
 
 /** The kind of a token. */
 export type TokenKind = 'word' | 'run' | 'emoji' | 'symbol' | 'space'

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Finds the address of the client of a request. */
 export type AddressOf = (request: IncomingMessage) => string

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 
 /** The output of `npm run build:page`; the URL is the same from src/ and from dist/. */
 const file = new URL('../../dist/page/index.html', import.meta.url)

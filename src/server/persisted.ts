@@ -2,7 +2,7 @@
 // (`persistedDocuments`). The id comes as `documentId`, or as Apollo's `extensions.persistedQuery.sha256Hash`. On both transports.
 
 import { GraphQLError } from 'graphql'
-import type { PersistedOperations } from '../config.ts'
+import type { PersistedOperations } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 
 /** Apollo's word for a server that keeps no documents: the client then sends the document. */

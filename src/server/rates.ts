@@ -4,7 +4,7 @@
 import type { Plugin } from '@envelop/core'
 import { type ExecutionArgs, type ExecutionResult, OperationTypeNode } from 'graphql'
 import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { clientError } from '../graphql/errors.ts'

@@ -1,7 +1,7 @@
 // Notices when Postgres takes no writes: a standby, a read-only database and a full disk still answer queries. A node notices by
 // the errors of its writes, and by a probe at each readiness check.
 
-import { Outage, type OutageWords } from '../outage.ts'
+import { Outage, type OutageWords } from '../log/outage.ts'
 import type { App } from '../parts.ts'
 import { sqlStateOf } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'

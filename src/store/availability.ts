@@ -1,6 +1,6 @@
 // Notices that Postgres is away by a statement that every node runs all the time: the look at the journal's head, every 250 ms.
 
-import type { Outage, OutageWords } from '../outage.ts'
+import type { Outage, OutageWords } from '../log/outage.ts'
 import { isTransient, sqlStateOf } from './postgres.ts'
 import type { Reader } from './reader.ts'
 

@@ -1,6 +1,6 @@
 // Work that a node repeats beside its requests: one run at a time, at intervals and soon after a wake.
 
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { reportFailure } from './postgres.ts'
 
 /** The work of a background loop. */

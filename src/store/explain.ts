@@ -1,6 +1,6 @@
 // Explains a database failure at start to the operator: one sentence that says what to do.
 
-import { addressOf } from '../database-url.ts'
+import { addressOf } from '../config/database-url.ts'
 import { StartError } from '../errors.ts'
 import { layersOf } from './postgres.ts'
 

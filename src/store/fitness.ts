@@ -1,7 +1,7 @@
 // Checks whether Parley can use a database, before it changes anything there. Every refusal says what to do.
 
 import pg from 'pg'
-import { addressOf } from '../database-url.ts'
+import { addressOf } from '../config/database-url.ts'
 import { StartError } from '../errors.ts'
 import { connectionSettings, sqlStateOf } from './postgres.ts'
 

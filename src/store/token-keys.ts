@@ -3,7 +3,7 @@
 // replacing a leaked secret makes such a difference on purpose.
 
 import type { Keys } from '../keys.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../log/log.ts'
 import { type Reader, statement } from './reader.ts'
 
 // The subquery sees the row as it was before the statement.

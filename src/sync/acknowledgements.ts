@@ -8,6 +8,12 @@ import type { Cursor } from '../journal/cursor.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { PrismaClient } from '../store/store.ts'
 
+declare module '../parts.ts' {
+  interface App {
+    readonly acknowledgements: Acknowledgements
+  }
+}
+
 const coalesceMs = 1_000
 
 /** The acknowledgements that a node stores. */

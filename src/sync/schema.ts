@@ -11,6 +11,7 @@ import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import type { StreamItem } from '../journal/item.ts'
 import type { Viewer } from '../viewer.ts'
+import { behindMax, countFactsAfter } from './access.ts'
 
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>
 
@@ -100,6 +101,16 @@ const AcknowledgePayload = builder.objectRef<Viewer>('AcknowledgePayload').imple
     }),
   }),
 })
+
+builder.objectField(Session, 'behindBy', (t) =>
+  t.int({
+    nullable: true,
+    description: `The number of events after \`syncedUntil\` that the device may see and that are still in the journal; ${behindMax} means ${behindMax} or more. Null if \`syncedUntil\` is null.`,
+    complexity: 10,
+    resolve: ({ userId, syncedPosition }, _args, context) =>
+      syncedPosition === null ? null : countFactsAfter(context, `${userId}:${syncedPosition}`),
+  }),
+)
 
 builder.mutationField('acknowledge', (t) =>
   t.field({

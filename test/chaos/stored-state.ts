@@ -1,7 +1,7 @@
 // The final state in Postgres, after all repairs: the facts, and the tables that the checker compares with them.
 
 import type pg from 'pg'
-import { kindsByName } from '../../src/facts.ts'
+import { kindsByName } from '../../src/features.ts'
 import { conversationIdOf, encodeId, messageIdOf, userIdOf } from '../../src/id.ts'
 
 import type { FactWithAudience, Visibility } from './oracle.ts'

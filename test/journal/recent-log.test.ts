@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { factKinds } from '../../src/facts.ts'
+import { factKinds } from '../../src/features.ts'
 import { positionOf } from '../../src/id.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import { RecentLog } from '../../src/journal/recent-log.ts'

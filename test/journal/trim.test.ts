@@ -2,7 +2,7 @@
 
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import { factKinds } from '../../src/facts.ts'
+import { factKinds } from '../../src/features.ts'
 import { encodeId, messageIdOf, type Position, parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Fact } from '../../src/journal/fact.ts'

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { ConfigError, readConfig } from '../../src/config.ts'
-import { variableNames } from '../../src/variables.ts'
+import { ConfigError, readConfig } from '../../src/config/config.ts'
+import { variableNames } from '../../src/config/variables.ts'
 import { vapid } from '../push/support.ts'
 import { dataDirectory, endings, exists, Parley } from './parley.ts'
 

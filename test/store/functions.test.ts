@@ -3,7 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import { openLog } from '../../src/log.ts'
+import { openLog } from '../../src/log/log.ts'
 import { functionRelease, readFunctions } from '../../src/store/functions.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { signUpAll } from '../support/device.ts'

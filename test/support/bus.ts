@@ -7,9 +7,9 @@ import { openRedisBus } from '../../src/bus/redis.ts'
 import { redisWords } from '../../src/bus/redis-faults.ts'
 import { createSeal } from '../../src/bus/seal.ts'
 import { deriveKeys, type Secrets } from '../../src/keys.ts'
-import { openLog } from '../../src/log.ts'
-import { Outage } from '../../src/outage.ts'
-import { RepeatLog } from '../../src/repeats.ts'
+import { openLog } from '../../src/log/log.ts'
+import { Outage } from '../../src/log/outage.ts'
+import { RepeatLog } from '../../src/log/repeats.ts'
 import { closeAtEnd } from './node.ts'
 
 export const silent = openLog('silent', 'test')

@@ -9,7 +9,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { type EmbeddedPostgres, startPostgres } from '../../src/local/postgres.ts'
-import { openLog } from '../../src/log.ts'
+import { openLog } from '../../src/log/log.ts'
 import { closeAtEnd } from './node.ts'
 import type { SlowDisk } from './slow-disk.ts'
 

@@ -11,7 +11,7 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { findFreePort, startPostgres } from '../../src/local/postgres.ts'
-import { openLog } from '../../src/log.ts'
+import { openLog } from '../../src/log/log.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { buildPrograms } from './programs.ts'
 

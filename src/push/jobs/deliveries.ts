@@ -1,7 +1,7 @@
 // Reads the deliveries that are due and records their outcomes. Everything that follows from an attempt (the outcome, the
 // device's pause, the next try) is one transaction.
 
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import { groupBy } from '../../graphql/loader.ts'
 import type { ConversationId, MessageId, UserId } from '../../id.ts'
 import type { App } from '../../parts.ts'

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Logger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
-import type { Log } from '../../log.ts'
+import type { Log } from '../../log/log.ts'
 import type { App } from '../../parts.ts'
 import { isTransient, reportFailure } from '../../store/postgres.ts'
 import { statement } from '../../store/reader.ts'

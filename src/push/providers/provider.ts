@@ -1,7 +1,7 @@
 // Providers, which bring notifications to devices: Web Push and the operator's own webhook. A provider knows how to send one
 // notification to one device and what the answer means; it does not decide when, to which users or how often.
 
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { SessionId, UserId } from '../../id.ts'
 import type { App } from '../../parts.ts'
 import { PrivateAddressError } from './addresses.ts'

@@ -3,7 +3,7 @@
 
 import { LRUCache } from 'lru-cache'
 import webPush from 'web-push'
-import type { VapidKeys } from '../../config.ts'
+import type { VapidKeys } from '../../config/config.ts'
 import { openPoster } from './post.ts'
 import { attempt, type Provider } from './provider.ts'
 

@@ -1,13 +1,13 @@
 // The common part of the programs that run beside the nodes: they read the same environment, work on the database, and print a
 // result, or an expected failure in one sentence.
 
-import { ConfigError, readConfig } from './config.ts'
-import { StartError } from './errors.ts'
-import { openInstallation } from './local/installation.ts'
-import { openLog } from './log.ts'
-import { explain } from './store/explain.ts'
-import { sqlStateOf } from './store/postgres.ts'
-import { openStore, type Store } from './store/store.ts'
+import { ConfigError, readConfig } from '../config/config.ts'
+import { StartError } from '../errors.ts'
+import { openInstallation } from '../local/installation.ts'
+import { openLog } from '../log/log.ts'
+import { explain } from '../store/explain.ts'
+import { sqlStateOf } from '../store/postgres.ts'
+import { openStore, type Store } from '../store/store.ts'
 
 /** The SQLSTATEs of a function, a table and a schema that do not exist. */
 const missing = new Set(['42883', '42P01', '3F000'])

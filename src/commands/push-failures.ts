@@ -2,9 +2,9 @@
 // --retry it schedules them again.
 
 import process from 'node:process'
+import { StartError } from '../errors.ts'
+import { listFailures, retryFailures } from '../push/jobs/failures.ts'
 import { runCommand, withStore } from './command.ts'
-import { StartError } from './errors.ts'
-import { listFailures, retryFailures } from './push/jobs/failures.ts'
 
 const options = process.argv.slice(2)
 

@@ -5,11 +5,17 @@
 import type { KeyObject } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
-import type { Clock } from './clock.ts'
-import type { IdentityProvider } from './config.ts'
-import { ParleyError } from './errors.ts'
-import { type SessionId, sessionIdOf, type UserId, userIdOf } from './id.ts'
-import { deriveKeys, type Keys, type Secrets } from './keys.ts'
+import type { Clock } from '../clock.ts'
+import type { IdentityProvider } from '../config/config.ts'
+import { ParleyError } from '../errors.ts'
+import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
+import { deriveKeys, type Keys, type Secrets } from '../keys.ts'
+
+declare module '../parts.ts' {
+  interface App {
+    readonly tokens: Tokens
+  }
+}
 
 const issuer = 'parley'
 const types = { access: 'at+jwt', refresh: 'rt+jwt' } as const

@@ -3,7 +3,7 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { RepeatLog } from '../src/repeats.ts'
+import { RepeatLog } from '../../src/log/repeats.ts'
 
 let lines: Record<string, unknown>[]
 let repeats: RepeatLog

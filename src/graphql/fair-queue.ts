@@ -1,8 +1,8 @@
 // A bounded queue for work such as statements and password hashes: it limits how much runs at once, and lets waiting groups take
 // turns. A client with a lot of work delays only itself.
 
-import { ParleyError } from './errors.ts'
-import type { UserId } from './id.ts'
+import { ParleyError } from '../errors.ts'
+import type { UserId } from '../id.ts'
 
 /** The groups that a job belongs to, from the widest to the narrowest: for example a kind of request, an address, an account. */
 export type Path = readonly string[]

@@ -1,11 +1,11 @@
 // The schema of closed direct conversations.
 
-import { ifMember } from '../conversation/access.ts'
-import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { findClosed } from '../contact/access.ts'
+import { contactKinds } from '../contact/events.ts'
 import { builder } from '../graphql/builder.ts'
 import { conversationOf, factEvent } from '../graphql/event.ts'
-import { findClosed } from './access.ts'
-import { contactKinds } from './events.ts'
+import { ifMember } from './access.ts'
+import { Conversation, requireConversation } from './schema.ts'
 
 builder.objectFields(Conversation, (t) => ({
   isClosed: t.boolean({
