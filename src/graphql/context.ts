@@ -23,6 +23,8 @@ export type VisibleRange = {
 export type Context = {
   readonly app: App
   readonly caller: Caller
+  /** Whether the request asks for the cost of the operation. */
+  readonly asksForCost: boolean
   /** Returned as `x-request-id` and with masked errors. */
   readonly requestId: string
   /** The client's network address, as far as this node can know it. */

@@ -4,6 +4,7 @@
 import {
   type ASTVisitor,
   type DocumentNode,
+  type ExecutionArgs,
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
@@ -120,6 +121,14 @@ export function refusalsOf(
   if (costs <= max) return null
   const what = operation.operation === OperationTypeNode.SUBSCRIPTION ? 'An event of this subscription' : 'The operation'
   return [new GraphQLError(`${what} costs ${costs}, and the limit is ${max}. Request less at once.`)]
+}
+
+/** The cost of an operation that may run (`refusalsOf`), or that only costs too much. Null if there is no such operation. */
+export function costOf({ schema, document, operationName, variableValues }: ExecutionArgs): number | null {
+  const plan = findPlan(document, operationName)
+  if (!plan) return null
+  const values = readVariables(schema, plan.operation.variableDefinitions ?? [], variableValues ?? {})
+  return 'errors' in values ? null : evaluate(plan.cost, values.coerced)
 }
 
 /** The plan of an operation in a valid document; null if there is no such operation, or several without a name to choose by. */

@@ -2,7 +2,7 @@
 
 import { type ExecutionResult, GraphQLError, Kind } from 'graphql'
 import { errorCodes, ParleyError } from '../errors.ts'
-import type { Log } from '../log/log.ts'
+import type { App } from '../parts.ts'
 import { isTransient } from '../store/postgres.ts'
 import type { Context } from './context.ts'
 import { withPlaces } from './source.ts'
@@ -10,6 +10,9 @@ import { originOf } from './values.ts'
 
 /** The longest message, in UTF-16 units. The engine's messages quote invalid values of any length. */
 const messageMax = 1_000
+
+/** How graphql-js suggests names of the schema, at the end of a message. */
+const suggestion = / Did you mean [\s\S]*\?$/
 
 /** Finds or creates the expected failure for an error; null for a bug. */
 function expected(error: unknown, origin: unknown): ParleyError | null {
@@ -28,19 +31,19 @@ function expected(error: unknown, origin: unknown): ParleyError | null {
 /** A result with its errors as a client sees them. */
 export function withClientErrors(result: ExecutionResult, { app, requestId }: Context): ExecutionResult {
   const { errors } = result
-  return errors ? { ...result, errors: errors.map((error) => clientError(error, requestId, app.log)) } : result
+  return errors ? { ...result, errors: errors.map((error) => clientError(error, requestId, app)) } : result
 }
 
 /** The error as a client sees it. Bugs and the causes of outages are logged here, once, and masked. */
-export function clientError(error: unknown, requestId: string, log: Log): GraphQLError {
-  const told = httpError(error, requestId, log)
+export function clientError(error: unknown, requestId: string, app: App): GraphQLError {
+  const told = httpError(error, requestId, app)
   if (!('http' in told.extensions)) return told
   const { http: _status, ...extensions } = told.extensions
   return copyOf(told, told.message, extensions)
 }
 
 /** The error as a client sees it over HTTP, with the status and headers that Yoga sets for its own refusals and later removes. */
-export function httpError(error: unknown, requestId: string, log: Log): GraphQLError {
+export function httpError(error: unknown, requestId: string, { log, config }: App): GraphQLError {
   if (error instanceof GraphQLError && String(error.extensions.code) in errorCodes) return error // already converted
   const origin = originOf(error)
   const failure = expected(error, origin)
@@ -50,7 +53,9 @@ export function httpError(error: unknown, requestId: string, log: Log): GraphQLE
   else if (failure.code === 'UNAVAILABLE') log.warn({ err: failure.cause ?? failure, requestId }, failure.message)
   const given = error instanceof GraphQLError ? error : null
   const http = given?.extensions.http
-  return copyOf(given, failure?.message ?? 'Internal error. The server has logged it.', {
+  const message = failure?.message ?? 'Internal error. The server has logged it.'
+  // In production no error tells the names of the schema.
+  return copyOf(given, config.isProduction ? message.replace(suggestion, '') : message, {
     ...(failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId }),
     ...(http === undefined ? {} : { http }),
   })

@@ -15,7 +15,7 @@ import { readHead } from '../journal/tables.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Context } from './context.ts'
-import { parseDocument, refusalsOf, validateDocument } from './documents.ts'
+import { costOf, parseDocument, refusalsOf, validateDocument } from './documents.ts'
 import { execute } from './engine.ts'
 import { clientError, withClientErrors } from './errors.ts'
 import { UserQueues } from './fair-queue.ts'
@@ -43,7 +43,7 @@ export function useAdmission(app: App): Plugin<Context & { call?: unknown }> {
   const refusal = ({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs) => {
     if ('call' in (contextValue as object)) return null
     const errors = refusalsOf(schema, document, operationName, variableValues)
-    return errors && { errors: errors.map((error) => clientError(error, (contextValue as Context).requestId, app.log)) }
+    return errors && { errors: errors.map((error) => clientError(error, (contextValue as Context).requestId, app)) }
   }
   return {
     onExecute({ args, setResultAndStopExecution }) {
@@ -53,6 +53,21 @@ export function useAdmission(app: App): Plugin<Context & { call?: unknown }> {
     onSubscribe({ args, setResultAndStopExecution }) {
       const refused = refusal(args as ExecutionArgs)
       if (refused) setResultAndStopExecution(refused)
+    },
+  }
+}
+
+/** Adds the cost of an operation to its answer, as `extensions.cost`, if the request asks for it. */
+export function useCost(): Plugin<Context> {
+  return {
+    onExecute({ args }) {
+      if (!args.contextValue.asksForCost) return undefined
+      return {
+        onExecuteDone({ result, setResult }) {
+          if (isAsyncIterable(result)) return
+          setResult({ ...result, extensions: { ...result.extensions, cost: costOf(args) } })
+        },
+      }
     },
   }
 }
@@ -122,7 +137,7 @@ export function useSnapshots(app: App): Plugin<Context> {
         try {
           return await snapshots.run(viewer.userId, () => app.store.snapshot(read))
         } catch (error) {
-          return { errors: [clientError(error, args.contextValue.requestId, app.log)] }
+          return { errors: [clientError(error, args.contextValue.requestId, app)] }
         }
       })
     },

@@ -23,6 +23,7 @@ export function viewerlessContext(app: App, reader: Reader): Context {
     get caller(): never {
       throw new NotShared()
     },
+    asksForCost: false,
     requestId: '',
     address: '',
     reader,

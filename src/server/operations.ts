@@ -67,7 +67,7 @@ export function useOperationBounds(app: App, guard: Guard): Plugin<Context> {
         try {
           return await operations.run(userId, execute)
         } catch (error) {
-          return { errors: [clientError(error, contextValue.requestId, app.log)] }
+          return { errors: [clientError(error, contextValue.requestId, app)] }
         }
       })
     },

@@ -82,7 +82,7 @@ export function openRates(app: App): Rates {
     async refusalOf({ document, operationName, contextValue }) {
       const context = contextValue as Context
       const error = await findRefusal(context, rootFieldsOf(document, operationName))
-      return error && { errors: [clientError(error, context.requestId, app.log)] }
+      return error && { errors: [clientError(error, context.requestId, app)] }
     },
   }
 }

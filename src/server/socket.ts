@@ -167,7 +167,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   const requestId = randomUUID()
   const { address } = extra
   const refuse = (...given: unknown[]) => {
-    const errors = given.map((error) => clientError(error, requestId, app.log))
+    const errors = given.map((error) => clientError(error, requestId, app))
     logRefused(app, errors, { requestId, address, userId: extra.call.caller.viewer?.userId, operation: payload.operationName })
     return errors
   }
@@ -189,9 +189,14 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
     const device = () => extra.device
     const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
     const renewConnection = (token: string) => renew(extra, token, gate.guard)
-    const enveloped = yoga.getEnveloped({ call, address, device, endConnection, renewConnection } as Parameters<
-      Yoga['getEnveloped']
-    >[0])
+    const enveloped = yoga.getEnveloped({
+      call,
+      address,
+      asksForCost: payload.extensions?.cost === true,
+      device,
+      endConnection,
+      renewConnection,
+    } as Parameters<Yoga['getEnveloped']>[0])
     const document = enveloped.parse(findDocumentText(payload, app.config.persisted) ?? '')
     const faults: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
     if (faults.length > 0) return released(extra, id, refuse(...faults))

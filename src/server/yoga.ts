@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, GraphQLError } from 'graphql'
-import { createYoga, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
+import { createYoga, type YogaInitialContext, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Guard } from '../account/guard.ts'
 import type { PersistedOperations } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { httpError } from '../graphql/errors.ts'
-import { useAdmission, useClientErrors, useOurEngine, useSnapshots } from '../graphql/execution.ts'
+import { useAdmission, useClientErrors, useCost, useOurEngine, useSnapshots } from '../graphql/execution.ts'
 import { usePlaces } from '../graphql/place.ts'
 import type { Subscriptions } from '../graphql/subscriptions.ts'
 import type { App } from '../parts.ts'
@@ -32,7 +32,7 @@ const crowdRetryMs = 2_000
 /** What Yoga gets from the transport: the HTTP request and response, or the caller of a WebSocket. */
 export type Door =
   | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly address: string }
-  | ({ readonly call: Call; readonly address: string } & Pick<Context, 'device' | 'endConnection' | 'renewConnection'>)
+  | ({ readonly call: Call } & Pick<Context, 'address' | 'asksForCost' | 'device' | 'endConnection' | 'renewConnection'>)
 
 export type Yoga = YogaServerInstance<Door, Context>
 
@@ -59,7 +59,7 @@ export function createGraphqlHandler(
     cors: false, // see http.ts
     graphiql: app.config.isProduction ? false : graphiqlOptions,
     renderGraphiQL,
-    maskedErrors: { maskError: (error) => httpError(error, randomUUID(), app.log) },
+    maskedErrors: { maskError: (error) => httpError(error, randomUUID(), app) },
     context: (door) => createContext(door, app, guard),
     plugins: [
       useOurEngine(subscriptions),
@@ -71,24 +71,35 @@ export function createGraphqlHandler(
       useOperationBounds(app, guard),
       usePlaces(app),
       useClientErrors(),
+      useCost(),
       useRefusals(app),
       useOpenEventStreams(app, guard, connections, addresses),
     ],
   })
 }
 
-async function createContext(door: Door, app: App, guard: Guard): Promise<Context> {
+async function createContext(door: Door & Partial<YogaInitialContext>, app: App, guard: Guard): Promise<Context> {
   const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null, visibleRange: null }
   if ('call' in door) {
     const { call, ...connection } = door
     return { ...shared, ...connection, caller: call.caller, requestId: randomUUID() }
   }
-  const { req, res, address } = door
+  const { req, res, address, params } = door
+  const asksForCost = params?.extensions?.cost === true
   const call = await identify(guard, bearerToken(req.headers.authorization))
   const requestId = String(res.getHeader('x-request-id'))
   logRefusedToken(app, call, address, requestId)
   const endConnection = () => void res.destroy()
-  return { ...shared, caller: call.caller, requestId, address, device: () => null, endConnection, renewConnection: null }
+  return {
+    ...shared,
+    caller: call.caller,
+    asksForCost,
+    requestId,
+    address,
+    device: () => null,
+    endConnection,
+    renewConnection: null,
+  }
 }
 
 /** Refuses several operations in one body, and puts the document of a persisted operation in place. */
@@ -128,7 +139,7 @@ function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
       if (Array.isArray(result) || !('errors' in result) || !result.errors) return
       const { address = '', caller, res, params } = serverContext as Partial<HttpContext>
       const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
-      const errors = result.errors.map((error) => httpError(error, requestId, app.log))
+      const errors = result.errors.map((error) => httpError(error, requestId, app))
       logRefused(app, errors, { requestId, address, userId: caller?.viewer?.userId, operation: params?.operationName })
       const waitMs = Math.max(0, ...errors.map(({ extensions }) => Number(extensions.retryAfterMs ?? 0)))
       if (waitMs > 0) res?.setHeader('retry-after', String(Math.ceil(waitMs / 1_000)))

@@ -5,7 +5,7 @@ import { getIntrospectionQuery } from 'graphql'
 import { beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { type ClientError, type Device, signUpAll } from '../support/device.ts'
-import { closeAtEnd, type Node, openNode } from '../support/node.ts'
+import { closeAtEnd, createDatabase, type Node, openNode } from '../support/node.ts'
 
 let node: Node
 let alice: Device
@@ -14,8 +14,13 @@ beforeAll(async () => {
   ;[alice] = (await signUpAll(node, 'Alice')) as [Device]
 })
 
-type Body = { readonly query: string; readonly variables?: unknown; readonly operationName?: string }
-type DocumentResult = { data?: unknown; errors?: ClientError[] }
+type Body = {
+  readonly query: string
+  readonly variables?: unknown
+  readonly operationName?: string
+  readonly extensions?: { readonly cost?: boolean }
+}
+type DocumentResult = { data?: unknown; errors?: ClientError[]; extensions?: { cost?: number } }
 
 async function overHttp(body: Body, accept = 'application/json'): Promise<DocumentResult> {
   const headers = { 'content-type': 'application/json', accept, authorization: `Bearer ${alice.accessToken}` }
@@ -150,4 +155,48 @@ test('tools can read the whole schema', async () => {
     oneOf: true,
   })
   for (const [, ask] of transports) expect((await ask({ query })).data).toHaveProperty('__schema.types')
+})
+
+describe('the cost of an operation', () => {
+  const query = 'query C($n: Int) { viewer { id } conversations(first: $n) { nodes { id } } }'
+
+  for (const [transport, send] of [transports[0], transports[2]]) {
+    test(`is in its answer if the request asks for it, over ${transport}`, async () => {
+      const asked = (n: number) => send({ query, variables: { n }, extensions: { cost: true } })
+      const [two, hundred] = [await asked(2), await asked(100)]
+      expect(two.data).toBeTruthy()
+      expect((hundred.extensions?.cost ?? 0) - (two.extensions?.cost ?? 0)).toBe(2 * 98)
+      expect(await send({ query, variables: { n: 2 }, extensions: { cost: false } })).not.toHaveProperty('extensions.cost')
+      expect(await send({ query, variables: { n: 2 } })).not.toHaveProperty('extensions.cost')
+    })
+  }
+})
+
+test('in production, errors suggest no names of the schema, on any transport', async () => {
+  const production = await openNode({
+    NODE_ENV: 'production',
+    DATABASE_URL: await createDatabase(),
+    PARLEY_TOKEN_SECRET: 'a secret of at least 32 characters',
+    PARLEY_LOG_LEVEL: 'silent',
+  })
+  const open = async (url: string, body: Body) => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+    const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+    return ((await answer.json()) as DocumentResult).errors?.map(({ message }) => message).join()
+  }
+  const misspelt: readonly (readonly [Body, string])[] = [
+    [{ query: '{ viewr { id } }' }, 'Cannot query field "viewr" on type "Query".'],
+    [{ query: '{ viewer { usrname } }' }, 'Cannot query field "usrname" on type "User".'],
+    [{ query: '{ viewer { id(x: 1) } }' }, 'Unknown argument "x" on field "User.id".'],
+    [
+      {
+        query:
+          'mutation V($k: DeviceKind) { logIn(input: { username: "x", password: "y", deviceName: "z", deviceKind: $k }) { accessToken } }',
+        variables: { k: 'PHONES' },
+      },
+      'Variable "$k" got invalid value "PHONES"; Value "PHONES" does not exist in "DeviceKind" enum.',
+    ],
+  ]
+  for (const [body, message] of misspelt) expect(await open(production.url, body)).toBe(message)
+  expect(await open(node.url, { query: '{ viewr { id } }' })).toContain('Did you mean "viewer"')
 })

@@ -113,6 +113,7 @@ describe('shared execution', () => {
           endConnection: () => undefined,
           renewConnection: null,
           device: () => null,
+          asksForCost: false,
         }
         return { context: whole, membership: await findMembership(whole, id) }
       }),
