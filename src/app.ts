@@ -2,6 +2,7 @@
 // elsewhere (server/server.ts), after everything that its requests need.
 
 import { type Guard, openGuard } from './account/guard.ts'
+import { openProfileChanges } from './account/profile-changes.ts'
 import { createTokens } from './account/tokens.ts'
 import { openMemoryCounters, openRedisCounters } from './bus/counters.ts'
 import { openMemoryBus } from './bus/memory.ts'
@@ -88,6 +89,7 @@ export async function openApp(
     )
     const readMarkers = keep(openReadMarkers(journal))
     const acknowledgements = keep(openAcknowledgements(journal, store.prisma))
+    const profileChanges = keep(openProfileChanges(journal, config.limits.profileChangesEveryMs))
     const nodes = keep(openNodeRegistry(bus, clock, journal))
     const leases = keep(
       redisUrl === null
@@ -102,7 +104,7 @@ export async function openApp(
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
-      ...{ readMarkers, acknowledgements, typing, nodes, devices, presence },
+      ...{ readMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))
     guard.onRevoked((sessionId) => devices.endSession(sessionId))

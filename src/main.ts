@@ -3,7 +3,8 @@
 import './log/standard-error.ts'
 
 import { openApp } from './app.ts'
-import { ConfigError, readConfig } from './config/config.ts'
+import { ConfigError } from './config/config.ts'
+import { readConfig } from './config/read-config.ts'
 import { StartError } from './errors.ts'
 import { openInstallation } from './local/installation.ts'
 import { password, people, seed } from './local/seed.ts'

@@ -255,7 +255,7 @@ test('the environment is read in one file, and only an uncaught error exits the 
   const texts = await Promise.all(
     (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
   )
-  expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config/config.ts'])
+  expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config/read-config.ts'])
   expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual(['log/standard-error.ts'])
 })
 

@@ -15,7 +15,7 @@ import { accountKinds } from './events.ts'
 import { typedPassword } from './mutations.ts'
 import { passwordCost } from './password.ts'
 import { searchUsers } from './people-access.ts'
-import { changeUsername, deleteAccount, updateProfile } from './profile-actions.ts'
+import { changeUsername, deleteAccount } from './profile-actions.ts'
 import { User } from './schema.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
@@ -116,18 +116,20 @@ const DeleteAccountPayload = builder.objectRef<{ userId: UserId }>('DeleteAccoun
 builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: UpdateProfilePayload,
-    description: 'Changes your display name or bio. Errors: BAD_INPUT.',
+    description:
+      'Changes your display name or bio. Changes in quick succession are written together, so the answer to the second may take some seconds. Errors: BAD_INPUT, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: UpdateProfileInput, description: 'The fields to change.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
       const { displayName, bio } = parseInput(profileForm, input)
       const profile = { ...(displayName == null ? {} : { displayName }), ...(bio == null ? {} : { bio }) }
-      return { place: await updateProfile(viewer, profile, context.app) }
+      return { place: await context.app.profileChanges.add(viewer.userId, profile) }
     },
   }),
   changeUsername: t.field({
     type: ChangeUsernamePayload,
-    description: 'Changes your username. Anyone can take the old one immediately. Errors: BAD_INPUT, USERNAME_TAKEN.',
+    description:
+      'Changes your username. Anyone can take the old one immediately. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED.',
     args: { input: t.arg({ type: ChangeUsernameInput, description: 'The new username.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)

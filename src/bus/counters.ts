@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { ParleyError } from '../errors.ts'
 import type { Outage } from '../log/outage.ts'
 import { reportTo } from './heartbeat.ts'
 
@@ -13,10 +14,13 @@ export type CountLimit = { readonly name: string; readonly most: number; readonl
 
 /** The counters of a node. No method rejects because Redis is away. */
 export type Counters = {
-  /** Counts one more. @returns 0 if it is within the limit, otherwise how many milliseconds are left of the period */
-  count(limit: CountLimit, key: string): Promise<number>
-  /** Takes one back. */
-  uncount(limit: CountLimit, key: string): Promise<void>
+  /**
+   * Counts one more, or `times` more.
+   * @returns 0 if that is within the limit, otherwise how many milliseconds are left of the period
+   */
+  count(limit: CountLimit, key: string, times?: number): Promise<number>
+  /** Takes as many back. */
+  uncount(limit: CountLimit, key: string, times?: number): Promise<void>
   /** Forgets what was counted. */
   forget(limit: CountLimit, key: string): Promise<void>
   close(): Promise<void>
@@ -61,21 +65,52 @@ function countersOf(make: (limit: CountLimit) => Limiter, prefix = () => '', clo
   }
   const keyOf = (key: string) => `${prefix()}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`
   return {
-    async count(limit, key) {
+    async count(limit, key, times = 1) {
       try {
-        await limiterOf(limit).consume(keyOf(key))
+        await limiterOf(limit).consume(keyOf(key), times)
         return 0
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
         return Math.max(1, Math.ceil(error.msBeforeNext))
       }
     },
-    async uncount(limit, key) {
-      await limiterOf(limit).reward(keyOf(key))
+    async uncount(limit, key, times = 1) {
+      await limiterOf(limit).reward(keyOf(key), times)
     },
     async forget(limit, key) {
       await limiterOf(limit).delete(keyOf(key))
     },
     close,
+  }
+}
+
+/** What `limited` counts, and the message of its refusal. */
+export type Counted = {
+  readonly limit: CountLimit
+  readonly key: string
+  readonly times?: number
+  readonly refusal: string
+  /** Whether an outcome counts: the result, or the error. By default only results do. */
+  isCounted?(outcome: unknown): boolean
+}
+
+/**
+ * Runs an action that may happen only so often. It counts while it runs, so that many at once count, too.
+ * @throws ParleyError RATE_LIMITED; any error of `act`
+ */
+export async function limited<T>(counters: Counters, counted: Counted, act: () => Promise<T>): Promise<T> {
+  const { limit, key, times = 1, refusal, isCounted = (outcome) => !(outcome instanceof Error) } = counted
+  const retryAfterMs = await counters.count(limit, key, times)
+  if (retryAfterMs > 0) {
+    if (times > 1) await counters.uncount(limit, key, times) // fewer may still be within the limit
+    throw new ParleyError('RATE_LIMITED', refusal, { retryAfterMs })
+  }
+  try {
+    const result = await act()
+    if (!isCounted(result)) await counters.uncount(limit, key, times)
+    return result
+  } catch (error) {
+    if (!isCounted(error)) await counters.uncount(limit, key, times)
+    throw error
   }
 }

@@ -1,7 +1,8 @@
 // The common part of the programs that run beside the nodes: they read the same environment, work on the database, and print a
 // result, or an expected failure in one sentence.
 
-import { ConfigError, readConfig } from '../config/config.ts'
+import { ConfigError } from '../config/config.ts'
+import { readConfig } from '../config/read-config.ts'
 import { StartError } from '../errors.ts'
 import { openInstallation } from '../local/installation.ts'
 import { openLog } from '../log/log.ts'

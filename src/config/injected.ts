@@ -4,7 +4,8 @@
 
 import { isIP } from 'node:net'
 
-type Environment = Readonly<Record<string, string | undefined>>
+/** The variables of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>
 
 const isAddress = (value: string) => isIP(value) !== 0
 const isPort = (value: string) => /^\d{1,5}$/.test(value)

@@ -1,6 +1,7 @@
 // Contact actions: requests, blocks, the message policy. Each action locks both users first (reach.ts), so the two may act at
 // the same time on different nodes. All actions are idempotent: repeating one changes nothing.
 
+import { limited } from '../bus/counters.ts'
 import { notFound, ParleyError } from '../errors.ts'
 import { type ConversationId, conversationIdOf, type UserId } from '../id.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
@@ -10,6 +11,7 @@ import type { Viewer } from '../viewer.ts'
 import type { MessagePolicy } from './access.ts'
 import { blockChanged, contactChangedForBoth, conversationClosed, conversationReopened, messagePolicyChanged } from './events.ts'
 import { lockPair, pairOf, requireNoBlock } from './reach.ts'
+import { reaching } from './strangers.ts'
 
 /** A committed action on another user. `place` is that of its last fact; null if nothing changed. */
 export type DoneAbout = { readonly userId: UserId; readonly place: Place | null }
@@ -19,10 +21,11 @@ export const contactLimits = { requests: 500, blocks: 5_000 } as const
 
 /**
  * Sends a contact request. Accepts the other user's request instead if there is one.
- * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, FORBIDDEN if one has blocked the other, LIMIT_EXCEEDED
+ * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, FORBIDDEN if one has blocked the other, LIMIT_EXCEEDED,
+ *   RATE_LIMITED (`reaching`)
  */
 export function requestContact(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
-  return changing(by, userId, app, async (tx) => {
+  const request = async (tx: Transaction) => {
     await requireNoBlock(tx, by, userId)
     const pair = pairOf(by.userId, userId)
     const known = await tx.contact.findUnique({ where: { lowId_highId: pair } })
@@ -32,7 +35,8 @@ export function requestContact(by: Viewer, userId: UserId, app: App): Promise<Do
     requireRoom(open, contactLimits.requests, 'pending requests')
     await tx.contact.create({ data: { ...pair, requestedBy: by.userId } })
     return contactChangedForBoth(by.userId, userId)
-  })
+  }
+  return reaching(by, [userId], app, () => changing(by, userId, app, request))
 }
 
 /** Accepts a contact request. @throws ParleyError NOT_FOUND if there is none, BAD_INPUT for the viewer's own ID */
@@ -86,15 +90,22 @@ export function blockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbo
 
 /**
  * Removes a block. Reopens the direct conversation unless the other user has blocked the viewer too.
- * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID
+ * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID, RATE_LIMITED
  */
 export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
-  return changing(by, userId, app, async (tx) => {
+  // Blocking is not limited, because it protects. Whoever blocks again and again must unblock in between.
+  const counted = {
+    limit: { name: 'unblocks', most: app.config.attempts.unblocksMax, periodS: 3_600 },
+    key: String(by.userId),
+    refusal: 'You are unblocking too often. Try again later.',
+  }
+  const unblock = async (tx: Transaction) => {
     const { count } = await tx.block.deleteMany({ where: { blockerId: by.userId, blockedId: userId } })
     if (count === 0) return []
     const direct = await findDirectUnlessBlocked(tx, by, userId)
     return [...(direct === null ? [] : conversationReopened(direct, [by.userId, userId])), blockChanged(by.userId, userId)]
-  })
+  }
+  return limited(app.counters, counted, () => changing(by, userId, app, unblock))
 }
 
 /** Sets who may start a direct conversation with the viewer or add them to a group. @throws ParleyError NOT_FOUND if deleted */

@@ -1,9 +1,11 @@
 // Actions on conversations of either kind. Actions on groups are in group-actions.ts.
 
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
+import { reaching } from '../contact/strangers.ts'
 import { type ConversationId, conversationIdOf, type UserId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
+import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import { joining } from './events.ts'
 
@@ -13,11 +15,11 @@ export type Done = { readonly conversationId: ConversationId; readonly place: Pl
 /**
  * Starts a direct conversation, or finds the existing one of the pair.
  * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer, FORBIDDEN if there is none yet
- *   and the viewer cannot reach the user (`requireReach`)
+ *   and the viewer cannot reach the user (`requireReach`), RATE_LIMITED (`reaching`)
  */
 export async function startDirectConversation(by: Viewer, userId: UserId, app: App): Promise<Done> {
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
-  const { result, place } = await app.journal.writing(async (tx) => {
+  const start = async (tx: Transaction) => {
     // The second of two concurrent requests waits here for the first, and then finds its conversation.
     await lockPair(tx, by, userId)
     const known = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
@@ -28,6 +30,7 @@ export async function startDirectConversation(by: Viewer, userId: UserId, app: A
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })
     return { result: conversationId, facts: joining(conversationId, pair, by.userId, 'ALL') }
-  })
+  }
+  const { result, place } = await reaching(by, [userId], app, () => app.journal.writing(start))
   return { conversationId: result, place }
 }

@@ -2,6 +2,7 @@
 // under its own lock, that the actor is still in the audience.
 
 import { requireAdmission } from '../contact/reach.ts'
+import { reaching } from '../contact/strangers.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
 import { type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
@@ -22,12 +23,13 @@ export type Settings = {
 
 /**
  * Creates a group of other users that the viewer owns.
- * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN if a user does not allow the viewer to add them, LIMIT_EXCEEDED
+ * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN if a user does not allow the viewer to add them, LIMIT_EXCEEDED,
+ *   RATE_LIMITED (`reaching`)
  */
 export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly UserId[], app: App): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
   requireRoom(others.length + 1, 'input.memberIds', app)
-  const { result, place } = await app.journal.writing(async (tx) => {
+  const create = async (tx: Transaction) => {
     await requireAdmission(tx, by, { added: others, named: memberIds, argument: 'input.memberIds' })
     const conversation = await tx.conversation.create({ data: { kind: 'GROUP', ...settings } })
     const conversationId = conversationIdOf(conversation.id)
@@ -36,7 +38,8 @@ export async function createGroup(by: Viewer, settings: Settings, memberIds: rea
     })
     const facts = joining(conversationId, [by.userId, ...others], by.userId, settings.historyVisibility)
     return { result: conversationId, facts }
-  })
+  }
+  const { result, place } = await reaching(by, others, app, () => app.journal.writing(create))
   return { conversationId: result, place }
 }
 
@@ -65,7 +68,7 @@ export async function updateConversation(
 /**
  * Adds users to a group. Ignores users who are already members.
  * @throws ParleyError NOT_FOUND, FORBIDDEN for a plain member, or if a user does not allow the viewer to add them or has left
- *   the group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation
+ *   the group, LIMIT_EXCEEDED, BAD_INPUT for a direct conversation, RATE_LIMITED (`reaching`)
  */
 export async function addMembers(
   by: Viewer,
@@ -73,7 +76,7 @@ export async function addMembers(
   userIds: readonly UserId[],
   app: App,
 ): Promise<Done> {
-  const { place } = await app.journal.writing(async (tx) => {
+  const add = async (tx: Transaction) => {
     const group = await lockGroup(tx, by, conversationId)
     requireCapability('ADD_MEMBERS', group.members.get(by.userId))
     const added = [...new Set(userIds)].filter((id) => !group.members.has(id))
@@ -81,7 +84,8 @@ export async function addMembers(
     await requireNotDeparted(tx, conversationId, userIds)
     await requireAdmission(tx, by, { added, named: userIds, argument: 'input.userIds' })
     return { result: undefined, facts: await admit(tx, group, added, by.userId) }
-  })
+  }
+  const { place } = await reaching(by, userIds, app, () => app.journal.writing(add))
   return { conversationId, place }
 }
 

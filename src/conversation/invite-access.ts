@@ -1,10 +1,14 @@
 // Reads invites. Members who manage invites can see everything; anyone with the token of an open invite can see a preview.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { limited } from '../bus/counters.ts'
+import { ParleyError } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, readPage } from '../graphql/page.ts'
 import type { ConversationId, UserId } from '../id.ts'
+import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
+import type { Viewer } from '../viewer.ts'
 import { findMembership } from './access.ts'
 import { can } from './capabilities.ts'
 
@@ -56,12 +60,30 @@ export async function findOwnInvite(context: Context, inviteId: number): Promise
   return invite && (await canManage(context, invite.conversationId)) ? invite : null
 }
 
-/** Finds the open invite with this token, for any viewer; null if there is none. */
+/**
+ * Finds the open invite with this token, for any viewer; null if there is none.
+ * @throws ParleyError RATE_LIMITED (`tryingInvite`)
+ */
 export async function findOpenInvite(context: Context, token: string): Promise<InviteRow | null> {
-  requireViewer(context)
-  if (!tokenForm.test(token)) return null
-  const [invite] = await context.reader.rows(openInviteByToken, [token])
-  return invite ?? null
+  const find = async () => {
+    const [invite] = tokenForm.test(token) ? await context.reader.rows(openInviteByToken, [token]) : []
+    return invite ?? null
+  }
+  return tryingInvite(requireViewer(context), context.app, find)
+}
+
+/**
+ * Tries an invite. What finds none counts: it resolves with null, or rejects with NOT_FOUND.
+ * @throws ParleyError RATE_LIMITED if the viewer has tried too many; any error of `attempt`
+ */
+export function tryingInvite<T>(by: Viewer, app: App, attempt: () => Promise<T>): Promise<T> {
+  const counted = {
+    limit: { name: 'invites-tried', most: app.config.attempts.failedInvitesMax, periodS: 900 },
+    key: String(by.userId),
+    refusal: 'You have tried too many invites that are not open. Try again later.',
+    isCounted: (found: unknown) => found === null || (found instanceof ParleyError && found.code === 'NOT_FOUND'),
+  }
+  return limited(app.counters, counted, attempt)
 }
 
 /** Reads a page of a group's open invites, oldest first. Empty if the viewer may not manage them. */

@@ -13,7 +13,7 @@ import type { Done } from './actions.ts'
 import { can } from './capabilities.ts'
 import { invitesChanged } from './events.ts'
 import { admit, type LockedGroup, lockConversation, lockGroup, requireCapability, requireRoom } from './group-actions.ts'
-import { isOpen, tokenForm } from './invite-access.ts'
+import { isOpen, tokenForm, tryingInvite } from './invite-access.ts'
 
 /** The most open invites of a group. */
 export const openInvitesMax = 100
@@ -63,11 +63,11 @@ export async function revokeInvite(by: Viewer, inviteId: number, app: App): Prom
 /**
  * Joins the group of an invite, and counts one use of it. A viewer who is already a member gets the group without a use, even if
  * the invite is no longer open: a retry after a lost answer must not fail because the first try took the last use.
- * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group
+ * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group;
+ *   RATE_LIMITED (`tryingInvite`)
  */
 export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
-  if (!tokenForm.test(token)) throw notFound('Invite')
-  const { result, place } = await app.journal.writing(async (tx) => {
+  const join = async (tx: Transaction) => {
     const invite = await tx.invite.findUnique({ where: { token } })
     const group = invite && (await lockConversation(tx, conversationIdOf(invite.conversationId)))
     if (!group) throw notFound('Invite')
@@ -79,6 +79,10 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
     await tx.departure.deleteMany({ where: { conversationId: group.id, userId: by.userId } })
     const facts = [...(await admit(tx, group, [by.userId], by.userId)), ...toManagers(group, by)]
     return { result: group.id, facts }
+  }
+  const { result, place } = await tryingInvite(by, app, async () => {
+    if (!tokenForm.test(token)) throw notFound('Invite')
+    return app.journal.writing(join)
   })
   return { conversationId: result, place }
 }

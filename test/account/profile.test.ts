@@ -1,8 +1,8 @@
 // Profiles, usernames that look alike, and the search for people.
 
 import { beforeAll, describe, expect, test } from 'vitest'
+import { hearersMax } from '../../src/account/hearers.ts'
 import { skeletonOf, skeletonSql } from '../../src/account/lookalikes.ts'
-import { hearersMax } from '../../src/account/profile-actions.ts'
 import { UpdateConversation } from '../conversation/documents.ts'
 import { type Device, password, request, signUp, signUpAll } from '../support/device.ts'
 import { FindUser, LogIn, SignUp } from '../support/documents.ts'

@@ -12,11 +12,11 @@ import {
   printSchema,
 } from 'graphql'
 import { expect, test } from 'vitest'
-import { hearersMax } from '../../src/account/profile-actions.ts'
+import { hearersMax } from '../../src/account/hearers.ts'
 import { bioMax } from '../../src/account/profile-schema.ts'
 import { deviceNameMax, displayNameMax } from '../../src/account/username.ts'
 import { leasesMax } from '../../src/bus/leases.ts'
-import { readConfig } from '../../src/config/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import { variableNames } from '../../src/config/variables.ts'
 import { contactLimits } from '../../src/contact/actions.ts'
 import { descriptionMax, titleMax } from '../../src/conversation/group-schema.ts'

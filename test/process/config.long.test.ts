@@ -2,7 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { ConfigError, readConfig } from '../../src/config/config.ts'
+import { ConfigError } from '../../src/config/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import { variableNames } from '../../src/config/variables.ts'
 import { vapid } from '../push/support.ts'
 import { dataDirectory, endings, exists, Parley } from './parley.ts'

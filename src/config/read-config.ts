@@ -1,0 +1,158 @@
+// Reads the environment; no other file does. It checks each variable by itself, then the variables against each other, and
+// reports all faults at once, before the node opens anything.
+
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { z } from 'zod'
+import { type Config, ConfigError, type PersistedOperations } from './config.ts'
+import { isPair, readPersisted, tooSmallForTexts } from './faults.ts'
+import { type Environment, isInjected } from './injected.ts'
+import { type EnvironmentVariables, variableNames, variables } from './variables.ts'
+
+const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
+  ['PARLEY_JWKS_URL', 'PARLEY_JWKS_ISSUER', 'PARLEY_JWKS_AUDIENCE'],
+  ['PARLEY_VAPID_PUBLIC_KEY', 'PARLEY_VAPID_PRIVATE_KEY'],
+  ['PARLEY_PUSH_WEBHOOK_URL', 'PARLEY_PUSH_WEBHOOK_SECRET'],
+]
+
+/**
+ * Reads the configuration from environment variables. An empty value counts as not set.
+ * @throws ConfigError with every fault
+ */
+// biome-ignore lint/style/noProcessEnv: this is the one file that reads it
+export function readConfig(environment: Environment = process.env): Config {
+  const faults: string[] = []
+  const given = Object.fromEntries(variableNames.map((name) => [name, environment[name] || undefined]))
+  for (const name of Object.keys(environment)) {
+    const isMisspelt = name.startsWith('PARLEY_') && !variableNames.includes(name) && !isInjected(name, environment)
+    if (isMisspelt) faults.push(`${name} is not a variable that Parley knows`)
+  }
+  for (const names of together) {
+    const missing = names.filter((name) => given[name] === undefined)
+    if (missing.length > 0 && missing.length < names.length) {
+      faults.push(`${missing.join(' and ')} must be set together with ${names.filter((n) => !missing.includes(n)).join(' and ')}`)
+    }
+  }
+  if (given.NODE_ENV === 'production') {
+    for (const name of ['DATABASE_URL', 'PARLEY_TOKEN_SECRET'] as const) {
+      if (given[name] === undefined) faults.push(`${name} must be set in production, to the same value on every node`)
+    }
+  }
+  if (
+    given.NODE_ENV === 'production' &&
+    given.PARLEY_VAPID_PUBLIC_KEY !== undefined &&
+    given.PARLEY_VAPID_SUBJECT === undefined
+  ) {
+    faults.push('PARLEY_VAPID_SUBJECT must be set in production: push services need a contact address')
+  }
+  const parsed = variables.safeParse(given)
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) faults.push(`${String(issue.path[0])}: ${issue.message}`)
+  }
+  if (parsed.success) faults.push(...tooSmallForTexts(parsed.data))
+  const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = parsed.data ?? {}
+  if (publicKey && privateKey && !isPair(publicKey, privateKey)) {
+    faults.push('PARLEY_VAPID_PRIVATE_KEY is not the private key of PARLEY_VAPID_PUBLIC_KEY')
+  }
+  if (parsed.success && parsed.data.PARLEY_REFRESH_TOKEN_TTL_S < parsed.data.PARLEY_ACCESS_TOKEN_TTL_S) {
+    faults.push('PARLEY_REFRESH_TOKEN_TTL_S must be at least PARLEY_ACCESS_TOKEN_TTL_S: a session must outlive its access tokens')
+  }
+  const persisted = parsed.success ? readPersisted(parsed.data, faults) : null
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  return group(parsed.data, persisted)
+}
+
+const { version } = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')))
+
+function group(v: EnvironmentVariables, persisted: PersistedOperations | null): Config {
+  const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
+  const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
+  const { PARLEY_PUSH_WEBHOOK_URL: webhookUrl, PARLEY_PUSH_WEBHOOK_SECRET: webhookSecret } = v
+  return {
+    isProduction: v.NODE_ENV === 'production',
+    dataDirectory: v.PARLEY_DATA_DIR,
+    isSeeded: v.PARLEY_SEED ?? v.DATABASE_URL === undefined,
+    logLevel: v.PARLEY_LOG_LEVEL,
+    http: {
+      host: v.HOST,
+      port: v.PORT,
+      allowedOrigins: v.PARLEY_ALLOWED_ORIGINS,
+      trustedProxies: v.PARLEY_TRUSTED_PROXIES,
+      bodyBytesMax: v.PARLEY_HTTP_BODY_BYTES_MAX,
+      drainMs: v.PARLEY_DRAIN_MS,
+    },
+    isSignUpOpen: v.PARLEY_SIGN_UP === 'open',
+    persisted,
+    node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
+    databaseUrl: v.DATABASE_URL ?? null,
+    redisUrl: v.REDIS_URL ?? null,
+    identityProvider: jwksUrl && issuer && audience ? { jwksUrl: new URL(jwksUrl), issuer, audience } : null,
+    secrets: {
+      token: v.PARLEY_TOKEN_SECRET ?? null,
+      vapid: publicKey && privateKey ? { publicKey, privateKey } : null,
+    },
+    push: {
+      subject: v.PARLEY_VAPID_SUBJECT ?? 'mailto:nobody@localhost.invalid',
+      delayMs: v.PARLEY_PUSH_DELAY_MS,
+      allowsPrivate: v.PARLEY_PUSH_ALLOW_PRIVATE,
+      webhook:
+        webhookUrl && webhookSecret
+          ? { url: new URL(webhookUrl), secret: Buffer.from(webhookSecret.replace(/^whsec_/, ''), 'base64') }
+          : null,
+    },
+    tokens: { accessTtlS: v.PARLEY_ACCESS_TOKEN_TTL_S, refreshTtlS: v.PARLEY_REFRESH_TOKEN_TTL_S },
+    ...limitsOf(v),
+    journal: {
+      installation: v.PARLEY_INSTALLATION,
+      recentFactsMax: v.PARLEY_WINDOW_FACTS_MAX,
+      recentBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
+      appendLanes: v.PARLEY_APPEND_LANES,
+      retentionS: v.PARLEY_JOURNAL_RETENTION_S,
+      tickIntervalMs: v.PARLEY_TICK_INTERVAL_MS,
+      backlogFactsMax: v.PARLEY_STREAM_BACKLOG_FACTS_MAX,
+      backlogBytesMax: v.PARLEY_STREAM_BACKLOG_BYTES_MAX,
+    },
+    presence: { ttlMs: v.PARLEY_PRESENCE_TTL_S * 1_000 },
+    socket: {
+      messageBytesMax: v.PARLEY_SOCKET_MESSAGE_BYTES_MAX,
+      subscriptionsMax: v.PARLEY_SOCKET_SUBSCRIPTIONS_MAX,
+      perUser: { socket: v.PARLEY_SOCKETS_PER_USER_MAX, stream: v.PARLEY_EVENT_STREAMS_PER_USER_MAX },
+      handshakesPerSMax: v.PARLEY_HANDSHAKES_PER_S_MAX,
+      perAddress: {
+        withSession: v.PARLEY_SOCKETS_PER_ADDRESS_MAX,
+        withoutSession: v.PARLEY_SOCKETS_WITHOUT_SESSION_PER_ADDRESS_MAX,
+      },
+    },
+  }
+}
+
+/** The settings that limit what users do. */
+function limitsOf(v: EnvironmentVariables): Pick<Config, 'limits' | 'attempts' | 'rates'> {
+  return {
+    limits: {
+      messageTextMax: v.PARLEY_MESSAGE_TEXT_MAX,
+      groupMembersMax: v.PARLEY_GROUP_MEMBERS_MAX,
+      operationsPerUserMax: v.PARLEY_OPERATIONS_PER_USER_MAX,
+      profileChangesEveryMs: v.PARLEY_PROFILE_CHANGES_EVERY_MS,
+    },
+    attempts: {
+      signUpsPerAddressMax: v.PARLEY_SIGN_UPS_PER_ADDRESS_MAX,
+      failedLogInsMax: v.PARLEY_FAILED_LOG_INS_MAX,
+      failedLogInsPerAccountMax: v.PARLEY_FAILED_LOG_INS_PER_ACCOUNT_MAX,
+      strangersMax: v.PARLEY_STRANGERS_PER_H_MAX,
+      unblocksMax: v.PARLEY_UNBLOCKS_PER_H_MAX,
+      failedInvitesMax: v.PARLEY_FAILED_INVITES_MAX,
+      usernameChangesMax: v.PARLEY_USERNAME_CHANGES_PER_DAY_MAX,
+    },
+    rates: {
+      sends: v.PARLEY_RATE_SENDS,
+      mutations: v.PARLEY_RATE_MUTATIONS,
+      queries: v.PARLEY_RATE_QUERIES,
+      searches: v.PARLEY_RATE_SEARCHES,
+      signals: v.PARLEY_RATE_SIGNALS,
+      anonymous: v.PARLEY_RATE_ANONYMOUS,
+    },
+  }
+}
