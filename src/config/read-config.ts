@@ -7,13 +7,32 @@ import { z } from 'zod'
 import { type Config, ConfigError, type PersistedOperations } from './config.ts'
 import { isPair, readPersisted, tooSmallForTexts } from './faults.ts'
 import { type Environment, isInjected } from './injected.ts'
-import { type EnvironmentVariables, variableNames, variables } from './variables.ts'
+import { type EnvironmentVariables, secretNames, variableNames, variables } from './variables.ts'
 
 const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
   ['PARLEY_JWKS_URL', 'PARLEY_JWKS_ISSUER', 'PARLEY_JWKS_AUDIENCE'],
   ['PARLEY_VAPID_PUBLIC_KEY', 'PARLEY_VAPID_PRIVATE_KEY'],
   ['PARLEY_PUSH_WEBHOOK_URL', 'PARLEY_PUSH_WEBHOOK_SECRET'],
 ]
+
+/** The variables that name a file with a secret: `DATABASE_URL_FILE` for `DATABASE_URL`. */
+const fileVariables: ReadonlySet<string> = new Set(secretNames.map((name) => `${name}_FILE`))
+
+/** The value of a variable, from the environment or from the file that it names. Adds what is wrong to `faults`. */
+function readVariable(name: string, environment: Environment, faults: string[]): string | undefined {
+  const value = environment[name] || undefined
+  const file = fileVariables.has(`${name}_FILE`) ? environment[`${name}_FILE`] || undefined : undefined
+  if (file === undefined) return value
+  if (value !== undefined) faults.push(`${name} and ${name}_FILE must not both be set`)
+  try {
+    const text = readFileSync(file, 'utf8').trim()
+    if (text === '') faults.push(`${name}_FILE: ${file} is empty`)
+    return text || undefined
+  } catch (error) {
+    faults.push(`${name}_FILE: ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    return undefined
+  }
+}
 
 /**
  * Reads the configuration from environment variables. An empty value counts as not set.
@@ -22,9 +41,10 @@ const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
 // biome-ignore lint/style/noProcessEnv: this is the one file that reads it
 export function readConfig(environment: Environment = process.env): Config {
   const faults: string[] = []
-  const given = Object.fromEntries(variableNames.map((name) => [name, environment[name] || undefined]))
+  const given = Object.fromEntries(variableNames.map((name) => [name, readVariable(name, environment, faults)]))
   for (const name of Object.keys(environment)) {
-    const isMisspelt = name.startsWith('PARLEY_') && !variableNames.includes(name) && !isInjected(name, environment)
+    const isKnown = variableNames.includes(name) || fileVariables.has(name)
+    const isMisspelt = name.startsWith('PARLEY_') && !isKnown && !isInjected(name, environment)
     if (isMisspelt) faults.push(`${name} is not a variable that Parley knows`)
   }
   for (const names of together) {

@@ -143,3 +143,12 @@ export type EnvironmentVariables = z.infer<typeof variables>
 
 /** The names of all variables that Parley reads. */
 export const variableNames: readonly string[] = Object.keys(variables.shape)
+
+/** The variables that are secrets. Each may also come from a file, which the variable with the suffix `_FILE` names. */
+export const secretNames = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  'PARLEY_TOKEN_SECRET',
+  'PARLEY_VAPID_PRIVATE_KEY',
+  'PARLEY_PUSH_WEBHOOK_SECRET',
+] as const satisfies readonly (keyof EnvironmentVariables)[]

@@ -1,10 +1,11 @@
 // An unusable configuration: every error is reported at once, before anything is opened.
 
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError } from '../../src/config/config.ts'
 import { readConfig } from '../../src/config/read-config.ts'
-import { variableNames } from '../../src/config/variables.ts'
+import { secretNames, variableNames } from '../../src/config/variables.ts'
 import { vapid } from '../push/support.ts'
 import { dataDirectory, endings, exists, Parley } from './parley.ts'
 
@@ -129,6 +130,29 @@ test('refuses Web Push keys that are not a pair, and production without a contac
     '  - PARLEY_VAPID_PRIVATE_KEY is not the private key of PARLEY_VAPID_PUBLIC_KEY',
     '  - PARLEY_VAPID_SUBJECT must be set in production: push services need a contact address',
     'The configuration has 3 errors:',
+  ])
+})
+
+test('reads secrets from files, and says what is wrong with a file', async () => {
+  const directory = await dataDirectory()
+  await mkdir(directory, { recursive: true })
+  const file = path.join(directory, 'secret')
+  await writeFile(file, 'the first secret of thirty-two characters, the second secret of thirty-two characters\n')
+  const files = { PARLEY_TOKEN_SECRET_FILE: file }
+  expect(readConfig(files).secrets.token).toEqual([
+    'the first secret of thirty-two characters',
+    'the second secret of thirty-two characters',
+  ])
+  for (const name of secretNames) {
+    const other = `${file}-${name}`
+    const given = { [`${name}_FILE`]: other }
+    expect(faultsOf(given), name).toContain(`${name}_FILE: ${other} cannot be read: ENOENT`)
+    await writeFile(other, '\n')
+    expect(faultsOf(given), name).toContain(`${name}_FILE: ${other} is empty`)
+    expect(faultsOf({ ...given, [name]: 'x' }), name).toContain(`${name} and ${name}_FILE must not both be set`)
+  }
+  expect(faultsOf({ PORT_FILE: file, PARLEY_REGION_FILE: file })).toEqual([
+    'PARLEY_REGION_FILE is not a variable that Parley knows',
   ])
 })
 
