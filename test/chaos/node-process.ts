@@ -24,7 +24,8 @@ export class NodeProcess {
   readonly #postgres: Watched
   readonly #record: RunRecord
   #child: ChildProcess | null = null
-  #isEndRequested = false
+  /** The processes that this run ends itself. */
+  readonly #ending = new WeakSet<ChildProcess>()
   #tail = ''
 
   constructor(
@@ -67,7 +68,7 @@ export class NodeProcess {
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     const child = this.#child
     if (!child || child.exitCode !== null || child.signalCode !== null) return null
-    this.#isEndRequested = true
+    this.#ending.add(child)
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
     child.kill(signal)
     const limit = setTimeout(() => child.kill('SIGKILL'), endMs)
@@ -91,7 +92,6 @@ export class NodeProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
-    this.#isEndRequested = false
     let isReady = false
     let hasEnded = false
     child.stdout.on('data', (chunk) => {
@@ -101,7 +101,7 @@ export class NodeProcess {
     // Not `exit`: what it wrote to standard error may arrive after that.
     child.once('close', (code, signal) => {
       hasEnded = true
-      if (isReady && !this.#isEndRequested)
+      if (isReady && !this.#ending.has(child))
         this.#record.violation(`D7 ${this.name} exited by itself: ${code ?? signal}\n${this.#tail}`)
     })
     const deadline = Date.now() + readyMs
