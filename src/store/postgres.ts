@@ -139,6 +139,8 @@ const transientInPrisma = new Set([
 
 /** The messages of all transient errors of pg itself, about connections and pools: they have no codes. */
 const transientInPg = new Set([
+  // An operation waited for its turn until this node had closed.
+  'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
   'Connection terminated',

@@ -220,6 +220,22 @@ test.each([
   await refused.close()
 })
 
+test('what comes while a node closes is told that it may try again', async () => {
+  const closed = openStore(databaseUrl, 1, log)
+  await closed.reader.rows(one, [])
+  await closed.close()
+  for (const act of [
+    () => closed.reader.rows(one, []),
+    () => closed.prisma.user.count(),
+    () => closed.prisma.$transaction((tx) => tx.user.count()),
+    () => closed.jobs.transaction((reader) => reader.rows(one, [])),
+    () => closed.snapshot((reader) => reader.rows(one, [])),
+  ]) {
+    const error = await failureOf(act())
+    expect(isTransient(error) || (error as { code?: string }).code === 'UNAVAILABLE', String(error)).toBe(true)
+  }
+})
+
 test('an error that a repeat cannot repair is not temporary, and its SQLSTATE is found', async () => {
   const raw = (text: string) => failureOf(store.prisma.$queryRawUnsafe(text))
   for (const [error, state] of [
