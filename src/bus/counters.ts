@@ -3,6 +3,7 @@
 // addresses.
 
 import { createHash } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { ParleyError } from '../errors.ts'
@@ -25,6 +26,9 @@ export type Counters = {
   forget(limit: CountLimit, key: string): Promise<void>
   close(): Promise<void>
 }
+
+/** A limit was reached, and something was refused: `{ limit }`, its name. */
+export const limitReached = channel('parley:limit.reached')
 
 const answerMs = 100
 
@@ -71,6 +75,7 @@ function countersOf(make: (limit: CountLimit) => Limiter, prefix = () => '', clo
         return 0
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
+        limitReached.publish({ limit: limit.name })
         return Math.max(1, Math.ceil(error.msBeforeNext))
       }
     },

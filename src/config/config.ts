@@ -27,6 +27,8 @@ export type Config = {
   http: {
     host: string
     port: number
+    /** null: there are no metrics. */
+    metricsPort: number | null
     allowedOrigins: readonly string[]
     /** Addresses and networks whose X-Forwarded-For is trusted. */
     trustedProxies: readonly string[]

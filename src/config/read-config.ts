@@ -98,6 +98,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
     http: {
       host: v.HOST,
       port: v.PORT,
+      metricsPort: v.PARLEY_METRICS_PORT ?? null,
       allowedOrigins: v.PARLEY_ALLOWED_ORIGINS,
       trustedProxies: v.PARLEY_TRUSTED_PROXIES,
       bodyBytesMax: v.PARLEY_HTTP_BODY_BYTES_MAX,

@@ -74,6 +74,11 @@ export class Lanes {
     })
   }
 
+  /** How many inputs wait, on each lane. */
+  lengths(): readonly number[] {
+    return this.#lanes.map((lane) => lane.length)
+  }
+
   /** Refuses new inputs, and appends the waiting ones within 2 s. */
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()))
@@ -103,6 +108,10 @@ class Lane {
     this.#clock = setInterval(() => {
       if (this.#taken.length > 0) this.#withoutExpired(this.#taken)
     }, lookMs)
+  }
+
+  get length(): number {
+    return this.#queue.size
   }
 
   add(item: Item): void {

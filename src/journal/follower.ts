@@ -31,6 +31,16 @@ const readMax = 2_000
  */
 export type Restart = { readonly type: 'MOVED'; readonly reason: string } | { readonly type: 'DOUBTED' }
 
+/** How far a follower has come. */
+export type FollowerState = {
+  /** When Postgres last told the head, in milliseconds since 1970. */
+  readonly lastContactAt: number
+  /** How many facts the head was ahead then. */
+  readonly behind: number
+  /** How many batches wait for the gap before them to close. */
+  readonly heldBatches: number
+}
+
 /** The follower of one node. */
 export class Follower {
   readonly #reader: Reader
@@ -55,6 +65,7 @@ export class Follower {
   /** The database was replaced, even if its rows look the same. */
   #isElsewhere = false
   #lastContactAt = 0
+  #behind = 0
   readonly #facts: Observers<Fact>
   readonly #restarts: Observers<Restart>
   readonly #waiting = new Set<() => void>()
@@ -97,6 +108,11 @@ export class Follower {
   /** When Postgres last answered, in milliseconds since 1970. */
   get lastContactAt(): number {
     return this.#lastContactAt
+  }
+
+  /** How far this node has come. */
+  state(): FollowerState {
+    return { lastContactAt: this.#lastContactAt, behind: this.#behind, heldBatches: this.#held.size }
   }
 
   /** Calls `observer` for each fact, in order, once it is remembered. */
@@ -237,6 +253,7 @@ export class Follower {
       )
       if (facts[0]?.position !== after.position + 1) return this.#restart('Facts were trimmed before this node saw them.')
       await this.#flush()
+      steps.followRead.publish({ facts: facts.length })
       this.offer({ previousTag: after.tag, facts, rows })
       this.#dropHeld()
     }
@@ -300,7 +317,8 @@ export class Follower {
     readHead(this.#reader)
       .then((head) => {
         this.#lastContactAt = Date.now()
-        const isBehind = head.position > this.#recentLog.head.position
+        this.#behind = Math.max(0, head.position - this.#recentLog.head.position)
+        const isBehind = this.#behind > 0
         const isElsewhere =
           head.position < from.position ||
           (head.position === from.position && head.tag !== from.tag && head.tag !== 0) ||

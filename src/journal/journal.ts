@@ -15,7 +15,7 @@ import { Lanes, type Procedure } from './append.ts'
 import { coalesceAudiences } from './audience.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
 import type { Fact, Place } from './fact.ts'
-import { Follower, type Restart } from './follower.ts'
+import { Follower, type FollowerState, type Restart } from './follower.ts'
 import { forgetUser } from './forget.ts'
 import { Hub } from './hub.ts'
 import type { ResetReason, Start, StreamItem } from './item.ts'
@@ -89,9 +89,17 @@ export type Journal = {
   onRestart(observer: Observer<Restart>): void
   /** How many streams are open on this node. */
   streamCount(): number
+  /** The state of this node's part of the journal, for metrics. */
+  state(): JournalState
   /** Whether this node follows the journal: Postgres answered within the last 5 s. */
   isFollowing(): boolean
   close(): Promise<void>
+}
+
+/** How far this node is with the journal. */
+export type JournalState = FollowerState & {
+  /** How many inputs wait to be appended, on each lane. */
+  readonly lanes: readonly number[]
 }
 
 /** Opens the journal of a node and follows it from its head. `kinds` are the kinds of all features. */
@@ -116,13 +124,7 @@ export async function openJournal(
   store.journalPool.on('error', () => follower.doubt())
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log, repeats)
-  const writer = new Writer(
-    store.prisma,
-    reader,
-    store.flush,
-    () => follower.recentLog.head.position,
-    (batch) => follower.announce(batch),
-  )
+  const writer = new Writer(store.prisma, reader, store.flush, headOf, (batch) => follower.announce(batch))
   const trimmer = openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const replay = replayOn(store.reader, kinds)
@@ -169,6 +171,7 @@ export async function openJournal(
     onFact: (observer) => observers.add(observer),
     onRestart: (observer) => follower.onRestart(observer),
     streamCount: () => hub.streamCount,
+    state: () => ({ ...follower.state(), lanes: lanes.lengths() }),
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
     async close() {
       outage.close()

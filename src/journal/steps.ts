@@ -20,7 +20,9 @@ export const steps = {
   followTaking: channel('parley:follow.taking'),
   /** The follower remembers them, and no stream has received them: `{ position, facts }`. */
   followRemembered: channel('parley:follow.remembered'),
-  /** A stream is about to deliver a fact to its device: `{ position }`. */
+  /** The follower has read facts from Postgres, because their batch did not come: `{ facts }`, their number. */
+  followRead: channel('parley:follow.read'),
+  /** A stream is about to deliver a fact to its device: `{ position, occurredAt }`, the latter in milliseconds since 1970. */
   streamShowing: channel('parley:stream.showing'),
   /** An event was executed: `{ isShared }`, whether for all subscriptions with one operation key or for one of them. */
   eventExecuted: channel('parley:event.executed'),

@@ -177,7 +177,7 @@ export class Stream implements SubscriberStream, TurnTaker {
   /** Delivers an item. A consumer that fails ends only its own stream. */
   #give(item: StreamItem): void {
     // A hot path, taken for each delivered fact: allocate nothing unless the channel has a subscriber.
-    if (item.type === 'fact' && steps.streamShowing.hasSubscribers) steps.streamShowing.publish({ position: item.fact.position })
+    if (item.type === 'fact' && steps.streamShowing.hasSubscribers) steps.streamShowing.publish(stepOf(item.fact))
     this.#isWanted = false
     this.#place = item.place
     this.#lastItemAt = Date.now()
@@ -260,3 +260,5 @@ export class Stream implements SubscriberStream, TurnTaker {
     this.#phase = { type: 'starting', item, next: this.#phase.type === 'slow' ? slow : { type: 'replaying', count: 0 } }
   }
 }
+
+const stepOf = ({ position, occurredAt }: Fact) => ({ position, occurredAt })

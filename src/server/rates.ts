@@ -11,6 +11,7 @@ import { clientError } from '../graphql/errors.ts'
 import { type RootFields, rootFieldsOf } from '../graphql/root-fields.ts'
 import type { App } from '../parts.ts'
 import { neighbourhood } from './addresses.ts'
+import { serverSteps } from './steps.ts'
 
 type RateKind = keyof Config['rates']
 
@@ -72,6 +73,7 @@ export function openRates(app: App): Rates {
         await limiters[kind].consume(key, points)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
+        serverSteps.rateReached.publish({ kind })
         const retryAfterMs = Math.max(1, Math.ceil(error.msBeforeNext))
         return new ParleyError('RATE_LIMITED', `${tooMany[kind]} Try again after retryAfterMs.`, { retryAfterMs })
       }

@@ -9,6 +9,7 @@ import type { App } from '../parts.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
+import { serverSteps } from './steps.ts'
 
 /** The origin and the name of an operation. */
 export type OperationOrigin = {
@@ -26,8 +27,9 @@ export function originIn({ requestId, address, caller }: Context, operation: str
 /** Codes that are logged where the error happens, with its cause. */
 const loggedElsewhere: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'UNAVAILABLE'])
 
-/** Logs an operation that was answered with errors. Messages to clients contain no secrets. */
+/** Logs and counts an operation that was answered with errors. Messages to clients contain no secrets. */
 export function logRefused(app: App, errors: readonly GraphQLError[], origin: OperationOrigin): void {
+  serverSteps.operationFailed.publish({ code: String(errors[0]?.extensions.code) })
   const error = errors.find(({ extensions }) => !loggedElsewhere.has(String(extensions.code)))
   if (!error) return
   const code = String(error.extensions.code)

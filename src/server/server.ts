@@ -10,7 +10,6 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { OpenApp } from '../app.ts'
-import { StartError } from '../errors.ts'
 import { Subscriptions } from '../graphql/subscriptions.ts'
 import type { App } from '../parts.ts'
 import { schema } from '../schema.ts'
@@ -18,6 +17,8 @@ import { AddressCounts, type AddressOf, addressFinder } from './addresses.ts'
 import { openConnections } from './connections.ts'
 import { answerHealth } from './health.ts'
 import { answerAtOnce, answerNoRequest, pathOf, requestIdOf, setHeaders } from './http.ts'
+import { listen } from './listen.ts'
+import { type MetricsServer, serveMetrics } from './metrics-server.ts'
 import { openPage } from './page.ts'
 import { openRates } from './rates.ts'
 import { openSockets } from './socket.ts'
@@ -33,6 +34,8 @@ export type Server = {
   /** The port on which it listens: the configured one, or a free one for port 0. */
   readonly port: number
   readonly host: string
+  /** The port of the metrics; null if they are not served. */
+  readonly metricsPort: number | null
   /**
    * Shuts down. It is not ready from now on, but still serves for the configured time; over the second half of that time it
    * tells its sockets and event streams to resume elsewhere. Then it stops listening, and gives requests under way 5 s to end.
@@ -42,7 +45,7 @@ export type Server = {
 
 /**
  * Serves an app.
- * @throws StartError if it cannot listen on the port
+ * @throws StartError if it cannot listen on its ports
  */
 export async function serve(app: OpenApp): Promise<Server> {
   const { guard } = app
@@ -71,6 +74,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     }
   })
 
+  let metrics: MetricsServer | null = null
   const close = async () => {
     isLeaving = true
     app.nodes.drain()
@@ -89,19 +93,16 @@ export async function serve(app: OpenApp): Promise<Server> {
     clearInterval(idle)
     stalls.close()
     writes.close()
+    await metrics?.close()
   }
   const { host, port } = app.config.http
+  const open = { sockets: () => sockets.count(), streams: () => connections.countStreams() }
   try {
-    await new Promise<void>((resolve, reject) => {
-      http.once('error', reject)
-      http.listen(port, host, resolve)
-    })
+    metrics = await serveMetrics(app, open)
+    await listen(http, port, host, 'PORT')
   } catch (error) {
     await close()
-    const { code } = error as { code?: string }
-    const because =
-      code === 'EADDRINUSE' ? 'is in use: choose another PORT, or stop what listens there' : `cannot be used (${code})`
-    throw new StartError(`PORT: ${port} on ${host} ${because}`, { cause: error })
+    throw error
   }
   const { port: boundPort } = http.address() as AddressInfo
   const { publicUrl, region, capacity, version } = app.config.node
@@ -110,9 +111,9 @@ export async function serve(app: OpenApp): Promise<Server> {
     region,
     capacity,
     version,
-    connections: () => sockets.count() + connections.countStreams(),
+    connections: () => open.sockets() + open.streams(),
   })
-  return { port: boundPort, host, close }
+  return { port: boundPort, metricsPort: metrics?.port ?? null, host, close }
 }
 
 /** The URL of a node that listens on one address; null if it listens on all, because it cannot know its name. */

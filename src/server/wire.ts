@@ -9,6 +9,7 @@ import type { ConnectedDevice } from '../presence/device-service.ts'
 import type { AddressSlot } from './addresses.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
+import { serverSteps } from './steps.ts'
 
 /** How long a client may take to answer a close frame before its socket is terminated. */
 const handshakeMs = 1_000
@@ -62,6 +63,7 @@ export function adapt(socket: WebSocket, extra: Extra, app: App): ProtocolSocket
     if (socket.isPaused && !isBusy()) socket.resume()
   }
   extra.resumeReading = resumeReading
+  socket.once('close', (code) => serverSteps.socketClosed.publish({ code }))
   const close = (code = 1000, reason = '') => {
     app.log.debug({ code, reason, address: extra.address }, 'a WebSocket was closed for what its client sent')
     endSocket(socket, code, reason)

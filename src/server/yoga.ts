@@ -25,6 +25,7 @@ import { findDocumentText } from './persisted.ts'
 import { type Rates, useRates } from './rates.ts'
 import { logCrowd, logRefused, logRefusedToken, logUserCrowd } from './refused.ts'
 import { useSigns } from './signs.ts'
+import { useExecutedOperations } from './steps.ts'
 
 /** The `Retry-After` for a client whose address has too many event streams. */
 const crowdRetryMs = 2_000
@@ -71,6 +72,7 @@ export function createGraphqlHandler(
       useOperationBounds(app, guard),
       usePlaces(app),
       useClientErrors(),
+      useExecutedOperations(),
       useCost(),
       useRefusals(app),
       useOpenEventStreams(app, guard, connections, addresses),

@@ -41,6 +41,8 @@ export type Store = {
    * @throws ParleyError UNAVAILABLE if no connection is free within 5 s, or Postgres fails
    */
   snapshot<T>(read: (reader: Reader) => Promise<T>): Promise<T>
+  /** The connections of each pool, and the requests that wait for one. */
+  poolCounts(): readonly PoolCount[]
   /** Calls `listener` with every error that Postgres answers to this node, on any pool. */
   onRefused(listener: (error: Error) => void): void
   /** Breaks all connections, so that nothing waits for Postgres any longer: for a node that must close at once. */
@@ -61,6 +63,9 @@ export type Jobs = {
   /** Like `transaction`, but the commit is on disk when it resolves. */
   lasting<T>(work: (reader: Reader) => Promise<T>): Promise<T>
 }
+
+/** The connections of a pool: open ones, idle ones among them, and requests that wait for one. */
+export type PoolCount = { readonly pool: string; readonly open: number; readonly idle: number; readonly waiting: number }
 
 /** Opens the pools, which connect when first used. `appendLanes` sizes the journal's pool. */
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
@@ -95,6 +100,13 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
     journalPool,
     flush: sharedFlush(journalPool),
     snapshot: (read) => readSnapshot(snapshots, read),
+    poolCounts: () =>
+      Object.entries({ api: shared, snapshots, journal: journalPool, jobs }).map(([pool, counts]) => ({
+        pool,
+        open: counts.totalCount,
+        idle: counts.idleCount,
+        waiting: counts.waitingCount,
+      })),
     onRefused(listener) {
       listeners.add(listener)
     },

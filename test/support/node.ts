@@ -22,6 +22,8 @@ export type Node = {
   readonly socketUrl: string
   /** How many malformed messages the test itself puts on its bus. */
   malformedExpected: number
+  /** The port of its metrics; null if it has none. */
+  readonly metricsPort: number | null
   close(): Promise<void>
 }
 
@@ -107,6 +109,7 @@ export async function openNode(environment: Environment = {}, clock: Clock = sys
     databaseUrl,
     url: `http://${host}/graphql`,
     socketUrl: `ws://${host}/graphql`,
+    metricsPort: server.metricsPort,
     malformedExpected: 0,
     close,
   }

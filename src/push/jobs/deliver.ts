@@ -129,7 +129,7 @@ async function attemptOne(
   const startedAt = Date.now()
   pushSteps.sending.publish({ deliveryId: due.id })
   const result = await provider.send(registration, notification)
-  pushSteps.sent.publish({ deliveryId: due.id })
+  pushSteps.sent.publish({ deliveryId: due.id, service, result: result.type })
   services.learn(service, result, Date.now() - startedAt)
   if (result.type !== 'SENT') {
     const { type } = result

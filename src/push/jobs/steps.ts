@@ -1,5 +1,5 @@
 // The steps from a fact to a notification, as channels of node:diagnostics_channel like those in src/journal/steps.ts: for
-// tracing, and for tests that end a node at one of them. They carry only numbers.
+// tracing, and for tests that end a node at one of them.
 
 import { channel } from 'node:diagnostics_channel'
 
@@ -13,7 +13,7 @@ export const pushSteps = {
   decided: channel('parley:push.decided'),
   /** A request is about to be sent: `{ deliveryId }`. */
   sending: channel('parley:push.sending'),
-  /** The service has answered: `{ deliveryId }`. The outcome is not yet recorded. */
+  /** The service has answered: `{ deliveryId, service, result }`. The outcome is not yet recorded. */
   sent: channel('parley:push.sent'),
   /** The outcomes are recorded: `{ deliveries }`, their number. The job is not yet done. */
   recorded: channel('parley:push.recorded'),

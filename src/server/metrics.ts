@@ -1,0 +1,258 @@
+// The metrics of a node, in the format of Prometheus. What happens is counted by listening to the channels of the server, the
+// journal and push; states are read when somebody asks. Labels have few values, and none that clients choose.
+
+import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { limitReached } from '../bus/counters.ts'
+import { steps } from '../journal/steps.ts'
+import type { App } from '../parts.ts'
+import { pushSteps } from '../push/jobs/steps.ts'
+import { type Reader, statement } from '../store/reader.ts'
+import { type ExecutedOperation, serverSteps } from './steps.ts'
+
+/** Services whose names are labels; endpoints of others come from clients, and count as `other`. */
+const knownServices = /^https:\/\/(fcm\.googleapis\.com|updates\.push\.services\.mozilla\.com|web\.push\.apple\.com)$/
+const windowsService = /^https:\/\/[\w-]+\.notify\.windows\.com$/
+
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200]
+/** At most so many waiting jobs and requests are counted. */
+const waitingMax = 10_000
+
+const backlog = statement<{ search: number; push: number; requests: number; jobs: number }>(
+  'metrics_backlog',
+  `select (select position from message_search_progress) as search, (select position from push_progress) as push,
+          (select count(*) from (select 1 from journal_request limit ${waitingMax}) r) as requests,
+          (select count(*) from (select 1 from graphile_worker.jobs limit ${waitingMax}) j) as jobs`,
+)
+
+/** What the server has open. */
+export type OpenCounts = { readonly sockets: () => number; readonly streams: () => number }
+
+/** The metrics of a node. */
+export type Metrics = {
+  readonly contentType: string
+  /** All metrics as text. What Postgres does not tell within its time-outs is left out. */
+  text(): Promise<string>
+  close(): void
+}
+
+/** Opens the metrics of a node. Channels are those of the process: two nodes in one process count together. */
+export function openMetrics(app: App, open: OpenCounts): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const endings = [countOperations(registry), countJournal(registry), countLimits(registry), countPush(registry, app)]
+  showConnections(registry, app, open)
+  showJournal(registry, app)
+  showPools(registry, app)
+  const readBacklog = showBacklog(registry, app)
+  return {
+    contentType: registry.contentType,
+    async text() {
+      await readBacklog()
+      return registry.metrics()
+    },
+    close() {
+      for (const end of endings) end()
+    },
+  }
+}
+
+/** Calls `listener` with each message of a channel. @returns a function that ends it */
+function listen<Message>({ name }: Channel, listener: (message: Message) => void): () => void {
+  const heard = (message: unknown) => listener(message as Message)
+  subscribe(name, heard)
+  return () => void unsubscribe(name, heard)
+}
+
+const all = (endings: readonly (() => void)[]) => () => {
+  for (const end of endings) end()
+}
+
+function countOperations(registry: Registry): () => void {
+  const durations = new Histogram({
+    name: 'parley_operation_duration_seconds',
+    help: 'Duration of executed operations, by type, root field and code of the first error (OK: none).',
+    labelNames: ['type', 'field', 'code'],
+    buckets: durationBuckets,
+    registers: [registry],
+  })
+  const failures = new Counter({
+    name: 'parley_operations_failed_total',
+    help: 'Operations answered with errors, executed or refused before, by code of the first error.',
+    labelNames: ['code'],
+    registers: [registry],
+  })
+  const closes = new Counter({
+    name: 'parley_sockets_closed_total',
+    help: 'Closed WebSockets, by close code.',
+    labelNames: ['code'],
+    registers: [registry],
+  })
+  return all([
+    listen(serverSteps.operationExecuted, ({ type, field, code, ms }: ExecutedOperation) =>
+      durations.observe({ type, field, code }, ms / 1_000),
+    ),
+    listen(serverSteps.operationFailed, ({ code }: { code: string }) => failures.inc({ code })),
+    listen(serverSteps.socketClosed, ({ code }: { code: number }) => closes.inc({ code: labelOf(code) })),
+  ])
+}
+
+/** Clients choose codes of 3000 and above that the server does not send. */
+const labelOf = (code: number) => (code < 3_000 || (code >= 4_400 && code < 4_700) ? String(code) : 'other')
+
+function countJournal(registry: Registry): () => void {
+  const sizes = new Histogram({
+    name: 'parley_append_batch_size',
+    help: 'Inputs in the committed batches of this node.',
+    buckets: batchBuckets,
+    registers: [registry],
+  })
+  const followed = new Counter({
+    name: 'parley_followed_facts_total',
+    help: 'Facts that this node has taken into its memory, of all nodes.',
+    registers: [registry],
+  })
+  const filled = new Counter({
+    name: 'parley_gap_facts_total',
+    help: 'Facts that this node had to read from Postgres, because their batch did not come in time.',
+    registers: [registry],
+  })
+  const delays = new Histogram({
+    name: 'parley_delivery_delay_seconds',
+    help: 'From the time of a fact, by the clock of Postgres, to its delivery to a device, by the clock of this node. Live facts and replayed ones of the last minute.',
+    buckets: durationBuckets,
+    registers: [registry],
+  })
+  return all([
+    listen(steps.appendCommitted, ({ inputs }: { inputs: number }) => sizes.observe(inputs)),
+    listen(steps.followTaking, ({ facts }: { facts: number }) => followed.inc(facts)),
+    listen(steps.followRead, ({ facts }: { facts: number }) => filled.inc(facts)),
+    listen(steps.streamShowing, ({ occurredAt }: { occurredAt: number }) => {
+      const ms = Date.now() - occurredAt
+      if (ms < 60_000) delays.observe(Math.max(0, ms) / 1_000)
+    }),
+  ])
+}
+
+function countLimits(registry: Registry): () => void {
+  const reached = new Counter({
+    name: 'parley_limits_reached_total',
+    help: 'Refusals by a rate or a limit, by its name.',
+    labelNames: ['limit'],
+    registers: [registry],
+  })
+  return all([
+    listen(serverSteps.rateReached, ({ kind }: { kind: string }) => reached.inc({ limit: kind })),
+    listen(limitReached, ({ limit }: { limit: string }) => reached.inc({ limit })),
+  ])
+}
+
+function countPush(registry: Registry, { config }: App): () => void {
+  const results = new Counter({
+    name: 'parley_push_results_total',
+    help: 'Answers of push services, by service and result.',
+    labelNames: ['service', 'result'],
+    registers: [registry],
+  })
+  const isKnown = (service: string) =>
+    knownServices.test(service) || windowsService.test(service) || service === config.push.webhook?.url.origin
+  return listen(pushSteps.sent, ({ service, result }: { service: string; result: string }) =>
+    results.inc({ service: isKnown(service) ? service : 'other', result }),
+  )
+}
+
+/** Adds a gauge that is read when somebody asks. */
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read())
+    },
+  })
+}
+
+function showConnections(registry: Registry, app: App, open: OpenCounts): void {
+  gauge(registry, 'parley_sockets', 'Open WebSockets.', open.sockets)
+  gauge(registry, 'parley_event_streams', 'Open event streams over HTTP.', open.streams)
+  gauge(registry, 'parley_streams', 'Open subscriptions to events.', () => app.journal.streamCount())
+}
+
+function showJournal(registry: Registry, { journal }: App): void {
+  gauge(registry, 'parley_journal_position', 'The last position of the journal that this node has seen.', () =>
+    Number(journal.head().position),
+  )
+  gauge(registry, 'parley_follower_contact_age_seconds', 'Time since Postgres last told the head of the journal.', () => {
+    return (Date.now() - journal.state().lastContactAt) / 1_000
+  })
+  gauge(registry, 'parley_follower_behind_facts', 'Facts between this node and the head, when Postgres last told it.', () => {
+    return journal.state().behind
+  })
+  gauge(registry, 'parley_follower_held_batches', 'Batches of facts that wait for the gap before them to close.', () => {
+    return journal.state().heldBatches
+  })
+  new Gauge({
+    name: 'parley_append_queue_length',
+    help: 'Inputs that wait to be appended, by lane.',
+    labelNames: ['lane'],
+    registers: [registry],
+    collect() {
+      for (const [lane, length] of journal.state().lanes.entries()) this.set({ lane }, length)
+    },
+  })
+}
+
+function showPools(registry: Registry, { store }: App): void {
+  new Gauge({
+    name: 'parley_pool_connections',
+    help: 'Connections to Postgres, by pool and state.',
+    labelNames: ['pool', 'state'],
+    registers: [registry],
+    collect() {
+      for (const { pool, open, idle } of store.poolCounts()) {
+        this.set({ pool, state: 'idle' }, idle)
+        this.set({ pool, state: 'used' }, open - idle)
+      }
+    },
+  })
+  new Gauge({
+    name: 'parley_pool_waiting',
+    help: 'Requests that wait for a connection to Postgres, by pool.',
+    labelNames: ['pool'],
+    registers: [registry],
+    collect() {
+      for (const { pool, waiting } of store.poolCounts()) this.set({ pool }, waiting)
+    },
+  })
+}
+
+/** Shows what waits in Postgres. @returns a function that reads it */
+function showBacklog(registry: Registry, { journal, log, store }: App): () => Promise<void> {
+  const names = {
+    search: ['parley_search_behind_facts', 'Facts that the search index does not include yet.'],
+    push: ['parley_push_behind_facts', 'Facts that notifications have not been decided for yet.'],
+    requests: ['parley_journal_requests', 'Rows left in journal_request: 0, except during a commit.'],
+    jobs: ['parley_push_jobs', `Jobs of notifications that wait or run; at most ${waitingMax} are counted.`],
+  } as const
+  const gauges = Object.entries(names).map(
+    ([key, [name, help]]) => [key as keyof typeof names, new Gauge({ name, help, registers: [registry] })] as const,
+  )
+  return async () => {
+    const row = await readBacklog(store.reader).catch((error: unknown) => {
+      log.debug({ err: error }, 'the backlog could not be read for the metrics')
+      return null
+    })
+    const { position } = journal.head()
+    for (const [key, shown] of gauges) {
+      if (!row) shown.remove()
+      else shown.set(key === 'search' || key === 'push' ? Math.max(0, position - row[key]) : row[key])
+    }
+  }
+}
+
+async function readBacklog(reader: Reader) {
+  const [row] = await reader.rows(backlog, [])
+  return row ?? null
+}
