@@ -8,7 +8,8 @@ export const errorCodes = {
   UNAUTHENTICATED: 'The request has no access token, or one that this server does not accept.',
   TOKEN_EXPIRED: 'The access token has expired: get a new one with refreshSession.',
   SESSION_REVOKED:
-    'The session was ended by logOut, revokeSession, changePassword, the deletion of its account, or the reuse of a refresh token: log in again.',
+    'The session was ended by logOut, revokeSession, changePassword, the deletion of its account, the suspension of its account, or the reuse of a refresh token: log in again.',
+  ACCOUNT_SUSPENDED: 'An operator has suspended the account; the message says until when and why.',
   INVALID_CREDENTIALS: 'The account does not exist or the password is wrong; the server does not say which.',
   FORBIDDEN:
     'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, or this server does not offer it.',

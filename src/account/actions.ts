@@ -10,7 +10,9 @@ import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
 import { beginLogIn, beginSignUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
+import { redeem } from './invitations.ts'
 import { type Asker, findByPassword, hashPassword } from './password.ts'
+import { requireNotSuspended } from './suspension.ts'
 import type { RefreshGeneration } from './tokens.ts'
 import { isReserved, searchedAs, usernameForm } from './username.ts'
 
@@ -18,16 +20,24 @@ import { isReserved, searchedAs, usernameForm } from './username.ts'
 export type ClientAddress = string
 
 /** A new account with its first device. The resolver has validated the fields. */
-export type SignUp = { username: string; password: string; displayName: string; deviceName: string; deviceKind: DeviceKind }
+export type SignUp = {
+  username: string
+  password: string
+  displayName: string
+  deviceName: string
+  deviceKind: DeviceKind
+  /** The token of an operator's invitation. */
+  invitation: string | null
+}
 /** A login on a device. */
 export type LogIn = { username: string; password: string; deviceName: string; deviceKind: DeviceKind }
 
 /** New tokens of a session. */
 export type SessionCredentials = Viewer & { accessToken: string; refreshToken: string; expiresAt: Date }
 
-/** Creates an account and logs in. @throws ParleyError USERNAME_TAKEN */
+/** Creates an account and logs in. @throws ParleyError USERNAME_TAKEN, FORBIDDEN without an invitation where one is needed */
 export async function signUp(
-  { username, password, displayName, deviceName, deviceKind }: SignUp,
+  { username, password, displayName, deviceName, deviceKind, invitation }: SignUp,
   address: ClientAddress,
   app: App,
 ): Promise<SessionCredentials> {
@@ -39,10 +49,13 @@ export async function signUp(
     throw error
   })
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
-  const user = await app.store.prisma.user
-    .create({
-      data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
-      include: { sessions: true },
+  const user = await app.store.prisma
+    .$transaction(async (tx) => {
+      if (app.config.signUp === 'invited' && address !== '') await redeem(tx, invitation)
+      return tx.user.create({
+        data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
+        include: { sessions: true },
+      })
     })
     .catch(async (error: unknown) => {
       await takeBack()
@@ -51,7 +64,11 @@ export async function signUp(
   return credentials(app, userIdOf(user.id), sessionIdOf(Number(user.sessions[0]?.id)), firstGeneration(session.expiresAt))
 }
 
-/** Logs in. @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not the account exists. */
+/**
+ * Logs in.
+ * @throws ParleyError INVALID_CREDENTIALS, after the same time whether or not the account exists. ACCOUNT_SUSPENDED, if the
+ *   password is right
+ */
 export async function logIn(
   { username, password, deviceName, deviceKind }: LogIn,
   address: ClientAddress,
@@ -71,6 +88,7 @@ export async function logIn(
     const same = await tx.$queryRaw<unknown[]>`
       select 1 from "user" where id = ${user.id} and password_hash = ${user.passwordHash} for key share`
     if (same.length === 0) throw wrongPassword()
+    await requireNotSuspended(tx, userIdOf(user.id))
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
   })
   await attempt.succeed()
@@ -103,6 +121,18 @@ export async function changePassword(by: Viewer, currentPassword: string, newPas
     return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(by.userId, sessionId)) }
   })
   return place
+}
+
+/** Sets the password of an account for an operator, and ends all of its sessions. @throws ParleyError NOT_FOUND */
+export async function resetPassword(userId: UserId, newPassword: string, app: Pick<App, 'journal'>): Promise<void> {
+  const passwordHash = await hashPassword(newPassword, { kind: 'SIGNED_IN', address: '', account: String(userId) })
+  await app.journal.writing(async (tx) => {
+    const rows = await tx.$queryRaw<unknown[]>`select 1 from "user" where id = ${userId} and deleted_at is null for update`
+    if (rows.length === 0) throw notFound('User')
+    await tx.user.update({ where: { id: userId }, data: { passwordHash } })
+    const ended = await endSessions(tx, userId, null)
+    return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(userId, sessionId)) }
+  })
 }
 
 /**

@@ -20,7 +20,7 @@ export type Erasure = {
   erase(tx: Transaction, userId: UserId): Promise<readonly NewFact[]>
   /** What cannot be part of that transaction, because it would lock too much. Runs first, and again until `hasLeft`. */
   readonly before?: {
-    leave(by: Viewer, app: App): Promise<void>
+    leave(by: Viewer, app: Pick<App, 'journal' | 'store'>): Promise<void>
     /** Whether nothing is left to leave. */
     hasLeft(tx: Transaction, by: Viewer): Promise<boolean>
   }

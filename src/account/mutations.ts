@@ -40,6 +40,11 @@ const signUpForm = z.object({
   displayName: line(displayNameMax),
   deviceName: line(deviceNameMax),
   deviceKind,
+  invitation: z
+    .string()
+    .max(100)
+    .nullish()
+    .transform((token) => token ?? null),
 })
 // Logging in must not tell which usernames can exist: a malformed username gets the same answer as an unknown one.
 const logInForm = z.object({
@@ -114,6 +119,10 @@ const SignUpInput = builder.inputType('SignUpInput', {
       type: DeviceKind,
       required: false,
       description: 'The kind of device. Defaults to OTHER.',
+    }),
+    invitation: t.string({
+      required: false,
+      description: 'An invitation from the operator of this server, if it accepts sign-ups only with one.',
     }),
   }),
 })
@@ -207,10 +216,10 @@ builder.mutationFields((t) => ({
     type: SignUpPayload,
     complexity: passwordCost,
     description:
-      'Creates an account and logs in. Needs no access token. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED, FORBIDDEN if this server does not accept sign-ups.',
+      'Creates an account and logs in. Needs no access token. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED, FORBIDDEN if this server does not accept sign-ups, or only with an invitation.',
     args: { input: t.arg({ type: SignUpInput, description: 'The account to create, and its first device.' }) },
     resolve: (_root, { input }, { app, address }) => {
-      if (!app.config.isSignUpOpen) throw new ParleyError('FORBIDDEN', 'This server does not accept sign-ups.')
+      if (app.config.signUp === 'closed') throw new ParleyError('FORBIDDEN', 'This server does not accept sign-ups.')
       return signUp(parseInput(signUpForm, input), address, app)
     },
   }),
@@ -218,7 +227,7 @@ builder.mutationFields((t) => ({
     type: LogInPayload,
     complexity: passwordCost,
     description:
-      'Logs in with a password and opens a session for this device. Needs no access token. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
+      'Logs in with a password and opens a session for this device. Needs no access token. Errors: BAD_INPUT, INVALID_CREDENTIALS, ACCOUNT_SUSPENDED, RATE_LIMITED.',
     args: { input: t.arg({ type: LogInInput, description: "The account's credentials, and the device that logs in." }) },
     resolve: async (_root, { input }, context) => {
       const given = parseInput(logInForm, input)
@@ -230,7 +239,7 @@ builder.mutationFields((t) => ({
   }),
   refreshSession: t.field({
     type: RefreshSessionPayload,
-    description: `Exchanges a refresh token for a new access token and a new refresh token. Needs no access token. For ${refreshGraceS} seconds, and while the new refresh token is unused, the old one returns the same new one again, so it is safe to retry if you lose the response. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.`,
+    description: `Exchanges a refresh token for a new access token and a new refresh token. Needs no access token. For ${refreshGraceS} seconds, and while the new refresh token is unused, the old one returns the same new one again, so it is safe to retry if you lose the response. Errors: UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, ACCOUNT_SUSPENDED.`,
     args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token to exchange.' }) },
     resolve: (_root, { input }, { app }) => refreshSession(input.refreshToken, app),
   }),

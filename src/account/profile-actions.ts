@@ -44,6 +44,14 @@ export async function changeUsername(by: Viewer, username: string, app: App): Pr
  */
 export async function deleteAccount(by: Viewer, password: string | null, app: App): Promise<void> {
   const passwordHash = await requirePassword(by, password, app)
+  await removeAccount(by, passwordHash, app)
+}
+
+/** The parts of a node that deleting an account needs. */
+export type DeletingApp = Pick<App, 'clock' | 'erasures' | 'journal' | 'log' | 'store'>
+
+/** Deletes an account with this password, for `deleteAccount` and for operators. */
+export async function removeAccount(by: Viewer, passwordHash: string | null, app: DeletingApp): Promise<void> {
   // Read the hearers now, while the user is still in the groups whose members must hear of the deletion.
   const hearers = await findHearers(app.store.prisma, by.userId)
   for (let round = 1; round <= roundsMax; round += 1) {
@@ -63,14 +71,14 @@ export async function deleteAccount(by: Viewer, password: string | null, app: Ap
 }
 
 /** The last step. The account is already deleted and nothing shows what this removes, so a failure does not fail the action. */
-async function forget(userId: UserId, app: App): Promise<void> {
+async function forget(userId: UserId, app: DeletingApp): Promise<void> {
   await app.journal
     .forget(userId)
     .catch((error: unknown) => app.log.error({ err: error, userId }, 'read markers of a deleted account were left over'))
 }
 
 /** Removes the data of a locked user and returns the facts about it. The user's row stays, without a name. */
-async function removePerson(tx: Transaction, userId: UserId, hearers: readonly UserId[], app: App): Promise<NewFact[]> {
+async function removePerson(tx: Transaction, userId: UserId, hearers: readonly UserId[], app: DeletingApp): Promise<NewFact[]> {
   const facts: NewFact[] = []
   for (const { erase } of app.erasures) facts.push(...(await erase(tx, userId)))
   const sessionIds = await endSessions(tx, userId, null)
@@ -86,6 +94,7 @@ async function removePerson(tx: Transaction, userId: UserId, hearers: readonly U
       passwordHash: null,
       issuer: null,
       subject: null,
+      suspensionReason: null,
       deletedAt: new Date(app.clock.now()),
     },
   })

@@ -6,6 +6,7 @@ import { fitLine } from '../graphql/line.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { Viewer } from '../viewer.ts'
+import { requireNotSuspended } from './suspension.ts'
 import type { ProviderClaims } from './tokens.ts'
 import { deviceNameMax, findDisplayNameIn, findUsernameIn, searchedAs } from './username.ts'
 
@@ -14,10 +15,11 @@ const attemptsMax = 5
 /**
  * Finds the viewer of a token's claims. Creates the user and the session if they are new. A session is identified by the
  * provider's `sid`; without one, each token is a session of its own.
- * @throws ParleyError SESSION_REVOKED
+ * @throws ParleyError SESSION_REVOKED, ACCOUNT_SUSPENDED
  */
 export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
   const userId = await findOrCreateUser(claims, app)
+  await requireNotSuspended(app.store.prisma, userId)
   const externalKey = claims.sid ?? claims.jti ?? `${claims.iat ?? 0}-${claims.exp}`
   const expiresAt = new Date(claims.exp * 1000)
   const session = await app.store.prisma.session.upsert({
@@ -25,9 +27,10 @@ export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
     create: { userId, externalKey, expiresAt, deviceName: fitLine(claims.azp ?? '', deviceNameMax) ?? 'Identity provider' },
     update: { expiresAt, lastUsedAt: new Date(app.clock.now()) },
   })
-  // The account may have been deleted after it was looked up: then the session just opened must not be used.
+  // The account may have been deleted or suspended after it was looked up: then the session just opened must not be used.
   const gone = await app.store.prisma.user.count({ where: { id: userId, deletedAt: { not: null } } })
   if (session.revokedAt || gone > 0) throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
+  await requireNotSuspended(app.store.prisma, userId)
   return { userId, sessionId: sessionIdOf(session.id) }
 }
 

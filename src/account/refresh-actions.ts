@@ -5,6 +5,7 @@ import { ParleyError } from '../errors.ts'
 import type { SessionId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { credentials, revoke, type SessionCredentials } from './actions.ts'
+import { requireNotSuspended } from './suspension.ts'
 import type { RefreshGeneration } from './tokens.ts'
 
 /** How long, in seconds, a used refresh token still returns its successor, as long as the successor is unused. */
@@ -13,12 +14,13 @@ export const refreshGraceS = 30
 /**
  * Exchanges a refresh token for new tokens. Within the grace period the same token returns the same successor again. Any other
  * reuse ends the session, because one of the two parties that hold the token stole it (RFC 9700, section 4.14.2).
- * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED
+ * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED, ACCOUNT_SUSPENDED
  */
 export async function refreshSession(refreshToken: string, app: App): Promise<SessionCredentials> {
   const { sub: userId, sid: sessionId, gen } = await app.tokens.verifyRefresh(refreshToken)
   const generation = (await rotate(userId, sessionId, gen, app)) ?? (await findSuccessor(userId, sessionId, gen, app))
   if (generation) return credentials(app, userId, sessionId, generation)
+  await requireNotSuspended(app.store.prisma, userId)
   await revoke(userId, sessionId, app)
   throw new ParleyError('SESSION_REVOKED', 'The refresh token was already used, or its session has ended. Log in again.')
 }

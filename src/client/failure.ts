@@ -20,7 +20,7 @@ export type Result<Data = unknown> = {
 }
 
 /** Codes that end a session: only a new login helps. */
-const ending: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'SESSION_REVOKED'])
+const ending: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'SESSION_REVOKED', 'ACCOUNT_SUSPENDED'])
 
 /** An operation that the server refused or did not answer, or an error in code of the app. */
 export class ParleyFailure extends Error {

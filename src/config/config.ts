@@ -35,7 +35,8 @@ export type Config = {
     bodyBytesMax: number
     drainMs: number
   }
-  isSignUpOpen: boolean
+  /** Who may sign up: everybody, nobody, or whoever has an operator's invitation. */
+  signUp: 'open' | 'closed' | 'invited'
   /** null: there is no manifest. */
   persisted: PersistedOperations | null
   /** What the gateway knows of this node: its WebSocket URL (null: none of its own), its region, its capacity in connections. */

@@ -104,7 +104,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
       bodyBytesMax: v.PARLEY_HTTP_BODY_BYTES_MAX,
       drainMs: v.PARLEY_DRAIN_MS,
     },
-    isSignUpOpen: v.PARLEY_SIGN_UP === 'open',
+    signUp: v.PARLEY_SIGN_UP,
     persisted,
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,

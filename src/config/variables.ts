@@ -70,7 +70,7 @@ export const variables = z.object({
     .transform(listOf)
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
   PARLEY_TRUSTED_PROXIES: networks,
-  PARLEY_SIGN_UP: z.enum(['open', 'closed']).default('open'),
+  PARLEY_SIGN_UP: z.enum(['open', 'closed', 'invited']).default('open'),
   PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
   PARLEY_PERSISTED_OPERATIONS: z.string().min(1).optional(),
   PARLEY_PERSISTED_OPERATIONS_MODE: z.enum(['allow', 'only']).default('allow'),

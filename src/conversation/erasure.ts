@@ -20,7 +20,7 @@ export const conversationErasure: Erasure = {
   },
 }
 
-async function leaveGroups(by: Viewer, app: App): Promise<void> {
+async function leaveGroups(by: Viewer, app: Pick<App, 'journal' | 'store'>): Promise<void> {
   for (;;) {
     const groups = await findGroups(app.store.prisma, by)
     for (const conversationId of groups) {

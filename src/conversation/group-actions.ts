@@ -147,7 +147,7 @@ export async function setMemberRole(
  * owner, or the longest-standing member if there is no admin.
  * @throws ParleyError NOT_FOUND, BAD_INPUT for a direct conversation
  */
-export async function leaveConversation(by: Viewer, conversationId: ConversationId, app: App): Promise<Done> {
+export async function leaveConversation(by: Viewer, conversationId: ConversationId, app: Pick<App, 'journal'>): Promise<Done> {
   const { place } = await app.journal.writing(async (tx) => {
     const { members } = await lockGroup(tx, by, conversationId)
     const isOwner = members.get(by.userId) === 'OWNER'

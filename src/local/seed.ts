@@ -55,7 +55,7 @@ export async function seed(app: App): Promise<void> {
 
 async function createUser(user: (typeof people)[number], app: App): Promise<void> {
   if ((await app.store.prisma.user.count({ where: { username: user.username } })) > 0) return
-  await signUp({ ...user, password, deviceName, deviceKind: 'OTHER' }, '', app).catch((error: unknown) => {
+  await signUp({ ...user, password, deviceName, deviceKind: 'OTHER', invitation: null }, '', app).catch((error: unknown) => {
     if (!(error instanceof ParleyError && error.code === 'USERNAME_TAKEN')) throw error
   })
 }

@@ -4,6 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
+import { suspendUser, unsuspendUser } from '../../src/account/suspension-actions.ts'
+import { parseId } from '../../src/id.ts'
 import { request, signUp } from '../support/device.ts'
 import { Acknowledge, Devices, LogOut, StartDirectConversation, Viewer } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
@@ -120,6 +122,19 @@ test('refuses a token signed by another key', async () => {
   const { privateKey } = await generateKeyPair('RS256')
   const { errors } = await request(node.url, Viewer, {}, await sign({}, privateKey))
   expect(errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
+})
+
+test('a suspended user gets in with no token of the provider, old or new', async () => {
+  const old = await sign({ sub: 'u-11', sid: 'old' })
+  const { data } = await request(node.url, Viewer, {}, old)
+  const userId = parseId('User', data?.viewer.id ?? '', 'id')
+  await suspendUser(userId, { reason: null, until: null }, node.app)
+  expect((await request(node.url, Viewer, {}, old)).errors[0]?.extensions.code).toBe('SESSION_REVOKED')
+  const fresh = await sign({ sub: 'u-11', sid: 'new' })
+  expect((await request(node.url, Viewer, {}, fresh)).errors[0]?.extensions.code).toBe('ACCOUNT_SUSPENDED')
+  await unsuspendUser(userId, node.app)
+  expect((await request(node.url, Viewer, {}, fresh)).errors).toEqual([])
+  expect((await request(node.url, Viewer, {}, old)).errors[0]?.extensions.code).toBe('SESSION_REVOKED')
 })
 
 test('D6 an ended session stays ended, although the provider issues new tokens for it', async () => {
