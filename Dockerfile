@@ -24,6 +24,7 @@ COPY --from=build --chown=node:node /parley/dist dist
 COPY --from=build --chown=node:node /parley/prisma/migrations prisma/migrations
 COPY --from=build --chown=node:node /parley/prisma/functions prisma/functions
 COPY --chown=node:node deploy/is-ready.sh ./
+RUN chmod +x dist/commands/parley.js && ln -s /parley/dist/commands/parley.js /usr/local/bin/parley
 USER node
 EXPOSE 4000
 STOPSIGNAL SIGTERM

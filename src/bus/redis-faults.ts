@@ -68,9 +68,10 @@ export function redisFaultOf(error: unknown): string | null {
 
 /**
  * Tries every command that a node uses. A Redis that is away or slow to answer is no fault: nodes work without it.
+ * @returns whether it answered
  * @throws StartError if Parley cannot use this Redis
  */
-export async function checkRedis(redisUrl: string): Promise<void> {
+export async function checkRedis(redisUrl: string): Promise<boolean> {
   const { host, hostname, port, protocol } = new URL(redisUrl)
   const settings = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0, enableReadyCheck: false }
   const connection = new Redis(redisUrl, { ...settings, connectTimeout: 2_000, commandTimeout: checkMs, disableClientInfo: true })
@@ -91,6 +92,7 @@ export async function checkRedis(redisUrl: string): Promise<void> {
     await connection.unsubscribe(key)
     await connection.punsubscribe(key)
     if (seen.length > 0) throw seen[0]
+    return true
   } catch (error) {
     if (error instanceof StartError) throw error
     for (const one of [error, ...seen]) {
@@ -104,6 +106,7 @@ export async function checkRedis(redisUrl: string): Promise<void> {
         : 'does not speak TLS on this port: use redis:// instead of rediss://'
       throw new StartError(`REDIS_URL: ${host} ${other}`, { cause: error })
     }
+    return false
   } finally {
     connection.disconnect()
   }

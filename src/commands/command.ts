@@ -1,50 +1,60 @@
-// The common part of the programs that run beside the nodes: they read the same environment, work on the database, and print a
-// result, or an expected failure in one sentence.
+// What a subcommand of `parley` is, and how its arguments are read.
 
-import { ConfigError } from '../config/config.ts'
-import { readConfig } from '../config/read-config.ts'
-import { StartError } from '../errors.ts'
-import { openInstallation } from '../local/installation.ts'
-import { openLog } from '../log/log.ts'
-import { explain } from '../store/explain.ts'
-import { sqlStateOf } from '../store/postgres.ts'
-import { openStore, type Store } from '../store/store.ts'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 
-/** The SQLSTATEs of a function, a table and a schema that do not exist. */
-const missing = new Set(['42883', '42P01', '3F000'])
+/** A subcommand. */
+export type Command = {
+  /** What it does, in one line. */
+  readonly summary: string
+  /** Its arguments, one way of calling it per line. */
+  readonly usage: readonly string[]
+  /** More that `--help` says; empty if the lines above say everything. */
+  readonly help: string
+  /**
+   * Runs it. Resolves with what to print.
+   * @throws UsageError, or an error that `parley` explains
+   */
+  run(given: readonly string[]): Promise<string>
+}
 
-/** Runs a program and prints its result. If it fails, prints why, and the process exits with 1. */
-export async function runCommand(run: () => Promise<string>): Promise<void> {
+/** Arguments that make no sense: the process exits with 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** A result that is printed on standard output although the command did not succeed: the process exits with 1. */
+export class FailedResult extends Error {
+  override readonly name = 'FailedResult'
+}
+
+type ParsedArguments<Options extends ParseArgsConfig['options']> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: Options; allowPositionals: true; strict: true }>
+>
+
+/** Reads arguments. @throws UsageError */
+export function readArguments<const Options extends NonNullable<ParseArgsConfig['options']>>(
+  given: readonly string[],
+  options: Options,
+): ParsedArguments<Options> {
   try {
-    process.stdout.write(`${await run()}\n`)
+    return parseArgs({ args: [...given], options, allowPositionals: true, strict: true })
   } catch (error) {
-    process.exitCode = 1
-    const isExpected = error instanceof ConfigError || error instanceof StartError
-    process.stderr.write(`${isExpected ? error.message : String((error as Error).stack)}\n`)
+    throw new UsageError((error as Error).message)
   }
 }
 
-/**
- * Opens the store of the installation that the environment describes, works with it and closes it.
- * @throws ConfigError, or StartError if the database cannot be used or belongs to another version
- */
-export async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
-  const config = readConfig()
-  const log = openLog(config.logLevel, 'parley')
-  const installation = await openInstallation(config, (fields, sentence) => log.info(fields, sentence))
-  try {
-    const store = openStore(installation.databaseUrl, 1, log)
-    try {
-      return await work(store)
-    } finally {
-      await store.close()
-    }
-  } catch (error) {
-    if (!missing.has(sqlStateOf(error) ?? '')) throw explain(error, installation.databaseUrl) ?? error
-    throw new StartError('This database belongs to another version of Parley: start a node of this version on it first', {
-      cause: error,
-    })
-  } finally {
-    await installation.close()
-  }
+/** The only argument. @throws UsageError if there is none, or more than one */
+export function onlyOne(given: readonly string[], what: string): string {
+  const [one, ...others] = given
+  if (one === undefined || others.length > 0) throw new UsageError(`Name one ${what}.`)
+  return one
+}
+
+/** A time in the future: a date or a time of ISO 8601, or so many days (`7d`) or hours (`12h`) from now. @throws UsageError */
+export function readTime(text: string): Date {
+  const [, number, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? []
+  const ms = number === undefined ? Date.parse(text) : Date.now() + Number(number) * (unit === 'd' ? 86_400_000 : 3_600_000)
+  if (Number.isNaN(ms)) throw new UsageError(`${text} is no time: use 7d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z.`)
+  if (ms <= Date.now()) throw new UsageError(`${text} is in the past.`)
+  return new Date(ms)
 }

@@ -1,12 +1,19 @@
-// `npm run new-epoch`: gives the journal a new epoch, without asking for confirmation. Every earlier cursor is then refused with
-// RESET OTHER_EPOCH, and every device reads its data again. Running nodes notice within a second.
+// `parley new-epoch`: gives the journal a new epoch. Every earlier cursor is then refused with RESET OTHER_EPOCH, and every device
+// reads its data again. Running nodes notice within a second.
 
 import { statement } from '../store/reader.ts'
-import { runCommand, withStore } from './command.ts'
+import { type Command, UsageError } from './command.ts'
+import { withStore } from './operator.ts'
 
-const newEpoch = statement<{ epoch: string }>('journal_new_epoch', 'call journal_new_epoch(null)')
+const begin = statement<{ epoch: string }>('journal_new_epoch', 'call journal_new_epoch(null)')
 
-await runCommand(async () => {
-  const [row] = await withStore(({ reader }) => reader.rows(newEpoch, []))
-  return `The journal has the new epoch ${row?.epoch}: every device will read its data again.`
-})
+export const newEpoch: Command = {
+  summary: 'Gives the journal a new epoch: every device reads its data again.',
+  usage: [''],
+  help: 'It asks for no confirmation. When to use it: docs/operations.md, "Backup and restore".',
+  async run(given) {
+    if (given.length > 0) throw new UsageError('new-epoch takes no arguments.')
+    const [row] = await withStore(({ reader }) => reader.rows(begin, []))
+    return `The journal has the new epoch ${row?.epoch}: every device will read its data again.`
+  },
+}

@@ -1,19 +1,18 @@
-// `npm run push-failures`: lists the notifications that were abandoned in the last week, and the jobs that failed too often. With
-// --retry it schedules them again.
+// `parley push-failures`: the notifications that were given up, and the jobs that failed too often.
 
-import process from 'node:process'
-import { StartError } from '../errors.ts'
 import { listFailures, retryFailures } from '../push/jobs/failures.ts'
-import { runCommand, withStore } from './command.ts'
+import { type Command, readArguments, UsageError } from './command.ts'
+import { withStore } from './operator.ts'
 
-const options = process.argv.slice(2)
-
-await runCommand(async () => {
-  if (options.length === 0) {
+export const pushFailures: Command = {
+  summary: 'Lists the notifications of the last week that were given up, or retries them.',
+  usage: ['', '--retry'],
+  help: 'It prints a JSON object a line, the newest first, and then their number.',
+  async run(given) {
+    const { values, positionals } = readArguments(given, { retry: { type: 'boolean' } })
+    if (positionals.length > 0) throw new UsageError(`${positionals[0]} is no argument of push-failures.`)
+    if (values.retry) return `${await withStore(({ jobs }) => jobs.transaction(retryFailures))} will be retried`
     const failures = await withStore(({ jobs }) => listFailures(jobs.reader))
     return [...failures.map((failure) => JSON.stringify(failure)), `${failures.length} given up`].join('\n')
-  }
-  if (options.join(' ') !== '--retry') throw new StartError('Usage: npm run push-failures [-- --retry]')
-  const retried = await withStore(({ jobs }) => jobs.transaction(retryFailures))
-  return `${retried} will be retried`
-})
+  },
+}

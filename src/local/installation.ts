@@ -49,7 +49,7 @@ async function openDirectory(
     const secrets = await keepSecrets(directory)
     return {
       databaseUrl,
-      tokenSecrets: given.token ?? [secrets.token],
+      tokenSecrets: given.token ?? secrets.token,
       vapid: given.vapid ?? secrets.vapid,
       close: async () => undefined,
     }
@@ -62,7 +62,7 @@ async function openDirectory(
       await postgres.stop()
       await release()
     }
-    return { databaseUrl: postgres.url, tokenSecrets: given.token ?? [secrets.token], vapid: given.vapid ?? secrets.vapid, close }
+    return { databaseUrl: postgres.url, tokenSecrets: given.token ?? secrets.token, vapid: given.vapid ?? secrets.vapid, close }
   } catch (error) {
     await release()
     throw error

@@ -2,15 +2,23 @@
 // owner.
 
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import webPush from 'web-push'
 import { z } from 'zod'
 import { StartError } from '../errors.ts'
 
 const form = z.object({
-  /** Signs access and refresh tokens. */
-  token: z.string().min(32),
+  /** Sign access and refresh tokens: the first one signs, all of them verify. */
+  token: z.union([
+    z
+      .string()
+      .min(32)
+      .transform((one) => [one]),
+    z.array(z.string().min(32)).min(1),
+  ]),
+  /** The step that a rotation has come to; absent if there is none. */
+  rotation: z.enum(['ADDED', 'FIRST']).optional(),
   /** The password of the embedded Postgres. */
   database: z.string().min(16),
   /** Identifies this installation to push services (RFC 8292). */
@@ -29,7 +37,7 @@ export async function keepSecrets(directory: string): Promise<StoredSecrets> {
   const kept = await findKept(file)
   if (kept) return kept
   const secrets: StoredSecrets = {
-    token: randomBytes(32).toString('base64url'),
+    token: [randomBytes(32).toString('base64url')],
     database: randomBytes(24).toString('base64url'),
     vapid: webPush.generateVAPIDKeys(),
   }
@@ -41,6 +49,31 @@ export async function keepSecrets(directory: string): Promise<StoredSecrets> {
   })
   await rm(draft)
   return (await findKept(file)) ?? secrets
+}
+
+/** A step of a rotation: the new secret was added, the new secret comes first, the old secret was removed. */
+export type RotationStep = 'ADDED' | 'FIRST' | 'REMOVED'
+
+/**
+ * Does the next step of replacing the token secret of a data directory. Nodes take it over when they restart.
+ * @throws StartError if the directory has no secrets, or the file is damaged
+ */
+export async function rotateTokenSecret(directory: string): Promise<RotationStep> {
+  const file = path.join(directory, 'secrets.json')
+  const kept = await findKept(file)
+  if (!kept) throw new StartError(`${file} does not exist: Parley makes it at its first start`)
+  const { rotation, token, ...others } = kept
+  const [first = '', second = first] = token
+  const [step, rotated] =
+    rotation === undefined
+      ? (['ADDED', { token: [...token, randomBytes(32).toString('base64url')], rotation: 'ADDED' }] as const)
+      : rotation === 'ADDED'
+        ? (['FIRST', { token: [second, first], rotation: 'FIRST' }] as const)
+        : (['REMOVED', { token: [first] }] as const)
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  await writeFile(draft, `${JSON.stringify({ ...others, ...rotated }, null, 2)}\n`, { mode: 0o600 })
+  await rename(draft, file)
+  return step
 }
 
 async function findKept(file: string): Promise<StoredSecrets | null> {

@@ -16,7 +16,8 @@ import { applyFunctions } from './functions.ts'
 import { locks } from './locks.ts'
 import { connectionSettings, openPool, pinning, sqlStateOf } from './postgres.ts'
 
-const directory = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+/** Where the migrations are. */
+export const migrationsDirectory = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
 /** The first migration of every database since 0.1.0. */
 const firstMigration = '20261129000000_init'
@@ -95,7 +96,7 @@ const liftTimeouts = `select set_config(name, '0', false) from pg_settings
   where name in ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 
 async function applyMissing(client: pg.Client, log: Log, report: ReportProgress): Promise<void> {
-  const names = (await readdir(directory, { withFileTypes: true }))
+  const names = (await readdir(migrationsDirectory, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
   const { rows } = await client.query<{ migration_name: string; checksum: string; finished_at: Date | null }>(
@@ -114,7 +115,7 @@ async function applyMissing(client: pg.Client, log: Log, report: ReportProgress)
   }
   const done: string[] = []
   for (const name of names.sort()) {
-    const sql = await readFile(path.join(directory, name, 'migration.sql'), 'utf8')
+    const sql = await readFile(path.join(migrationsDirectory, name, 'migration.sql'), 'utf8')
     const checksum = createHash('sha256').update(sql).digest('hex')
     const before = applied.get(name)
     if (before && before.checksum !== checksum)

@@ -344,9 +344,10 @@ test('a process without a usable database exits with one sentence within 10 s; s
 })
 
 /** The output of a refused process. */
-async function endOf(environment: Environment, program?: 'new-epoch' | 'push-failures'): Promise<string> {
+async function endOf(environment: Environment, command?: 'new-epoch' | 'push-failures'): Promise<string> {
   const directory = await dataDirectory()
-  const parley = new Parley({ ...environment, PARLEY_DATA_DIR: directory }, onTestFinished, program)
+  const settings = { ...environment, PARLEY_DATA_DIR: directory }
+  const parley = command ? new Parley(settings, onTestFinished, 'parley', [command]) : new Parley(settings, onTestFinished)
   expect(await parley.ended()).toEqual(endings.failed)
   expect(parley.stdout).toBe('')
   expect(await exists(directory)).toBe(false)

@@ -7,7 +7,7 @@ import { createDatabase, openPair } from '../support/node.ts'
 import { dataDirectory, endings, Parley, startOn } from './parley.ts'
 
 const secret = { PARLEY_TOKEN_SECRET: 'a secret that nobody will ever guess' }
-const newEpoch = (environment: Record<string, string>) => new Parley(environment, onTestFinished, 'new-epoch')
+const newEpoch = (environment: Record<string, string>) => new Parley(environment, onTestFinished, 'parley', ['new-epoch'])
 
 test('A2 resets every cursor with OTHER_EPOCH; running nodes close their streams within a second, and continue', async () => {
   const [here, there] = await openPair({ PARLEY_LOG_LEVEL: 'silent' })

@@ -11,7 +11,7 @@ const secret = { PARLEY_TOKEN_SECRET: 'a secret that nobody will ever guess' }
 
 /** Runs the command on a database; returns its output lines. */
 async function failures(databaseUrl: string, ...args: string[]): Promise<string[]> {
-  const command = new Parley({ ...secret, DATABASE_URL: databaseUrl }, onTestFinished, 'push-failures', args)
+  const command = new Parley({ ...secret, DATABASE_URL: databaseUrl }, onTestFinished, 'parley', ['push-failures', ...args])
   expect(await command.ended(), command.stderr).toEqual(endings.ok)
   return command.stdout.trimEnd().split('\n')
 }
@@ -48,10 +48,11 @@ test('N10 lists given-up deliveries without addresses, and sends them on a retry
 
 test('N10 refuses a database without a Parley, and unknown arguments, with one sentence', async () => {
   const url = Object.assign(new URL(await createDatabase()), { pathname: '/postgres' })
-  const command = new Parley({ ...secret, DATABASE_URL: url.href }, onTestFinished, 'push-failures')
+  const command = new Parley({ ...secret, DATABASE_URL: url.href }, onTestFinished, 'parley', ['push-failures'])
   expect(await command.ended()).toEqual(endings.failed)
   expect(command.stderr).toContain('start a node of this version on it first')
-  const other = new Parley({ ...secret, DATABASE_URL: url.href }, onTestFinished, 'push-failures', ['--all'])
-  expect(await other.ended()).toEqual(endings.failed)
-  expect(other.stderr).toBe('Usage: npm run push-failures [-- --retry]\n')
+  const other = new Parley({ ...secret, DATABASE_URL: url.href }, onTestFinished, 'parley', ['push-failures', '--all'])
+  expect(await other.ended()).toEqual({ code: 2, signal: null })
+  expect(other.stderr).toContain("Unknown option '--all'")
+  expect(other.stderr).toContain('Usage: parley push-failures\n       parley push-failures --retry\n')
 })

@@ -12,8 +12,7 @@ const directory = path.join(root, 'node_modules/.cache/parley-test')
 
 const entries = {
   main: 'src/main.ts',
-  'new-epoch': 'src/commands/new-epoch.ts',
-  'push-failures': 'src/commands/push-failures.ts',
+  parley: 'src/commands/parley.ts',
   'kill-at': 'test/chaos/kill-at.ts',
 } as const
 

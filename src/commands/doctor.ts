@@ -1,0 +1,146 @@
+// `parley doctor`: checks whether a node with this environment would work well here, and says what to do about what it finds. It
+// changes nothing.
+
+import { access, constants, mkdir, statfs } from 'node:fs/promises'
+import path from 'node:path'
+import process from 'node:process'
+import { checkRedis } from '../bus/redis-faults.ts'
+import { type Config, ConfigError } from '../config/config.ts'
+import { readConfig } from '../config/read-config.ts'
+import { StartError } from '../errors.ts'
+import { listFailures } from '../push/jobs/failures.ts'
+import { examineDatabase } from '../store/examine.ts'
+import { type Command, FailedResult, UsageError } from './command.ts'
+import { withStore } from './operator.ts'
+
+/** A finding. `warn` does not make the command fail. */
+type Finding = { readonly level: 'ok' | 'warn' | 'FAIL'; readonly what: string; readonly says: string }
+type Report = (level: Finding['level'], what: string, says: string) => void
+
+const gigabyte = 1_073_741_824
+/** How far the clock of Postgres may be off, in milliseconds. */
+const driftMs = { warn: 1_000, fail: 30_000 } as const
+/** With a slower Postgres, sends are slow. */
+const answerMsMax = 20
+
+export const doctor: Command = {
+  summary: 'Checks settings, database, Redis, clock, disk and keys, and says how to fix what is wrong.',
+  usage: [''],
+  help: 'It prints a line for each check: ok, warn or FAIL. It exits with 1 if a check failed. It changes nothing.',
+  async run(given) {
+    if (given.length > 0) throw new UsageError('doctor takes no arguments.')
+    const findings: Finding[] = []
+    const report: Report = (level, what, says) => findings.push({ level, what, says })
+    const config = checkConfiguration(report)
+    if (config) {
+      checkSettings(config, report)
+      await checkDirectory(config, report)
+      await checkDatabase(config, report)
+      await checkBus(config, report)
+    }
+    const text = findings.map(({ level, what, says }) => `${level.padEnd(4)}  ${what}: ${says}`).join('\n')
+    if (findings.some(({ level }) => level === 'FAIL')) throw new FailedResult(text)
+    return text
+  },
+}
+
+function checkConfiguration(report: Report): Config | null {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const isSupported = major >= 24 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
+  if (isSupported) report('ok', 'Node', process.versions.node)
+  else report('FAIL', 'Node', `${process.versions.node} is not supported: use 20.19, 22.12, 24 or newer`)
+  try {
+    const config = readConfig()
+    report('ok', 'Configuration', `every variable is valid; ${config.isProduction ? 'production' : 'not production'}`)
+    return config
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const fault of error.faults) report('FAIL', 'Configuration', fault)
+    return null
+  }
+}
+
+function checkSettings({ http, isProduction, isSeeded, node, push, secrets, signUp, databaseUrl }: Config, report: Report): void {
+  if (secrets.vapid) report('ok', 'Push keys', 'Web Push has its keys')
+  else if (databaseUrl === null) report('ok', 'Push keys', 'Parley makes its own in the data directory')
+  else report('warn', 'Push keys', 'there is no Web Push: set PARLEY_VAPID_PUBLIC_KEY and PARLEY_VAPID_PRIVATE_KEY')
+  if (!isProduction) return
+  if (isSeeded) report('warn', 'PARLEY_SEED', 'alice, bob, carol and dan exist with a known password: turn it off')
+  if (http.trustedProxies.length === 0)
+    report(
+      'warn',
+      'PARLEY_TRUSTED_PROXIES',
+      'not set: behind a proxy all clients would share its address, and its limits. Name the proxy, unless there is none',
+    )
+  if (node.publicUrl === null && (http.host === '0.0.0.0' || http.host === '::'))
+    report('warn', 'PARLEY_PUBLIC_URL', 'not set: `gateway` recommends only nodes that have one')
+  if (signUp === 'open') report('warn', 'PARLEY_SIGN_UP', 'open: anybody who reaches this server may create accounts')
+  if (push.allowsPrivate) report('warn', 'PARLEY_PUSH_ALLOW_PRIVATE', 'on: notifications may go to private addresses')
+}
+
+async function checkDirectory({ dataDirectory, databaseUrl, secrets }: Config, report: Report): Promise<void> {
+  if (databaseUrl !== null && secrets.token !== null) return
+  const directory = path.resolve(dataDirectory)
+  try {
+    await mkdir(directory, { recursive: true })
+    await access(directory, constants.W_OK)
+    const { bavail, bsize } = await statfs(directory)
+    const free = (bavail * bsize) / gigabyte
+    if (free < 1) report('FAIL', 'Disk', `${free.toFixed(1)} GiB are free at ${directory}: make room`)
+    else report(free < 5 ? 'warn' : 'ok', 'Disk', `${free.toFixed(1)} GiB are free at ${directory}`)
+  } catch (error) {
+    report('FAIL', 'PARLEY_DATA_DIR', `${directory} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+async function checkDatabase({ databaseUrl }: Config, report: Report): Promise<void> {
+  if (databaseUrl === null) {
+    report('ok', 'Postgres', 'Parley starts its own in the data directory; set DATABASE_URL to use another')
+    return
+  }
+  try {
+    const { version, answerMs, aheadMs, bytes, pending, mayMigrate } = await examineDatabase(databaseUrl)
+    report('ok', 'Postgres', `${version}, ${(bytes / gigabyte).toFixed(2)} GiB`)
+    if (answerMs > answerMsMax) report('warn', 'Postgres', `it takes ${answerMs} ms to answer: move it nearer to the nodes`)
+    checkClock(aheadMs, answerMs, report)
+    if (!mayMigrate)
+      report('FAIL', 'Rights', 'the user may not create tables: grant create on database and on schema public, for migrations')
+    if (pending.length > 0) {
+      report('warn', 'Schema', `parley migrate, or the next node that starts, will apply ${pending.join(', ')}`)
+      return
+    }
+    report('ok', 'Schema', 'up to date')
+    await checkLeftovers(report)
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    report('FAIL', 'Postgres', error.message)
+  }
+}
+
+function checkClock(aheadMs: number, answerMs: number, report: Report): void {
+  const off = Math.max(0, Math.abs(aheadMs) - answerMs / 2)
+  const says = `the clocks of this machine and of Postgres differ by ${(off / 1_000).toFixed(1)} s`
+  if (off > driftMs.fail) report('FAIL', 'Clock', `${says}: tokens and presence would be wrong. Synchronise both, with NTP`)
+  else report(off > driftMs.warn ? 'warn' : 'ok', 'Clock', says)
+}
+
+async function checkLeftovers(report: Report): Promise<void> {
+  const failures = await withStore(({ jobs }) => listFailures(jobs.reader))
+  if (failures.length === 0) report('ok', 'Notifications', 'none was given up in the last week')
+  else report('warn', 'Notifications', `${failures.length} were given up in the last week: see parley push-failures`)
+}
+
+async function checkBus({ redisUrl }: Config, report: Report): Promise<void> {
+  if (redisUrl === null) {
+    report('ok', 'Redis', 'none: this must be the only node')
+    return
+  }
+  try {
+    const answers = await checkRedis(redisUrl)
+    if (answers) report('ok', 'Redis', 'it grants what Parley needs')
+    else report('FAIL', 'Redis', 'it does not answer: nodes would work alone, later and without presence of each other')
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    report('FAIL', 'Redis', error.message)
+  }
+}

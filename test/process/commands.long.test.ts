@@ -1,0 +1,158 @@
+// `parley`: what operators do on the command line, as processes beside running nodes.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { type Device, password, request, signUp, signUpAll } from '../support/device.ts'
+import { LogIn, RefreshSession, SignUp, Viewer } from '../support/documents.ts'
+import { createDatabase, createEmptyDatabase, type Environment, type Node, openNode } from '../support/node.ts'
+import { dataDirectory, Parley } from './parley.ts'
+
+const secret = { PARLEY_TOKEN_SECRET: 'the token secret of the nodes in this test' }
+let node: Node
+let ann: Device
+let ben: Device
+
+beforeAll(async () => {
+  node = await openNode({ ...secret, PARLEY_SIGN_UP: 'open' })
+  ;[ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]
+})
+
+async function run(args: readonly string[], environment: Environment = { ...secret, DATABASE_URL: node.databaseUrl }) {
+  const command = new Parley(environment, onTestFinished, 'parley', args)
+  const { code } = await command.ended()
+  return { code, out: command.stdout.trimEnd(), complaint: command.stderr.trimEnd() }
+}
+const logIn = async ({ username }: Device, secretWord = password) => {
+  const { data, errors } = await request(node.url, LogIn, { input: { username, password: secretWord, deviceName: 'x' } })
+  return data ? 'LOGGED_IN' : errors[0]?.extensions.code
+}
+
+test('tells what it can do, and exits with 2 for what makes no sense', async () => {
+  const help = await run(['--help'], {})
+  expect(help.code).toBe(0)
+  for (const name of ['serve', 'migrate', 'doctor', 'users', 'invitations', 'secrets', 'new-epoch', 'push-failures']) {
+    expect(help.out).toContain(`  ${name} `)
+    const own = await run([name, '--help'], {})
+    expect([own.code, own.out]).toEqual([0, expect.stringContaining(`Usage: parley ${name}`)])
+  }
+  for (const args of [
+    [],
+    ['nonsense'],
+    ['users'],
+    ['users', 'suspend'],
+    ['users', 'nonsense', 'ann'],
+    ['secrets'],
+    ['doctor', 'x'],
+  ]) {
+    const { code, out, complaint } = await run(args, {})
+    expect([args, code, out]).toEqual([args, 2, ''])
+    expect(complaint).toContain('Usage: parley')
+  }
+})
+
+test('suspends a user, whose sessions end on a running node within a second, and lifts it', async () => {
+  const carol = await signUp(node, 'Carol')
+  const log = await carol.events().live()
+  const suspended = await run(['users', 'suspend', carol.username, '--until', '2d', '--reason', 'too loud'])
+  expect(suspended).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^carol is suspended until .*All sessions have ended\.$/),
+  })
+  expect(await log.ending()).toMatchObject({ code: 4603 })
+  expect(await logIn(carol)).toBe('ACCOUNT_SUSPENDED')
+  const [listed] = (await run(['users', 'list', 'carol'])).out.split('\n')
+  expect(JSON.parse(listed ?? '')).toMatchObject({ username: 'carol', isSuspended: true, reason: 'too loud', sessions: 0 })
+  expect((await run(['users', 'unsuspend', carol.username])).code).toBe(0)
+  expect(await logIn(carol)).toBe('LOGGED_IN')
+})
+
+test('resets a password, sets a role, and deletes a user', async () => {
+  const reset = await run(['users', 'reset-password', ben.username])
+  const [, fresh = ''] = /The new password of ben is (\S+)/.exec(reset.out) ?? []
+  expect(await logIn(ben)).toBe('INVALID_CREDENTIALS')
+  expect(await logIn(ben, fresh)).toBe('LOGGED_IN')
+  expect((await run(['users', 'role', ann.username, 'MODERATOR'])).out).toBe('ann is MODERATOR now.')
+  expect((await run(['users', 'role', ann.username, 'KING'])).code).toBe(2)
+  expect((await run(['users', 'list'])).out).toContain('"role":"MODERATOR"')
+
+  const dan = await signUp(node, 'Dan')
+  await dan.group('His own', ann)
+  expect((await run(['users', 'delete', dan.username])).code).toBe(2)
+  expect((await run(['users', 'delete', dan.username, '--yes'])).code).toBe(0)
+  expect(await logIn(dan)).toBe('INVALID_CREDENTIALS')
+  expect(await run(['users', 'suspend', dan.username])).toMatchObject({ code: 1, complaint: 'There is no user dan.' })
+})
+
+test('makes invitations that open a server to whoever has one', async () => {
+  const closed = await openNode({ ...secret, DATABASE_URL: node.databaseUrl, PARLEY_SIGN_UP: 'invited' })
+  const { out: invitation } = await run(['invitations', 'create', '--uses', '2', '--expires', '1h'])
+  const input = { username: 'eve-1', password, displayName: 'Eve', deviceName: 'x' }
+  expect((await request(closed.url, SignUp, { input })).errors[0]?.extensions.code).toBe('FORBIDDEN')
+  expect((await request(closed.url, SignUp, { input: { ...input, invitation } })).errors).toEqual([])
+  const [first = ''] = (await run(['invitations', 'list'])).out.split('\n')
+  expect(first).toContain('used 1 of 2 times')
+  expect((await run(['invitations', 'revoke', first.split(' ')[0] ?? ''])).code).toBe(0)
+  const again = { ...input, username: 'eve-2', invitation }
+  expect((await request(closed.url, SignUp, { input: again })).errors[0]?.extensions.code).toBe('FORBIDDEN')
+})
+
+test('migrates an empty database, and says that a current one is up to date', async () => {
+  const environment = { ...secret, DATABASE_URL: await createEmptyDatabase() }
+  expect((await run(['doctor'], environment)).out).toContain(
+    'warn  Schema: parley migrate, or the next node that starts, will apply',
+  )
+  expect(await run(['migrate'], environment)).toMatchObject({ code: 0, out: 'The database was set up.' })
+  expect(await run(['migrate'], environment)).toMatchObject({ code: 0, out: 'The database is up to date.' })
+})
+
+test('the doctor finds nothing wrong with a good installation, and says what is wrong with a bad one', async () => {
+  const good = { ...secret, DATABASE_URL: await createDatabase(), REDIS_URL: inject('redisUrl') }
+  const healthy = await run(['doctor'], good)
+  expect(healthy).toMatchObject({ code: 0, complaint: '' })
+  for (const what of ['Node', 'Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Redis'])
+    expect(healthy.out).toContain(`ok    ${what}: `)
+
+  const bad = await run(['doctor'], { ...good, REDIS_URL: 'redis://127.0.0.1:9', DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/x' })
+  expect(bad.code).toBe(1)
+  expect(bad.out).toContain('FAIL  Postgres: DATABASE_URL: Postgres at 127.0.0.1:9 cannot be reached')
+  expect(bad.out).toContain('FAIL  Redis: it does not answer')
+  const misspelt = await run(['doctor'], { PARLEY_REGOIN: 'x', PORT: 'http' })
+  expect(misspelt.code).toBe(1)
+  expect(misspelt.out).toContain('FAIL  Configuration: PARLEY_REGOIN is not a variable that Parley knows')
+  expect(misspelt.out).toContain('FAIL  Configuration: PORT:')
+  const open = await run(['doctor'], { ...good, NODE_ENV: 'production', HOST: '0.0.0.0' })
+  expect(open.out).toContain('warn  PARLEY_TRUSTED_PROXIES: not set')
+  expect(open.out).toContain('warn  PARLEY_SIGN_UP: open')
+})
+
+test('rotates the secret of a data directory in three steps, and nobody is logged out', async () => {
+  const directory = await dataDirectory()
+  await mkdir(directory, { recursive: true })
+  const databaseUrl = await createDatabase()
+  const environment = { PARLEY_DATA_DIR: directory, DATABASE_URL: databaseUrl }
+  const vapid = { publicKey: 'x', privateKey: 'x' }
+  // As 0.1.0 wrote it.
+  await writeFile(
+    path.join(directory, 'secrets.json'),
+    JSON.stringify({ token: 'a token secret that 0.1.0 has made', database: 'x'.repeat(16), vapid }),
+  )
+  const tokens = async () =>
+    [(JSON.parse(await readFile(path.join(directory, 'secrets.json'), 'utf8')) as { token: string[] }).token].flat()
+  const open = async () => openNode({ DATABASE_URL: databaseUrl, PARLEY_TOKEN_SECRET: (await tokens()).join() })
+  const first = await open()
+  const eve = await signUp(first, 'Eve')
+  let { refreshToken } = eve
+  for (const step of ['1 of 3', '2 of 3', '3 of 3']) {
+    expect((await run(['secrets', 'rotate'], environment)).out).toContain(step)
+    const restarted = await open()
+    const { data } = await request(restarted.url, RefreshSession, { input: { refreshToken } })
+    expect(data, step).not.toBeNull()
+    refreshToken = data?.refreshSession.refreshToken ?? ''
+    const { errors } = await request(restarted.url, Viewer, {}, data?.refreshSession.accessToken ?? '')
+    expect(errors, step).toEqual([])
+  }
+  expect(await tokens()).toHaveLength(1)
+  expect(await tokens()).not.toContain('a token secret that 0.1.0 has made')
+  expect((await run(['secrets', 'rotate'])).out).toMatch(/^A new secret: [\w-]{43}\n1\. Add it at the end/)
+})
