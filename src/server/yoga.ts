@@ -141,7 +141,8 @@ function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
       if (Array.isArray(result) || !('errors' in result) || !result.errors) return
       const { address = '', caller, res, params } = serverContext as Partial<HttpContext>
       const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
-      const errors = result.errors.map((error) => httpError(error, requestId, app))
+      // Without an operation, the body was no JSON, or not what GraphQL over HTTP sends.
+      const errors = result.errors.map((error) => httpError(params ? error : asBadRequest(error), requestId, app))
       logRefused(app, errors, { requestId, address, userId: caller?.viewer?.userId, operation: params?.operationName })
       const waitMs = Math.max(0, ...errors.map(({ extensions }) => Number(extensions.retryAfterMs ?? 0)))
       if (waitMs > 0) res?.setHeader('retry-after', String(Math.ceil(waitMs / 1_000)))
@@ -163,6 +164,12 @@ type HttpContext = Context & { res: ServerResponse; params: { operationName?: st
 
 const acceptable =
   'The Accept header must allow application/json or application/graphql-response+json; for a subscription, text/event-stream. Or open a WebSocket with the subprotocol graphql-transport-ws.'
+
+/** The refusal of a request without an operation: 400 unless it has another status. Yoga would answer 200 to some clients. */
+function asBadRequest(error: GraphQLError): GraphQLError {
+  const { status = 400 } = (error.extensions.http ?? {}) as { status?: number }
+  return withStatus(status, error)
+}
 
 /** A refusal with the HTTP status of its answer. */
 function refusal(status: number, message: string): GraphQLError {
