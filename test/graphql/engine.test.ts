@@ -2,30 +2,15 @@
 // they are compiled, and every answer must equal the first one.
 
 import { randomUUID } from 'node:crypto'
-import {
-  type GraphQLArgument,
-  type GraphQLField,
-  getNamedType,
-  getNullableType,
-  isAbstractType,
-  isEnumType,
-  isLeafType,
-  isListType,
-  isObjectType,
-  isRequiredArgument,
-} from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
 import { compiledCount } from '../../src/graphql/engine.ts'
-import { schema } from '../../src/schema.ts'
 import { AddReaction, DeleteMessage, MarkRead, PinMessage } from '../law/documents.ts'
 import { type ClientError, type Device, signUpAll } from '../support/device.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { randomFrom } from './event-documents.ts'
+import { OperationGenerator } from './operation-generator.ts'
 
 const repeats = 13
-/** Fields whose values change between requests. */
-const restless = new Set(['gateway', 'lastUsedAt', 'lastActiveAt', 'presence', 'state', 'lapsesAt'])
-
 let node: Node
 let alice: Device
 let ids: string[]
@@ -92,101 +77,10 @@ async function expectSame(query: string, variables: object = {}): Promise<Engine
   return first
 }
 
-/** Draws operations over the whole schema: literals and variables, aliases, fragments, directives. */
-class OperationGenerator {
-  readonly variables: Record<string, unknown> = {}
-  readonly #random: () => number
-  readonly #isPlain: boolean
-  readonly #declared: string[] = []
-  readonly #fragments: string[] = []
-  #count = 0
-
-  /** @param isPlain without directives, which prevent compiling */
-  constructor(random: () => number, isPlain: boolean) {
-    this.#random = random
-    this.#isPlain = isPlain
-  }
-
-  #next(): number {
-    this.#count += 1
-    return this.#count
-  }
-
-  query(): string {
-    const type = schema.getQueryType()
-    const fields = Object.values(type?.getFields() ?? {}).filter(({ name }) => !restless.has(name))
-    const selected = Array.from({ length: 1 + Math.floor(this.#random() * 3) }, () => {
-      const field = fields[Math.floor(this.#random() * fields.length)]
-      return field ? this.#field(field, 4, `r${this.#next()}: `) : ''
-    })
-    if (this.#isPlain) {
-      const declared = this.#declared.length > 0 ? `(${this.#declared.join(', ')})` : ''
-      return `query Drawn${declared} { __typename ${selected.join(' ')} ...Last } fragment Last on Query { __typename viewer { id } } ${this.#fragments.join(' ')}`
-    }
-    const [sure, never] = ['$yes: Boolean = true', '$no: Boolean!']
-    this.variables.no = false
-    const operation = `query Drawn(${[sure, never, ...this.#declared].join(', ')}) { __typename ${selected.join(' ')} ...Last @include(if: $yes) ...Last @skip(if: $no) }`
-    return `${operation} fragment Last on Query { __typename viewer { id } } ${this.#fragments.join(' ')}`
-  }
-
-  #field(field: GraphQLField<unknown, unknown>, depth: number, alias: string): string {
-    const type = getNamedType(field.type)
-    const below = isLeafType(type) ? '' : ` { __typename ${this.#below(type.name, depth - 1)} }`
-    const drawn = this.#random()
-    const directive = this.#isPlain || drawn < 0.9 ? '' : drawn < 0.95 ? ' @skip(if: $yes)' : ' @include(if: $no)'
-    return `${alias}${field.name}${this.#arguments(field.args)}${directive}${below}`
-  }
-
-  #below(typeName: string, depth: number): string {
-    const type = schema.getType(typeName)
-    if (isAbstractType(type)) {
-      return schema
-        .getPossibleTypes(type)
-        .filter(() => this.#random() < 0.5)
-        .map(({ name }) => `... on ${name} { ${this.#below(name, depth)} }`)
-        .join(' ')
-    }
-    if (!isObjectType(type)) return ''
-    const drawn = Object.values(type.getFields())
-      .filter(({ name, type: of }) => !restless.has(name) && this.#random() < 0.5 && (depth > 0 || isLeafType(getNamedType(of))))
-      .map((field) => this.#field(field, depth, this.#random() < 0.1 ? `a${this.#next()}: ` : ''))
-      .join(' ')
-    if (this.#random() > 0.2 || drawn === '') return drawn
-    const name = `F${this.#next()}`
-    this.#fragments.push(`fragment ${name} on ${typeName} { ${drawn} }`)
-    return `...${name}`
-  }
-
-  #arguments(args: readonly GraphQLArgument[]): string {
-    const given = args.filter((arg) => isRequiredArgument(arg) || (/^(first|last)$/.test(arg.name) && this.#random() < 0.3))
-    const both = given.length > 1 && given.every(({ name }) => /^(first|last)$/.test(name)) ? given.slice(0, 1) : given
-    const texts = both.map((arg) => {
-      const value = this.#value(arg)
-      if (this.#random() < 0.5) return `${arg.name}: ${isEnumType(getNamedType(arg.type)) ? value : JSON.stringify(value)}`
-      const name = `v${this.#next()}`
-      this.#declared.push(`$${name}: ${String(arg.type)}`)
-      this.variables[name] = value
-      return `${arg.name}: $${name}`
-    })
-    return texts.length > 0 ? `(${texts.join(', ')})` : ''
-  }
-
-  #value({ name, type }: GraphQLArgument): unknown {
-    const of = getNamedType(type)
-    const pick = <T>(from: readonly T[]) => from[Math.floor(this.#random() * from.length)]
-    if (isListType(getNullableType(type))) return [pick(ids), pick(ids)]
-    if (isEnumType(of)) return pick(of.getValues())?.name
-    if (of.name === 'ID') return pick(ids)
-    if (of.name === 'Int') return pick([1, 2, 5, 5, 5, 1_000])
-    if (of.name === 'Boolean') return this.#random() < 0.5
-    return name === 'username' ? pick(['alice', 'bob', 'nobody']) : pick(['one', 'alice', ''])
-  }
-}
-
 test.each(Array.from({ length: 12 }, (_, i) => i))('random documents, part %i', async (part) => {
   let [told, failed] = [0, 0]
   for (let n = 0; n < 10; n += 1) {
-    const draw = new OperationGenerator(randomFrom(1_000 * part + n), n % 3 > 0)
+    const draw = new OperationGenerator(randomFrom(1_000 * part + n), ids, n % 3 > 0)
     const { data, errors } = await expectSame(draw.query(), draw.variables)
     told += Number(data !== 'null' && data !== undefined)
     failed += Number(errors.length > 0)
