@@ -42,6 +42,11 @@ export class NodeProcess {
     this.#record = record
   }
 
+  /** The address of its metrics. */
+  get metricsUrl(): string {
+    return `http://127.0.0.1:${this.#environment.PARLEY_METRICS_PORT}/metrics`
+  }
+
   /** The end of its standard error. */
   get tail(): string {
     return this.#tail

@@ -153,7 +153,7 @@ export type Processes = {
 const windows = [100, 1_000, 100_000] as const
 
 /** Starts all processes. */
-export async function startProcesses(record: RunRecord, membersMax: number): Promise<Processes> {
+export async function startProcesses(record: RunRecord, membersMax: number, windowFacts?: number): Promise<Processes> {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-chaos-'))
   const [postgres, redis] = await Promise.all([PostgresProcess.start(directory), RedisProcess.start(directory)])
   const shared = {
@@ -171,8 +171,9 @@ export async function startProcesses(record: RunRecord, membersMax: number): Pro
   }
   const nodes: NodeProcess[] = []
   for (const [i, window] of windows.entries()) {
-    const environment = { ...shared, PARLEY_WINDOW_FACTS_MAX: String(window) }
-    nodes.push(new NodeProcess(`node ${i + 1}`, await findFreePort(), environment, postgres, record))
+    const [port, metricsPort] = [await findFreePort(), await findFreePort()]
+    const own = { PARLEY_WINDOW_FACTS_MAX: String(windowFacts ?? window), PARLEY_METRICS_PORT: String(metricsPort) }
+    nodes.push(new NodeProcess(`node ${i + 1}`, port, { ...shared, ...own }, postgres, record))
   }
   const stop = async () => {
     await Promise.all(nodes.map((node) => node.end('SIGKILL')))

@@ -32,8 +32,12 @@ export type Options = {
   readonly groups: number
   /** The mean pause of a person between two operations. */
   readonly thinkMs: number
-  /** The mean pause between two faults. */
-  readonly faultEveryMs: number
+  /** The mean pause between two faults; null: there are none. */
+  readonly faultEveryMs: number | null
+  /** How many facts each node remembers; by default each another number. */
+  readonly windowFacts?: number
+  /** Called when people begin to act. */
+  onBegun?(nodes: readonly NodeProcess[]): void
 }
 
 /** The result of a run. */
@@ -50,7 +54,7 @@ type Endpoints = readonly [Endpoint, ...Endpoint[]]
 export async function runChaos(options: Options): Promise<Report> {
   const record = new RunRecord()
   const random = new Random(options.seed)
-  const processes = await startProcesses(record, membersMax)
+  const processes = await startProcesses(record, membersMax, options.windowFacts)
   const proxies: NodeProxy[] = []
   let balancer: Balancer | null = null
   try {
@@ -99,14 +103,19 @@ async function runWithProcesses(
   try {
     await until('the first snapshot of every device', repairMs, () => devices.every(({ position }) => position >= 0))
     let overAt = Number.POSITIVE_INFINITY
-    const isOver = () => Date.now() > overAt + (generator.pending.length > 0 ? extraMs : 0)
-    const nemesis = runNemesis(processes, proxies, random.fork(), record, options.faultEveryMs, options.durationMs).finally(
-      () => {
-        overAt = Date.now()
-      },
-    )
+    const { durationMs, faultEveryMs } = options
+    // Without faults, some of what must happen never does.
+    const isMissing = () => faultEveryMs !== null && generator.pending.length > 0
+    const isOver = () => Date.now() > overAt + (isMissing() ? extraMs : 0)
+    options.onBegun?.(processes.nodes)
+    const faults =
+      faultEveryMs === null ? delay(durationMs) : runNemesis(processes, proxies, random.fork(), record, faultEveryMs, durationMs)
+    const nemesis = faults.finally(() => {
+      overAt = Date.now()
+    })
     await Promise.all([nemesis, ...known.people.map((person) => person.run(options.thinkMs, isOver))])
-    for (const missing of generator.pending) record.violation(`the run proves nothing: "${missing}" never happened`)
+    for (const missing of isMissing() ? generator.pending : [])
+      record.violation(`the run proves nothing: "${missing}" never happened`)
     return await finish(options, record, processes, devices, known, endpoints)
   } finally {
     for (const device of devices) device.stop()

@@ -33,18 +33,13 @@ test('tells what it can do, and exits with 2 for what makes no sense', async () 
   expect(help.code).toBe(0)
   for (const name of ['serve', 'migrate', 'doctor', 'users', 'invitations', 'secrets', 'new-epoch', 'push-failures']) {
     expect(help.out).toContain(`  ${name} `)
-    const own = await run([name, '--help'], {})
-    expect([own.code, own.out]).toEqual([0, expect.stringContaining(`Usage: parley ${name}`)])
   }
-  for (const args of [
-    [],
-    ['nonsense'],
-    ['users'],
-    ['users', 'suspend'],
-    ['users', 'nonsense', 'ann'],
-    ['secrets'],
-    ['doctor', 'x'],
-  ]) {
+  const own = await run(['users', '--help'], {})
+  expect([own.code, own.out]).toEqual([
+    0,
+    expect.stringContaining('Usage: parley users list [TEXT]\n       parley users suspend'),
+  ])
+  for (const args of [[], ['nonsense'], ['users', 'suspend'], ['doctor', 'x']]) {
     const { code, out, complaint } = await run(args, {})
     expect([args, code, out]).toEqual([args, 2, ''])
     expect(complaint).toContain('Usage: parley')
