@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
+import type { Viewer } from '../viewer.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
 import type { Connection } from './connections.ts'
@@ -15,19 +16,25 @@ import { serverSteps } from './steps.ts'
 export type OperationOrigin = {
   readonly requestId: string
   readonly address: string
-  readonly userId?: UserId | undefined
+  readonly viewer: Viewer | null
   readonly operation?: string | null | undefined
 }
 
 /** The origin of an operation with a context. */
 export function originIn({ requestId, address, caller }: Context, operation: string | null | undefined): OperationOrigin {
-  return { requestId, address, userId: caller.viewer?.userId, operation }
+  return { requestId, address, viewer: caller.viewer, operation }
 }
 
 /** Codes that are logged where the error happens, with its cause. */
 const loggedElsewhere: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'UNAVAILABLE'])
 
-/** Logs and counts an operation that was answered with errors. Messages to clients contain no secrets. */
+/** Where messages of the engine begin to quote a value or a token of what a client sent: it may be a password or a text. */
+const quoting = /(got invalid value|, found|value:|Unexpected \w+|^Value) [\s\S]*$/
+
+/** A message for the log, without values that a client sent. */
+const withoutValues = (message: string) => message.replace(quoting, '$1 …')
+
+/** Logs and counts an operation that was answered with errors, without what its client sent. */
 export function logRefused(app: App, errors: readonly GraphQLError[], origin: OperationOrigin): void {
   serverSteps.operationFailed.publish({ code: String(errors[0]?.extensions.code) })
   const error = errors.find(({ extensions }) => !loggedElsewhere.has(String(extensions.code)))
@@ -35,10 +42,20 @@ export function logRefused(app: App, errors: readonly GraphQLError[], origin: Op
   const code = String(error.extensions.code)
   const { argument } = error.extensions
   const path = error.path?.join('.')
-  const line = { ...origin, code, because: error.message, path, argument, errors: errors.length }
-  const isForOperator = code === 'RATE_LIMITED' || (code === 'INVALID_CREDENTIALS' && origin.userId !== undefined)
+  const { viewer, ...from } = origin
+  const line = {
+    ...from,
+    userId: viewer?.userId,
+    sessionId: viewer?.sessionId,
+    code,
+    because: withoutValues(error.message),
+    path,
+    argument,
+    errors: errors.length,
+  }
+  const isForOperator = code === 'RATE_LIMITED' || (code === 'INVALID_CREDENTIALS' && viewer !== null)
   if (!isForOperator) app.log.debug(line, 'an operation was refused')
-  else app.repeats.note('info', `${code} ${path} ${origin.userId} ${origin.address}`, line, 'an operation was refused')
+  else app.repeats.note('info', `${code} ${path} ${viewer?.userId} ${origin.address}`, line, 'an operation was refused')
 }
 
 /** Logs a refused token, unless it has only expired or its session has ended. */

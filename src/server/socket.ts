@@ -168,7 +168,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   const { address } = extra
   const refuse = (...given: unknown[]) => {
     const errors = given.map((error) => clientError(error, requestId, app))
-    logRefused(app, errors, { requestId, address, userId: extra.call.caller.viewer?.userId, operation: payload.operationName })
+    logRefused(app, errors, { requestId, address, viewer: extra.call.caller.viewer, operation: payload.operationName })
     return errors
   }
   if (extra.starting.has(id)) {

@@ -143,7 +143,7 @@ function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
       const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
       // Without an operation, the body was no JSON, or not what GraphQL over HTTP sends.
       const errors = result.errors.map((error) => httpError(params ? error : asBadRequest(error), requestId, app))
-      logRefused(app, errors, { requestId, address, userId: caller?.viewer?.userId, operation: params?.operationName })
+      logRefused(app, errors, { requestId, address, viewer: caller?.viewer ?? null, operation: params?.operationName })
       const waitMs = Math.max(0, ...errors.map(({ extensions }) => Number(extensions.retryAfterMs ?? 0)))
       if (waitMs > 0) res?.setHeader('retry-after', String(Math.ceil(waitMs / 1_000)))
       setResult({ ...result, errors, stringify: () => textOf(result, errors) } as typeof result)
