@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as AppModule from '../../src/app.ts'
-import type * as ConfigModule from '../../src/config/config.ts'
+import type * as ConfigModule from '../../src/config/read-config.ts'
 import type { ConversationId, SessionId, UserId } from '../../src/id.ts'
 import type * as LogModule from '../../src/log/log.ts'
 import type * as ActionsModule from '../../src/message/actions.ts'
@@ -37,8 +37,8 @@ export type Recorded = {
 const { root, databaseUrl, tokenSecret, environment = {}, isServing = true } = settings<ParleySettings>()
 const load = async <M>(file: string) => (await import(pathToFileURL(path.join(root, 'dist', file)).href)) as M
 const { openApp } = await load<typeof AppModule>('app.js')
-const { readConfig } = await load<typeof ConfigModule>('config.js')
-const { openLog } = await load<typeof LogModule>('log.js')
+const { readConfig } = await load<typeof ConfigModule>('config/read-config.js')
+const { openLog } = await load<typeof LogModule>('log/log.js')
 const { serve } = await load<typeof ServerModule>('server/server.js')
 const { sendMessage } = await load<typeof ActionsModule>('message/actions.js')
 
