@@ -8,7 +8,7 @@ export const errorCodes = {
   UNAUTHENTICATED: 'The request has no access token, or one that this server does not accept.',
   TOKEN_EXPIRED: 'The access token has expired: get a new one with refreshSession.',
   SESSION_REVOKED:
-    'The session was ended by logOut, revokeSession, changePassword, the deletion of its account, the suspension of its account, or the reuse of a refresh token: log in again.',
+    'The session was ended by logOut, revokeSession, changePassword, the deletion or suspension of its account, or the reuse of a refresh token: log in again.',
   ACCOUNT_SUSPENDED: 'An operator has suspended the account; the message says until when and why.',
   INVALID_CREDENTIALS: 'The account does not exist or the password is wrong; the server does not say which.',
   FORBIDDEN:

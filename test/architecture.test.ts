@@ -171,7 +171,7 @@ test('folders import each other in one direction only', async () => {
     if (!isOurs || placeOf(target) === placeOf(file)) continue
     targets.set(placeOf(file), (targets.get(placeOf(file)) ?? new Set()).add(placeOf(target)))
   }
-  // Takes away what imports nothing that is left, until nothing changes. A circle stays.
+  // Removes the folders that import none of the remaining ones, until nothing changes. A cycle stays.
   const left = new Set(targets.keys())
   const isGround = (place: string) => [...(targets.get(place) ?? [])].every((target) => !left.has(target))
   for (let ground = [...left].filter(isGround); ground.length > 0; ground = [...left].filter(isGround)) {

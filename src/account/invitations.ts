@@ -1,4 +1,4 @@
-// Invitations to sign up, which an operator makes where registration is not open to everybody. Only the hash of a token is
+// Invitations to sign up. An operator makes them for a server where not everybody may sign up. Only the hash of a token is
 // stored.
 
 import { createHash, randomBytes } from 'node:crypto'
@@ -46,7 +46,7 @@ export async function redeem(tx: Transaction, token: string | null): Promise<voi
           update invitation set uses = uses + 1
            where token_hash = ${hashOf(token)} and revoked_at is null and expires_at > now() and uses < max_uses`
   if (used === 0)
-    throw new ParleyError('FORBIDDEN', 'This server accepts sign-ups only with an invitation that can still be used.', {
+    throw new ParleyError('FORBIDDEN', 'To sign up on this server, you need a valid invitation.', {
       argument: 'input.invitation',
     })
 }

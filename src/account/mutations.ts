@@ -122,7 +122,7 @@ const SignUpInput = builder.inputType('SignUpInput', {
     }),
     invitation: t.string({
       required: false,
-      description: 'An invitation from the operator of this server, if it accepts sign-ups only with one.',
+      description: 'An invitation from the operator of this server. Required if the server accepts sign-ups only by invitation.',
     }),
   }),
 })
@@ -216,7 +216,7 @@ builder.mutationFields((t) => ({
     type: SignUpPayload,
     complexity: passwordCost,
     description:
-      'Creates an account and logs in. Needs no access token. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED, FORBIDDEN if this server does not accept sign-ups, or only with an invitation.',
+      'Creates an account and logs in. Needs no access token. Errors: BAD_INPUT, USERNAME_TAKEN, RATE_LIMITED, FORBIDDEN if this server does not accept sign-ups, or needs an invitation and the given one cannot be used.',
     args: { input: t.arg({ type: SignUpInput, description: 'The account to create, and its first device.' }) },
     resolve: (_root, { input }, { app, address }) => {
       if (app.config.signUp === 'closed') throw new ParleyError('FORBIDDEN', 'This server does not accept sign-ups.')

@@ -1,5 +1,5 @@
-// Changes to profiles. Hundreds of people may hear of one, so those that a user makes in quick succession gather and are written,
-// and told, together: at most once per interval on a node. The first after a quiet interval does not wait.
+// Changes to profiles. Hundreds of users may hear of one, so a node writes those that a user makes in quick succession together,
+// at most once per interval. The first after a quiet interval does not wait.
 
 import type { UserId } from '../id.ts'
 import { Coalescer } from '../journal/coalescer.ts'

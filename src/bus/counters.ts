@@ -100,7 +100,7 @@ export type Counted = {
 }
 
 /**
- * Runs an action that may happen only so often. It counts while it runs, so that many at once count, too.
+ * Runs an action that may happen only so often. It counts from the start, so that concurrent ones count too.
  * @throws ParleyError RATE_LIMITED; any error of `act`
  */
 export async function limited<T>(counters: Counters, counted: Counted, act: () => Promise<T>): Promise<T> {

@@ -17,7 +17,7 @@ export type Command = {
   run(given: readonly string[]): Promise<string>
 }
 
-/** Arguments that make no sense: the process exits with 2. */
+/** Invalid arguments: the process exits with 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -46,15 +46,20 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
 /** The only argument. @throws UsageError if there is none, or more than one */
 export function onlyOne(given: readonly string[], what: string): string {
   const [one, ...others] = given
-  if (one === undefined || others.length > 0) throw new UsageError(`Name one ${what}.`)
+  if (one === undefined || others.length > 0) throw new UsageError(`Give one ${what}.`)
   return one
+}
+
+/** Checks that nothing is left. @throws UsageError */
+export function noMore(given: readonly string[]): void {
+  if (given.length > 0) throw new UsageError(`Unexpected argument: ${given[0]}`)
 }
 
 /** A time in the future: a date or a time of ISO 8601, or so many days (`7d`) or hours (`12h`) from now. @throws UsageError */
 export function readTime(text: string): Date {
   const [, number, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? []
   const ms = number === undefined ? Date.parse(text) : Date.now() + Number(number) * (unit === 'd' ? 86_400_000 : 3_600_000)
-  if (Number.isNaN(ms)) throw new UsageError(`${text} is no time: use 7d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z.`)
+  if (Number.isNaN(ms)) throw new UsageError(`${text} is not a time: use 7d, 12h, 2026-12-31 or 2026-12-31T18:00:00Z.`)
   if (ms <= Date.now()) throw new UsageError(`${text} is in the past.`)
   return new Date(ms)
 }

@@ -10,7 +10,7 @@ import { readConfig } from '../config/read-config.ts'
 import { StartError } from '../errors.ts'
 import { listFailures } from '../push/jobs/failures.ts'
 import { examineDatabase } from '../store/examine.ts'
-import { type Command, FailedResult, UsageError } from './command.ts'
+import { type Command, FailedResult, noMore } from './command.ts'
 import { withStore } from './operator.ts'
 
 /** A finding. `warn` does not make the command fail. */
@@ -28,7 +28,7 @@ export const doctor: Command = {
   usage: [''],
   help: 'It prints a line for each check: ok, warn or FAIL. It exits with 1 if a check failed. It changes nothing.',
   async run(given) {
-    if (given.length > 0) throw new UsageError('doctor takes no arguments.')
+    noMore(given)
     const findings: Finding[] = []
     const report: Report = (level, what, says) => findings.push({ level, what, says })
     const config = checkConfiguration(report)
@@ -65,12 +65,12 @@ function checkSettings({ http, isProduction, isSeeded, node, push, secrets, sign
   else if (databaseUrl === null) report('ok', 'Push keys', 'Parley makes its own in the data directory')
   else report('warn', 'Push keys', 'there is no Web Push: set PARLEY_VAPID_PUBLIC_KEY and PARLEY_VAPID_PRIVATE_KEY')
   if (!isProduction) return
-  if (isSeeded) report('warn', 'PARLEY_SEED', 'alice, bob, carol and dan exist with a known password: turn it off')
+  if (isSeeded) report('warn', 'PARLEY_SEED', 'on: it creates alice, bob, carol and dan with a known password. Turn it off')
   if (http.trustedProxies.length === 0)
     report(
       'warn',
       'PARLEY_TRUSTED_PROXIES',
-      'not set: behind a proxy all clients would share its address, and its limits. Name the proxy, unless there is none',
+      'not set: behind a proxy, all clients share the address of the proxy, and one set of limits. Set it if there is a proxy',
     )
   if (node.publicUrl === null && (http.host === '0.0.0.0' || http.host === '::'))
     report('warn', 'PARLEY_PUBLIC_URL', 'not set: `gateway` recommends only nodes that have one')
@@ -86,10 +86,10 @@ async function checkDirectory({ dataDirectory, databaseUrl, secrets }: Config, r
     await access(directory, constants.W_OK)
     const { bavail, bsize } = await statfs(directory)
     const free = (bavail * bsize) / gigabyte
-    if (free < 1) report('FAIL', 'Disk', `${free.toFixed(1)} GiB are free at ${directory}: make room`)
+    if (free < 1) report('FAIL', 'Disk', `${free.toFixed(1)} GiB free at ${directory}: make room`)
     else report(free < 5 ? 'warn' : 'ok', 'Disk', `${free.toFixed(1)} GiB are free at ${directory}`)
   } catch (error) {
-    report('FAIL', 'PARLEY_DATA_DIR', `${directory} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+    report('FAIL', 'PARLEY_DATA_DIR', `cannot write to ${directory}: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
 
@@ -104,7 +104,7 @@ async function checkDatabase({ databaseUrl }: Config, report: Report): Promise<v
     if (answerMs > answerMsMax) report('warn', 'Postgres', `it takes ${answerMs} ms to answer: move it nearer to the nodes`)
     checkClock(aheadMs, answerMs, report)
     if (!mayMigrate)
-      report('FAIL', 'Rights', 'the user may not create tables: grant create on database and on schema public, for migrations')
+      report('FAIL', 'Rights', 'the database user cannot create tables: grant it CREATE on the database and on schema public')
     if (pending.length > 0) {
       report('warn', 'Schema', `parley migrate, or the next node that starts, will apply ${pending.join(', ')}`)
       return
@@ -138,7 +138,7 @@ async function checkBus({ redisUrl }: Config, report: Report): Promise<void> {
   try {
     const answers = await checkRedis(redisUrl)
     if (answers) report('ok', 'Redis', 'it grants what Parley needs')
-    else report('FAIL', 'Redis', 'it does not answer: nodes would work alone, later and without presence of each other')
+    else report('FAIL', 'Redis', 'it does not answer: events from other nodes come late, and presence is not shared')
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     report('FAIL', 'Redis', error.message)

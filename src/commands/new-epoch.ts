@@ -2,7 +2,7 @@
 // reads its data again. Running nodes notice within a second.
 
 import { statement } from '../store/reader.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, noMore } from './command.ts'
 import { withStore } from './operator.ts'
 
 const begin = statement<{ epoch: string }>('journal_new_epoch', 'call journal_new_epoch(null)')
@@ -12,7 +12,7 @@ export const newEpoch: Command = {
   usage: [''],
   help: 'It asks for no confirmation. When to use it: docs/operations.md, "Backup and restore".',
   async run(given) {
-    if (given.length > 0) throw new UsageError('new-epoch takes no arguments.')
+    noMore(given)
     const [row] = await withStore(({ reader }) => reader.rows(begin, []))
     return `The journal has the new epoch ${row?.epoch}: every device will read its data again.`
   },

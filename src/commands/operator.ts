@@ -1,4 +1,4 @@
-// What commands work with: the database of the installation that the environment describes, without being a node of it. Running
+// Opens the database of the installation for a command. The command does not become a node. Running
 // nodes see within a second what a command writes.
 
 import { openMemoryBus } from '../bus/memory.ts'
@@ -46,7 +46,7 @@ export async function withStore<T>(work: (store: Store, log: Log) => Promise<T>)
   }
 }
 
-/** Like `withStore`, with the journal, for actions that tell users and nodes what they change. */
+/** Like `withStore`, with the journal: for actions that make facts. */
 export function withOperator<T>(work: (app: OperatorApp) => Promise<T>): Promise<T> {
   return withStore(async (store, log) => {
     const config = readConfig()

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-// `parley`: what operators do on the command line. It exits with 0 if it succeeded, 1 if it failed, 2 if its arguments make no
-// sense.
+// `parley`: what operators do on the command line. It exits with 0 on success, 1 on failure, and 2 for invalid arguments.
 
 import { ConfigError } from '../config/config.ts'
 import { ParleyError, StartError } from '../errors.ts'

@@ -1,4 +1,4 @@
-// `parley secrets`: replaces the secret that signs tokens, in steps between which all nodes restart. Nobody is logged out.
+// `parley secrets`: replaces the secret that signs tokens, in steps. All nodes restart after each, and nobody is logged out.
 
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
@@ -13,7 +13,7 @@ export const secrets: Command = {
 removed. If Parley keeps its secret in the data directory, each call does the next step and says what to do. If it is in
 PARLEY_TOKEN_SECRET, the call makes a new secret and says where to put it.`,
   async run([action, ...given]) {
-    if (action !== 'rotate' || given.length > 0) throw new UsageError('Say what to do with secrets.')
+    if (action !== 'rotate' || given.length > 0) throw new UsageError('Unknown or missing action, or too many arguments.')
     const { secrets: configured, dataDirectory, tokens } = readConfig()
     const days = Math.ceil(tokens.refreshTtlS / 86_400)
     if (configured.token !== null) {
@@ -21,13 +21,13 @@ PARLEY_TOKEN_SECRET, the call makes a new secret and says where to put it.`,
         `A new secret: ${randomBytes(32).toString('base64url')}`,
         '1. Add it at the end of PARLEY_TOKEN_SECRET, after a comma, and restart all nodes, one after the other.',
         '2. Put it first, and restart them again: it signs new tokens from then on.',
-        `3. After ${days} days, when no token of the old one is left, remove the old one and restart them again.`,
+        `3. After ${days} days, when all tokens that the old one signed have expired, remove it and restart them again.`,
       ].join('\n')
     }
     const step = await rotateTokenSecret(path.resolve(dataDirectory))
     return {
-      ADDED: '1 of 3: a new secret was added. Restart all nodes, one after the other, and call this again.',
-      FIRST: `2 of 3: the new secret comes first. Restart all nodes. Call this again after ${days} days, when no token of the old one is left.`,
+      ADDED: '1 of 3: a new secret was added. Restart all nodes, one after another, and run this command again.',
+      FIRST: `2 of 3: the new secret comes first. Restart all nodes. Run this command again after ${days} days, when all tokens that the old one signed have expired.`,
       REMOVED: '3 of 3: the old secret was removed. Restart all nodes.',
     }[step]
   },

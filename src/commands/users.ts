@@ -8,7 +8,7 @@ import { normaliseUsername } from '../account/username.ts'
 import { StartError } from '../errors.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
-import { type Command, onlyOne, readArguments, readTime, UsageError } from './command.ts'
+import { type Command, noMore, onlyOne, readArguments, readTime, UsageError } from './command.ts'
 import { type OperatorApp, withOperator, withStore } from './operator.ts'
 
 type ListedUser = {
@@ -43,29 +43,34 @@ type Act = (userId: UserId, given: readonly string[], username: string) => Promi
 
 const acts: Readonly<Record<string, Act>> = {
   async suspend(userId, given, username) {
-    const { values } = readArguments(given, { reason: { type: 'string' }, until: { type: 'string' } })
+    const { values, positionals } = readArguments(given, { reason: { type: 'string' }, until: { type: 'string' } })
+    noMore(positionals)
     const until = values.until === undefined ? null : readTime(values.until)
     await withOperator((app) => suspendUser(userId, { reason: values.reason ?? null, until }, app))
-    return `${username} is suspended ${until === null ? 'until you lift it' : `until ${until.toISOString()}`}. All sessions have ended.`
+    return `${username} is suspended ${until === null ? 'until you unsuspend the account' : `until ${until.toISOString()}`}. All sessions have ended.`
   },
-  async unsuspend(userId, _given, username) {
+  async unsuspend(userId, given, username) {
+    noMore(given)
     await withStore((store) => unsuspendUser(userId, { store }))
     return `${username} may log in again.`
   },
-  async role(userId, [text], username) {
+  async role(userId, [text, ...others], username) {
+    noMore(others)
     const role = roles.find((one) => one === text)
     if (!role) throw new UsageError(`The role must be ${roles.join(', ')}.`)
     await withStore((store) => setRole(userId, role, { store }))
     return `${username} is ${role} now.`
   },
-  async 'reset-password'(userId, _given, username) {
+  async 'reset-password'(userId, given, username) {
+    noMore(given)
     const password = randomBytes(15).toString('base64url')
     await withOperator((app) => resetPassword(userId, password, app))
-    return `The new password of ${username} is ${password}\nAll sessions have ended. Tell the user to change it.`
+    return `The new password of ${username} is ${password}\nAll sessions have ended. Tell the user to change the password.`
   },
   async delete(userId, given, username) {
-    const { values } = readArguments(given, { yes: { type: 'boolean' } })
-    if (!values.yes) throw new UsageError(`This deletes ${username} for ever. Repeat it with --yes.`)
+    const { values, positionals } = readArguments(given, { yes: { type: 'boolean' } })
+    noMore(positionals)
+    if (!values.yes) throw new UsageError(`This deletes ${username} for ever. To confirm, add --yes.`)
     await withOperator((app) => erase(userId, username, app))
     return `${username} is deleted. The messages stay in their conversations, without the name.`
   },
@@ -81,11 +86,11 @@ export const users: Command = {
     'reset-password USERNAME',
     'delete USERNAME --yes',
   ],
-  help: `list shows at most ${listMax}, a JSON object a line. TIME: 7d, 12h, 2026-12-31. The user reads the reason at the next log-in.`,
+  help: `list shows at most ${listMax} users, one JSON object per line. TIME: 7d, 12h, 2026-12-31. The user reads the reason at the next log-in.`,
   async run([action, ...given]) {
     if (action === 'list') return listUsers(given)
     const act = action !== undefined && Object.hasOwn(acts, action) ? acts[action] : undefined
-    if (!act) throw new UsageError('Say what to do with users.')
+    if (!act) throw new UsageError('Unknown or missing action.')
     const [name, ...others] = given
     const username = normaliseUsername(onlyOne(name === undefined ? [] : [name], 'username'))
     const user = await withStore(({ reader }) => findByName(reader, username))
@@ -94,11 +99,11 @@ export const users: Command = {
 }
 
 async function listUsers(given: readonly string[]): Promise<string> {
-  if (given.length > 1) throw new UsageError('Give one text to look for.')
+  if (given.length > 1) throw new UsageError('Give at most one text to search for.')
   const [text = ''] = given
   const found = await withStore(({ reader }) => reader.rows(list, [normaliseUsername(text), text.toLowerCase()]))
   const lines = found.slice(0, listMax).map((user) => JSON.stringify({ ...user, id: Number(userIdOf(user.id)) }))
-  return [...lines, found.length > listMax ? `more than ${listMax} users: look for a text` : `${found.length} users`].join('\n')
+  return [...lines, found.length > listMax ? `more than ${listMax} users: filter by a text` : `${found.length} users`].join('\n')
 }
 
 async function findByName(reader: Reader, username: string) {

@@ -73,17 +73,17 @@ export type Config = {
     failedLogInsMax: number
     /** Failed log-ins to an account in 15 minutes, from all addresses. */
     failedLogInsPerAccountMax: number
-    /** Strangers whom a user reaches in an hour. */
+    /** Strangers that a user reaches in an hour. */
     strangersMax: number
     /** How often a user unblocks somebody in an hour. */
     unblocksMax: number
-    /** Invites that are not open and that a user tries in 15 minutes. */
+    /** How many invites that are not open a user tries in 15 minutes. */
     failedInvitesMax: number
     /** How often a user changes the username in a day. */
     usernameChangesMax: number
   }
   /**
-   * How often each user may do what on a node, and, for `anonymous`, how many operations without a session one address may send.
+   * How often a user may do each thing on a node; for `anonymous`, how many operations without a session one address may send.
    */
   rates: { readonly [kind in 'sends' | 'mutations' | 'queries' | 'searches' | 'signals' | 'anonymous']: Rate }
   journal: {

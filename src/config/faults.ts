@@ -20,7 +20,7 @@ export function readPersisted(v: EnvironmentVariables, faults: string[]): Persis
     return { documents: new Map(Object.entries(manifest)), isOnly: mode === 'only' }
   } catch (error) {
     const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'is no JSON object of document texts by their ids'
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'is not a JSON object that maps ids to documents'
     faults.push(`PARLEY_PERSISTED_OPERATIONS: ${file} ${why}`)
     return null
   }

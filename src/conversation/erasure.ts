@@ -1,5 +1,5 @@
 // Erases a user's conversation data when the account is deleted. The user leaves all groups, each in a transaction of its own, so
-// that none locks them all. They stay a member of closed direct conversations, because those also belong to the other user.
+// that none locks them all. The user stays in closed direct conversations, because those also belong to the other user.
 
 import type { Erasure } from '../account/erasure.ts'
 import { ParleyError } from '../errors.ts'

@@ -73,7 +73,7 @@ export async function findOpenInvite(context: Context, token: string): Promise<I
 }
 
 /**
- * Tries an invite. What finds none counts: it resolves with null, or rejects with NOT_FOUND.
+ * Tries an invite. An attempt counts if it finds none: if it resolves with null, or rejects with NOT_FOUND.
  * @throws ParleyError RATE_LIMITED if the viewer has tried too many; any error of `attempt`
  */
 export function tryingInvite<T>(by: Viewer, app: App, attempt: () => Promise<T>): Promise<T> {

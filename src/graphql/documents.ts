@@ -123,7 +123,7 @@ export function refusalsOf(
   return [new GraphQLError(`${what} costs ${costs}, and the limit is ${max}. Request less at once.`)]
 }
 
-/** The cost of an operation that may run (`refusalsOf`), or that only costs too much. Null if there is no such operation. */
+/** The cost of an operation, even if it is refused for its cost. Null if there is no such operation. */
 export function costOf({ schema, document, operationName, variableValues }: ExecutionArgs): number | null {
   const plan = findPlan(document, operationName)
   if (!plan) return null

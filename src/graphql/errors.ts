@@ -54,7 +54,7 @@ export function httpError(error: unknown, requestId: string, { log, config }: Ap
   const given = error instanceof GraphQLError ? error : null
   const http = given?.extensions.http
   const message = failure?.message ?? 'Internal error. The server has logged it.'
-  // In production no error tells the names of the schema.
+  // In production, errors do not reveal names from the schema.
   return copyOf(given, config.isProduction ? message.replace(suggestion, '') : message, {
     ...(failure ? extensionsOf(failure) : { code: 'INTERNAL', retryable: false, requestId }),
     ...(http === undefined ? {} : { http }),

@@ -33,7 +33,7 @@ export type Restart = { readonly type: 'MOVED'; readonly reason: string } | { re
 
 /** How far a follower has come. */
 export type FollowerState = {
-  /** When Postgres last told the head, in milliseconds since 1970. */
+  /** When this node last read the head from Postgres, in milliseconds since 1970. */
   readonly lastContactAt: number
   /** How many facts the head was ahead then. */
   readonly behind: number

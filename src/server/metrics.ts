@@ -79,7 +79,7 @@ function countOperations(registry: Registry): () => void {
   })
   const failures = new Counter({
     name: 'parley_operations_failed_total',
-    help: 'Operations answered with errors, executed or refused before, by code of the first error.',
+    help: 'Operations that failed, whether executed or refused, by code of the first error.',
     labelNames: ['code'],
     registers: [registry],
   })
@@ -110,7 +110,7 @@ function countJournal(registry: Registry): () => void {
   })
   const followed = new Counter({
     name: 'parley_followed_facts_total',
-    help: 'Facts that this node has taken into its memory, of all nodes.',
+    help: 'Facts from all nodes that this node has taken into its memory.',
     registers: [registry],
   })
   const filled = new Counter({
@@ -184,10 +184,10 @@ function showJournal(registry: Registry, { journal }: App): void {
   gauge(registry, 'parley_journal_position', 'The last position of the journal that this node has seen.', () =>
     Number(journal.head().position),
   )
-  gauge(registry, 'parley_follower_contact_age_seconds', 'Time since Postgres last told the head of the journal.', () => {
+  gauge(registry, 'parley_follower_contact_age_seconds', 'Time since this node last read the head from Postgres.', () => {
     return (Date.now() - journal.state().lastContactAt) / 1_000
   })
-  gauge(registry, 'parley_follower_behind_facts', 'Facts between this node and the head, when Postgres last told it.', () => {
+  gauge(registry, 'parley_follower_behind_facts', 'Facts by which this node was behind the head when it last read it.', () => {
     return journal.state().behind
   })
   gauge(registry, 'parley_follower_held_batches', 'Batches of facts that wait for the gap before them to close.', () => {
@@ -232,9 +232,9 @@ function showPools(registry: Registry, { store }: App): void {
 function showBacklog(registry: Registry, { journal, log, store }: App): () => Promise<void> {
   const names = {
     search: ['parley_search_behind_facts', 'Facts that the search index does not include yet.'],
-    push: ['parley_push_behind_facts', 'Facts that notifications have not been decided for yet.'],
+    push: ['parley_push_behind_facts', 'Facts whose notifications are not decided yet.'],
     requests: ['parley_journal_requests', 'Rows left in journal_request: 0, except during a commit.'],
-    jobs: ['parley_push_jobs', `Jobs of notifications that wait or run; at most ${waitingMax} are counted.`],
+    jobs: ['parley_push_jobs', `Notification jobs, waiting or running; at most ${waitingMax} are counted.`],
   } as const
   const gauges = Object.entries(names).map(
     ([key, [name, help]]) => [key as keyof typeof names, new Gauge({ name, help, registers: [registry] })] as const,

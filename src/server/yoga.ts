@@ -141,7 +141,7 @@ function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
       if (Array.isArray(result) || !('errors' in result) || !result.errors) return
       const { address = '', caller, res, params } = serverContext as Partial<HttpContext>
       const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
-      // Without an operation, the body was no JSON, or not what GraphQL over HTTP sends.
+      // Without an operation, the body was not JSON, or was not a request of GraphQL over HTTP.
       const errors = result.errors.map((error) => httpError(params ? error : asBadRequest(error), requestId, app))
       logRefused(app, errors, { requestId, address, viewer: caller?.viewer ?? null, operation: params?.operationName })
       const waitMs = Math.max(0, ...errors.map(({ extensions }) => Number(extensions.retryAfterMs ?? 0)))

@@ -1,4 +1,4 @@
-// Registration by an operator's invitation.
+// Sign-up by an operator's invitation.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'

@@ -124,7 +124,7 @@ test('refuses a token signed by another key', async () => {
   expect(errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
 })
 
-test('a suspended user gets in with no token of the provider, old or new', async () => {
+test('a token of the provider, old or new, does not admit a suspended user', async () => {
   const old = await sign({ sub: 'u-11', sid: 'old' })
   const { data } = await request(node.url, Viewer, {}, old)
   const userId = parseId('User', data?.viewer.id ?? '', 'id')

@@ -14,7 +14,7 @@ const logIn = async (url: string, { username }: Device, secret = password) => {
   return data ? { code: 'LOGGED_IN' } : { code: errors[0]?.extensions.code, message: errors[0]?.message }
 }
 
-test('ends every session on every node, refuses new ones with the reason, and lets in after it was lifted', async () => {
+test('ends every session on every node, refuses new ones with the reason until it is lifted', async () => {
   const [here, there] = await openPair()
   const [ann, ben] = (await signUpAll(here, 'Ann', 'Ben')) as [Device, Device]
   const annThere = await ann.another(there)

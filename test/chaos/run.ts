@@ -34,7 +34,7 @@ export type Options = {
   readonly thinkMs: number
   /** The mean pause between two faults; null: there are none. */
   readonly faultEveryMs: number | null
-  /** How many facts each node remembers; by default each another number. */
+  /** How many facts each node remembers; by default a different number for each. */
   readonly windowFacts?: number
   /** Called when people begin to act. */
   onBegun?(nodes: readonly NodeProcess[]): void

@@ -1,4 +1,4 @@
-// npm run soak -- --minutes 30: people use three nodes steadily, and nothing breaks. Memory, handles, timers and queues must be flat
+// npm run soak -- --minutes 30: people use three nodes steadily, without faults. Memory, handles, timers and queues must be flat
 // at the end. Exits with 1 if one of them has grown, or if a promise was broken.
 
 import { randomInt } from 'node:crypto'
@@ -13,8 +13,8 @@ const people = 100
 const windowFacts = 5_000
 
 /**
- * What must be flat, from the metrics. Compared is the least of the second quarter of the run with the least of the last quarter:
- * what garbage collection leaves. `slack`: how much more is no growth.
+ * The metrics that must be flat. Compares the lowest value in the second quarter of the run with the lowest in the last quarter,
+ * so that only what garbage collection leaves counts. `slack`: a difference that does not count as growth.
  */
 const watched: readonly (readonly [what: string, metric: string, scale: number, slack: number])[] = [
   ['heap in use, MiB', 'nodejs_heap_size_used_bytes', 1_048_576, 8],
@@ -28,7 +28,7 @@ const watched: readonly (readonly [what: string, metric: string, scale: number, 
   ['search index behind, facts', 'parley_search_behind_facts', 1, 200],
   ['rows in journal_request', 'parley_journal_requests', 1, 0],
 ]
-/** How much may be added to what a slack allows, as a share. */
+/** The share of the earlier value that also does not count as growth. */
 const growthMax = 0.05
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } })

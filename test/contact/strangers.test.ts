@@ -24,6 +24,9 @@ test('D7 a user reaches only so many strangers in an hour, in whatever way, on a
   ]
   const [carol, dan, eve, fay, gus, hal] = people as [Device, Device, Device, Device, Device, Device]
   const annThere = await ann.another(there)
+  // More than the limit are never allowed, and use nothing up.
+  const seven = { title: 'Everybody', memberIds: idsOf([ben, ...people]) }
+  expect((await ann.refused(CreateGroup, { input: seven })).extensions.code).toBe('LIMIT_EXCEEDED')
   await ann.direct(carol)
   await annThere.run(RequestContact, { input: { userId: dan.userId } })
   const group = await ann.group('Two', eve, fay) // four by now
@@ -42,7 +45,7 @@ test('D7 a user reaches only so many strangers in an hour, in whatever way, on a
     refused(await device.refused(RequestContact, { input: { userId: hal.userId } }), 3_600_000)
     refused(await device.refused(AddMembers, { input: { conversationId: group, userIds: [hal.userId] } }), 3_600_000)
   }
-  // Who asks first is no stranger; others are not disturbed.
+  // A user who asks first is not a stranger. Other users have limits of their own.
   await hal.run(RequestContact, { input: { userId: ann.userId } })
   await ann.direct(hal)
   await ben.group('Strangers', ...people.slice(0, 5))

@@ -56,7 +56,7 @@ const old = ({ old: messageId }: World) => ({ messageId })
 const target = (w: World) => ({ userId: w.users.target })
 const fresh = ({ fresh: messageId }: World) => ({ messageId })
 
-/** Needs a session, and is about nothing but the own account. */
+/** Needs a session, and is only about your own account. */
 export const own: readonly string[] = [
   'acknowledge',
   'blockedUsers',
@@ -288,7 +288,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         ofMember('pushLevel', '+ - - - - - - S U'),
       ],
     },
-    // Only its own user sees a session, and only who manages invites sees one: rows of `node` say so.
+    // Only its user sees a session, and only managers of the group see an invite: the rows of `node` say so.
     {
       type: 'Session',
       same: [

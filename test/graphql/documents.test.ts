@@ -172,7 +172,7 @@ describe('the cost of an operation', () => {
   }
 })
 
-test('in production, errors suggest no names of the schema, on any transport', async () => {
+test('in production, errors do not suggest names from the schema, on any transport', async () => {
   const production = await openNode({
     NODE_ENV: 'production',
     DATABASE_URL: await createDatabase(),

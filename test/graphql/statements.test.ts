@@ -158,7 +158,7 @@ test('costs as many for a page of 50 messages with everything as for one of 1, a
   const ofTwo = [...statements]
   for (let i = 0; i < 48; i += 1) await say(owner, await owner.group(`Group ${i}`, others[i % 11] as Device))
   const fifty = await count(() => read(Overview, {}))
-  // Four of its fields show users. Those whose rows arrive in the same turn share a statement, which hangs on timing.
+  // Four of its fields show users. Those whose rows arrive in the same turn share a statement, which depends on timing.
   expect(fifty, `${statements} for ${ofTwo}`).toBeLessThanOrEqual(two + 3)
   expect(new Set(statements)).toEqual(new Set(ofTwo))
   expect(await count(() => read(Conversations, { first: 50 }))).toBe(1)

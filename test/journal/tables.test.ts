@@ -4,6 +4,8 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import { createInvitation } from '../../src/account/invitations.ts'
+import { suspendUser } from '../../src/account/suspension-actions.ts'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
 import * as people from '../account/documents.ts'
@@ -110,6 +112,8 @@ async function traffic(node: Node): Promise<void> {
   const other = await bob.another()
   await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
   await bob.run(documents.LogOut, {})
+  await createInvitation(1, new Date(Date.now() + 60_000), node.app)
+  await suspendUser(parseId('User', carol.userId, 'userId'), { reason: 'spam', until: null }, node.app)
 }
 
 function send(conversationId: string, text: string, clientMessageId = randomUUID()) {

@@ -28,7 +28,7 @@ const logIn = async ({ username }: Device, secretWord = password) => {
   return data ? 'LOGGED_IN' : errors[0]?.extensions.code
 }
 
-test('tells what it can do, and exits with 2 for what makes no sense', async () => {
+test('lists its commands, and exits with 2 for invalid arguments', async () => {
   const help = await run(['--help'], {})
   expect(help.code).toBe(0)
   for (const name of ['serve', 'migrate', 'doctor', 'users', 'invitations', 'secrets', 'new-epoch', 'push-failures']) {

@@ -116,7 +116,7 @@ test('answers on its own port only, and nothing but metrics', async () => {
   expect(errors).not.toEqual([])
 })
 
-test('the alerts, the dashboard and the documents name metrics that exist, and each alert has its page', async () => {
+test('the alerts, the dashboard and the documents name metrics that exist, and each alert has its section', async () => {
   const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
   const operations = await read('docs/operations.md')
   const shown = new Set([...(await textOf(node)).matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name))

@@ -93,6 +93,6 @@ test('a manifest that cannot be read is an error of the configuration', async ()
   expect(read({ PARLEY_PERSISTED_OPERATIONS: path.join(directory, 'missing.json') })).toThrow(
     /PARLEY_PERSISTED_OPERATIONS: .*does not exist/,
   )
-  expect(read({ PARLEY_PERSISTED_OPERATIONS: wrong })).toThrow(/is no JSON object/)
+  expect(read({ PARLEY_PERSISTED_OPERATIONS: wrong })).toThrow(/is not a JSON object/)
   expect(read({ PARLEY_PERSISTED_OPERATIONS_MODE: 'only' })).toThrow(/PARLEY_PERSISTED_OPERATIONS must be set/)
 })

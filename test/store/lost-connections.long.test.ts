@@ -220,7 +220,7 @@ test.each([
   await refused.close()
 })
 
-test('what comes while a node closes is told that it may try again', async () => {
+test('a request that comes while a node closes gets a retryable error', async () => {
   const closed = openStore(databaseUrl, 1, log)
   await closed.reader.rows(one, [])
   await closed.close()
