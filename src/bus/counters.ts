@@ -36,7 +36,7 @@ type Limiter = Pick<RateLimiterMemory, 'consume' | 'reward' | 'delete'>
 
 /** Counters in the memory of this node. */
 export function openMemoryCounters(): Counters {
-  return countersOf(({ name, most, periodS }) => new RateLimiterMemory({ keyPrefix: name, points: most, duration: periodS }))
+  return countersOf(({ most, periodS }) => new RateLimiterMemory({ keyPrefix: '', points: most, duration: periodS }))
 }
 
 /** Counters in Redis. `prefix` makes the keys of this installation. */
@@ -48,14 +48,15 @@ export function openRedisCounters(redisUrl: string, prefix: () => string, outage
     connectTimeout: 2_000,
   })
   reportTo(redis, 'counters', outage)
-  const make = ({ name, most, periodS }: CountLimit) =>
+  const make = ({ most, periodS }: CountLimit) =>
     new RateLimiterRedis({
       storeClient: redis,
-      keyPrefix: name,
+      // The whole key comes from keyOf: an ACL may allow `parley:*` alone.
+      keyPrefix: '',
       points: most,
       duration: periodS,
       rejectIfRedisNotReady: true,
-      insuranceLimiter: new RateLimiterMemory({ keyPrefix: name, points: most, duration: periodS }),
+      insuranceLimiter: new RateLimiterMemory({ keyPrefix: '', points: most, duration: periodS }),
     })
   return countersOf(make, prefix, async () => redis.disconnect())
 }
@@ -67,11 +68,12 @@ function countersOf(make: (limit: CountLimit) => Limiter, prefix = () => '', clo
     limiters.set(limit.name, limiter)
     return limiter
   }
-  const keyOf = (key: string) => `${prefix()}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`
+  const keyOf = ({ name }: CountLimit, key: string) =>
+    `${prefix()}:${name}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`
   return {
     async count(limit, key, times = 1) {
       try {
-        await limiterOf(limit).consume(keyOf(key), times)
+        await limiterOf(limit).consume(keyOf(limit, key), times)
         return 0
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
@@ -80,10 +82,10 @@ function countersOf(make: (limit: CountLimit) => Limiter, prefix = () => '', clo
       }
     },
     async uncount(limit, key, times = 1) {
-      await limiterOf(limit).reward(keyOf(key), times)
+      await limiterOf(limit).reward(keyOf(limit, key), times)
     },
     async forget(limit, key) {
-      await limiterOf(limit).delete(keyOf(key))
+      await limiterOf(limit).delete(keyOf(limit, key))
     },
     close,
   }

@@ -19,8 +19,8 @@ const checkMs = 3_000
 const probeMs = 1_000
 /** The rights that a node needs, as ACL rules: no more than these, and a node tries each of them at start. */
 export const aclRules =
-  '~parley:* &parley:* -@all +ping +info +select +time +publish +subscribe +unsubscribe +punsubscribe +eval +evalsha +del +pexpire +hset +hget +hdel +hgetall +hkeys +hlen +hexists +zadd +zrem +zrangebyscore'
-/** Runs every command that the scripts of the leases run. */
+  '~parley:* &parley:* -@all +ping +info +select +time +publish +subscribe +unsubscribe +punsubscribe +eval +evalsha +del +pexpire +set +incrby +pttl +expire +hset +hget +hdel +hgetall +hkeys +hlen +hexists +zadd +zrem +zrangebyscore'
+/** Runs every command that the scripts of the leases and the counters run. */
 const script = `
 local due = KEYS[1] .. ':due'
 redis.call('HSET', KEYS[1], 'a', redis.call('TIME')[1])
@@ -32,6 +32,10 @@ redis.call('ZREM', due, 'a')
 redis.call('PEXPIRE', KEYS[1], 10000)
 redis.call('PUBLISH', KEYS[1], '')
 redis.call('DEL', KEYS[1], due)
+redis.call('SET', KEYS[1], 0, 'EX', 10, 'NX')
+redis.call('INCRBY', KEYS[1], 1)
+if redis.call('PTTL', KEYS[1]) > 0 then redis.call('EXPIRE', KEYS[1], 10) end
+redis.call('DEL', KEYS[1])
 `
 
 const faults: readonly (readonly [form: RegExp, sentence: string])[] = [

@@ -11,6 +11,7 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { beforeAll, expect, inject, test } from 'vitest'
+import { openRedisCounters } from '../../src/bus/counters.ts'
 import { changeForm } from '../../src/bus/leases.ts'
 import { aclRules, checkRedis, redisWords } from '../../src/bus/redis-faults.ts'
 import { openRedisLeases } from '../../src/bus/redis-leases.ts'
@@ -108,7 +109,7 @@ test('trusts a certificate authority of your own through NODE_EXTRA_CA_CERTS', a
   expect(told.stdout).toBe('usable\n')
 })
 
-test('D7 the ACL of docs/operations.md is enough for the bus and the leases, and a node that lacks any part of it says so at start', async () => {
+test('D7 the ACL of docs/operations.md is enough for the bus, the leases and the counters, and a node that lacks any part of it says so at start', async () => {
   const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
   const [, documented = ''] = /^ACL SETUSER parley on >a-long-password (.*)$/m.exec(text) ?? []
   expect(documented).toBe(aclRules)
@@ -145,6 +146,24 @@ test('D7 the ACL of docs/operations.md is enough for the bus and the leases, and
     ),
   )
   expect(await leases.read([userId])).toMatchObject(new Map([[userId, [{ deviceId, state: 'ONLINE' }]]]))
+  // Two nodes count together: in Redis, not each in its own memory.
+  const [here, there] = [
+    openRedisCounters(url, () => `${prefix}:counters`, outage),
+    openRedisCounters(url, () => `${prefix}:counters`, outage),
+  ]
+  closeAtEnd(async () => {
+    await here.close()
+    await there.close()
+  })
+  const limit = { name: 'tries', most: 1, periodS: 60 }
+  await until(
+    'the counters to be connected',
+    async () =>
+      (await admin.keys('*')).some((key) => key.startsWith(`${prefix}:counters`)) || (await here.count(limit, 'somebody')) > 1,
+  )
+  expect(await there.count(limit, 'somebody')).toBeGreaterThan(0)
+  await there.forget(limit, 'somebody')
+  expect(await here.count(limit, 'somebody')).toBe(0)
   await leases.lapse()
   await leases.end(userId, deviceId)
   await until('both states to be told', () => JSON.stringify(heard).includes('OFFLINE'))
