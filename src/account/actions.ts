@@ -10,7 +10,7 @@ import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
 import { beginLogIn, beginSignUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
-import { redeem } from './invitations.ts'
+import { redeem, requireInvitation } from './invitations.ts'
 import { type Asker, findByPassword, hashPassword } from './password.ts'
 import { requireNotSuspended } from './suspension.ts'
 import type { RefreshGeneration } from './tokens.ts'
@@ -42,6 +42,9 @@ export async function signUp(
   app: App,
 ): Promise<SessionCredentials> {
   requireUsernameFree(username)
+  const needsInvitation = app.config.signUp === 'invited' && address !== ''
+  // Before the password is hashed: whoever has none makes the node do little.
+  if (needsInvitation) await requireInvitation(app.store.prisma, invitation)
   const takeBack = await beginSignUp(address, app)
   const hashing = hashPassword(password, { kind: 'SIGN_UP', address, account: username })
   const passwordHash = await hashing.catch(async (error: unknown) => {
@@ -51,7 +54,7 @@ export async function signUp(
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
   const user = await app.store.prisma
     .$transaction(async (tx) => {
-      if (app.config.signUp === 'invited' && address !== '') await redeem(tx, invitation)
+      if (needsInvitation) await redeem(tx, invitation)
       return tx.user.create({
         data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
         include: { sessions: true },
@@ -83,13 +86,18 @@ export async function logIn(
   })
   if (!user) throw wrongPassword()
   const expiresAt = refreshExpiry(app)
-  const session = await app.store.prisma.$transaction(async (tx) => {
+  const opening = app.store.prisma.$transaction(async (tx) => {
     // While this request checked the password, another may have changed it and ended all sessions: then do not open this one.
     const same = await tx.$queryRaw<unknown[]>`
       select 1 from "user" where id = ${user.id} and password_hash = ${user.passwordHash} for key share`
     if (same.length === 0) throw wrongPassword()
     await requireNotSuspended(tx, userIdOf(user.id))
     return tx.session.create({ data: { userId: user.id, deviceName, deviceKind, expiresAt } })
+  })
+  const session = await opening.catch(async (error: unknown) => {
+    // The password was right.
+    if (error instanceof ParleyError && error.code === 'ACCOUNT_SUSPENDED') await attempt.succeed()
+    throw error
   })
   await attempt.succeed()
   return credentials(app, userIdOf(user.id), sessionIdOf(session.id), firstGeneration(expiresAt))
@@ -123,12 +131,17 @@ export async function changePassword(by: Viewer, currentPassword: string, newPas
   return place
 }
 
-/** Sets the password of an account for an operator, and ends all of its sessions. @throws ParleyError NOT_FOUND */
+/**
+ * Sets the password of an account for an operator, and ends all of its sessions.
+ * @throws ParleyError NOT_FOUND, FORBIDDEN for an account of an identity provider
+ */
 export async function resetPassword(userId: UserId, newPassword: string, app: Pick<App, 'journal'>): Promise<void> {
   const passwordHash = await hashPassword(newPassword, { kind: 'SIGNED_IN', address: '', account: String(userId) })
   await app.journal.writing(async (tx) => {
-    const rows = await tx.$queryRaw<unknown[]>`select 1 from "user" where id = ${userId} and deleted_at is null for update`
-    if (rows.length === 0) throw notFound('User')
+    const [user] = await tx.$queryRaw<{ issuer: string | null }[]>`
+      select issuer from "user" where id = ${userId} and deleted_at is null for update`
+    if (!user) throw notFound('User')
+    if (user.issuer !== null) throw new ParleyError('FORBIDDEN', 'This account logs in through an identity provider.')
     await tx.user.update({ where: { id: userId }, data: { passwordHash } })
     const ended = await endSessions(tx, userId, null)
     return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(userId, sessionId)) }

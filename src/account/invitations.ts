@@ -37,6 +37,17 @@ export async function revokeInvitation(id: number, { store }: OperatorStore): Pr
   return count > 0
 }
 
+/** Checks that an invitation can be used, without using it. @throws ParleyError FORBIDDEN */
+export async function requireInvitation(tx: Transaction, token: string | null): Promise<void> {
+  const rows =
+    token === null
+      ? []
+      : await tx.$queryRaw<unknown[]>`
+          select 1 from invitation
+           where token_hash = ${hashOf(token)} and revoked_at is null and expires_at > now() and uses < max_uses`
+  if (rows.length === 0) throw needed()
+}
+
 /** Uses an invitation, in the transaction that creates the account. @throws ParleyError FORBIDDEN if it can't be used */
 export async function redeem(tx: Transaction, token: string | null): Promise<void> {
   const used =
@@ -45,10 +56,12 @@ export async function redeem(tx: Transaction, token: string | null): Promise<voi
       : await tx.$executeRaw`
           update invitation set uses = uses + 1
            where token_hash = ${hashOf(token)} and revoked_at is null and expires_at > now() and uses < max_uses`
-  if (used === 0)
-    throw new ParleyError('FORBIDDEN', 'To sign up on this server, you need a valid invitation.', {
-      argument: 'input.invitation',
-    })
+  if (used === 0) throw needed()
+}
+
+function needed(): ParleyError {
+  const message = 'To sign up on this server, you need a valid invitation.'
+  return new ParleyError('FORBIDDEN', message, { argument: 'input.invitation' })
 }
 
 const hashOf = (token: string) => createHash('sha256').update(token).digest()

@@ -98,6 +98,8 @@ export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneA
     limit: { name: 'unblocks', most: app.config.attempts.unblocksMax, periodS: 3_600 },
     key: String(by.userId),
     refusal: 'You are unblocking too often. Try again later.',
+    // Unblocking somebody who is not blocked changes nothing.
+    isCounted: (outcome: unknown) => (outcome as Partial<DoneAbout>).place != null,
   }
   const unblock = async (tx: Transaction) => {
     const { count } = await tx.block.deleteMany({ where: { blockerId: by.userId, blockedId: userId } })

@@ -22,7 +22,8 @@ export function addressFinder(trustedProxies: readonly string[]): AddressOf {
   }
   const isTrusted = (address: string) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
   return ({ socket, headers }) => {
-    let address = plain(socket.remoteAddress ?? '')
+    // A connection that was reset has no address any more. The empty one stands for the server itself.
+    let address = plain(socket.remoteAddress ?? 'unknown')
     if (trustedProxies.length === 0) return address
     const forwarded = String(headers['x-forwarded-for'] ?? '').split(',')
     while (isTrusted(address)) {

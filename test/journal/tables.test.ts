@@ -25,6 +25,7 @@ const sTables = [
   'conversation',
   'departure',
   'function_release',
+  'invitation',
   'invite',
   'journal_request',
   'member',
