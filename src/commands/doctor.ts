@@ -1,17 +1,17 @@
 // `parley doctor`: checks whether a node with this environment would work well here, and says what to do about what it finds. It
 // changes nothing.
 
-import { access, constants, mkdir, statfs } from 'node:fs/promises'
+import { access, constants, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import process from 'node:process'
 import { checkRedis } from '../bus/redis-faults.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
-import { StartError } from '../errors.ts'
+import { openLog } from '../log/log.ts'
 import { listFailures } from '../push/jobs/failures.ts'
 import { examineDatabase } from '../store/examine.ts'
+import { openStore } from '../store/store.ts'
 import { type Command, FailedResult, noMore } from './command.ts'
-import { withStore } from './operator.ts'
 
 /** A finding. `warn` does not make the command fail. */
 type Finding = { readonly level: 'ok' | 'warn' | 'FAIL'; readonly what: string; readonly says: string }
@@ -82,14 +82,25 @@ async function checkDirectory({ dataDirectory, databaseUrl, secrets }: Config, r
   if (databaseUrl !== null && secrets.token !== null) return
   const directory = path.resolve(dataDirectory)
   try {
-    await mkdir(directory, { recursive: true })
-    await access(directory, constants.W_OK)
-    const { bavail, bsize } = await statfs(directory)
+    const place = await findExisting(directory)
+    await access(place, constants.W_OK)
+    const { bavail, bsize } = await statfs(place)
     const free = (bavail * bsize) / gigabyte
     if (free < 1) report('FAIL', 'Disk', `${free.toFixed(1)} GiB free at ${directory}: make room`)
     else report(free < 5 ? 'warn' : 'ok', 'Disk', `${free.toFixed(1)} GiB are free at ${directory}`)
   } catch (error) {
     report('FAIL', 'PARLEY_DATA_DIR', `cannot write to ${directory}: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+/** A directory, or the one that it would be made in. */
+async function findExisting(directory: string): Promise<string> {
+  for (let place = directory; ; place = path.dirname(place)) {
+    const isThere = await access(place).then(
+      () => true,
+      () => false,
+    )
+    if (isThere || place === path.dirname(place)) return place
   }
 }
 
@@ -110,10 +121,9 @@ async function checkDatabase({ databaseUrl }: Config, report: Report): Promise<v
       return
     }
     report('ok', 'Schema', 'up to date')
-    await checkLeftovers(report)
+    await checkLeftovers(databaseUrl, report)
   } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    report('FAIL', 'Postgres', error.message)
+    report('FAIL', 'Postgres', (error as Error).message)
   }
 }
 
@@ -124,8 +134,9 @@ function checkClock(aheadMs: number, answerMs: number, report: Report): void {
   else report(off > driftMs.warn ? 'warn' : 'ok', 'Clock', says)
 }
 
-async function checkLeftovers(report: Report): Promise<void> {
-  const failures = await withStore(({ jobs }) => listFailures(jobs.reader))
+async function checkLeftovers(databaseUrl: string, report: Report): Promise<void> {
+  const store = openStore(databaseUrl, 1, openLog('silent', 'parley'))
+  const failures = await listFailures(store.jobs.reader).finally(() => store.close())
   if (failures.length === 0) report('ok', 'Notifications', 'none was given up in the last week')
   else report('warn', 'Notifications', `${failures.length} were given up in the last week: see parley push-failures`)
 }
@@ -140,7 +151,6 @@ async function checkBus({ redisUrl }: Config, report: Report): Promise<void> {
     if (answers) report('ok', 'Redis', 'it grants what Parley needs')
     else report('FAIL', 'Redis', 'it does not answer: events from other nodes come late, and presence is not shared')
   } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    report('FAIL', 'Redis', error.message)
+    report('FAIL', 'Redis', (error as Error).message)
   }
 }

@@ -15,7 +15,9 @@ export const migrateDatabase: Command = {
     const config = readConfig()
     const log = openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 'parley')
     const done: string[] = []
-    const installation = await openInstallation(config, () => undefined)
+    const { databaseUrl } = config
+    const installation =
+      databaseUrl === null ? await openInstallation(config, () => undefined) : { databaseUrl, close: async () => undefined }
     try {
       await migrate(installation.databaseUrl, log, (_fields, sentence) => done.push(`${sentence}.`))
     } finally {

@@ -28,7 +28,12 @@ export type OperatorApp = Pick<App, 'clock' | 'config' | 'erasures' | 'journal' 
 export async function withStore<T>(work: (store: Store, log: Log) => Promise<T>): Promise<T> {
   const config = readConfig()
   const log = openLog(config.logLevel === 'info' ? 'warn' : config.logLevel, 'parley')
-  const installation = await openInstallation(config, (fields, sentence) => log.info(fields, sentence))
+  const { databaseUrl } = config
+  // A database of one's own needs no data directory, and gets none.
+  const installation =
+    databaseUrl === null
+      ? await openInstallation(config, (fields, sentence) => log.info(fields, sentence))
+      : { databaseUrl, close: async () => undefined }
   try {
     const store = openStore(installation.databaseUrl, 1, log)
     try {
@@ -51,7 +56,9 @@ export function withOperator<T>(work: (app: OperatorApp) => Promise<T>): Promise
   return withStore(async (store, log) => {
     const config = readConfig()
     const repeats = new RepeatLog(log)
-    const journal = await openJournal(store, openMemoryBus(log, repeats), config.journal, factKinds, log, repeats)
+    // Only nodes trim: this environment may have another retention than theirs.
+    const settings = { ...config.journal, retentionS: null }
+    const journal = await openJournal(store, openMemoryBus(log, repeats), settings, factKinds, log, repeats)
     try {
       return await work({ clock: systemClock, config, erasures, journal, log, store })
     } finally {

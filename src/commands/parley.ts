@@ -73,4 +73,6 @@ function print(stream: NodeJS.WritableStream, text: string): void {
   stream.write(`${text}\n`)
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const exitCode = await main(process.argv.slice(2))
+// A node that could not start has set it already.
+if (exitCode !== 0) process.exitCode = exitCode

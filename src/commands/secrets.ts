@@ -24,7 +24,7 @@ PARLEY_TOKEN_SECRET, the call makes a new secret and says where to put it.`,
         `3. After ${days} days, when all tokens that the old one signed have expired, remove it and restart them again.`,
       ].join('\n')
     }
-    const step = await rotateTokenSecret(path.resolve(dataDirectory))
+    const step = await rotateTokenSecret(path.resolve(dataDirectory), tokens.refreshTtlS)
     return {
       ADDED: '1 of 3: a new secret was added. Restart all nodes, one after another, and run this command again.',
       FIRST: `2 of 3: the new secret comes first. Restart all nodes. Run this command again after ${days} days, when all tokens that the old one signed have expired.`,

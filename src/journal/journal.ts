@@ -96,6 +96,9 @@ export type Journal = {
   close(): Promise<void>
 }
 
+/** The settings of a journal. `retentionS` is null for a process that must not trim. */
+export type JournalSettings = Omit<Config['journal'], 'retentionS'> & { readonly retentionS: number | null }
+
 /** How far this node is with the journal. */
 export type JournalState = FollowerState & {
   /** How many inputs wait to be appended, on each lane. */
@@ -106,7 +109,7 @@ export type JournalState = FollowerState & {
 export async function openJournal(
   store: Store,
   bus: Bus,
-  settings: Config['journal'],
+  settings: JournalSettings,
   kinds: FactKinds,
   log: Log,
   repeats: RepeatLog,
@@ -125,7 +128,7 @@ export async function openJournal(
   await follower.open()
   const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log, repeats)
   const writer = new Writer(store.prisma, reader, store.flush, headOf, (batch) => follower.announce(batch))
-  const trimmer = openTrimmer(reader, settings.retentionS, log)
+  const trimmer = settings.retentionS === null ? null : openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const replay = replayOn(store.reader, kinds)
   const source = {
@@ -176,7 +179,7 @@ export async function openJournal(
     async close() {
       outage.close()
       clearInterval(beat)
-      await trimmer.close()
+      await trimmer?.close()
       await audiences.close()
       await lanes.close()
       for (const stream of [...hub.streams()]) stream.abandon('The server is shutting down.')

@@ -2,7 +2,7 @@
 // owner.
 
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import webPush from 'web-push'
 import { z } from 'zod'
@@ -19,6 +19,8 @@ const form = z.object({
   ]),
   /** The step that a rotation has come to; absent if there is none. */
   rotation: z.enum(['ADDED', 'FIRST']).optional(),
+  /** When the new secret was put first, in ISO 8601. */
+  rotatedAt: z.string().optional(),
   /** The password of the embedded Postgres. */
   database: z.string().min(16),
   /** Identifies this installation to push services (RFC 8292). */
@@ -55,23 +57,30 @@ export async function keepSecrets(directory: string): Promise<StoredSecrets> {
 export type RotationStep = 'ADDED' | 'FIRST' | 'REMOVED'
 
 /**
- * Does the next step of replacing the token secret of a data directory. Nodes take it over when they restart.
- * @throws StartError if the directory has no secrets, or the file is damaged
+ * Does the next step of replacing the token secret of a data directory. Nodes take it over when they restart. `refreshTtlS` is how
+ * long tokens of the old secret may be in use.
+ * @throws StartError if the directory has no secrets, the file is damaged, or it is too early for the next step
  */
-export async function rotateTokenSecret(directory: string): Promise<RotationStep> {
+export async function rotateTokenSecret(directory: string, refreshTtlS: number): Promise<RotationStep> {
   const file = path.join(directory, 'secrets.json')
   const kept = await findKept(file)
   if (!kept) throw new StartError(`${file} does not exist: Parley makes it at its first start`)
-  const { rotation, token, ...others } = kept
+  const { rotation, rotatedAt, token, ...others } = kept
+  const endsAt = Date.parse(rotatedAt ?? '') + refreshTtlS * 1_000
+  if (rotation === 'FIRST' && endsAt > Date.now())
+    throw new StartError(`The old secret is still needed: remove it after ${new Date(endsAt).toISOString()}, or sessions end`)
   const [first = '', second = first] = token
   const [step, rotated] =
     rotation === undefined
       ? (['ADDED', { token: [...token, randomBytes(32).toString('base64url')], rotation: 'ADDED' }] as const)
       : rotation === 'ADDED'
-        ? (['FIRST', { token: [second, first], rotation: 'FIRST' }] as const)
+        ? (['FIRST', { token: [second, first], rotation: 'FIRST', rotatedAt: new Date().toISOString() }] as const)
         : (['REMOVED', { token: [first] }] as const)
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   await writeFile(draft, `${JSON.stringify({ ...others, ...rotated }, null, 2)}\n`, { mode: 0o600 })
+  // Whoever runs the command, the node must be able to read it.
+  const { uid, gid } = await stat(file)
+  await chown(draft, uid, gid)
   await rename(draft, file)
   return step
 }

@@ -6,7 +6,7 @@ import { StartError } from '../errors.ts'
 import { explain, explainConnection } from './explain.ts'
 import { requireFitness } from './fitness.ts'
 import { migrationsDirectory } from './migrate.ts'
-import { connectionSettings } from './postgres.ts'
+import { connectionSettings, pinning } from './postgres.ts'
 
 /** What there is to say about a database. */
 export type DatabaseExamination = {
@@ -37,6 +37,7 @@ export async function examineDatabase(databaseUrl: string): Promise<DatabaseExam
   }
   try {
     await requireFitness(client, databaseUrl)
+    await client.query(pinning)
     const startedAt = Date.now()
     const { rows } = await client.query<{ now: Date; version: string; bytes: string; migrate: boolean }>(
       `select clock_timestamp() as now, current_setting('server_version') as version, pg_database_size(current_database()) as bytes,

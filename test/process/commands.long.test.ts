@@ -139,6 +139,13 @@ test('rotates the secret of a data directory in three steps, and nobody is logge
   const eve = await signUp(first, 'Eve')
   let { refreshToken } = eve
   for (const step of ['1 of 3', '2 of 3', '3 of 3']) {
+    if (step === '3 of 3') {
+      const early = await run(['secrets', 'rotate'], environment)
+      expect(early).toMatchObject({ code: 1, complaint: expect.stringContaining('The old secret is still needed') })
+      const kept = JSON.parse(await readFile(path.join(directory, 'secrets.json'), 'utf8')) as object
+      const aMonthAgo = new Date(Date.now() - 31 * 86_400_000).toISOString()
+      await writeFile(path.join(directory, 'secrets.json'), JSON.stringify({ ...kept, rotatedAt: aMonthAgo }))
+    }
     expect((await run(['secrets', 'rotate'], environment)).out).toContain(step)
     const restarted = await open()
     const { data } = await request(restarted.url, RefreshSession, { input: { refreshToken } })
