@@ -64,7 +64,12 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
 const machineTime: { readonly [reason: string]: readonly string[] } = {
   'it is the clock': ['clock.ts'],
   'the process: start, signals, exit': ['main.ts', 'local/postgres.ts'],
-  'commands run at the time of the operator': ['account/invitations.ts', 'commands/command.ts', 'store/examine.ts'],
+  'commands run at the time of the operator': [
+    'account/invitations.ts',
+    'commands/command.ts',
+    'local/secrets.ts',
+    'store/examine.ts',
+  ],
   'metrics measure this process': ['server/metrics.ts', 'server/steps.ts'],
   'a client decides by the clock of its own machine': [
     ...[

@@ -22,7 +22,10 @@ export const steps = {
   followRemembered: channel('parley:follow.remembered'),
   /** The follower has read facts from Postgres, because their batch did not come: `{ facts }`, their number. */
   followRead: channel('parley:follow.read'),
-  /** A stream is about to deliver a fact to its device: `{ position, occurredAt }`, the latter in milliseconds since 1970. */
+  /**
+   * A stream is about to deliver a fact to its device: `{ position, occurredAt, isLive }`. The second is in milliseconds since
+   * 1970; the last is false for a fact that the device missed.
+   */
   streamShowing: channel('parley:stream.showing'),
   /** An event was executed: `{ isShared }`, whether for all subscriptions with one operation key or for one of them. */
   eventExecuted: channel('parley:event.executed'),

@@ -177,7 +177,8 @@ export class Stream implements SubscriberStream, TurnTaker {
   /** Delivers an item. A consumer that fails ends only its own stream. */
   #give(item: StreamItem): void {
     // A hot path, taken for each delivered fact: allocate nothing unless the channel has a subscriber.
-    if (item.type === 'fact' && steps.streamShowing.hasSubscribers) steps.streamShowing.publish(stepOf(item.fact))
+    if (item.type === 'fact' && steps.streamShowing.hasSubscribers)
+      steps.streamShowing.publish(stepOf(item.fact, this.#phase === live))
     this.#isWanted = false
     this.#place = item.place
     this.#lastItemAt = Date.now()
@@ -261,4 +262,4 @@ export class Stream implements SubscriberStream, TurnTaker {
   }
 }
 
-const stepOf = ({ position, occurredAt }: Fact) => ({ position, occurredAt })
+const stepOf = ({ position, occurredAt }: Fact, isLive: boolean) => ({ position, occurredAt, isLive })

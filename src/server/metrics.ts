@@ -2,20 +2,28 @@
 // journal and push; states are read when somebody asks. Labels have few values, and none that clients choose.
 
 import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { limitReached } from '../bus/counters.ts'
+import { closeCodes, errorCodes } from '../errors.ts'
 import { steps } from '../journal/steps.ts'
 import type { App } from '../parts.ts'
 import { pushSteps } from '../push/jobs/steps.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { type ExecutedOperation, serverSteps } from './steps.ts'
 
-/** Services whose names are labels; endpoints of others come from clients, and count as `other`. */
-const knownServices = /^https:\/\/(fcm\.googleapis\.com|updates\.push\.services\.mozilla\.com|web\.push\.apple\.com)$/
-const windowsService = /^https:\/\/[\w-]+\.notify\.windows\.com$/
+/** Push services whose names are labels. Endpoints of others come from clients, and count as `other`. */
+const knownServices: readonly (readonly [form: RegExp, label: string])[] = [
+  [/^https:\/\/fcm\.googleapis\.com$/, 'fcm.googleapis.com'],
+  [/^https:\/\/updates\.push\.services\.mozilla\.com$/, 'updates.push.services.mozilla.com'],
+  [/^https:\/\/web\.push\.apple\.com$/, 'web.push.apple.com'],
+  [/^https:\/\/[\w.-]+\.notify\.windows\.com$/, 'notify.windows.com'],
+]
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200]
+/** How long the metrics wait for Postgres. */
+const backlogMs = 1_000
 /** At most so many waiting jobs and requests are counted. */
 const waitingMax = 10_000
 
@@ -83,6 +91,8 @@ function countOperations(registry: Registry): () => void {
     labelNames: ['code'],
     registers: [registry],
   })
+  // A series that appears with its first event has not increased, for an alert.
+  for (const code of Object.keys(errorCodes)) failures.inc({ code }, 0)
   const closes = new Counter({
     name: 'parley_sockets_closed_total',
     help: 'Closed WebSockets, by close code.',
@@ -98,8 +108,13 @@ function countOperations(registry: Registry): () => void {
   ])
 }
 
-/** Clients choose codes of 3000 and above that the server does not send. */
-const labelOf = (code: number) => (code < 3_000 || (code >= 4_400 && code < 4_700) ? String(code) : 'other')
+/** The codes that have labels: those of RFC 6455, of graphql-ws and of Parley. Clients may send any other. */
+const labelled: ReadonlySet<number> = new Set([
+  ...[1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013],
+  ...[4400, 4401, 4403, 4406, 4408, 4409, 4429, 4500],
+  ...Object.values(closeCodes),
+])
+const labelOf = (code: number) => (labelled.has(code) ? String(code) : 'other')
 
 function countJournal(registry: Registry): () => void {
   const sizes = new Histogram({
@@ -120,7 +135,7 @@ function countJournal(registry: Registry): () => void {
   })
   const delays = new Histogram({
     name: 'parley_delivery_delay_seconds',
-    help: 'From the time of a fact, by the clock of Postgres, to its delivery to a device, by the clock of this node. Live facts and replayed ones of the last minute.',
+    help: 'From the time of a fact, by the clock of Postgres, to its delivery to a device that was live, by the clock of this node.',
     buckets: durationBuckets,
     registers: [registry],
   })
@@ -128,9 +143,8 @@ function countJournal(registry: Registry): () => void {
     listen(steps.appendCommitted, ({ inputs }: { inputs: number }) => sizes.observe(inputs)),
     listen(steps.followTaking, ({ facts }: { facts: number }) => followed.inc(facts)),
     listen(steps.followRead, ({ facts }: { facts: number }) => filled.inc(facts)),
-    listen(steps.streamShowing, ({ occurredAt }: { occurredAt: number }) => {
-      const ms = Date.now() - occurredAt
-      if (ms < 60_000) delays.observe(Math.max(0, ms) / 1_000)
+    listen(steps.streamShowing, ({ occurredAt, isLive }: { occurredAt: number; isLive: boolean }) => {
+      if (isLive) delays.observe(Math.max(0, Date.now() - occurredAt) / 1_000)
     }),
   ])
 }
@@ -155,10 +169,10 @@ function countPush(registry: Registry, { config }: App): () => void {
     labelNames: ['service', 'result'],
     registers: [registry],
   })
-  const isKnown = (service: string) =>
-    knownServices.test(service) || windowsService.test(service) || service === config.push.webhook?.url.origin
+  const nameOf = (service: string) =>
+    service === config.push.webhook?.url.origin ? 'webhook' : (knownServices.find(([form]) => form.test(service))?.[1] ?? 'other')
   return listen(pushSteps.sent, ({ service, result }: { service: string; result: string }) =>
-    results.inc({ service: isKnown(service) ? service : 'other', result }),
+    results.inc({ service: nameOf(service), result }),
   )
 }
 
@@ -239,11 +253,21 @@ function showBacklog(registry: Registry, { journal, log, store }: App): () => Pr
   const gauges = Object.entries(names).map(
     ([key, [name, help]]) => [key as keyof typeof names, new Gauge({ name, help, registers: [registry] })] as const,
   )
+  let reading: ReturnType<typeof readBacklog> | null = null
+  const read = () => {
+    reading ??= readBacklog(store.jobs.reader)
+      .catch((error: unknown) => {
+        log.debug({ err: error }, 'the backlog could not be read for the metrics')
+        return null
+      })
+      .finally(() => {
+        reading = null
+      })
+    return reading
+  }
   return async () => {
-    const row = await readBacklog(store.reader).catch((error: unknown) => {
-      log.debug({ err: error }, 'the backlog could not be read for the metrics')
-      return null
-    })
+    // Monitoring gives up after some seconds, and a Postgres that is frozen answers later than that.
+    const row = await Promise.race([read(), delay(backlogMs, null, { ref: false })])
     const { position } = journal.head()
     for (const [key, shown] of gauges) {
       if (!row) shown.remove()

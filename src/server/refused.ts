@@ -29,7 +29,7 @@ export function originIn({ requestId, address, caller }: Context, operation: str
 const loggedElsewhere: ReadonlySet<string> = new Set<ErrorCode>(['INTERNAL', 'UNAVAILABLE'])
 
 /** Where messages of the engine begin to quote a value or a token of what a client sent: it may be a password or a text. */
-const quoting = /(got invalid value|, found|value:|Unexpected \w+|^Value) [\s\S]*$/
+const quoting = /((?:got|has) invalid value|, found|value:|Unexpected \w+|^Value) [\s\S]*$/
 
 /** A message for the log, without values that a client sent. */
 const withoutValues = (message: string) => message.replace(quoting, '$1 …')

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { GraphQLError } from 'graphql'
+import type { GraphQLError, SubscriptionArgs } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Guard } from '../account/guard.ts'
@@ -21,6 +21,7 @@ import type { Connections } from './connections.ts'
 import { findDocumentText } from './persisted.ts'
 import type { Rates } from './rates.ts'
 import { logRefused, originIn } from './refused.ts'
+import { publishExecuted } from './steps.ts'
 import { type Admitted, openAdmission } from './upgrade.ts'
 import { adapt, type Extra, endSocket, farewell, frames } from './wire.ts'
 import type { Yoga } from './yoga.ts'
@@ -81,11 +82,7 @@ export function openSockets(
       if (extra.call.caller.viewer && extra.device) app.typing.connectionLost(extra.call.caller.viewer, extra.device)
     },
     execute: (args) => (args.rootValue as Prepared).execute(args),
-    async subscribe(args) {
-      const { subscribe, sink } = args.rootValue as Prepared
-      const opened = (await rates.refusalOf(args)) ?? (await subscriptions.openEvents(args))
-      return opened instanceof PayloadStream ? opened.pushedTo(sink) : (opened ?? subscribe(args))
-    },
+    subscribe: (args) => subscribe(args, rates, subscriptions),
   })
 
   const opened = (socket: WebSocket, { address, slot }: Admitted) => {
@@ -149,6 +146,18 @@ function pingAll(server: WebSocketServer, unanswered: WeakSet<WebSocket>): void 
       socket.ping()
     }
   }
+}
+
+/** Opens a subscription: a stream of events sends its payloads itself; the others go through Yoga's pipeline. */
+async function subscribe(args: SubscriptionArgs, rates: Rates, subscriptions: Subscriptions) {
+  const prepared = args.rootValue as Prepared
+  const refused = await rates.refusalOf(args)
+  if (refused) return refused
+  const startedAt = performance.now()
+  const opened = await subscriptions.openEvents(args)
+  if (opened === null) return prepared.subscribe(args)
+  publishExecuted(args, startedAt, opened instanceof PayloadStream ? {} : opened)
+  return opened instanceof PayloadStream ? opened.pushedTo(prepared.sink) : opened
 }
 
 /** How to execute an operation, and where to send its events. */

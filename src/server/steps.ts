@@ -4,7 +4,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Plugin } from '@envelop/core'
 import { isAsyncIterable } from '@envelop/core'
-import type { ExecutionResult } from 'graphql'
+import type { DocumentNode, ExecutionResult } from 'graphql'
 import { rootFieldsOf } from '../graphql/root-fields.ts'
 
 /** A query or mutation that was executed, or a subscription that was opened. */
@@ -29,43 +29,41 @@ export const serverSteps = {
   socketClosed: channel('parley:socket.closed'),
 } as const
 
-/** Publishes each executed operation. Without a subscriber it costs a look. */
-export function useExecutedOperations(): Plugin {
-  const publish = ({ document, operationName }: Parameters<typeof describe>[0], startedAt: number, result: unknown) =>
-    serverSteps.operationExecuted.publish(describe({ document, operationName }, startedAt, result as ExecutionResult))
-  return {
-    onExecute({ args }) {
-      if (!serverSteps.operationExecuted.hasSubscribers) return undefined
-      const startedAt = performance.now()
-      return {
-        onExecuteDone({ result }) {
-          if (!isAsyncIterable(result)) publish(args, startedAt, result)
-        },
-      }
-    },
-    onSubscribe({ args }) {
-      if (!serverSteps.operationExecuted.hasSubscribers) return undefined
-      const startedAt = performance.now()
-      return {
-        onSubscribeResult({ result }) {
-          publish(args, startedAt, isAsyncIterable(result) ? {} : result)
-        },
-      }
-    },
-  }
-}
+/** What is known of an operation before it runs. */
+type Given = { readonly document: DocumentNode; readonly operationName?: string | null | undefined }
 
-function describe(
-  { document, operationName }: { document: Parameters<typeof rootFieldsOf>[0]; operationName?: string | null | undefined },
-  startedAt: number,
-  { errors }: ExecutionResult,
-): ExecutedOperation {
+/** Publishes an operation that began at this time (`performance.now`). `result` is its answer; an empty one for an open stream. */
+export function publishExecuted({ document, operationName }: Given, startedAt: number, { errors }: ExecutionResult): void {
+  if (!serverSteps.operationExecuted.hasSubscribers) return
   const { type, names } = rootFieldsOf(document, operationName)
   const [first = 'none'] = names
-  return {
+  const executed: ExecutedOperation = {
     type: type ?? 'none',
     field: names.every((name) => name === first) ? first : 'several',
     code: String(errors?.[0]?.extensions.code ?? 'OK'),
     ms: performance.now() - startedAt,
+  }
+  serverSteps.operationExecuted.publish(executed)
+}
+
+/** Publishes each executed operation, except the streams of events over WebSockets, which socket.ts opens. */
+export function useExecutedOperations(): Plugin {
+  return {
+    onExecute({ args }) {
+      const startedAt = performance.now()
+      return {
+        onExecuteDone({ result }) {
+          if (!isAsyncIterable(result)) publishExecuted(args, startedAt, result)
+        },
+      }
+    },
+    onSubscribe({ args }) {
+      const startedAt = performance.now()
+      return {
+        onSubscribeResult({ result }) {
+          publishExecuted(args, startedAt, isAsyncIterable(result) ? {} : result)
+        },
+      }
+    },
   }
 }

@@ -167,8 +167,12 @@ const acceptable =
 
 /** The refusal of a request without an operation: 400 unless it has another status. Yoga would answer 200 to some clients. */
 function asBadRequest(error: GraphQLError): GraphQLError {
-  const { status = 400 } = (error.extensions.http ?? {}) as { status?: number }
-  return withStatus(status, error)
+  const { status = 400, headers } = (error.extensions.http ?? {}) as { status?: number; headers?: Record<string, string> }
+  const http = { status, ...(headers ? { headers } : {}) }
+  return new GraphQLError(error.message, {
+    extensions: { http },
+    ...(error.originalError ? { originalError: error.originalError } : {}),
+  })
 }
 
 /** A refusal with the HTTP status of its answer. */

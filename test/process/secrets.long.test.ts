@@ -74,6 +74,8 @@ async function misuse(server: ServerAddress, token: string, conversationId: stri
   await send(server, `mutation { logIn(input: { username: "anna", password: "${misplaced}", deviceName: 7 }) { expiresAt } }`)
   await send(server, `mutation { logIn(input: { username: "anna", password: "${misplaced}`)
   await send(server, `mutation { logIn(input: { password: "${misplaced}" }) { expiresAt ${misplaced} } }`)
+  const open = `mutation L($d: String = "x") { logIn(input: { username: "anna", password: "${misplaced}", deviceName: $d }) { expiresAt } }`
+  await send(server, open, { d: null })
   for (const text of [{ nested: misplaced }, [misplaced, misplaced]])
     await send(server, sendText, { input: { conversationId, text, clientMessageId: randomUUID() } }, token)
   await send(server, sendText, { input: { conversationId, text: misplaced, clientMessageId: 'no uuid' } }, token)

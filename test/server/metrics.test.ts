@@ -76,16 +76,18 @@ test('counts failures before an execution, rates reached, and closed WebSockets'
 })
 
 test('shows deliveries, sockets, the journal and what waits', async () => {
+  const streams = 'parley_operation_duration_seconds_count{type="subscription",field="events",code="OK"}'
+  expect(await growth(streams, async () => ben.events().live())).toBe(1)
   const log = await ben.events().live()
   const deliver = async () => {
     const { cursor } = await ann.send(conversationId, 'seen')
     await log.until('the message', ({ seen }) => seen.some((event) => event.cursor === cursor))
   }
-  expect(await growth('parley_delivery_delay_seconds_count', deliver)).toBe(1)
+  expect(await growth('parley_delivery_delay_seconds_count', deliver)).toBe(2)
   expect(await growth('parley_append_batch_size_sum', deliver)).toBe(1)
   expect(await growth('parley_followed_facts_total', deliver)).toBe(1)
   expect(await readSeries(node, 'parley_sockets')).toBeGreaterThanOrEqual(1)
-  expect(await readSeries(node, 'parley_streams')).toBe(1)
+  expect(await readSeries(node, 'parley_streams')).toBe(2)
   expect(await readSeries(node, 'parley_journal_position')).toBe(node.app.journal.head().position)
   expect(await readSeries(node, 'parley_journal_requests')).toBe(0)
   expect(await readSeries(node, 'parley_follower_contact_age_seconds')).toBeLessThan(5)
