@@ -85,7 +85,9 @@ test('a start applies changed functions, and leaves those of a newer release alo
 test('refuses a database from before the first release with a sentence of its own, and does not change it', async () => {
   const databaseUrl = await createDatabase()
   const client = await connect(databaseUrl)
-  await client.query("update _prisma_migrations set migration_name = '20261121000000_journal' where migration_name like '%\\_init'")
+  await client.query(
+    "update _prisma_migrations set migration_name = '20261121000000_journal' where migration_name like '%\\_init'",
+  )
   const before = (await client.query('select migration_name, checksum from _prisma_migrations order by 1')).rows
   await expect(migrate(databaseUrl, log)).rejects.toThrow(/created by a Parley from before 0\.1\.0/)
   expect((await client.query('select migration_name, checksum from _prisma_migrations order by 1')).rows).toEqual(before)
