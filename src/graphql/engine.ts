@@ -1,5 +1,5 @@
 // Executes operations: with graphql-js, or, for documents that come often, with graphql-jit, which compiles them. Both give the
-// same answers: test/graphql/engine.test.ts compares them.
+// same answers: test/graphql/engine.long.test.ts compares them.
 
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, GraphQLError, execute as interpret } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
