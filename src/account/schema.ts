@@ -21,7 +21,7 @@ export const User = builder.objectRef<UserRow>('User')
 builder.node(User, {
   description: 'A person, with the public profile that every user can see.',
   id: { shared: true, resolve: ({ id }) => String(id) },
-  loadMany: async (ids, context) => {
+  loadManyWithoutCache: async (ids, context) => {
     requireViewer(context)
     return Promise.all(ids.map((id) => findPresentUser(context, userIdOf(id))))
   },
@@ -59,7 +59,7 @@ export const Session = builder.objectRef<SessionRow>('Session')
 builder.node(Session, {
   description: 'A login on one device. Visible only to its own user.',
   id: { resolve: ({ id }) => String(id) },
-  loadMany: async (ids, context) => {
+  loadManyWithoutCache: async (ids, context) => {
     const viewer = requireViewer(context)
     return Promise.all(ids.map((id) => findSession(viewer, sessionIdOf(id), context.reader)))
   },

@@ -25,7 +25,7 @@ export const Invite = builder.objectRef<InviteRow>('Invite')
 builder.node(Invite, {
   description: "A link that people use to join a group on their own. Visible only to members who may manage the group's invites.",
   id: { resolve: ({ id }) => String(id) },
-  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnInvite(context, Number(id)))),
+  loadManyWithoutCache: (ids, context) => Promise.all(ids.map((id) => findOwnInvite(context, Number(id)))),
   fields: (t) => ({
     conversation: t.field({
       type: Conversation,

@@ -52,7 +52,7 @@ export const Member = builder.objectRef<MemberRow>('Member')
 builder.node(Member, {
   description: "A user's membership in a conversation.",
   id: { shared: true, resolve: ({ conversationId, userId }) => `${conversationId}:${userId}` },
-  loadMany: (ids, context) =>
+  loadManyWithoutCache: (ids, context) =>
     Promise.all(
       ids.map(async (id) => {
         const member = await findMember(context, id as `${ConversationId}:${UserId}`)
@@ -80,7 +80,7 @@ builder.node(Conversation, {
   description:
     'A direct conversation between two people, or a group. If you have left it, you can read only its ID, `kind` and `createdAt`: every other field is null, empty, 0 or false unless it says otherwise.',
   id: { shared: true, resolve: ({ id }) => String(id) },
-  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, conversationIdOf(id)))),
+  loadManyWithoutCache: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, conversationIdOf(id)))),
   fields: (t) => ({
     kind: t.expose('kind', {
       shared: true,

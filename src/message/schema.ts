@@ -37,7 +37,7 @@ export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
   description: 'A message in a conversation. IDs sort by age: a newer message has a greater ID.',
   id: { shared: true, resolve: ({ id }) => String(id) },
-  loadMany: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, messageIdOf(id)))),
+  loadManyWithoutCache: (ids, context) => Promise.all(ids.map((id) => findOwnMessage(context, messageIdOf(id)))),
   fields: (t) => ({
     conversation: t.field({
       type: Conversation,

@@ -134,6 +134,12 @@ describe('HTTP', () => {
     }
   })
 
+  test('an operation may ask for the same node several times', async () => {
+    const query = `{ one: node(id: "${alice.userId}") { id } two: node(id: "${alice.userId}") { __typename } }`
+    const answer = await post(JSON.stringify({ query }), { authorization: `Bearer ${alice.accessToken}` })
+    expect(await answer.json()).toMatchObject({ data: { one: { id: alice.userId }, two: { __typename: 'User' } } })
+  })
+
   test('node and nodes are null for invalid ids, and complete for the others', async () => {
     const garbage = ['garbage', '', 'usr_1', 'usr_zzzzzzzzzzzzz', 'abc_0000000000001', 'mbr_0000000000001', '__proto__']
     const foreign = ['cnv_0000000000099', 'mbr_0000000000001_0000000000001', 'ses_0000000000099']
