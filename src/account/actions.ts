@@ -8,7 +8,7 @@ import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
-import { beginLogIn, beginSignUp } from './attempts.ts'
+import { beginLogIn, signingUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
 import { redeem, requireInvitation } from './invitations.ts'
 import { type Asker, findByPassword, hashPassword } from './password.ts'
@@ -43,27 +43,20 @@ export async function signUp(
 ): Promise<SessionCredentials> {
   requireUsernameFree(username)
   const needsInvitation = app.config.signUp === 'invited' && address !== ''
-  // Before the password is hashed: whoever has none makes the node do little.
+  // Checked first, so that a request without an invitation costs no hash.
   if (needsInvitation) await requireInvitation(app.store.prisma, invitation)
-  const takeBack = await beginSignUp(address, app)
-  const hashing = hashPassword(password, { kind: 'SIGN_UP', address, account: username })
-  const passwordHash = await hashing.catch(async (error: unknown) => {
-    await takeBack()
-    throw error
-  })
   const session = { deviceName, deviceKind, expiresAt: refreshExpiry(app) }
-  const user = await app.store.prisma
-    .$transaction(async (tx) => {
+  const user = await signingUp(address, app, async () => {
+    const passwordHash = await hashPassword(password, { kind: 'SIGN_UP', address, account: username })
+    const creating = app.store.prisma.$transaction(async (tx) => {
       if (needsInvitation) await redeem(tx, invitation)
       return tx.user.create({
         data: { username, displayName, ...searchedAs(displayName), passwordHash, sessions: { create: session } },
         include: { sessions: true },
       })
     })
-    .catch(async (error: unknown) => {
-      await takeBack()
-      return throwTaken(error, username)
-    })
+    return creating.catch((error: unknown) => throwTaken(error, username))
+  })
   return credentials(app, userIdOf(user.id), sessionIdOf(Number(user.sessions[0]?.id)), firstGeneration(session.expiresAt))
 }
 
@@ -129,23 +122,6 @@ export async function changePassword(by: Viewer, currentPassword: string, newPas
     return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(by.userId, sessionId)) }
   })
   return place
-}
-
-/**
- * Sets the password of an account for an operator, and ends all of its sessions.
- * @throws ParleyError NOT_FOUND, FORBIDDEN for an account of an identity provider
- */
-export async function resetPassword(userId: UserId, newPassword: string, app: Pick<App, 'journal'>): Promise<void> {
-  const passwordHash = await hashPassword(newPassword, { kind: 'SIGNED_IN', address: '', account: String(userId) })
-  await app.journal.writing(async (tx) => {
-    const [user] = await tx.$queryRaw<{ issuer: string | null }[]>`
-      select issuer from "user" where id = ${userId} and deleted_at is null for update`
-    if (!user) throw notFound('User')
-    if (user.issuer !== null) throw new ParleyError('FORBIDDEN', 'This account logs in through an identity provider.')
-    await tx.user.update({ where: { id: userId }, data: { passwordHash } })
-    const ended = await endSessions(tx, userId, null)
-    return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(userId, sessionId)) }
-  })
 }
 
 /**

@@ -1,6 +1,6 @@
 // Limits how often passwords are tried and accounts are made (D7), on all nodes together.
 
-import type { CountLimit } from '../bus/counters.ts'
+import { type CountLimit, limited } from '../bus/counters.ts'
 import { ParleyError } from '../errors.ts'
 import type { App } from '../parts.ts'
 
@@ -24,16 +24,13 @@ const signUps = ({ config }: App): CountLimit => ({
 })
 
 /**
- * Counts a sign-up, before its password is hashed. The server's own sign-ups have no address and do not count.
- * @returns a function that takes it back if it made no account
- * @throws ParleyError RATE_LIMITED if too many came from this address
+ * Runs a sign-up, and counts it if it makes an account. The server's own sign-ups have no address and do not count.
+ * @throws ParleyError RATE_LIMITED if too many came from this address; any error of `act`
  */
-export async function beginSignUp(address: string, app: App): Promise<() => Promise<void>> {
-  if (address === '') return async () => {}
-  const retryAfterMs = await app.counters.count(signUps(app), address)
-  if (retryAfterMs > 0)
-    throw new ParleyError('RATE_LIMITED', 'Too many accounts were created from your address. Try again later.', { retryAfterMs })
-  return () => app.counters.uncount(signUps(app), address)
+export function signingUp<T>(address: string, app: App, act: () => Promise<T>): Promise<T> {
+  if (address === '') return act()
+  const refusal = 'Too many accounts were created from your address. Try again later.'
+  return limited(app.counters, { limit: signUps(app), key: address, refusal }, act)
 }
 
 /** A log-in that counts as failed until one of these is called. */

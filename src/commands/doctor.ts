@@ -3,7 +3,6 @@
 
 import { access, constants, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import process from 'node:process'
 import { checkRedis } from '../bus/redis-faults.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
@@ -45,10 +44,6 @@ export const doctor: Command = {
 }
 
 function checkConfiguration(report: Report): Config | null {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const isSupported = major >= 24 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
-  if (isSupported) report('ok', 'Node', process.versions.node)
-  else report('FAIL', 'Node', `${process.versions.node} is not supported: use 20.19, 22.12, 24 or newer`)
   try {
     const config = readConfig()
     report('ok', 'Configuration', `every variable is valid; ${config.isProduction ? 'production' : 'not production'}`)

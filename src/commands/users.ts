@@ -1,9 +1,8 @@
 // `parley users`: what operators do with accounts.
 
 import { randomBytes } from 'node:crypto'
-import { resetPassword } from '../account/actions.ts'
+import { resetPassword, roles, setRole, suspendUser, unsuspendUser } from '../account/operator-actions.ts'
 import { removeAccount } from '../account/profile-actions.ts'
-import { roles, setRole, suspendUser, unsuspendUser } from '../account/suspension-actions.ts'
 import { normaliseUsername } from '../account/username.ts'
 import { StartError } from '../errors.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../id.ts'

@@ -35,7 +35,7 @@ export type Config = {
     bodyBytesMax: number
     drainMs: number
   }
-  /** Who may sign up: everybody, nobody, or whoever has an operator's invitation. */
+  /** Who may sign up: everybody, nobody, or people with an operator's invitation. */
   signUp: 'open' | 'closed' | 'invited'
   /** null: there is no manifest. */
   persisted: PersistedOperations | null

@@ -93,12 +93,12 @@ export function blockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbo
  * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID, RATE_LIMITED
  */
 export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
-  // Blocking is not limited, because it protects. Whoever blocks again and again must unblock in between.
+  // Blocking is not limited, because it protects. To block the same user again, one must unblock them first.
   const counted = {
     limit: { name: 'unblocks', most: app.config.attempts.unblocksMax, periodS: 3_600 },
     key: String(by.userId),
     refusal: 'You are unblocking too often. Try again later.',
-    // Unblocking somebody who is not blocked changes nothing.
+    // Without a block, nothing changes.
     isCounted: (outcome: unknown) => (outcome as Partial<DoneAbout>).place != null,
   }
   const unblock = async (tx: Transaction) => {

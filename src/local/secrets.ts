@@ -78,7 +78,7 @@ export async function rotateTokenSecret(directory: string, refreshTtlS: number):
         : (['REMOVED', { token: [first] }] as const)
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   await writeFile(draft, `${JSON.stringify({ ...others, ...rotated }, null, 2)}\n`, { mode: 0o600 })
-  // Whoever runs the command, the node must be able to read it.
+  // The command may run as root; the node must still be able to read the file.
   const { uid, gid } = await stat(file)
   await chown(draft, uid, gid)
   await rename(draft, file)

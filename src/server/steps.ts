@@ -46,10 +46,14 @@ export function publishExecuted({ document, operationName }: Given, startedAt: n
   serverSteps.operationExecuted.publish(executed)
 }
 
-/** Publishes each executed operation, except the streams of events over WebSockets, which socket.ts opens. */
+/**
+ * Publishes each executed operation, except the streams of events over WebSockets, which socket.ts opens. Without a subscriber it
+ * costs a look.
+ */
 export function useExecutedOperations(): Plugin {
   return {
     onExecute({ args }) {
+      if (!serverSteps.operationExecuted.hasSubscribers) return undefined
       const startedAt = performance.now()
       return {
         onExecuteDone({ result }) {
@@ -58,6 +62,7 @@ export function useExecutedOperations(): Plugin {
       }
     },
     onSubscribe({ args }) {
+      if (!serverSteps.operationExecuted.hasSubscribers) return undefined
       const startedAt = performance.now()
       return {
         onSubscribeResult({ result }) {

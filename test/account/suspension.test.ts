@@ -1,7 +1,7 @@
 // Suspended accounts: all sessions end on every node, no new one opens, and nobody else notices.
 
 import { expect, test } from 'vitest'
-import { suspendUser, unsuspendUser } from '../../src/account/suspension-actions.ts'
+import { suspendUser, unsuspendUser } from '../../src/account/operator-actions.ts'
 import { parseId } from '../../src/id.ts'
 import { type Device, password, request, signUpAll } from '../support/device.ts'
 import { LogIn, RefreshSession, Viewer } from '../support/documents.ts'

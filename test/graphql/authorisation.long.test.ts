@@ -4,7 +4,7 @@
 import { createECDH, randomBytes, randomUUID } from 'node:crypto'
 import { getNamedType, isInterfaceType, isObjectType } from 'graphql'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { suspendUser } from '../../src/account/suspension-actions.ts'
+import { suspendUser } from '../../src/account/operator-actions.ts'
 import { parseId } from '../../src/id.ts'
 import { schema } from '../../src/schema.ts'
 import { AcceptContact, BlockUser, RequestContact } from '../account/documents.ts'

@@ -166,7 +166,7 @@ export const fields: readonly Row[] = [
   act('startDirectConversation', 'with somebody', target, '+ + + + + F + S U'),
   act('requestContact', 'of somebody', target, '+ + + + + F + S U'),
   act('createGroup', 'with somebody', (w) => ({ title: 'Two', memberIds: [w.users.target] }), '+ + + + + F + S U'),
-  act('acceptContact', 'of somebody who has not asked', target, 'N N N N N N N S U'),
+  act('acceptContact', 'without a request', target, 'N N N N N N N S U'),
   act('declineContact', 'of somebody', target, '+ + + + + + + S U'),
   act('removeContact', 'with somebody', target, '+ + + + + + + S U'),
   act('blockUser', 'somebody', target, '+ + + + + + + S U'),

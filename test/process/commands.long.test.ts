@@ -79,7 +79,7 @@ test('resets a password, sets a role, and deletes a user', async () => {
   expect(await run(['users', 'suspend', dan.username])).toMatchObject({ code: 1, complaint: 'There is no user dan.' })
 })
 
-test('makes invitations that open a server to whoever has one', async () => {
+test('makes invitations that let people sign up', async () => {
   const closed = await openNode({ ...secret, DATABASE_URL: node.databaseUrl, PARLEY_SIGN_UP: 'invited' })
   const { out: invitation } = await run(['invitations', 'create', '--uses', '2', '--expires', '1h'])
   const input = { username: 'eve-1', password, displayName: 'Eve', deviceName: 'x' }
@@ -105,7 +105,7 @@ test('the doctor finds nothing wrong with a good installation, and says what is 
   const good = { ...secret, DATABASE_URL: await createDatabase(), REDIS_URL: inject('redisUrl') }
   const healthy = await run(['doctor'], good)
   expect(healthy).toMatchObject({ code: 0, complaint: '' })
-  for (const what of ['Node', 'Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Redis'])
+  for (const what of ['Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Redis'])
     expect(healthy.out).toContain(`ok    ${what}: `)
 
   const bad = await run(['doctor'], { ...good, REDIS_URL: 'redis://127.0.0.1:9', DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/x' })
