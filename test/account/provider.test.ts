@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
-import { suspendUser, unsuspendUser } from '../../src/account/operator-actions.ts'
+import { resetPassword, suspendUser, unsuspendUser } from '../../src/account/operator-actions.ts'
 import { parseId } from '../../src/id.ts'
 import { request, signUp } from '../support/device.ts'
 import { Acknowledge, Devices, LogOut, StartDirectConversation, Viewer } from '../support/documents.ts'
@@ -135,6 +135,15 @@ test('a token of the provider, old or new, does not admit a suspended user', asy
   await unsuspendUser(userId, node.app)
   expect((await request(node.url, Viewer, {}, fresh)).errors).toEqual([])
   expect((await request(node.url, Viewer, {}, old)).errors[0]?.extensions.code).toBe('SESSION_REVOKED')
+})
+
+test('an operator gives no password to an account of the provider', async () => {
+  const token = await sign({ sub: 'u-13', sid: 'one' })
+  const { data } = await request(node.url, Viewer, {}, token)
+  const userId = parseId('User', data?.viewer.id ?? '', 'id')
+  await expect(resetPassword(userId, 'correct horse battery', node.app)).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  expect((await request(node.url, Viewer, {}, token)).errors).toEqual([])
+  expect((await request(node.url, DeleteAccount, { input: {} }, token)).errors).toEqual([])
 })
 
 test('D6 an ended session stays ended, although the provider issues new tokens for it', async () => {

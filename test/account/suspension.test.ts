@@ -58,6 +58,15 @@ test('ends by itself, and can be changed', async () => {
   expect((await logIn(here.url, ann)).code).toBe('LOGGED_IN')
 })
 
+test('a right password of a suspended account is no failed log-in', async () => {
+  const [here] = await openPair({ PARLEY_FAILED_LOG_INS_MAX: '2' })
+  const [ann] = (await signUpAll(here, 'Ann')) as [Device]
+  await suspendUser(idOf(ann), { reason: null, until: null }, here.app)
+  for (let i = 0; i < 5; i += 1) expect((await logIn(here.url, ann)).code).toBe('ACCOUNT_SUSPENDED')
+  await unsuspendUser(idOf(ann), here.app)
+  expect((await logIn(here.url, ann)).code).toBe('LOGGED_IN')
+})
+
 test('no log-in slips through while an account is being suspended', async () => {
   const [here, there] = await openPair()
   const [ann] = (await signUpAll(here, 'Ann')) as [Device]

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { type Device, password, request, signUp, signUpAll } from '../support/device.ts'
 import { LogIn, RefreshSession, SignUp, Viewer } from '../support/documents.ts'
-import { createDatabase, createEmptyDatabase, type Environment, type Node, openNode } from '../support/node.ts'
+import { connect, createDatabase, createEmptyDatabase, type Environment, type Node, openNode } from '../support/node.ts'
 import { dataDirectory, Parley } from './parley.ts'
 
 const secret = { PARLEY_TOKEN_SECRET: 'the token secret of the nodes in this test' }
@@ -77,6 +77,24 @@ test('resets a password, sets a role, and deletes a user', async () => {
   expect((await run(['users', 'delete', dan.username, '--yes'])).code).toBe(0)
   expect(await logIn(dan)).toBe('INVALID_CREDENTIALS')
   expect(await run(['users', 'suspend', dan.username])).toMatchObject({ code: 1, complaint: 'There is no user dan.' })
+})
+
+test('a command trims no facts, whatever its own retention is', async () => {
+  const carl = await signUp(node, 'Carl')
+  const { cursor } = await carl.send(await carl.direct(ann), 'kept')
+  const client = await connect(node.databaseUrl)
+  await client.query("update fact set occurred_at = now() - interval '1 day'")
+  const environment = { ...secret, DATABASE_URL: node.databaseUrl, PARLEY_JOURNAL_RETENTION_S: '1' }
+  expect((await run(['users', 'suspend', carl.username], environment)).code).toBe(0)
+  const log = ann.events({ after: cursor })
+  await log.live()
+  expect(log.seen[0]).toMatchObject({ mode: 'RESUMED' })
+  log.stop()
+})
+
+test('serve exits with 1 if the node cannot start', async () => {
+  const nowhere = { ...secret, DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/x' }
+  expect(await run(['serve'], nowhere)).toMatchObject({ code: 1, complaint: expect.stringContaining('cannot be reached') })
 })
 
 test('makes invitations that let people sign up', async () => {

@@ -86,6 +86,7 @@ describe('HTTP', () => {
       await preflight('https://chat.example.com'),
     ]
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 400, 200, 406, 413, 415, 405, 204])
+    expect(answers[7]?.headers.get('allow')).toContain('POST')
     for (const { headers, body } of answers) {
       expect(headers.get('cache-control')).toBe('no-store')
       expect(headers.get('vary')).toMatch(/^Origin/)

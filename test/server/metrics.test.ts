@@ -101,6 +101,11 @@ test('answers while Postgres is away, without what only Postgres knows', async (
   const proxy = await openProxy(await createDatabase())
   const other = await openNode({ DATABASE_URL: proxy.url, PARLEY_METRICS_PORT: '0', PARLEY_LOG_LEVEL: 'silent' })
   expect(await readSeries(other, 'parley_push_behind_facts')).toBeGreaterThanOrEqual(0)
+  // A frozen Postgres answers nothing: the metrics do not wait for it.
+  proxy.freeze()
+  const startedAt = performance.now()
+  expect(await readSeries(other, 'parley_push_behind_facts')).toBeNull()
+  expect(performance.now() - startedAt).toBeLessThan(4_000)
   proxy.cut()
   expect(await readSeries(other, 'parley_push_behind_facts')).toBeNull()
   expect(await readSeries(other, 'parley_journal_position')).toBe(0)
