@@ -108,9 +108,13 @@ test('D7 a user changes the username only so often; a taken one does not count',
 })
 
 test('changes of a profile in quick succession are gathered: hearers hear of two, and nothing is lost', async () => {
-  const node = await openNode({ PARLEY_PROFILE_CHANGES_EVERY_MS: '700', PARLEY_OPERATIONS_PER_USER_MAX: '100' })
+  const node = await openNode({ PARLEY_PROFILE_CHANGES_EVERY_MS: '300', PARLEY_OPERATIONS_PER_USER_MAX: '100' })
   const [ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]
   await ann.direct(ben)
+  const startedAt = performance.now()
+  for (const bio of ['one', 'two', 'three']) await ann.run(UpdateProfile, { input: { bio } })
+  expect(performance.now() - startedAt).toBeGreaterThan(2 * 290)
+
   const log = await ben.events().live()
   const changes = Array.from({ length: 20 }, (_, i) => ann.run(UpdateProfile, { input: { bio: `bio ${i}` } }))
   const named = ann.run(UpdateProfile, { input: { displayName: 'Anna' } })
