@@ -57,6 +57,7 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [/^@node-rs\/argon2$/, /^account\/password\.ts$/],
   [/^jose$/, /^account\/tokens\.ts$/],
   [/^emoji-regex$/, /^message\/emoji\.ts$/],
+  [/^@opentelemetry\/api$/, /^server\/traces\.ts$/],
   [/^pg$|^@prisma\/.*$/, /^(store|local)\/|^journal\/append\.ts$/],
 ]
 
@@ -70,7 +71,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'local/secrets.ts',
     'store/examine.ts',
   ],
-  'metrics measure this process': ['server/metrics.ts', 'server/steps.ts'],
+  'metrics and traces measure this process': ['server/metrics.ts', 'server/steps.ts', 'server/traces.ts'],
   'a client decides by the clock of its own machine': [
     ...[
       'browser',

@@ -35,6 +35,8 @@ export type Config = {
     bodyBytesMax: number
     drainMs: number
   }
+  /** Whether this node records traces with OpenTelemetry. */
+  isTraced: boolean
   /** Who may sign up: everybody, nobody, or people with an operator's invitation. */
   signUp: 'open' | 'closed' | 'invited'
   /** null: there is no manifest. */

@@ -104,6 +104,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
       bodyBytesMax: v.PARLEY_HTTP_BODY_BYTES_MAX,
       drainMs: v.PARLEY_DRAIN_MS,
     },
+    isTraced: v.PARLEY_TRACES,
     signUp: v.PARLEY_SIGN_UP,
     persisted,
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },

@@ -61,6 +61,7 @@ export const variables = z.object({
     .optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   PARLEY_METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  PARLEY_TRACES: flag.default(false),
   PARLEY_DATA_DIR: z.string().min(1).default('.parley'),
   PARLEY_SEED: flag.optional(),
   PARLEY_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -6,6 +6,7 @@ import type { Position } from '../id.ts'
 import type { Fact } from '../journal/fact.ts'
 import type { FactVisibility } from '../journal/hub.ts'
 import type { Consumer, StreamItem } from '../journal/item.ts'
+import { steps } from '../journal/steps.ts'
 import type { Stream } from '../journal/stream.ts'
 import { eventNameOf } from './event.ts'
 import type { RegisteredKey } from './operation-keys.ts'
@@ -53,10 +54,10 @@ export class PayloadStream implements Consumer, EventSubscription {
     const name = eventNameOf(item)
     if (name === null) return true // its kind is from a newer version of Parley
     const payload = this.#execution.payloadOf(this, item, name)
-    if (!(payload instanceof Promise)) return this.#deliver(payload)
+    if (!(payload instanceof Promise)) return this.#deliver(item, payload)
     payload.then(
       (ready) => {
-        if (this.#deliver(ready)) this.#more()
+        if (this.#deliver(item, ready)) this.#more()
       },
       (error: unknown) => this.#stream.fail(error),
     )
@@ -86,9 +87,12 @@ export class PayloadStream implements Consumer, EventSubscription {
   }
 
   /** @returns whether to take the next item at once */
-  #deliver(payload: EventPayload): boolean {
+  #deliver(item: StreamItem, payload: EventPayload): boolean {
     if (this.#hasEnded || payload === null) return false
-    return this.#sink?.take(payload, this.#more) ?? false
+    const takesNext = this.#sink?.take(payload, this.#more) ?? false
+    if (item.type === 'fact' && steps.eventDelivered.hasSubscribers)
+      steps.eventDelivered.publish({ position: item.fact.position })
+    return takesNext
   }
 
   /**

@@ -120,6 +120,7 @@ class Lane {
       return
     }
     this.#queue.add(item)
+    steps.appendQueued.publish({ item })
     this.#running ??= this.#run()
   }
 
@@ -171,7 +172,7 @@ class Lane {
     try {
       const values = procedure.values(items.map(({ input }) => input))
       const query = { name: procedure.name, text: procedure.text, values, query_timeout: callMs }
-      steps.appendCalling.publish({ inputs: items.length })
+      steps.appendCalling.publish({ inputs: items.length, items })
       const { rows } = await client.query<pg.QueryResultRow>(query)
       isUsable = true
       return rows[0]
@@ -188,9 +189,9 @@ class Lane {
       row,
       items.map(({ input }) => input),
     )
-    steps.appendCommitted.publish({ inputs: items.length })
+    steps.appendCommitted.publish({ inputs: items.length, items, outcomes })
     if (batch) this.#announce(batch)
-    steps.appendAnnounced.publish({ inputs: items.length })
+    steps.appendAnnounced.publish({ inputs: items.length, items })
     for (const [i, item] of items.entries()) item.resolve(outcomes[i])
     steps.appendAnswered.publish({ inputs: items.length })
   }

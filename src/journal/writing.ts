@@ -100,7 +100,9 @@ export class Writer {
     // Postgres crashed between commit and flush, and lost the commit: nothing was written.
     if (!first || !last) throw unavailable(new Error(`the facts with the tag ${tag} are not in the journal`))
     const [before] = await this.#reader.rows(factAt, [first.position - 1])
+    steps.writeFlushed.publish({ tag, position: first.position, facts: numbered.length })
     this.#announce({ previousTag: before?.tag ?? 0, facts: numbered, rows: [] })
+    steps.writeAnnounced.publish({ tag })
     return { result, place: { position: last.position, tag } }
   }
 

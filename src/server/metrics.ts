@@ -1,7 +1,6 @@
 // The metrics of a node, in the format of Prometheus. What happens is counted by listening to the channels of the server, the
 // journal and push; states are read when somebody asks. Labels have few values, and none that clients choose.
 
-import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { limitReached } from '../bus/counters.ts'
@@ -10,7 +9,7 @@ import { steps } from '../journal/steps.ts'
 import type { App } from '../parts.ts'
 import { pushSteps } from '../push/jobs/steps.ts'
 import { type Reader, statement } from '../store/reader.ts'
-import { type ExecutedOperation, serverSteps } from './steps.ts'
+import { type ExecutedOperation, hear, serverSteps } from './steps.ts'
 
 /** Push services whose names are labels. Endpoints of others come from clients, and count as `other`. */
 const knownServices: readonly (readonly [form: RegExp, label: string])[] = [
@@ -66,13 +65,6 @@ export function openMetrics(app: App, open: OpenCounts): Metrics {
   }
 }
 
-/** Calls `listener` with each message of a channel. @returns a function that ends it */
-function listen<Message>({ name }: Channel, listener: (message: Message) => void): () => void {
-  const heard = (message: unknown) => listener(message as Message)
-  subscribe(name, heard)
-  return () => void unsubscribe(name, heard)
-}
-
 const all = (endings: readonly (() => void)[]) => () => {
   for (const end of endings) end()
 }
@@ -100,11 +92,11 @@ function countOperations(registry: Registry): () => void {
     registers: [registry],
   })
   return all([
-    listen(serverSteps.operationExecuted, ({ type, field, code, ms }: ExecutedOperation) =>
+    hear(serverSteps.operationExecuted, ({ type, field, code, ms }: ExecutedOperation) =>
       durations.observe({ type, field, code }, ms / 1_000),
     ),
-    listen(serverSteps.operationFailed, ({ code }: { code: string }) => failures.inc({ code })),
-    listen(serverSteps.socketClosed, ({ code }: { code: number }) => closes.inc({ code: labelOf(code) })),
+    hear(serverSteps.operationFailed, ({ code }: { code: string }) => failures.inc({ code })),
+    hear(serverSteps.socketClosed, ({ code }: { code: number }) => closes.inc({ code: labelOf(code) })),
   ])
 }
 
@@ -140,10 +132,10 @@ function countJournal(registry: Registry): () => void {
     registers: [registry],
   })
   return all([
-    listen(steps.appendCommitted, ({ inputs }: { inputs: number }) => sizes.observe(inputs)),
-    listen(steps.followTaking, ({ facts }: { facts: number }) => followed.inc(facts)),
-    listen(steps.followRead, ({ facts }: { facts: number }) => filled.inc(facts)),
-    listen(steps.streamShowing, ({ occurredAt, isLive }: { occurredAt: number; isLive: boolean }) => {
+    hear(steps.appendCommitted, ({ inputs }: { inputs: number }) => sizes.observe(inputs)),
+    hear(steps.followTaking, ({ facts }: { facts: number }) => followed.inc(facts)),
+    hear(steps.followRead, ({ facts }: { facts: number }) => filled.inc(facts)),
+    hear(steps.streamShowing, ({ occurredAt, isLive }: { occurredAt: number; isLive: boolean }) => {
       if (isLive) delays.observe(Math.max(0, Date.now() - occurredAt) / 1_000)
     }),
   ])
@@ -157,8 +149,8 @@ function countLimits(registry: Registry): () => void {
     registers: [registry],
   })
   return all([
-    listen(serverSteps.rateReached, ({ kind }: { kind: string }) => reached.inc({ limit: kind })),
-    listen(limitReached, ({ limit }: { limit: string }) => reached.inc({ limit })),
+    hear(serverSteps.rateReached, ({ kind }: { kind: string }) => reached.inc({ limit: kind })),
+    hear(limitReached, ({ limit }: { limit: string }) => reached.inc({ limit })),
   ])
 }
 
@@ -171,7 +163,7 @@ function countPush(registry: Registry, { config }: App): () => void {
   })
   const nameOf = (service: string) =>
     service === config.push.webhook?.url.origin ? 'webhook' : (knownServices.find(([form]) => form.test(service))?.[1] ?? 'other')
-  return listen(pushSteps.sent, ({ service, result }: { service: string; result: string }) =>
+  return hear(pushSteps.sent, ({ service, result }: { service: string; result: string }) =>
     results.inc({ service: nameOf(service), result }),
   )
 }

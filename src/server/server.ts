@@ -23,6 +23,7 @@ import { openPage } from './page.ts'
 import { openRates } from './rates.ts'
 import { openSockets } from './socket.ts'
 import { openStallWatch, type StallWatch } from './stalls.ts'
+import { openTraces } from './traces.ts'
 import { openWriteWatch, type WriteWatch } from './writable.ts'
 import { createGraphqlHandler, type Yoga } from './yoga.ts'
 
@@ -49,6 +50,7 @@ export type Server = {
  */
 export async function serve(app: OpenApp): Promise<Server> {
   const { guard } = app
+  const traces = await openTraces(app)
   const connections = openConnections(app.clock, app.config.socket.perUser)
   const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
@@ -56,7 +58,7 @@ export async function serve(app: OpenApp): Promise<Server> {
   const places = new AddressCounts(app.config.socket.perAddress)
   const subscriptions = new Subscriptions(app, schema)
   const rates = openRates(app)
-  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places, rates)
+  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places, rates, traces)
   const sockets = openSockets(app, guard, connections, yoga, subscriptions, addressOf, places, rates)
   const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
   const writes = openWriteWatch(app)
@@ -94,6 +96,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     stalls.close()
     writes.close()
     await metrics?.close()
+    await traces?.close()
   }
   const { host, port } = app.config.http
   const open = { sockets: () => sockets.count(), streams: () => connections.countStreams() }

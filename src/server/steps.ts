@@ -1,7 +1,7 @@
 // What the server does, as channels of node:diagnostics_channel like those in src/journal/steps.ts: for metrics and tracing. They
 // carry names of the schema, codes and numbers, never what clients wrote.
 
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Plugin } from '@envelop/core'
 import { isAsyncIterable } from '@envelop/core'
 import type { DocumentNode, ExecutionResult } from 'graphql'
@@ -10,9 +10,9 @@ import { rootFieldsOf } from '../graphql/root-fields.ts'
 /** A query or mutation that was executed, or a subscription that was opened. */
 export type ExecutedOperation = {
   readonly type: string
-  /** Its root field; `several` if it has different ones. */
+  /** See `rootFieldOf`. */
   readonly field: string
-  /** The code of its first error; OK if it has none. */
+  /** See `codeOf`. */
   readonly code: string
   readonly ms: number
 }
@@ -32,17 +32,28 @@ export const serverSteps = {
 /** What is known of an operation before it runs. */
 type Given = { readonly document: DocumentNode; readonly operationName?: string | null | undefined }
 
-/** Publishes an operation that began at this time (`performance.now`). `result` is its answer; an empty one for an open stream. */
-export function publishExecuted({ document, operationName }: Given, startedAt: number, { errors }: ExecutionResult): void {
-  if (!serverSteps.operationExecuted.hasSubscribers) return
+/** Calls `listener` with each message of a channel. @returns a function that ends it */
+export function hear<Message>({ name }: Channel, listener: (message: Message) => void): () => void {
+  const heard = (message: unknown) => listener(message as Message)
+  subscribe(name, heard)
+  return () => void unsubscribe(name, heard)
+}
+
+/** The type of a valid operation, and its root field; `several` if it has different ones. */
+export function rootFieldOf({ document, operationName }: Given): { type: string; field: string } {
   const { type, names } = rootFieldsOf(document, operationName)
   const [first = 'none'] = names
-  const executed: ExecutedOperation = {
-    type: type ?? 'none',
-    field: names.every((name) => name === first) ? first : 'several',
-    code: String(errors?.[0]?.extensions.code ?? 'OK'),
-    ms: performance.now() - startedAt,
-  }
+  return { type: type ?? 'none', field: names.every((name) => name === first) ? first : 'several' }
+}
+
+/** The code of the first error of an answer; OK if it has none. */
+export const codeOf = ({ errors }: ExecutionResult) => String(errors?.[0]?.extensions.code ?? 'OK')
+
+/** Publishes an operation that began at this time (`performance.now`). `result` is its answer; an empty one for an open stream. */
+export function publishExecuted(operation: Given, startedAt: number, result: ExecutionResult): void {
+  if (!serverSteps.operationExecuted.hasSubscribers) return
+  const ms = performance.now() - startedAt
+  const executed: ExecutedOperation = { ...rootFieldOf(operation), code: codeOf(result), ms }
   serverSteps.operationExecuted.publish(executed)
 }
 

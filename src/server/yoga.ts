@@ -26,6 +26,7 @@ import { type Rates, useRates } from './rates.ts'
 import { logCrowd, logRefused, logRefusedToken, logUserCrowd } from './refused.ts'
 import { useSigns } from './signs.ts'
 import { useExecutedOperations } from './steps.ts'
+import type { Traces } from './traces.ts'
 
 /** The `Retry-After` for a client whose address has too many event streams. */
 const crowdRetryMs = 2_000
@@ -45,6 +46,7 @@ export function createGraphqlHandler(
   subscriptions: Subscriptions,
   addresses: AddressCounts,
   rates: Rates,
+  traces: Traces | null,
 ): Yoga {
   const quiet = (...args: unknown[]) => app.log.debug({ args }, 'yoga')
   return createYoga<Door, Context>({
@@ -76,6 +78,7 @@ export function createGraphqlHandler(
       useCost(),
       useRefusals(app),
       useOpenEventStreams(app, guard, connections, addresses),
+      ...(traces ? [traces.plugin] : []), // last, so that a span includes how long its operation waited
     ],
   })
 }

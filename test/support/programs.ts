@@ -14,19 +14,22 @@ const entries = {
   main: 'src/main.ts',
   parley: 'src/commands/parley.ts',
   'kill-at': 'test/chaos/kill-at.ts',
+  'record-spans': 'test/support/record-spans.ts',
 } as const
 
 /** What an operator runs. */
-export type Program = Exclude<keyof typeof entries, 'kill-at'>
+export type Program = Exclude<keyof typeof entries, 'kill-at' | 'record-spans'>
 
 /** The file of a program, from the source at the start of the run. */
 export const fileOf = (program: Program) => path.join(directory, `${program}.js`)
 
 /** The environment of a node that kills itself at a step of its work, the first time after SIGUSR2. */
-export const killedAt = (step: string) => ({
-  NODE_OPTIONS: `--import ${pathToFileURL(path.join(directory, 'kill-at.js')).href}`,
-  CHAOS_KILL_AT: step,
-})
+export const killedAt = (step: string) => ({ ...preloading('kill-at'), CHAOS_KILL_AT: step })
+
+/** The environment of a node with traces, whose spans are recorded in a file: see record-spans.ts. */
+export const tracedIn = (file: string) => ({ ...preloading('record-spans'), PARLEY_TRACES: 'true', RECORD_SPANS_IN: file })
+
+const preloading = (module: string) => ({ NODE_OPTIONS: `--import ${pathToFileURL(path.join(directory, `${module}.js`)).href}` })
 
 /** Bundles the programs. Each module keeps the URL of its source, from which it finds files beside it. */
 export async function buildPrograms(): Promise<void> {
