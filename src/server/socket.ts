@@ -85,9 +85,10 @@ export function openSockets(
     subscribe: (args) => subscribe(args, rates, subscriptions),
   })
 
-  const opened = (socket: WebSocket, { address, slot }: Admitted) => {
+  const opened = (socket: WebSocket, tcp: Duplex, { address, slot }: Admitted) => {
     const extra: Extra = {
       socket,
+      tcp,
       address,
       slot,
       call: nobody,
@@ -116,7 +117,7 @@ export function openSockets(
   return {
     upgrade(request, socket, head) {
       const admitted = admit(request, socket)
-      if (admitted) server.handleUpgrade(request, socket, head, (ready) => opened(ready, admitted))
+      if (admitted) server.handleUpgrade(request, socket, head, (ready) => opened(ready, socket, admitted))
     },
     count: () => open.size,
     refuse() {

@@ -275,3 +275,35 @@ describe('a WebSocket', () => {
     for (const origin of ['https://chat.example.com', own]) await (await open({ origin })).init()
   })
 })
+
+// The head of a frame has one of three forms, by the length of the message (RFC 6455, 5.2). Ids of every length move the length of
+// the same event over each border between them.
+test.each([126, 65_536])('an event arrives whole if its frame has less than %i bytes, as many, or more', async (border) => {
+  const names = Array.from({ length: 7 }, (_, n) => `text${n}`)
+  const frameOf = (id: string, text: string) => {
+    const message = { __typename: 'MessageSent', message: Object.fromEntries(names.map((name) => [name, text])) }
+    const events = border === 126 ? { __typename: 'MessageSent' } : message
+    return JSON.stringify({ id, type: 'next', payload: { data: { events } } })
+  }
+  const selection = border === 126 ? '' : `... on MessageSent { message { ${names.map((name) => `${name}: text`).join(' ')} } }`
+  const text = 'x'.repeat(border === 126 ? 1 : Math.floor((border - 32 - frameOf('', '').length) / names.length))
+
+  const [first, second] = (await signUpAll(node, `Sender${border}`, `Reader${border}`)) as [Device, Device]
+  const conversationId = await first.direct(second)
+  const { cursor } = await first.send(conversationId, 'before')
+  await first.send(conversationId, text)
+  const bare = await open()
+  const arrived: string[] = []
+  bare.socket.on('message', (data) => arrived.push(String(data)))
+  await bare.init({ accessToken: second.accessToken })
+  const query = `subscription { events(after: "${cursor}") { __typename ${selection} } }`
+  const sent = Array.from({ length: 64 }, (_, n) => frameOf('x'.repeat(n + 1), text))
+  expect(sent.map(({ length }) => length)).toEqual(expect.arrayContaining([border - 1, border, border + 1]))
+  for (const frame of sent) {
+    const { id } = JSON.parse(frame) as { id: string }
+    bare.send(subscribe(id, query))
+    await bare.until((came) => came.id === id && JSON.stringify(came).includes('MessageSent'))
+    bare.send({ id, type: 'complete' })
+  }
+  expect(arrived.filter((frame) => frame.includes('MessageSent'))).toEqual(sent)
+})
