@@ -30,6 +30,10 @@ declare module '../parts.ts' {
 }
 
 const lookMs = 250
+/** A look takes the devices that gave a sign of life, and this part of all devices: each of them is looked at within 2 s … */
+const looksForAll = 8
+/** … but at least so many. Changes that come with time alone, such as becoming idle, may show that much later. */
+const lookedAtMin = 500
 /** How often to renew a device that gives signs of life all the time, unless a sixth of the time that a sign lasts is shorter. */
 const renewEveryMs = 5_000
 /** The most often to renew a device whose state keeps changing. */
@@ -77,6 +81,10 @@ export class DeviceService {
   readonly #store: Store
   readonly #log: Log
   readonly #devices = new Map<SessionId, Device>()
+  /** Devices that gave a sign of life since the last look. */
+  readonly #heard = new Set<SessionId>()
+  /** Where the next look continues. */
+  #others = this.#devices.entries()
   /** Sessions that ended recently: operations still under way must not bring their devices back. */
   readonly #ended: LRUCache<SessionId, true>
   readonly #clock: Clock
@@ -114,6 +122,7 @@ export class DeviceService {
     const now = this.#clock.monotonicMs()
     const source: ActivitySource = { activity: isIdle ? alive(silent, now) : used(now), mayBegin: true }
     this.#deviceOf(viewer)?.sources.add(source)
+    this.#heard.add(viewer.sessionId)
     return this.#connectedDevice(viewer, (device) => device.sources.add(source) && source)
   }
 
@@ -167,6 +176,7 @@ export class DeviceService {
     const report = (activityAfter: (activity: DeviceActivity, now: number) => DeviceActivity) => {
       const device = this.#deviceOf(viewer)
       if (!device) return
+      this.#heard.add(viewer.sessionId)
       const source = sourceOf(device)
       source.activity = activityAfter(source.activity, this.#clock.monotonicMs())
     }
@@ -177,6 +187,7 @@ export class DeviceService {
       left: () => report(left),
       lost: () => {
         const device = this.#devices.get(viewer.sessionId)
+        this.#heard.add(viewer.sessionId)
         if (device) lose(device, sourceOf(device), this.#clock.monotonicMs(), this.#ttlMs)
       },
       presentUntil: () => {
@@ -207,11 +218,11 @@ export class DeviceService {
 
   async #renew(now: number): Promise<void> {
     const due: Lease[] = []
-    this.#devices.forEach((device, deviceId) => {
+    for (const [deviceId, device] of this.#takeNext()) {
       const lease = leaseOf(deviceId, device, now, this.#ttlMs)
       if (lease) due.push(lease)
       else if (device.sources.size === 1 && !holds(device.others.activity, now, this.#ttlMs)) this.#devices.delete(deviceId)
-    })
+    }
     for (let renewed = 0; renewed < due.length; renewed += renewMax) {
       // A session may have ended during an earlier call.
       const some = due.slice(renewed, renewed + renewMax).filter(({ deviceId }) => this.#devices.has(deviceId))
@@ -222,6 +233,24 @@ export class DeviceService {
           throw error
         },
       )
+    }
+  }
+
+  /** The devices of the next look. Looking at all of them each time would take several percent of a core for 10,000. */
+  *#takeNext(): Iterable<readonly [SessionId, Device]> {
+    const heard = [...this.#heard]
+    this.#heard.clear()
+    for (const deviceId of heard) {
+      const device = this.#devices.get(deviceId)
+      if (device) yield [deviceId, device]
+    }
+    for (let left = Math.max(lookedAtMin, this.#devices.size / looksForAll); left > 0; left -= 1) {
+      const next = this.#others.next()
+      if (next.done) {
+        this.#others = this.#devices.entries()
+        return
+      }
+      yield next.value
     }
   }
 

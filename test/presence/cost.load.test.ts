@@ -3,43 +3,16 @@
 
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
-import { encodeId, parseId, sessionIdOf, userIdOf } from '../../src/id.ts'
+import { parseId } from '../../src/id.ts'
 import { follow } from '../conversation/follow.ts'
-import { Device, signUp } from '../support/device.ts'
-import { closeAtEnd, connect, createDatabase, type Node, openNode } from '../support/node.ts'
+import { signUp } from '../support/device.ts'
+import { closeAtEnd, createDatabase, openNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
+import { befriend } from './befriend.ts'
 import { PresenceInEvents } from './documents.ts'
 import { connectDevice, watchPresence } from './watch.ts'
 
 const contacts = 500
-
-/** Contacts of a user, written straight into the tables, each logged in on one of the nodes in turn. */
-async function befriend(star: Device, nodes: readonly Node[]): Promise<Device[]> {
-  const [first] = nodes
-  if (!first) throw new Error('no node')
-  const sql = await connect(first.databaseUrl)
-  const starId = parseId('User', star.userId, '')
-  const { rows } = await sql.query<{ userId: string; sessionId: string; username: string }>(
-    `with people as (
-       insert into "user"(username, display_name) select 'fan' || n, 'Fan' from generate_series(1, $1::int) n returning id, username),
-     friends as (
-       insert into contact(low_id, high_id, requested_by, accepted_at)
-         select least(id, $2::bigint), greatest(id, $2::bigint), id, now() from people)
-     insert into session(user_id, device_name, expires_at)
-       select id, 'Phone', now() + interval '1 day' from people
-     returning user_id as "userId", id as "sessionId", (select username from people where people.id = user_id) as username`,
-    [contacts, starId],
-  )
-  return Promise.all(
-    rows.map(async ({ userId, sessionId, username }, i) => {
-      const node = nodes[i % nodes.length] as Node
-      const { token } = await node.app.tokens.signAccess(userIdOf(userId), sessionIdOf(sessionId))
-      const session = { id: encodeId('Session', sessionIdOf(sessionId)) }
-      const viewer = { id: encodeId('User', userIdOf(userId)), username }
-      return new Device(node, { accessToken: token, refreshToken: '', session, viewer })
-    }),
-  )
-}
 
 test('P1 500 contacts on 3 nodes see a change by one message to three nodes; a fourth node receives nothing', {
   timeout: 60_000,
@@ -49,7 +22,7 @@ test('P1 500 contacts on 3 nodes see a change by one message to three nodes; a f
   const nodes = [await openNode(shared), await openNode(shared), await openNode(shared)]
   const other = await openNode(shared)
   const star = await signUp(other, 'Star')
-  const fans = await befriend(star, nodes)
+  const fans = await befriend(star, nodes, contacts)
   const watches = fans.map((fan) => watchPresence(fan, star))
   await until('all to know', () => watches.every((watch) => watch.states(star).length > 0), 30_000)
 
