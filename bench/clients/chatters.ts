@@ -1,7 +1,9 @@
 // Chatters: users who send to each other over graphql-transport-ws, and listeners. Either a fixed number of sends is under way
 // at all times, or sends come at a rate, whatever the answers do.
 
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { distributionOf, record } from '../kit/distribution.ts'
 import { events, peerConversation, sendMessage } from '../kit/documents.ts'
 import { textOf } from '../kit/fact.ts'
 import { Operations } from '../kit/operations.ts'
@@ -27,13 +29,15 @@ export type Chat = {
 }
 /** The result of a fixed number of sends under way: the number of answers, the duration, and the times of the answers in ms. */
 export type Closed = { readonly sent: number; readonly ms: number; readonly p50: number; readonly p99: number }
-/** The result of sends at a rate: milliseconds from a send to each receipt, and how many receipts are missing. */
+/** The result of sends at a rate. */
 export type Paced = {
   readonly sent: number
-  readonly p50: number
-  readonly p99: number
-  readonly p999: number
+  /** How many receipts are missing. */
   readonly missing: number
+  /** Milliseconds from the moment at which a message was due to its receipt, at each of `plotted` of kit/distribution.ts. */
+  readonly latencies: readonly number[]
+  /** Milliseconds by which this process itself sent late, at the 99th percentile. It is part of the latencies. */
+  readonly lateP99: number
 }
 
 type Open = { readonly room: Room; readonly sender: Operations }
@@ -46,7 +50,7 @@ class Chatters {
   readonly #chat: Chat
   #open: Open[] = []
   heard = 0
-  latencies: number[] | null = null
+  latencies: RecordableHistogram | null = null
 
   constructor(chat: Chat) {
     this.#chat = chat
@@ -70,7 +74,7 @@ class Chatters {
     this.heard += 1
     if (!this.latencies) return
     const at = frame.indexOf('"text":"@')
-    if (at >= 0) this.latencies.push(now() - Number(frame.toString('latin1', at + 9, frame.indexOf('@', at + 9))))
+    if (at >= 0) record(this.latencies, now() - Number(frame.toString('latin1', at + 9, frame.indexOf('@', at + 9))))
   }
 
   /** The rooms in turn: with fewer sends under way than rooms, no room has two. */
@@ -107,28 +111,31 @@ class Chatters {
     return { sent: times.length, ms: took, p50: quantile(times, 0.5), p99: quantile(times, 0.99) }
   }
 
+  /**
+   * Sends at random times (Poisson), whatever the answers do. A message counts from the moment at which it was due, so a late
+   * sender hides nothing (coordinated omission).
+   */
   async paced(perSecond: number, ms: number): Promise<Paced> {
     const [begun, from] = [now(), this.heard]
-    const latencies: number[] = []
+    const [latencies, late] = [createHistogram(), createHistogram()]
     this.latencies = latencies
-    let [sent, nextAt, failure] = [0, begun, null as Error | null]
+    let [sent, dueAt, failure] = [0, begun, null as Error | null]
     const gap = () => (-Math.log(1 - Math.random()) * 1_000) / perSecond
-    while (nextAt < begun + ms && !failure) {
-      while (nextAt <= now()) {
+    while (dueAt < begun + ms && !failure) {
+      for (; dueAt <= now(); dueAt += gap()) {
         sent += 1
+        record(late, now() - dueAt)
         const index = Math.floor(Math.random() * this.#open.length)
-        this.#send(index, textOf(`@${now().toFixed(3)}@`)).catch((error: Error) => {
+        this.#send(index, textOf(`@${dueAt.toFixed(3)}@`)).catch((error: Error) => {
           failure = error
         })
-        nextAt += gap()
       }
-      await delay(Math.max(0, nextAt - now()))
+      await delay(Math.max(0, dueAt - now()))
     }
     if (failure) throw failure
     const missing = await this.#drain(from, sent)
     this.latencies = null
-    const [p50 = 0, p99 = 0, p999 = 0] = [0.5, 0.99, 0.999].map((share) => quantile(latencies, share))
-    return { sent, p50, p99, p999, missing }
+    return { sent, missing, latencies: distributionOf(latencies), lateP99: late.percentile(99) / 1_000 }
   }
 }
 

@@ -5,6 +5,9 @@ import type { Backends } from './backends.ts'
 /** A goal, and what was measured. */
 export type Goal = { readonly goal: string; readonly measured: string; readonly isMet: boolean }
 
+/** A figure that later runs are compared with, once for each round. A ratio within a round says more than an absolute number. */
+export type Figure = { readonly better: 'lower' | 'higher'; readonly rounds: readonly number[] }
+
 /** The result of a line. */
 export type Result = {
   readonly columns: readonly string[]
@@ -12,6 +15,9 @@ export type Result = {
   readonly goals: readonly Goal[]
   /** What a reader must know to understand the numbers. */
   readonly notes: readonly string[]
+  readonly figures: { readonly [name: string]: Figure }
+  /** Plots as SVG, by file name. The section of the page shows them. */
+  readonly plots?: { readonly [file: string]: string }
 }
 
 /** The input of a line. */

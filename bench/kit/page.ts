@@ -6,7 +6,7 @@ import type { Line, Result } from './line.ts'
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
 /** A line's results as a section, with their date and load. */
-export function sectionOf({ title }: Line, { columns, rows, goals, notes }: Result, taken: string): string {
+export function sectionOf({ title }: Line, { columns, rows, goals, notes, plots }: Result, taken: string): string {
   return [
     `## ${title}`,
     '',
@@ -22,6 +22,7 @@ export function sectionOf({ title }: Line, { columns, rows, goals, notes }: Resu
     '',
     ...notes.map((note) => `- ${note}`),
     '',
+    ...Object.keys(plots ?? {}).flatMap((file) => [`![${title}](${file})`, '']),
   ].join('\n')
 }
 

@@ -6,7 +6,7 @@ import type { Devices, Kind } from '../clients/devices.ts'
 import { type Child, startChild, stopChildren } from '../kit/child.ts'
 import { events, peerEvents, sendMessage } from '../kit/documents.ts'
 import { textOf } from '../kit/fact.ts'
-import type { Goal, Line, Result, Setting } from '../kit/line.ts'
+import type { Line, Result, Setting } from '../kit/line.ts'
 import { createGroup, createPeople, type Node, startNode } from '../kit/node.ts'
 import { Operations } from '../kit/operations.ts'
 import { inRounds, median, number, times } from '../kit/stats.ts'
@@ -165,7 +165,10 @@ async function measureSends(node: Node, { publish }: SendCost, scale: Scale): Pr
   return ((await node.call('cpu')) - before) / scale.facts
 }
 
-async function runScale(setting: Setting, scale: Scale): Promise<{ rows: string[][]; goals: Goal[] }> {
+/** The results with one number of devices. */
+type AtScale = Pick<Result, 'rows' | 'goals' | 'figures'>
+
+async function runScale(setting: Setting, scale: Scale): Promise<AtScale> {
   const { peers, node, sendCost } = await openPeers(setting, scale.devices)
   const processes = await openDevices(peers, scale.devices, setting)
   for (const name of names) await measure(name, peers[name], processes, { ...scale, facts: Math.min(scale.facts, 50) })
@@ -178,7 +181,9 @@ async function runScale(setting: Setting, scale: Scale): Promise<{ rows: string[
     Name,
     number
   >
-  const ofRaw = (name: Name) => median(measured[name].map((m, round) => m.micros / (measured.raw[round]?.micros ?? Number.NaN)))
+  const ratios = (name: Name, of: Name) =>
+    measured[name].map((m, round) => m.micros / (measured[of][round]?.micros ?? Number.NaN))
+  const ofRaw = (name: Name) => median(ratios(name, 'raw'))
   for (const process of processes) await process.stop()
   const sendMicros = await measureSends(node, sendCost, scale)
   for (const name of names) await (peers[name].server as Child<RawServer>).stop()
@@ -193,9 +198,13 @@ async function runScale(setting: Setting, scale: Scale): Promise<{ rows: string[
   const without = micros.parley - sendMicros / scale.devices
   rows.splice(1, 0, row('Parley, without the sends', without, without / micros.raw, ''))
   const at = `${number(scale.devices)} devices: Parley`
-  const ofStock = median(measured.stock.map((m, round) => m.micros / (measured.parley[round]?.micros ?? Number.NaN)))
+  const ofStock = median(ratios('stock', 'parley'))
   return {
     rows,
+    figures: {
+      [`${at} against raw ws`]: { better: 'lower', rounds: ratios('parley', 'raw') },
+      [`${at} against Socket.IO with Redis`]: { better: 'lower', rounds: ratios('parley', 'socketIo') },
+    },
     goals: [
       { goal: `${at} at most 1.3x raw \`ws\``, measured: times(ofRaw('parley')), isMet: ofRaw('parley') <= 1.3 },
       {
@@ -212,10 +221,11 @@ async function runScale(setting: Setting, scale: Scale): Promise<{ rows: string[
   }
 }
 
-function failed({ devices }: Scale, error: Error): { rows: string[][]; goals: Goal[] } {
+function failed({ devices }: Scale, error: Error): AtScale {
   const [measured = ''] = error.message.split('\n')
   return {
     rows: [],
+    figures: {},
     goals: [{ goal: `${number(devices)} devices`, measured: `failed: ${measured.slice(0, 300)}`, isMet: false }],
   }
 }
@@ -234,6 +244,7 @@ export const fanOut: Line = {
       columns: ['Devices', 'Server', 'CPU for each delivery, µs', 'of raw', 'bytes'],
       rows: results.flatMap(({ rows }) => rows),
       goals: results.flatMap(({ goals }) => goals),
+      figures: Object.assign({}, ...results.map(({ figures }) => figures)) as AtScale['figures'],
       notes: [
         `One group of ${members} members, with equally many devices each, all subscribed to \`events\` with the same document, over the network of one machine.`,
         'CPU is that of the server process, user and system, over everything that it did meanwhile: for Parley also receiving, storing and answering the sends, the search index, and following the journal, with Redis connected. The peers publish on command over IPC and store nothing.',

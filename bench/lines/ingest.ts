@@ -159,8 +159,7 @@ export const ingest: Line = {
   async run(setting): Promise<Result> {
     const { rooms, underWay, ms, rounds } = setting.isSmall ? small : full
     const { measured, hasPgbench } = await measureAll(setting)
-    const ratio = (name: Name, of: Name) =>
-      median(measured[name].map((m, round) => m.rate / (measured[of][round]?.rate ?? Number.NaN)))
+    const ratios = (name: Name, of: Name) => measured[name].map((m, round) => m.rate / (measured[of][round]?.rate ?? Number.NaN))
     const middle = (name: Name, key: keyof Measured, digits: number) => {
       const values = measured[name].map((m) => m[key]).filter((value) => value !== undefined)
       return values.length === 0 ? '' : number(median(values), digits)
@@ -173,7 +172,7 @@ export const ingest: Line = {
       middle(name, 'p50', 1),
       middle(name, 'p99', 1),
     ]
-    const [ofStock, ofPgbench] = [ratio('parley', 'stock'), ratio('append', 'pgbench')]
+    const [ofStock, ofPgbench] = [median(ratios('parley', 'stock')), median(ratios('append', 'pgbench'))]
     return {
       columns: ['What', 'messages a second', 'server CPU each, µs', 'client CPU each, µs', 'answer p50, ms', 'answer p99, ms'],
       rows: [row('parley'), row('stock'), row('append'), ...(hasPgbench ? [row('pgbench')] : [])],
@@ -185,6 +184,10 @@ export const ingest: Line = {
           isMet: ofPgbench > 1,
         },
       ],
+      figures: {
+        'against the recipe': { better: 'higher', rounds: ratios('parley', 'stock') },
+        ...(hasPgbench ? { 'append path against pgbench': { better: 'higher', rounds: ratios('append', 'pgbench') } } : {}),
+      },
       notes: [
         `${underWay} sends under way at all times, in ${rooms} groups of ${membersEach} with one member listening in each; ${rounds} rounds of ${ms / 1_000} s each, in turns. A round ends when every listener has received everything.`,
         'Clients, server and Postgres share the cores. The recipe checks no membership, and stores one row a message with a serial number, two foreign keys and one index; pgbench inserts the same row in prepared statements. Parley stores a message, a fact and an idempotency key, checks membership, and indexes the text for search, which may end after the round; the next round waits for it.',

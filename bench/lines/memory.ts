@@ -112,6 +112,7 @@ export const memory: Line = {
       columns: ['Server', 'resident, KiB a device', 'heap, KiB', 'outside the heap, KiB', 'idle process, MiB'],
       rows,
       goals: [{ goal: 'Parley at most 25 KiB a device', measured: `${number(own / 1_024, 1)} KiB`, isMet: own <= goalBytes }],
+      figures: { 'KiB a device': { better: 'lower', rounds: [own / 1_024] } },
       notes: [
         `${number(devices)} devices of ${number(devices / devicesEach)} people, each subscribed to \`events\`, each with an access token of its own; each of them is in ${groupsEach} groups of ${groupSize}.`,
         'Relative to the same process after it has served some devices that have left. Measured after full collections and a pause. What the kernel keeps for sockets is not counted. The goal applies to the resident memory, or to the heap and what is outside of it if that is more.',

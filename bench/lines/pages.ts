@@ -98,8 +98,9 @@ export const pages: Line = {
     const { groups, people, messagesEach, requests, rounds } = setting.isSmall ? small : full
     const { measured, statements } = await measureAll(setting)
     const middle = (name: Name, key: keyof Measured) => median(measured[name].map((m) => m[key]))
-    const ratio = (page: Page) =>
-      median(measured[`parley ${page}`].map((m, round) => m.cpu / (measured[`plain ${page}`][round]?.cpu ?? Number.NaN)))
+    const ratios = (page: Page) =>
+      measured[`parley ${page}`].map((m, round) => m.cpu / (measured[`plain ${page}`][round]?.cpu ?? Number.NaN))
+    const ratio = (page: Page) => median(ratios(page))
     const row = (page: Page, who: 'parley' | 'plain') => {
       const name: Name = `${who} ${page}`
       return [
@@ -122,6 +123,9 @@ export const pages: Line = {
         measured: times(ratio(page)),
         isMet: ratio(page) <= 2,
       })),
+      figures: Object.fromEntries(
+        all.map((page) => [`${titles[page]}: CPU against the plain server`, { better: 'lower', rounds: ratios(page) }]),
+      ),
       notes: [
         `${groups} groups of the same ${people} people with ${number(messagesEach * people)} messages each; ${number(requests)} requests a round, ${underWay} under way, ${rounds} rounds in turns. CPU is that of the server process alone, without Postgres.`,
         'The plain server runs the very statements that the node ran for the same request, one after another, and answers with their rows; it checks no token and parses no body.',

@@ -107,7 +107,8 @@ export const stormLine: Line = {
       setting.say(`  ${number(behind.at(-1)?.ms ?? 0)} ms with what was missed, ${number(plain.at(-1)?.ms ?? 0)} ms without`)
     }
     const middle = (of: readonly Measured[], key: keyof Measured) => median(of.map((one) => one[key]))
-    const ratio = median(behind.map(({ ms }, round) => ms / (plain[round]?.ms ?? Number.NaN)))
+    const ratios = behind.map(({ ms }, round) => ms / (plain[round]?.ms ?? Number.NaN))
+    const ratio = median(ratios)
     const row = (title: string, of: readonly Measured[]) => [
       title,
       number(middle(of, 'ms')),
@@ -119,6 +120,10 @@ export const stormLine: Line = {
       columns: ['What', 'until all are live, ms', 'devices a second', 'server CPU each, µs', 'statements'],
       rows: [row('plain: nothing missed', plain), row(`${missed} messages behind`, behind)],
       goals: [{ goal: 'Catching up takes at most 1.5x as long as coming back', measured: times(ratio), isMet: ratio <= 1.5 }],
+      figures: {
+        'catching up against coming back': { better: 'lower', rounds: ratios },
+        'statements of catching up': { better: 'lower', rounds: behind.map(({ statements }) => statements) },
+      },
       notes: [
         `${number(devices)} devices of ${number(devices / devicesEach)} people in groups of ${groupSize}, cut by the client without a close frame; each process lets ${atOnce} devices connect at the same time, so that no connection is refused. ${rounds} rounds, in turns.`,
         'Every device must get exactly what it missed. Statements are counted by pg_stat_statements, including those of following the journal.',
