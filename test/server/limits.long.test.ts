@@ -126,14 +126,16 @@ describe('a neighbour is not disturbed', () => {
       await log.text(`message ${sent}`)
     }
     await timesOf(10, deliver)
-    const alone = await timesOf(30, deliver)
+    const alone = await timesOf(100, deliver)
     const followers = [await followInManyWays(mallory, 32), await followInManyWays(trudy, 32)]
     const begun = followers.map(({ frames }) => frames())
     const [conversationId, senderId] = [parseId('Conversation', loud, ''), parseId('User', mallory.userId, '')]
     const said: Promise<SendOutcome>[] = []
     const speak = () => said.push(appendSend(node, input(conversationId, senderId, `${said.length}`)))
     const speaking = setInterval(speak, 60)
-    const beside = await timesOf(30, deliver).finally(() => clearInterval(speaking))
+    const beside = await timesOf(100, deliver)
+    await until('three messages to them', () => said.length >= 3)
+    clearInterval(speaking)
     expect(beside.half / alone.half).toBeLessThan(5)
     expect(beside.most / alone.most).toBeLessThan(7)
     expect(log.texts).toEqual(Array.from({ length: sent }, (_, i) => `message ${i + 1}`))
