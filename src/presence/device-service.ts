@@ -64,7 +64,7 @@ export type ConnectedDevice = {
 type Device = {
   readonly userId: UserId
   /** Its open WebSockets, and `others`. */
-  readonly sources: Set<ActivitySource>
+  readonly sources: ActivitySource[]
   /** Its operations over HTTP, and its lost WebSockets. */
   readonly others: ActivitySource
   /** The content of its lease; null if unknown. */
@@ -121,9 +121,12 @@ export class DeviceService {
   connect(viewer: Viewer, isIdle: boolean): ConnectedDevice {
     const now = this.#clock.monotonicMs()
     const source: ActivitySource = { activity: isIdle ? alive(silent, now) : used(now), mayBegin: true }
-    this.#deviceOf(viewer)?.sources.add(source)
+    this.#deviceOf(viewer)?.sources.push(source)
     this.#heard.add(viewer.sessionId)
-    return this.#connectedDevice(viewer, (device) => device.sources.add(source) && source)
+    return this.#connectedDevice(viewer, (device) => {
+      if (!device.sources.includes(source)) device.sources.push(source)
+      return source
+    })
   }
 
   /**
@@ -139,7 +142,7 @@ export class DeviceService {
 
   /** Whether a WebSocket of this session is open on this node. */
   isConnected(sessionId: SessionId): boolean {
-    return (this.#devices.get(sessionId)?.sources.size ?? 1) > 1
+    return (this.#devices.get(sessionId)?.sources.length ?? 1) > 1
   }
 
   /** Ends a session: its device is gone at once, and nothing that its connections still report brings it back. */
@@ -166,7 +169,7 @@ export class DeviceService {
     let device = this.#devices.get(sessionId)
     if (!device) {
       const others: ActivitySource = { activity: silent, mayBegin: false }
-      device = { userId, sources: new Set([others]), others, reported: null }
+      device = { userId, sources: [others], others, reported: null }
       this.#devices.set(sessionId, device)
     }
     return device
@@ -221,7 +224,7 @@ export class DeviceService {
     for (const [deviceId, device] of this.#takeNext()) {
       const lease = leaseOf(deviceId, device, now, this.#ttlMs)
       if (lease) due.push(lease)
-      else if (device.sources.size === 1 && !holds(device.others.activity, now, this.#ttlMs)) this.#devices.delete(deviceId)
+      else if (device.sources.length === 1 && !holds(device.others.activity, now, this.#ttlMs)) this.#devices.delete(deviceId)
     }
     for (let renewed = 0; renewed < due.length; renewed += renewMax) {
       // A session may have ended during an earlier call.
@@ -290,15 +293,23 @@ function reportAgain(device: Device | undefined): void {
 /** Removes a lost WebSocket, and merges its report into `others`. */
 function lose({ sources, others }: Device, source: ActivitySource, now: number, ttlMs: number): void {
   if (source === others) return
-  sources.delete(source)
+  remove(sources, source)
   others.activity = merged(others.activity, source.activity, now, ttlMs)
   others.mayBegin ||= source.mayBegin
+}
+
+function remove(sources: ActivitySource[], source: ActivitySource): void {
+  const index = sources.indexOf(source)
+  if (index >= 0) sources.splice(index, 1)
 }
 
 /** The lease to renew for a device now; null if there is nothing to renew. */
 function leaseOf(deviceId: SessionId, device: Device, now: number, ttlMs: number): Lease | null {
   const { userId, sources, others, reported } = device
-  for (const source of sources) if (source !== others && !holds(source.activity, now, ttlMs)) sources.delete(source)
+  for (let i = sources.length - 1; i >= 0; i -= 1) {
+    const source = sources[i]
+    if (source && source !== others && !holds(source.activity, now, ttlMs)) sources.splice(i, 1)
+  }
   const summary = summaryOf(sources, now, ttlMs)
   if (!summary) return null
   const { state, signAt, activeAt, mayBegin } = summary

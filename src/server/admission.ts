@@ -65,11 +65,11 @@ function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isRe
 }
 
 /** Checks the token of a new connection. @returns false after closing the socket with a code that says why it is refused */
-export async function connect(
-  { extra, connectionParams }: ProtocolContext<Record<string, unknown>, Extra>,
-  gate: Gate,
-): Promise<boolean> {
+export async function connect(context: ProtocolContext<Record<string, unknown>, Extra>, gate: Gate): Promise<boolean> {
+  const { extra, connectionParams } = context
   const { socket } = extra
+  // graphql-ws would keep the token in memory for as long as the socket is open.
+  ;(context as { connectionParams?: Record<string, unknown> }).connectionParams = {}
   const call = await identify(gate.guard, tokenIn(connectionParams))
   logRefusedToken(gate.app, call, extra.address)
   const { caller } = call

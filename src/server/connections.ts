@@ -44,13 +44,15 @@ const revocationMs = 100
 /** Opens the register. */
 export function openConnections(clock: Clock, perUser: Config['socket']['perUser']): Connections {
   const byUser = new Map<UserId, Record<Connection['kind'], number>>()
-  const bySession = new Map<SessionId, Set<Connection>>()
+  const bySession = new Map<SessionId, Connection[]>()
   let streams = 0
   const remove = (connection: Connection) => {
     const connections = bySession.get(connection.sessionId)
-    if (!connections?.delete(connection)) return
+    const index = connections?.indexOf(connection) ?? -1
+    if (!connections || index < 0) return
+    connections.splice(index, 1)
     if (connection.kind === 'stream') streams -= 1
-    if (connections.size === 0) bySession.delete(connection.sessionId)
+    if (connections.length === 0) bySession.delete(connection.sessionId)
     const counts = byUser.get(connection.userId)
     if (!counts) return
     counts[connection.kind] -= 1
@@ -59,8 +61,10 @@ export function openConnections(clock: Clock, perUser: Config['socket']['perUser
   const endSweeping = clock.every(sweepMs, () => {
     const now = clock.now()
     for (const connections of bySession.values()) {
-      for (const connection of connections) {
-        if (connection.expiresAt > now) continue
+      // Backwards, because it removes what it has looked at.
+      for (let i = connections.length - 1; i >= 0; i -= 1) {
+        const connection = connections[i]
+        if (!connection || connection.expiresAt > now) continue
         remove(connection)
         connection.end(closeCodes.TOKEN_EXPIRED, 'The access token has expired.')
       }
@@ -75,8 +79,8 @@ export function openConnections(clock: Clock, perUser: Config['socket']['perUser
       counts[connection.kind] += 1
       byUser.set(connection.userId, counts)
       const connections = bySession.get(connection.sessionId)
-      if (connections) connections.add(connection)
-      else bySession.set(connection.sessionId, new Set([connection]))
+      if (connections) connections.push(connection)
+      else bySession.set(connection.sessionId, [connection])
     },
     remove,
     revoke(sessionId) {

@@ -1,7 +1,6 @@
 // GraphQL over WebSocket: the protocol graphql-transport-ws of graphql-ws on sockets of `ws`. It connects the protocol to
 // sockets, callers and Yoga's pipeline, and closes dead sockets.
 
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphQLError, SubscriptionArgs } from 'graphql'
@@ -18,6 +17,7 @@ import type { App } from '../parts.ts'
 import type { AddressCounts, AddressOf } from './addresses.ts'
 import { callOf, connect, type Gate, renew } from './admission.ts'
 import type { Connections } from './connections.ts'
+import { newRequestId } from './http.ts'
 import { findDocumentText } from './persisted.ts'
 import type { Rates } from './rates.ts'
 import { logRefused, originIn } from './refused.ts'
@@ -74,7 +74,7 @@ export function openSockets(
     onNext: (_context, _id, { operationName }, { contextValue }, { errors }) =>
       errors && logRefused(app, errors as readonly GraphQLError[], originIn(contextValue as Context, operationName)),
     onOperation(context, id) {
-      context.extra.starting.delete(id)
+      stopStarting(context.extra, id)
     },
     onClose({ extra }) {
       if (extra.connection) connections.remove(extra.connection)
@@ -94,7 +94,7 @@ export function openSockets(
       call: nobody,
       connection: null,
       device: null,
-      starting: new Set(),
+      starting: [],
       isLeaving: false,
       resumeReading: () => undefined,
     }
@@ -174,14 +174,14 @@ type Pipeline = { readonly app: App; readonly gate: Gate; readonly yoga: Yoga }
  * @returns the execution arguments, or the errors to answer with. The socket stays open even if the document does not parse
  */
 async function prepare(extra: Extra, active: number, id: string, payload: SubscribePayload, { app, gate, yoga }: Pipeline) {
-  const requestId = randomUUID()
+  const requestId = newRequestId()
   const { address } = extra
   const refuse = (...given: unknown[]) => {
     const errors = given.map((error) => clientError(error, requestId, app))
     logRefused(app, errors, { requestId, address, viewer: extra.call.caller.viewer, operation: payload.operationName })
     return errors
   }
-  if (extra.starting.has(id)) {
+  if (extra.starting.includes(id)) {
     endSocket(extra.socket, CloseCode.SubscriberAlreadyExists, 'Subscriber for this id already exists')
     return refuse(new ParleyError('OPERATION_REFUSED', 'This operation ID is already in use.'))
   }
@@ -192,7 +192,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   if (active > subscriptionsMax) {
     return refuse(new ParleyError('LIMIT_EXCEEDED', `A WebSocket can have at most ${subscriptionsMax} operations at once.`))
   }
-  extra.starting.add(id)
+  extra.starting.push(id)
   try {
     const call = await callOf(extra, payload, gate)
     const { socket } = extra
@@ -202,6 +202,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
     const enveloped = yoga.getEnveloped({
       call,
       address,
+      requestId,
       asksForCost: payload.extensions?.cost === true,
       device,
       endConnection,
@@ -225,8 +226,13 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
   }
 }
 
+function stopStarting({ starting }: Extra, id: string): void {
+  const index = starting.indexOf(id)
+  if (index >= 0) starting.splice(index, 1)
+}
+
 /** Frees the id of an operation that did not start, and returns `answer`. */
 function released<T>(extra: Extra, id: string, answer: T): T {
-  extra.starting.delete(id)
+  stopStarting(extra, id)
   return answer
 }

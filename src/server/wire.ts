@@ -40,7 +40,7 @@ export type Extra = {
   /** The device behind it; null while it has no session. */
   device: ConnectedDevice | null
   /** Ids of operations that were sent and do not run yet: a second operation with such an id would leak the first. */
-  readonly starting: Set<string>
+  readonly starting: string[]
   /** The node has started its farewell: it ignores new messages. */
   isLeaving: boolean
   /** Reads from the socket again, if it was paused and is no longer busy. */
@@ -163,7 +163,7 @@ function frameOf(before: Buffer, payload: Buffer): Buffer {
  */
 export async function farewell(extra: Extra): Promise<void> {
   extra.isLeaving = true
-  for (const deadline = Date.now() + farewellMs; extra.starting.size > 0 && Date.now() < deadline; ) await delay(10)
+  for (const deadline = Date.now() + farewellMs; extra.starting.length > 0 && Date.now() < deadline; ) await delay(10)
   await new Promise(setImmediate) // a finished answer goes out first
   endSocket(extra.socket, 1012, 'The server is shutting down. Connect again and resume.')
 }

@@ -1,6 +1,5 @@
 // GraphQL over HTTP: Yoga, with queries and mutations as JSON and subscriptions as server-sent events.
 
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, GraphQLError } from 'graphql'
@@ -19,7 +18,7 @@ import type { AddressCounts } from './addresses.ts'
 import { bearerToken, type Call, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
-import { refusalBody } from './http.ts'
+import { newRequestId, refusalBody } from './http.ts'
 import { useOperationBounds } from './operations.ts'
 import { findDocumentText } from './persisted.ts'
 import { type Rates, useRates } from './rates.ts'
@@ -34,7 +33,10 @@ const crowdRetryMs = 2_000
 /** What Yoga gets from the transport: the HTTP request and response, or the caller of a WebSocket. */
 export type Door =
   | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly address: string }
-  | ({ readonly call: Call } & Pick<Context, 'address' | 'asksForCost' | 'device' | 'endConnection' | 'renewConnection'>)
+  | ({ readonly call: Call } & Pick<
+      Context,
+      'address' | 'asksForCost' | 'device' | 'endConnection' | 'renewConnection' | 'requestId'
+    >)
 
 export type Yoga = YogaServerInstance<Door, Context>
 
@@ -62,7 +64,7 @@ export function createGraphqlHandler(
     cors: false, // see http.ts
     graphiql: app.config.isProduction ? false : graphiqlOptions,
     renderGraphiQL,
-    maskedErrors: { maskError: (error) => httpError(error, randomUUID(), app) },
+    maskedErrors: { maskError: (error) => httpError(error, newRequestId(), app) },
     context: (door) => createContext(door, app, guard),
     plugins: [
       useOurEngine(subscriptions),
@@ -87,7 +89,7 @@ async function createContext(door: Door & Partial<YogaInitialContext>, app: App,
   const shared = { app, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null, visibleRange: null }
   if ('call' in door) {
     const { call, ...connection } = door
-    return { ...shared, ...connection, caller: call.caller, requestId: randomUUID() }
+    return { ...shared, ...connection, caller: call.caller }
   }
   const { req, res, address, params } = door
   const asksForCost = params?.extensions?.cost === true
@@ -143,7 +145,7 @@ function useRefusals(app: App): YogaPlugin<object, Partial<HttpContext>> {
     onResultProcess({ result, setResult, serverContext }) {
       if (Array.isArray(result) || !('errors' in result) || !result.errors) return
       const { address = '', caller, res, params } = serverContext as Partial<HttpContext>
-      const requestId = String(res?.getHeader('x-request-id') ?? randomUUID())
+      const requestId = String(res?.getHeader('x-request-id') ?? newRequestId())
       // Without an operation, the body was not JSON, or was not a request of GraphQL over HTTP.
       const errors = result.errors.map((error) => httpError(params ? error : asBadRequest(error), requestId, app))
       logRefused(app, errors, { requestId, address, viewer: caller?.viewer ?? null, operation: params?.operationName })
