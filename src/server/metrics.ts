@@ -21,6 +21,11 @@ const knownServices: readonly (readonly [form: RegExp, label: string])[] = [
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200]
+/**
+ * How often the delay of the event loop is measured, in milliseconds; it is also the least that `nodejs_eventloop_lag_*` shows. The
+ * default of 10 would wake an idle node a hundred times a second.
+ */
+const loopLookMs = 50
 /** How long the metrics wait for Postgres. */
 const backlogMs = 1_000
 /** At most so many waiting jobs and requests are counted. */
@@ -47,7 +52,7 @@ export type Metrics = {
 /** Opens the metrics of a node. Channels are those of the process: two nodes in one process count together. */
 export function openMetrics(app: App, open: OpenCounts): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopLookMs })
   const endings = [countOperations(registry), countJournal(registry), countLimits(registry), countPush(registry, app)]
   showConnections(registry, app, open)
   showJournal(registry, app)
