@@ -29,4 +29,5 @@ USER node
 EXPOSE 4000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/parley/is-ready.sh"]
-CMD ["node", "dist/main.js"]
+# The flags: docs/operations.md, "The process".
+CMD ["node", "--max-semi-space-size=64", "--v8-pool-size=1", "dist/main.js"]

@@ -28,14 +28,22 @@ export function profileInto(directory: string): void {
   profiles = directory
 }
 
-/** Starts one of the programs in servers/ or clients/, as `servers/raw`, and waits until it is ready. */
-export async function startChild<A extends Api>(program: string, settings: object = {}): Promise<Child<A>> {
+/** Starts one of the programs in servers/ or clients/, as `servers/raw`, with flags for Node, and waits until it is ready. */
+export async function startChild<A extends Api>(
+  program: string,
+  settings: object = {},
+  flags: readonly string[] = [],
+): Promise<Child<A>> {
   const file = path.join(buildDirectory, `${program}.js`)
   const profiling = profiles && program.startsWith('servers/') ? ['--cpu-prof', '--cpu-prof-dir', profiles] : []
-  const child = spawn(process.execPath, [...profiling, '--expose-gc', '--no-warnings', file, JSON.stringify(settings)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    serialization: 'advanced',
-  })
+  const child = spawn(
+    process.execPath,
+    [...flags, ...profiling, '--expose-gc', '--no-warnings', file, JSON.stringify(settings)],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    },
+  )
   const waiting = new Map<number, Waiting>()
   const ready = new Promise<void>((resolve, reject) => waiting.set(0, { resolve: () => resolve(), reject }))
   listen(child, program, waiting)

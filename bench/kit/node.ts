@@ -20,6 +20,9 @@ export type Person = { readonly id: string; readonly number: number; readonly to
 /** A new group, with its members. */
 export type Conversation = { readonly id: string; readonly number: number; readonly members: readonly Person[] }
 
+/** The flags with which `npm start` runs a node. */
+const nodeFlags = ['--max-semi-space-size=64', '--v8-pool-size=1']
+
 /** Starts a node in a process of its own. */
 export async function startNode(databaseUrl: string, environment: Record<string, string> = {}, isServing = true): Promise<Node> {
   const settings: ParleySettings = {
@@ -36,7 +39,7 @@ export async function startNode(databaseUrl: string, environment: Record<string,
       ...environment,
     },
   }
-  const child = await startChild<ParleyServer>('servers/parley', settings)
+  const child = await startChild<ParleyServer>('servers/parley', settings, nodeFlags)
   const host = `127.0.0.1:${await child.call('port')}`
   return { ...child, databaseUrl, url: `http://${host}/graphql`, socketUrl: `ws://${host}/graphql` }
 }
