@@ -3,6 +3,7 @@
 // an earlier run (results.json), by more than the noise of the rounds, and ends with 1 if something did.
 
 import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { openBackends } from './kit/backends.ts'
 import { compile } from './kit/build.ts'
@@ -47,7 +48,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 if (values.profile) profileInto(values.profile)
-const earlier = values.compare === undefined ? null : await readFigures(values.compare)
+// biome-ignore lint/style/noProcessEnv: npm runs this in bench/, and says here where it was called
+const calledIn = process.env.INIT_CWD ?? '.'
+const earlier = values.compare === undefined ? null : await readFigures(path.resolve(calledIn, values.compare))
 const loadAtStart = describeLoad()
 await compile()
 const backends = await openBackends()
