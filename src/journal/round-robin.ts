@@ -69,12 +69,14 @@ export class RoundRobin {
   #takeNext(): void {
     const owner = this.#owners[this.#next] as TurnOwner
     this.#next += 1
-    const takers = owner.waiting.splice(0, together)
-    owner.isWaiting = owner.waiting.length > 0
-    if (owner.isWaiting) this.#owners.push(owner)
-    for (const taker of takers) {
+    // One that asks for another turn during its own waits for the next round.
+    for (let left = Math.min(together, owner.waiting.length); left > 0; left -= 1) {
+      const taker = owner.waiting.shift()
+      if (!taker) break
       taker.isWaiting = false
       taker.turn()
     }
+    owner.isWaiting = owner.waiting.length > 0
+    if (owner.isWaiting) this.#owners.push(owner)
   }
 }
