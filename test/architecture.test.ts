@@ -18,7 +18,7 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['facts of a feature', /^[a-z]+\/events\.ts$|^message\/row\.ts$/],
   [
     'state of a node',
-    /^presence\/(device-service|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/read-markers\.ts$|^sync\/acknowledgements\.ts$/,
+    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/read-markers\.ts$|^sync\/acknowledgements\.ts$/,
   ],
   ['parts of a node', /^parts\.ts$/],
   ['GraphQL machinery', /^graphql\//],

@@ -6,22 +6,13 @@ import { accountKinds } from '../account/events.ts'
 import { entriesMax } from '../bounded.ts'
 import type { LapsedDevice, Lease, Leases } from '../bus/leases.ts'
 import type { Cancel, Clock } from '../clock.ts'
-import { type SessionId, sessionIdOf, type UserId } from '../id.ts'
+import { type SessionId, sessionIdOf } from '../id.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import type { Store } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
-import {
-  type ActivitySource,
-  alive,
-  type DeviceActivity,
-  holds,
-  left,
-  merged,
-  silent,
-  summaryOf,
-  used,
-} from './device-activity.ts'
+import { type ActivitySource, alive, type DeviceActivity, holds, left, silent, summaryOf, used } from './device-activity.ts'
+import { type Device, leaseOf, lose, reportAgain } from './device-record.ts'
 
 declare module '../parts.ts' {
   interface App {
@@ -34,10 +25,6 @@ const lookMs = 250
 const looksForAll = 8
 /** … but at least so many. Changes that come with time alone, such as becoming idle, may show that much later. */
 const lookedAtMin = 500
-/** How often to renew a device that gives signs of life all the time, unless a sixth of the time that a sign lasts is shorter. */
-const renewEveryMs = 5_000
-/** The most often to renew a device whose state keeps changing. */
-const changeEveryMs = 1_000
 /** The most leases that one call renews: Redis does nothing else during the call. */
 const renewMax = 100
 const lapseEveryMs = 1_000
@@ -60,18 +47,6 @@ export type ConnectedDevice = {
   /** Whether the device is idle, according to all of its connections to this node. */
   isIdle(): boolean
 }
-
-type Device = {
-  readonly userId: UserId
-  /** Its open WebSockets, and `others`. */
-  readonly sources: ActivitySource[]
-  /** Its operations over HTTP, and its lost WebSockets. */
-  readonly others: ActivitySource
-  /** The content of its lease; null if unknown. */
-  reported: ReportedState | null
-}
-/** The last report, when it was made, and since when the state is the same. */
-type ReportedState = Pick<Lease, 'state' | 'mayBegin'> & { readonly signAt: number; readonly at: number; readonly since: number }
 
 /** The devices of a node. */
 export class DeviceService {
@@ -283,42 +258,4 @@ export class DeviceService {
       this.#keep([...written].map(([deviceId, activeAt]) => ({ deviceId, activeAt })))
     })
   }
-}
-
-/** Makes a device renew its lease whatever it last reported, because the lease may be lost. */
-function reportAgain(device: Device | undefined): void {
-  if (device) device.reported = null
-}
-
-/** Removes a lost WebSocket, and merges its report into `others`. */
-function lose({ sources, others }: Device, source: ActivitySource, now: number, ttlMs: number): void {
-  if (source === others) return
-  remove(sources, source)
-  others.activity = merged(others.activity, source.activity, now, ttlMs)
-  others.mayBegin ||= source.mayBegin
-}
-
-function remove(sources: ActivitySource[], source: ActivitySource): void {
-  const index = sources.indexOf(source)
-  if (index >= 0) sources.splice(index, 1)
-}
-
-/** The lease to renew for a device now; null if there is nothing to renew. */
-function leaseOf(deviceId: SessionId, device: Device, now: number, ttlMs: number): Lease | null {
-  const { userId, sources, others, reported } = device
-  for (let i = sources.length - 1; i >= 0; i -= 1) {
-    const source = sources[i]
-    if (source && source !== others && !holds(source.activity, now, ttlMs)) sources.splice(i, 1)
-  }
-  const summary = summaryOf(sources, now, ttlMs)
-  if (!summary) return null
-  const { state, signAt, activeAt, mayBegin } = summary
-  // A lease without `mayBegin` may have had no effect, so the first one with it does not wait.
-  const begins = mayBegin && reported?.mayBegin === false
-  if (reported && !begins && state === reported.state) {
-    if (now - reported.at < Math.min(renewEveryMs, ttlMs / 6) || signAt === reported.signAt) return null
-  } else if (reported && !begins && now - reported.since < changeEveryMs) return null
-  device.reported = { state, mayBegin, signAt, at: now, since: state === reported?.state ? reported.since : now }
-  const activeAgoMs = activeAt === null ? null : now - activeAt
-  return { userId, deviceId, state, activeAgoMs, lastsMs: signAt + ttlMs - now, mayBegin }
 }
