@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type pg from 'pg'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { at, endings, logIn, Parley, type ServerAddress, until } from '../process/parley.ts'
+import { at, endings, logIn, Parley, type ServerAddress, sharedEnvironment, until } from '../process/parley.ts'
 import type { Device } from '../support/device.ts'
 import { AddMembers, SendMessage } from '../support/documents.ts'
 import type { EventLog } from '../support/event-log.ts'
-import { closeAtEnd, connect, createDatabase, type Environment } from '../support/node.ts'
+import { closeAtEnd, connect, type Environment } from '../support/node.ts'
 import { killedAt } from '../support/programs.ts'
 import { factsTopic } from '../support/topic.ts'
 
@@ -21,14 +21,7 @@ let sql: pg.Client
 const published: string[] = []
 
 beforeAll(async () => {
-  environment = {
-    PORT: '0',
-    PARLEY_DATA_DIR: '/dev/null/none',
-    DATABASE_URL: await createDatabase(),
-    REDIS_URL: inject('redisUrl'),
-    PARLEY_TOKEN_SECRET: 'the token secret of all of the processes',
-    PARLEY_SEED: 'true',
-  }
+  environment = await sharedEnvironment()
   sql = await connect(environment.DATABASE_URL ?? '')
   lasting = await new Parley(environment, closeAtEnd).ready()
   const listener = new Redis(inject('redisUrl'))

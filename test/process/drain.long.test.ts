@@ -2,12 +2,12 @@
 
 import { randomUUID } from 'node:crypto'
 import { print } from 'graphql'
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Device } from '../support/device.ts'
 import { History, SendMessage, Viewer } from '../support/documents.ts'
 import { openNginx } from '../support/nginx.ts'
-import { closeAtEnd, connect, createDatabase, type Environment } from '../support/node.ts'
-import { at, endings, logIn, Parley, type ServerAddress, until } from './parley.ts'
+import { closeAtEnd, connect, type Environment } from '../support/node.ts'
+import { at, endings, logIn, Parley, type ServerAddress, sharedEnvironment, until } from './parley.ts'
 
 const drainMs = 3_000
 let environment: Environment
@@ -19,14 +19,7 @@ async function start(more: Environment = {}): Promise<{ process: Parley; server:
 }
 
 beforeAll(async () => {
-  environment = {
-    PORT: '0',
-    PARLEY_DATA_DIR: '/dev/null/none',
-    DATABASE_URL: await createDatabase(),
-    REDIS_URL: inject('redisUrl'),
-    PARLEY_TOKEN_SECRET: 'the token secret of all of the processes',
-    PARLEY_SEED: 'true',
-  }
+  environment = await sharedEnvironment()
   lasting = (await start()).server
 })
 

@@ -1,9 +1,9 @@
 // Several processes on one Postgres and one Redis act as one for their clients.
 
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import * as documents from '../support/documents.ts'
-import { closeAtEnd, createDatabase } from '../support/node.ts'
-import { at, conversationsOf, endings, logIn, Parley, type ServerAddress } from './parley.ts'
+import { closeAtEnd } from '../support/node.ts'
+import { at, conversationsOf, endings, logIn, Parley, type ServerAddress, sharedEnvironment } from './parley.ts'
 
 type Running = { readonly process: Parley; readonly server: ServerAddress }
 
@@ -13,14 +13,7 @@ let leaving: Running
 
 /** They start at the same moment on a fresh database. Fully configured, they need no data directory. */
 beforeAll(async () => {
-  const environment = {
-    PORT: '0',
-    PARLEY_DATA_DIR: '/dev/null/none',
-    DATABASE_URL: await createDatabase(),
-    REDIS_URL: inject('redisUrl'),
-    PARLEY_TOKEN_SECRET: 'the token secret of all of the processes',
-    PARLEY_SEED: 'true',
-  }
+  const environment = await sharedEnvironment()
   const start = async () => {
     const process = new Parley(environment, closeAtEnd)
     return { process, server: await process.ready() }

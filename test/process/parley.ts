@@ -8,15 +8,25 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { Device, request } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
-import type { Environment, Node } from '../support/node.ts'
+import { createDatabase, type Environment, type Node } from '../support/node.ts'
 import { fileOf, type Program } from '../support/programs.ts'
 import { unlimited } from '../support/rates.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const patienceMs = 45_000
+
+/** The environment of processes on one new database, with the seeded users. Fully configured, they need no data directory. */
+export const sharedEnvironment = async (): Promise<Environment> => ({
+  PORT: '0',
+  PARLEY_DATA_DIR: '/dev/null/none',
+  DATABASE_URL: await createDatabase(),
+  REDIS_URL: inject('redisUrl'),
+  PARLEY_TOKEN_SECRET: 'the token secret of all of the processes',
+  PARLEY_SEED: 'true',
+})
 
 /** How a process ended: its exit code, or the signal that killed it. */
 export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null }

@@ -5,14 +5,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { print } from 'graphql'
-import { beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Device } from '../support/device.ts'
 import { SendMessage } from '../support/documents.ts'
 import type { EventLog } from '../support/event-log.ts'
-import { closeAtEnd, createDatabase, type Environment } from '../support/node.ts'
+import { closeAtEnd, type Environment } from '../support/node.ts'
 import { tracedIn } from '../support/programs.ts'
 import type { RecordedSpan } from '../support/record-spans.ts'
-import { at, endings, logIn, Parley, type ServerAddress, until } from './parley.ts'
+import { at, endings, logIn, Parley, type ServerAddress, sharedEnvironment, until } from './parley.ts'
 
 let environment: Environment
 let files: { readonly here: string; readonly there: string }
@@ -23,14 +23,7 @@ let conversationId: string
 
 /** Alice is at one node and Bob at another. */
 beforeAll(async () => {
-  environment = {
-    PORT: '0',
-    PARLEY_DATA_DIR: '/dev/null/none',
-    DATABASE_URL: await createDatabase(),
-    REDIS_URL: inject('redisUrl'),
-    PARLEY_TOKEN_SECRET: 'the token secret of all of the processes',
-    PARLEY_SEED: 'true',
-  }
+  environment = await sharedEnvironment()
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-traces-'))
   closeAtEnd(() => rm(directory, { recursive: true, force: true }))
   files = { here: path.join(directory, 'here'), there: path.join(directory, 'there') }
