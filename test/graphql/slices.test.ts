@@ -99,6 +99,23 @@ test('D7 users take turns with streams that are behind, four at a time, however 
   expect(order.indexOf('few')).toBe(4)
 })
 
+test('D7 a stream that asks for another turn during its own waits for the next round', async () => {
+  const roundRobin = new RoundRobin()
+  const [greedy, modest] = [owner(), owner()]
+  const order: string[] = []
+  const again: TurnTaker = taker(() => {
+    order.push('greedy')
+    if (order.length < 6) roundRobin.add(greedy, again)
+  })
+  roundRobin.add(greedy, again)
+  roundRobin.add(
+    modest,
+    taker(() => order.push('modest')),
+  )
+  await until('all turns', () => order.length === 6)
+  expect(order.indexOf('modest')).toBe(1)
+})
+
 test('D7 executions for a heavy user wait for those of others, and end in order', async () => {
   const scheduler = new FairScheduler()
   const turn = (userId: number) => ({ userId: userIdOf(userId), cost: 1, share: 1, isOver: () => false })
