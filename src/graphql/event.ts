@@ -45,7 +45,7 @@ export const Event = builder.interfaceRef<EventSource>('Event').implement({
 })
 
 /** Declares the event type for a kind of facts. */
-export function factEvent({ name, number }: FactKind<never>, description: string): ObjectRef<BuilderTypes, FactEvent> {
+export function factEvent({ name, number }: FactKind<unknown>, description: string): ObjectRef<BuilderTypes, FactEvent> {
   factNames[number] = name
   return builder.objectRef<FactEvent>(name).implement({ description, interfaces: [Event] })
 }

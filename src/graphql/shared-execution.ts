@@ -18,7 +18,7 @@ import { withClientErrors } from './errors.ts'
 import type { FairScheduler } from './fair-scheduler.ts'
 import { type MaybePromise, mapMaybePromise } from './loader.ts'
 import type { OperationKeys, RegisteredKey } from './operation-keys.ts'
-import { type CachedItem, PayloadCache, perViewer } from './payload-cache.ts'
+import { type CachedItem, type EventExecution, PayloadCache, perViewer } from './payload-cache.ts'
 import { flushingReader, viewerlessContext } from './viewerless-context.ts'
 
 /** The JSON of an event for one subscription; null if the subscription has ended or its connection was ended instead. */
@@ -63,7 +63,7 @@ export class SharedExecution {
     this.#scheduler = scheduler
     this.#reader = flushingReader(app.store)
     this.#viewerless = viewerlessContext(app, this.#reader)
-    this.#cache = new PayloadCache(app.journal)
+    this.#cache = new PayloadCache()
     app.journal.onFact((fact) => {
       if (app.journal.kinds.changesEarlierEvents(fact)) this.#cache.forget()
     })
@@ -102,7 +102,7 @@ export class SharedExecution {
     const entry = this.#cache.entryOf(item)
     const cached = entry.payloads.get(number)
     if (cached !== undefined) return cached
-    const payload = this.#executeShared(subscription, entry)
+    const payload = this.#executeShared(subscription, item, entry)
     if (!(payload instanceof Promise)) return this.#cache.store(entry, number, payload)
     const stored = payload.then(
       (ready) => this.#cache.store(entry, number, ready),
@@ -116,9 +116,9 @@ export class SharedExecution {
   }
 
   /** Executes without a viewer. Any error ends the sharing of this event, because errors contain data of a single request. */
-  #executeShared(subscription: EventSubscription, entry: CachedItem): MaybePromise<Buffer | typeof perViewer> {
-    const { item } = entry.event
-    const { scope } = entry
+  #executeShared(subscription: EventSubscription, item: StreamItem, entry: CachedItem): MaybePromise<Buffer | typeof perViewer> {
+    const execution = this.#executionOf(item, entry)
+    const { scope } = execution
     const range = this.#visibleRange(subscription, item)
     const isWhole = visibilityOf(subscription, item) === 'WHOLE'
     const reader: Reader = {
@@ -138,7 +138,7 @@ export class SharedExecution {
       if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared })
       return isShared ? bytesOf(result) : perViewer
     }
-    return mapMaybePromise(this.#execute(subscription.operation, entry, context), (result) => {
+    return mapMaybePromise(this.#execute(subscription.operation, entry, execution, context), (result) => {
       if (range === null || result.errors || !this.#scopesRead.has(scope)) return finish(result, true)
       return this.#isForEveryViewer(range).then((isForEveryViewer) => finish(result, isForEveryViewer))
     })
@@ -161,9 +161,10 @@ export class SharedExecution {
   #viewerPayload(subscription: EventSubscription, item: StreamItem): MaybePromise<EventPayload> {
     if (steps.eventExecuted.hasSubscribers) steps.eventExecuted.publish({ isShared: false })
     const entry = this.#cache.entryOf(item)
+    const execution = this.#executionOf(item, entry)
     const context: Context = {
       ...subscription.operation.contextValue,
-      scope: entry.scope,
+      scope: execution.scope,
       reader: this.#reader,
       visibleRange: this.#visibleRange(subscription, item),
     }
@@ -176,7 +177,7 @@ export class SharedExecution {
       }
       return bytesOf(result)
     }
-    return mapMaybePromise(this.#execute(subscription.operation, entry, context), finish)
+    return mapMaybePromise(this.#execute(subscription.operation, entry, execution, context), finish)
   }
 
   /** What a subscription's viewer may see now of an item's conversation. */
@@ -187,19 +188,32 @@ export class SharedExecution {
     return { conversationId: item.fact.conversationId, isOpen, until }
   }
 
-  #execute({ document, operationName, variableValues }: EventOperation, entry: CachedItem, contextValue: Context) {
-    entry.underWay += 1
+  #executionOf(item: StreamItem, entry: CachedItem): EventExecution {
+    if (entry.execution) return entry.execution
+    const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
+    const event = { item, cursor: this.#app.journal.cursor(item.place), occurredAt }
+    entry.execution = { event, scope: {}, underWay: 0 }
+    return entry.execution
+  }
+
+  #execute(
+    { document, operationName, variableValues }: EventOperation,
+    entry: CachedItem,
+    execution: EventExecution,
+    contextValue: Context,
+  ) {
+    execution.underWay += 1
     const result = execute({
       schema: this.#schema,
       document,
       operationName: operationName ?? null,
       variableValues,
-      rootValue: entry.event,
+      rootValue: execution.event,
       contextValue,
     })
     return mapMaybePromise(result, (done) => {
-      entry.underWay -= 1
-      if (entry.underWay === 0) entry.scope = {}
+      execution.underWay -= 1
+      if (execution.underWay === 0) entry.execution = null
       return done
     })
   }

@@ -2,7 +2,7 @@
 // consumer has not asked for the next item for longer than a working consumer ever takes (D7).
 
 import type { Position } from '../id.ts'
-import type { Fact } from './fact.ts'
+import type { FactHeader } from './fact.ts'
 import type { RecentLog } from './recent-log.ts'
 
 /** How much may lie between a stream and the head while its socket takes nothing. */
@@ -29,17 +29,17 @@ export class Backlog {
   /** Whether the backlog is known to exceed the limits. Counts only the facts that `isSeen` accepts. */
   isTooLarge(
     recentLog: RecentLog,
-    isSeen: (fact: Fact) => boolean,
+    isSeen: (fact: FactHeader) => boolean,
     { backlogFactsMax, backlogBytesMax }: BacklogLimits,
   ): boolean {
     if (this.from < recentLog.basePosition) return true
     const end = Math.min(recentLog.head.position, this.#upTo + lookMax)
     while (this.#upTo < end) {
       this.#upTo = (this.#upTo + 1) as Position
-      const fact = recentLog.at(this.#upTo)
-      if (!fact || !isSeen(fact)) continue
+      const header = recentLog.headerAt(this.#upTo)
+      if (!header || !isSeen(header)) continue
       this.#facts += 1
-      this.#bytes += recentLog.bytesOf(fact)
+      this.#bytes += recentLog.bytesAt(this.#upTo)
       if (this.#facts > backlogFactsMax || this.#bytes > backlogBytesMax) return true
     }
     return false

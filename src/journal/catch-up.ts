@@ -3,7 +3,7 @@
 
 import type { Position } from '../id.ts'
 import { Backlog, type BacklogLimits } from './backlog.ts'
-import type { Fact, Place } from './fact.ts'
+import type { Fact, FactHeader, Place } from './fact.ts'
 import type { FactItem } from './item.ts'
 import type { FactKinds } from './kind.ts'
 import type { NamedRow } from './named-row.ts'
@@ -55,7 +55,7 @@ type PageAhead = {
 export class CatchUp {
   readonly #source: FactSource
   readonly #scope: ReplayScope
-  readonly #canSee: (fact: Fact) => boolean
+  readonly #canSee: (fact: FactHeader) => boolean
   /** Everything up to here has been checked, or belongs to the page. */
   #position: Position
   #page: PageAhead | null = null
@@ -63,7 +63,7 @@ export class CatchUp {
   #backlog: Backlog | null = null
 
   /** @param canSee whether the stream shows a fact */
-  constructor(source: FactSource, scope: ReplayScope, canSee: (fact: Fact) => boolean, position: Position) {
+  constructor(source: FactSource, scope: ReplayScope, canSee: (fact: FactHeader) => boolean, position: Position) {
     this.#source = source
     this.#scope = scope
     this.#canSee = canSee
@@ -103,8 +103,8 @@ export class CatchUp {
     const end = Math.min(recentLog.head.position, this.#position + sliceFacts)
     while (this.#position < end) {
       this.#position = (this.#position + 1) as Position
-      const fact = recentLog.at(this.#position)
-      if (fact && this.#canSee(fact)) return fact
+      const header = recentLog.headerAt(this.#position)
+      if (header && this.#canSee(header)) return recentLog.at(this.#position)
     }
     return undefined
   }
@@ -122,7 +122,7 @@ export class CatchUp {
     const id = fact.subjectId as Position | null
     const recentLog = this.#source.recentLog()
     if (id === null || recentLog.wasNamedAfter(id, page.readAt)) return itemFrom(recentLog, fact)
-    return { type: 'fact', fact, place: fact, row: page.rows.get(id) }
+    return { type: 'fact', fact, place: fact, row: page.rows.get(id), version: null }
   }
 
   /** Reads the next window, never beyond this node's head: the hub brings the facts after it. */
@@ -153,5 +153,5 @@ export class CatchUp {
 /** A fact with the row that it names, taken from the recent log. */
 export function itemFrom(recentLog: RecentLog, fact: Fact): FactItem {
   const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId as Position)
-  return { type: 'fact', fact, place: fact, row }
+  return { type: 'fact', fact, place: fact, row, version: recentLog.versionOf(fact) }
 }

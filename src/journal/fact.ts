@@ -25,6 +25,9 @@ export type Fact = {
   readonly payload: unknown
 }
 
+/** What decides who may see a fact. */
+export type FactHeader = Pick<Fact, 'position' | 'kind' | 'conversationId' | 'userId' | 'subjectId'>
+
 /** A fact that a rare write appends. Its keys are the columns of `fact`. */
 export type NewFact = {
   kind: number

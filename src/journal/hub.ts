@@ -4,7 +4,7 @@
 // *current* audience only decides which streams at the head receive a fact.
 
 import type { ConversationId, Position, UserId } from '../id.ts'
-import type { Fact, JoinPayload } from './fact.ts'
+import type { Fact, FactHeader, JoinPayload } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { TurnOwner, TurnTaker } from './round-robin.ts'
 import type { AudienceRow } from './tables.ts'
@@ -46,7 +46,7 @@ export class Subscriber implements TurnOwner {
   }
 
   /** Whether this user may see this fact. */
-  canSee(fact: Fact): boolean {
+  canSee(fact: FactHeader): boolean {
     if (fact.conversationId === null) return fact.userId === this.userId
     const interval = this.#intervalOf(fact)
     if (!interval) return false
@@ -67,7 +67,7 @@ export class Subscriber implements TurnOwner {
     return this.#intervalOf(fact)?.to ?? fact.position
   }
 
-  #intervalOf({ conversationId, position }: Fact): AudienceInterval | undefined {
+  #intervalOf({ conversationId, position }: FactHeader): AudienceInterval | undefined {
     if (conversationId === null) return undefined
     const intervals = this.#intervals.get(conversationId)
     return intervals?.find(({ from, to }) => from <= position && (to === null || position <= to))

@@ -1,5 +1,6 @@
 // The items of a stream, and the consumer that takes them.
 
+import type { Position } from '../id.ts'
 import type { Fact, Place } from './fact.ts'
 import type { NamedRow } from './named-row.ts'
 
@@ -12,7 +13,14 @@ export type Start =
   | { readonly mode: 'RESET'; readonly reason: ResetReason; readonly place: Place }
 
 /** A fact, with the row that it names. */
-export type FactItem = { readonly type: 'fact'; readonly fact: Fact; readonly place: Place; readonly row: NamedRow | undefined }
+export type FactItem = {
+  readonly type: 'fact'
+  readonly fact: Fact
+  readonly place: Place
+  readonly row: NamedRow | undefined
+  /** The position of the newest fact that names this row; null if the item does not come from the recent log. */
+  readonly version: Position | null
+}
 
 /** An item of a stream. They come in this order: started, facts, caughtUp, then facts and ticks as they happen. */
 export type StreamItem =

@@ -75,8 +75,6 @@ export type Journal = {
   head(): Place
   /** The position up to which this node has applied changes of audiences. */
   deliveredPosition(): Position
-  /** Whether the recent log holds this very object. */
-  remembers(fact: Fact): boolean
   /** A row from the recent log, as it is at the head. */
   row(id: Position): NamedRow | undefined
   /** The name of a bus topic of this journal's nodes, distinct from those of other installations. */
@@ -167,7 +165,6 @@ export async function openJournal(
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.recentLog.head,
     deliveredPosition,
-    remembers: (fact) => follower.recentLog.at(fact.position) === fact,
     row: (id) => follower.recentLog.row(id),
     topic: (name) => follower.topic(name),
     findIsInAudience: (userId, conversationId) => hub.findIsInAudience(userId, conversationId),

@@ -1,7 +1,7 @@
 // The kinds of facts. Each feature defines its own in its events.ts; src/features.ts puts them together, and the journal is opened
 // with all of them. Whatever the journal does differently for a kind is a property of that kind.
 
-import type { Fact } from './fact.ts'
+import type { Fact, FactHeader } from './fact.ts'
 import type { NamedRow, NamedRows } from './named-row.ts'
 
 /** A kind of facts. `Payload` is the type of their payload; null for none. */
@@ -14,22 +14,23 @@ export type FactKind<Payload = null> = {
   readonly namesRow: boolean
   /** Whether such a fact may change the events of earlier facts. */
   readonly changesEarlierEvents: boolean
-  /** The approximate heap size of a payload, in bytes. */
-  payloadBytes(payload: Payload): number
+  /** Never there: it only carries the type. */
+  readonly payload?: Payload
 }
 
-/** A feature's definition of a kind. By default it names no row, may change earlier events, and has a short payload. */
+/** A feature's definition of a kind. By default it names no row and may change earlier events. */
 type KindDefinition = {
   readonly number: number
   readonly namesRow?: true
   readonly changesEarlierEvents?: false
-  payloadBytes?(payload: never): number
 }
 
-/** The payload type of a definition: the parameter of its `payloadBytes`. */
-type PayloadIn<Of extends KindDefinition> = Of extends { payloadBytes(payload: infer Payload): number } ? Payload : null
+type PayloadIn<Of extends KindDefinition> = Of extends { readonly payload?: infer Payload } ? Payload : null
 
-const shortPayloadBytes = 120
+/** A definition of a kind whose facts have payloads of this type. */
+export function withPayload<Payload>(definition: KindDefinition): KindDefinition & { readonly payload?: Payload } {
+  return definition
+}
 
 /** Defines the kinds of facts of a feature, by name. */
 export function defineKinds<const Definitions extends Readonly<Record<string, KindDefinition>>>(
@@ -41,7 +42,6 @@ export function defineKinds<const Definitions extends Readonly<Record<string, Ki
       number,
       namesRow: given.namesRow ?? false,
       changesEarlierEvents: given.changesEarlierEvents ?? true,
-      payloadBytes: given.payloadBytes ?? (() => shortPayloadBytes),
     }
     return [name, kind]
   })
@@ -55,16 +55,16 @@ export function payloadOf<Payload>(kind: FactKind<Payload>, fact: Fact): Payload
 }
 
 /** A fact whose subject is a NamedRow. */
-export type RowFact = Fact & { readonly subjectId: NamedRow['id'] | null }
+export type RowFact = { readonly subjectId: NamedRow['id'] | null }
 
 /** All kinds of facts that a node knows, by number. Newer versions may have written facts of other kinds. */
 export class FactKinds {
-  readonly #byNumber: (FactKind<never> | undefined)[] = []
+  readonly #byNumber: (FactKind<unknown> | undefined)[] = []
 
   /** The rows that facts name. */
   readonly rows: NamedRows
 
-  constructor(kinds: readonly FactKind<never>[], rows: NamedRows) {
+  constructor(kinds: readonly FactKind<unknown>[], rows: NamedRows) {
     this.rows = rows
     for (const kind of kinds) {
       const other = this.#byNumber[kind.number]
@@ -74,19 +74,13 @@ export class FactKinds {
   }
 
   /** Whether the subject of a fact is a NamedRow. */
-  namesRow(fact: Fact): fact is RowFact {
+  namesRow(fact: FactHeader): fact is FactHeader & RowFact {
     return this.#byNumber[fact.kind]?.namesRow ?? false
   }
 
   /** Whether a fact may change the events of earlier facts. */
   changesEarlierEvents(fact: Fact): boolean {
     return this.#byNumber[fact.kind]?.changesEarlierEvents ?? true
-  }
-
-  /** The approximate heap size of a fact's payload, in bytes. */
-  payloadBytes({ kind, payload }: Fact): number {
-    if (payload === null) return 0
-    return this.#byNumber[kind]?.payloadBytes(payload as never) ?? shortPayloadBytes
   }
 
   /** The numbers of the kinds that name rows. */

@@ -1,39 +1,49 @@
 // The recent log is a node's memory of the journal: the last facts, without gaps, and the rows that they name, each as new as the
 // newest fact that names it. It is bounded by count and by bytes. Streams read from it by position, so they need no queues.
+//
+// It lies outside the heap: numbers in columns, payloads and rows as JSON. Only the newest facts are objects too, for the streams
+// at the head; older ones are made again when a stream reads them.
 
 import type { Position } from '../id.ts'
-import type { Fact, Place } from './fact.ts'
+import { type Columns, columnBytes, createColumns } from './columns.ts'
+import type { Fact, FactHeader, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { NamedRow } from './named-row.ts'
+import { TextQueue } from './text-queue.ts'
 
-// Measured with facts from the bus (Node 20, 100,000 facts), including the containers that hold them and a small margin.
-const factBytes = 200
-
-/** The bounds of the recent log. Bytes are an estimate of the heap size of facts and rows. */
+/** The bounds of the recent log. Bytes are the memory that facts and rows take. */
 export type RecentLogLimits = { readonly factsMax: number; readonly bytesMax: number }
+
+/** How many of the newest facts are objects. A power of two. Streams at the head are at most a few batches of sends behind. */
+const newestMax = 256
 
 /** The node's memory of the journal's end. */
 export class RecentLog {
   readonly #limits: RecentLogLimits
   readonly #kinds: FactKinds
-  /** The facts. The first `#forgotten` of them are already forgotten, and are cut off now and then. */
-  #facts: Fact[] = []
-  #forgotten = 0
-  /** The place before the first remembered fact. */
+  readonly #columns: Columns
+  /** Payloads and rows. */
+  readonly #texts = new TextQueue()
+  /** The place before the first remembered fact, and that of the last one. */
   #base: Place
+  #head: Place
   #bytes = 0
-  /** The rows that remembered facts name; `row` is undefined if it did not come with the newest of those facts. */
-  readonly #rows = new Map<Position, { row: NamedRow | undefined; lastNamedAt: Position }>()
+  /** The newest facts and their rows, by the last bits of their positions. */
+  readonly #newest: { fact: Fact; row: NamedRow | undefined }[] = []
+  /** Where rows were named last, except those that only the fact that created them names. */
+  readonly #namedAgainAt = new Map<Position, Position>()
 
   constructor(base: Place, limits: RecentLogLimits, kinds: FactKinds) {
     this.#base = base
+    this.#head = base
     this.#limits = limits
     this.#kinds = kinds
+    this.#columns = createColumns(limits.factsMax)
   }
 
   /** The last remembered place: every fact up to it was seen by this node or lies before the recent log. */
   get head(): Place {
-    return this.#facts.at(-1) ?? this.#base
+    return this.#head
   }
 
   /** Facts after this position are remembered. */
@@ -43,41 +53,57 @@ export class RecentLog {
 
   /** How many facts are remembered. */
   get size(): number {
-    return this.#facts.length - this.#forgotten
+    return this.#head.position - this.#base.position
   }
 
-  /** The estimated heap, in bytes. */
+  /** The memory that facts and rows take, in bytes. */
   get bytes(): number {
     return this.#bytes
   }
 
   /** The fact at this position, if it is remembered. */
   at(position: Position): Fact | undefined {
-    if (position <= this.#base.position) return undefined
-    return this.#facts[this.#forgotten + position - this.#base.position - 1]
+    if (!this.#isRemembered(position)) return undefined
+    return this.#isNewest(position) ? this.#newestAt(position)?.fact : this.#read(position)
+  }
+
+  /** The header of the fact at this position, if it is remembered: cheaper than the whole fact. */
+  headerAt(position: Position): FactHeader | undefined {
+    if (!this.#isRemembered(position)) return undefined
+    return this.#isNewest(position) ? this.#newestAt(position)?.fact : this.#columns.headerAt(position)
   }
 
   /** Whether this very place lies in the remembered history; undefined if the recent log can't tell. */
   holds({ position, tag }: Place): boolean | undefined {
     if (position === this.#base.position) return this.#base.tag === tag
-    const fact = this.at(position)
-    return fact === undefined ? undefined : fact.tag === tag
+    return this.#isRemembered(position) ? this.#columns.tagAt(position) === tag : undefined
   }
 
   /** The row with this ID, as it is at the head, if a remembered fact names it. */
   row(id: Position): NamedRow | undefined {
-    return this.#rows.get(id)?.row
+    const position = this.#lastNamedAt(id)
+    if (position === undefined) return undefined
+    if (this.#isNewest(position)) return this.#newestAt(position)?.row
+    const { offset, payload, row } = this.#columns.textAt(position)
+    return row === 0 ? undefined : (JSON.parse(this.#texts.read(offset + payload, row)) as NamedRow)
+  }
+
+  /** The position of the newest fact that names a fact's row, so of that row's version; the fact's own if it names none. */
+  versionOf(fact: Fact): Position {
+    return this.#namedBy(fact) ?? fact.position
   }
 
   /** Whether a fact after this position has named a row; true also if that is no longer known. */
   wasNamedAfter(id: Position, position: Position): boolean {
-    return position < this.#base.position || (this.#rows.get(id)?.lastNamedAt ?? 0) > position
+    return position < this.#base.position || (this.#lastNamedAt(id) ?? 0) > position
   }
 
-  /** The estimated heap size of a fact with the row that it names, in bytes. */
-  bytesOf(fact: Fact): number {
-    const known = this.#kinds.namesRow(fact) && fact.subjectId !== null ? this.#rows.get(fact.subjectId) : undefined
-    return this.#factBytes(fact) + (known?.row ? this.#kinds.rows.bytesOf(known.row) : 0)
+  /** The size of the fact at a position with the row that it names, in bytes. 0 if it is not remembered. */
+  bytesAt(position: Position): number {
+    const header = this.headerAt(position)
+    if (!header) return 0
+    const named = this.#namedBy(header)
+    return columnBytes + this.#columns.textAt(position).payload + (named === undefined ? 0 : this.#columns.textAt(named).row)
   }
 
   /**
@@ -87,43 +113,59 @@ export class RecentLog {
   append(facts: readonly Fact[], named: readonly NamedRow[]): void {
     const rows = new Map(named.map((row) => [row.id, row]))
     for (const fact of facts) {
-      this.#facts.push(fact)
-      this.#bytes += this.#factBytes(fact)
-      if (this.#kinds.namesRow(fact) && fact.subjectId !== null)
-        this.#remember(fact.subjectId, rows.get(fact.subjectId), fact.position)
+      // The columns have room for as many facts as the limit.
+      if (this.size === this.#limits.factsMax) this.#forgetOldest()
+      const id = this.#kinds.namesRow(fact) ? fact.subjectId : null
+      const row = id === null ? undefined : rows.get(id)
+      const offset = this.#texts.end
+      const payload = fact.payload === null ? 0 : this.#texts.push(JSON.stringify(fact.payload))
+      this.#columns.set(fact, { offset, payload, row: row ? this.#texts.push(JSON.stringify(row)) : 0 })
+      if (id !== null && id !== fact.position) this.#namedAgainAt.set(id, fact.position)
+      this.#newest[fact.position & (newestMax - 1)] = { fact, row }
+      this.#bytes += columnBytes + this.#texts.end - offset
+      this.#head = fact
     }
-    while (this.size > this.#limits.factsMax || (this.#bytes > this.#limits.bytesMax && this.size > 0)) this.#forgetOldest()
-    if (this.#forgotten > 1024 && this.#forgotten * 2 > this.#facts.length) {
-      this.#facts = this.#facts.slice(this.#forgotten)
-      this.#forgotten = 0
-    }
+    while (this.#bytes > this.#limits.bytesMax && this.size > 0) this.#forgetOldest()
+    this.#texts.dropBefore(this.size === 0 ? this.#texts.end : this.#columns.textAt((this.#base.position + 1) as Position).offset)
   }
 
-  #factBytes(fact: Fact): number {
-    return factBytes + this.#kinds.payloadBytes(fact)
+  #isRemembered(position: Position): boolean {
+    return position > this.#base.position && position <= this.#head.position
   }
 
-  #remember(id: Position, row: NamedRow | undefined, lastNamedAt: Position): void {
-    this.#forget(id)
-    this.#rows.set(id, { row, lastNamedAt })
-    if (row) this.#bytes += this.#kinds.rows.bytesOf(row)
+  #isNewest(position: Position): boolean {
+    return position > this.#head.position - newestMax
   }
 
-  #forget(id: Position): void {
-    const known = this.#rows.get(id)
-    if (!known) return
-    this.#rows.delete(id)
-    if (known.row) this.#bytes -= this.#kinds.rows.bytesOf(known.row)
+  #newestAt(position: Position) {
+    return this.#newest[position & (newestMax - 1)]
+  }
+
+  #read(position: Position): Fact {
+    const { offset, payload } = this.#columns.textAt(position)
+    return this.#columns.factAt(position, payload === 0 ? null : JSON.parse(this.#texts.read(offset, payload)))
+  }
+
+  /** The position of the newest fact that names the same row as this fact; undefined if it names none. */
+  #namedBy(fact: FactHeader): Position | undefined {
+    return this.#kinds.namesRow(fact) && fact.subjectId !== null ? this.#lastNamedAt(fact.subjectId) : undefined
+  }
+
+  /** The position of the newest remembered fact that names this row. */
+  #lastNamedAt(id: Position): Position | undefined {
+    const again = this.#namedAgainAt.get(id)
+    if (again !== undefined) return again
+    const created = this.headerAt(id)
+    return created && created.subjectId === id && this.#kinds.namesRow(created) ? id : undefined
   }
 
   #forgetOldest(): void {
-    const fact = this.#facts[this.#forgotten]
-    if (!fact) return
-    this.#forgotten += 1
-    this.#base = fact
-    this.#bytes -= this.#factBytes(fact)
-    if (this.#kinds.namesRow(fact) && fact.subjectId !== null && this.#rows.get(fact.subjectId)?.lastNamedAt === fact.position) {
-      this.#forget(fact.subjectId)
-    }
+    const position = (this.#base.position + 1) as Position
+    const header = this.#columns.headerAt(position)
+    const { payload, row } = this.#columns.textAt(position)
+    this.#base = { position, tag: this.#columns.tagAt(position) }
+    this.#bytes -= columnBytes + payload + row
+    if (this.#kinds.namesRow(header) && header.subjectId !== null && this.#namedAgainAt.get(header.subjectId) === position)
+      this.#namedAgainAt.delete(header.subjectId)
   }
 }

@@ -6,7 +6,7 @@ import type { ConversationId, Position } from '../id.ts'
 import { isTransient } from '../store/postgres.ts'
 import { type BacklogLimits, stuckMs } from './backlog.ts'
 import { CatchUp, type FactSource, itemFrom } from './catch-up.ts'
-import type { Fact, Place } from './fact.ts'
+import type { Fact, FactHeader, Place } from './fact.ts'
 import type { FactVisibility, SubscriberHold, SubscriberStream } from './hub.ts'
 import type { Consumer, Start, StreamItem } from './item.ts'
 import type { ReplayScope } from './replay.ts'
@@ -79,7 +79,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     this.#onAbandoned = onAbandoned
     this.#place = start.place
     this.#phase = { type: 'starting', item: { type: 'started', ...start }, next: { type: 'replaying', count: 0 } }
-    const canSee = (fact: Fact) => this.#isInScope(fact) && hold.subscriber.canSee(fact)
+    const canSee = (fact: FactHeader) => this.#isInScope(fact) && hold.subscriber.canSee(fact)
     this.#catchUp = new CatchUp(source, scope, canSee, start.place.position)
     if (!hold.attach(this)) this.abandon('The journal has another history.')
   }
@@ -156,7 +156,7 @@ export class Stream implements SubscriberStream, TurnTaker {
     }
   }
 
-  #isInScope(fact: Fact): boolean {
+  #isInScope(fact: FactHeader): boolean {
     return this.#conversationId === null || fact.conversationId === this.#conversationId
   }
 

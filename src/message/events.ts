@@ -2,7 +2,7 @@
 // journal_change, 10 in journal_mark.
 
 import type { UserId } from '../id.ts'
-import { defineKinds } from '../journal/kind.ts'
+import { defineKinds, withPayload } from '../journal/kind.ts'
 
 /** How far a user has read. */
 export type Marker = { readonly userId: UserId; readonly seq: number }
@@ -18,5 +18,5 @@ export const messageKinds = defineKinds({
   MessageDeleted: { number: 8, namesRow: true },
   ReactionsChanged: { number: 9, namesRow: true },
   PinsChanged: { number: 14, namesRow: true },
-  ReadMarkersMoved: { number: 10, payloadBytes: ({ markers }: ReadPayload) => 120 + markers.length * 80 },
+  ReadMarkersMoved: withPayload<ReadPayload>({ number: 10 }),
 })

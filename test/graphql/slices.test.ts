@@ -162,7 +162,7 @@ test('D7 one user has at most four executions waiting for Postgres, and nothing 
 
 test('C1 the payload cache is bounded, also for a single event', async () => {
   const { app } = await openNode()
-  const cache = new PayloadCache(app.journal)
+  const cache = new PayloadCache()
   const item = { type: 'tick', place: app.journal.head() } as const
   const sizes = Array.from({ length: 100 }, (_, number) => {
     cache.store(cache.entryOf(item), number, Buffer.alloc(1_048_576))
@@ -170,4 +170,14 @@ test('C1 the payload cache is bounded, also for a single event', async () => {
   })
   expect(Math.max(...sizes)).toBeGreaterThan(16 * 1_048_576)
   expect(Math.max(...sizes)).toBeLessThanOrEqual(32 * 1_048_576)
+})
+
+test('C1 beyond its bound the payload cache drops the oldest events, not all', async () => {
+  const { app } = await openNode()
+  const cache = new PayloadCache()
+  const ticks = Array.from({ length: 100 }, () => ({ type: 'tick', place: app.journal.head() }) as const)
+  for (const tick of ticks) cache.store(cache.entryOf(tick), 0, Buffer.alloc(1_048_576))
+  const cached = ticks.map((tick) => cache.entryOf(tick).payloads.has(0))
+  expect(cached.indexOf(true)).toBe(69)
+  expect(cached.slice(69)).not.toContain(false)
 })

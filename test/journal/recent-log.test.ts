@@ -1,24 +1,25 @@
-// The bytes that the recent log counts cover the heap that it takes, so that its limit holds.
+// The recent log gives back what was put in, and the bytes that it counts cover the memory that it takes, so that its limit holds.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { factKinds } from '../../src/features.ts'
-import { positionOf } from '../../src/id.ts'
+import { type Position, positionOf } from '../../src/id.ts'
 import type { Fact } from '../../src/journal/fact.ts'
 import { RecentLog } from '../../src/journal/recent-log.ts'
 import { messageKinds } from '../../src/message/events.ts'
 import type { MessageRow } from '../../src/message/row.ts'
+import { type Random, withSeed } from '../support/random.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-/** The heap once collection frees nothing more: garbage of loading the modules takes several rounds. */
-function heap(): number {
+/** The memory once collection frees nothing more: garbage of loading the modules takes several rounds. */
+function memory(): { heap: number; outside: number } {
   for (let before = Number.POSITIVE_INFINITY; ; ) {
     collect()
-    const { heapUsed } = process.memoryUsage()
-    if (before - heapUsed < 10_000) return heapUsed
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    if (before - heapUsed < 10_000) return { heap: heapUsed, outside: arrayBuffers }
     before = heapUsed
   }
 }
@@ -51,14 +52,83 @@ test.each([
   ['a read marker each', { kind: messageKinds.ReadMarkersMoved.number, payload: markers(1), text: null, mentions: 0 }],
   ['a hundred read markers each', { kind: messageKinds.ReadMarkersMoved.number, payload: markers(100), text: null, mentions: 0 }],
 ] as const)('B11 the recent log counts at least what it takes: %s', (_what, made) => {
-  const before = heap()
+  const before = memory()
   const recentLog = new RecentLog({ position: positionOf(0), tag: 1 }, { factsMax: 10_000, bytesMax: 1e12 }, factKinds)
   for (let position = 1; position <= 10_000; position += 1) {
     const { fact, rows } = make(position, made)
     recentLog.append([fact], rows)
   }
-  const taken = heap() - before
+  const after = memory()
+  const heap = after.heap - before.heap
+  const taken = heap + after.outside - before.outside
   expect(recentLog.size).toBe(10_000)
+  expect(heap / taken).toBeLessThan(0.25)
   expect(recentLog.bytes / taken).toBeGreaterThan(0.95)
   expect(recentLog.bytes / taken).toBeLessThan(2.5)
+})
+
+const kinds = [messageKinds.MessageSent, messageKinds.MessageEdited, messageKinds.ReadMarkersMoved] as const
+
+/** A fact at a position, perhaps with the row that it names: a new one or one of before. */
+function draw(random: Random, position: Position): { fact: Fact; row: MessageRow | undefined } {
+  const kind = random.one(kinds)
+  const text = random.one([
+    '',
+    'hello',
+    '\ud83d\ude00\ud800',
+    'x'.repeat(random.whole(0, 5_000)),
+    '\ud55c'.repeat(random.chance(0.01) ? 300_000 : 9),
+  ])
+  const isRowless = random.chance(0.2)
+  const { fact, rows } = make(position, {
+    kind: kind.number,
+    payload: random.one([null, markers(3)]),
+    text,
+    mentions: random.whole(0, 3),
+  })
+  const id = kind === messageKinds.MessageEdited ? random.whole(1, position) : position
+  const address = random.one([
+    { conversationId: 55, userId: null },
+    { conversationId: null, userId: 9 },
+  ])
+  const drawn = {
+    ...fact,
+    ...address,
+    tag: random.whole(1, 2 ** 32),
+    actorId: random.one([null, 3]),
+    subjectId: random.one([null, id, id, id]),
+  }
+  const named = factKinds.namesRow(drawn as Fact) && drawn.subjectId !== null && !isRowless
+  return { fact: drawn as Fact, row: named ? ({ ...rows[0], id } as MessageRow) : undefined }
+}
+
+test('B11 the recent log gives back what was put in, within its bounds', async () => {
+  await withSeed(async (random) => {
+    const limits = { factsMax: random.whole(1, 700), bytesMax: random.one([20_000, 1e6, 1e9]) }
+    const recentLog = new RecentLog({ position: positionOf(0), tag: 7 }, limits, factKinds)
+    const all = Array.from({ length: 1_500 }, (_, i) => draw(random, positionOf(i + 1)))
+    for (const [i, { fact, row }] of all.entries()) {
+      recentLog.append([fact], row ? [row] : [])
+      expect(recentLog.size).toBeLessThanOrEqual(limits.factsMax)
+      expect(recentLog.bytes).toBeLessThanOrEqual(limits.bytesMax)
+      expect(recentLog.head).toMatchObject({ position: fact.position, tag: fact.tag })
+      if (i % 100 !== 99) continue
+      const remembered = all.slice(recentLog.basePosition, i + 1)
+      const namingOf = (id: number | null) =>
+        id === null ? undefined : remembered.findLast((other) => factKinds.namesRow(other.fact) && other.fact.subjectId === id)
+      for (const { fact: past } of all.slice(0, i + 1)) {
+        const isRemembered = past.position > recentLog.basePosition
+        expect(recentLog.at(past.position)).toEqual(isRemembered ? past : undefined)
+        expect(recentLog.headerAt(past.position)?.subjectId).toBe(isRemembered ? past.subjectId : undefined)
+        if (isRemembered) expect(recentLog.holds(past)).toBe(true)
+        if (isRemembered) expect(recentLog.holds({ ...past, tag: past.tag + 1 })).toBe(false)
+        const naming = namingOf(past.position)
+        expect(recentLog.row(past.position)).toEqual(naming?.row)
+        if (isRemembered && factKinds.namesRow(past)) {
+          expect(recentLog.versionOf(past)).toBe(namingOf(past.subjectId)?.fact.position ?? past.position)
+          expect(recentLog.wasNamedAfter(past.position, past.position)).toBe((naming?.fact.position ?? 0) > past.position)
+        }
+      }
+    }
+  })
 })
