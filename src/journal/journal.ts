@@ -75,6 +75,8 @@ export type Journal = {
   head(): Place
   /** The position up to which this node has applied changes of audiences. */
   deliveredPosition(): Position
+  /** The facts after a place, at most `most`, if the recent log holds the place; otherwise none. */
+  factsAfter(place: Place, most: number): readonly Fact[]
   /** A row from the recent log, as it is at the head. */
   row(id: Position): NamedRow | undefined
   /** The name of a bus topic of this journal's nodes, distinct from those of other installations. */
@@ -165,6 +167,7 @@ export async function openJournal(
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.recentLog.head,
     deliveredPosition,
+    factsAfter: (place, most) => follower.recentLog.after(place, most),
     row: (id) => follower.recentLog.row(id),
     topic: (name) => follower.topic(name),
     findIsInAudience: (userId, conversationId) => hub.findIsInAudience(userId, conversationId),

@@ -73,6 +73,15 @@ export class RecentLog {
     return this.#isNewest(position) ? this.#newestAt(position)?.fact : this.#columns.headerAt(position)
   }
 
+  /** The facts after a place, at most `most`, if the place is held; otherwise none. */
+  after(place: Place, most: number): readonly Fact[] {
+    if (!this.holds(place)) return []
+    const count = Math.min(most, this.#head.position - place.position)
+    return Array.from({ length: count }, (_, i) => this.at((place.position + 1 + i) as Position)).filter(
+      (fact) => fact !== undefined,
+    )
+  }
+
   /** Whether this very place lies in the remembered history; undefined if the recent log can't tell. */
   holds({ position, tag }: Place): boolean | undefined {
     if (position === this.#base.position) return this.#base.tag === tag

@@ -5,10 +5,10 @@
 import { foldNames } from '../account/search-names.ts'
 import { type MessageId, type Position, positionOf } from '../id.ts'
 import { DurableReader, type DurableReading, standingOf } from '../journal/durable-reader.ts'
-import type { Place } from '../journal/fact.ts'
+import type { Fact, Place } from '../journal/fact.ts'
 import type { FactKinds } from '../journal/kind.ts'
 import { readFactsAfter, readHead } from '../journal/tables.ts'
-import { readMessages } from '../message/row.ts'
+import { type MessageRow, messageOf, readMessages } from '../message/row.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import * as tables from './tables.ts'
@@ -26,6 +26,7 @@ export function openIndexer(app: App): Indexer {
   let areNamesFolded = false
   const reading: DurableReading<tables.IndexProgress> = {
     gatherMs: 500,
+    factsMax: turnMax.facts,
     failure: 'the search index could not be updated',
     rests: true,
     concerns: (fact) => journal.kinds.namesRow(fact),
@@ -34,45 +35,68 @@ export function openIndexer(app: App): Indexer {
     },
     readProgress: () => tables.readProgress(store.reader),
     hasMore: (progress) => progress.walked !== null || progress.seal !== tables.sealOf(progress),
+    follow: (progress, facts) => follow(app, progress, facts),
     takeTurn: () => takeTurn(app),
   }
   return new DurableReader(reading, journal, log)
 }
 
+/** Indexes the messages that facts of the recent log name. @returns the new progress; null if it was not where it is said to be */
+async function follow({ store, journal }: App, was: tables.IndexProgress, facts: readonly Fact[]) {
+  const read: ReadMessages = async (ids) => {
+    const remembered = ids.flatMap((id) => messageOf(journal.row(id)) ?? [])
+    const known = new Set(remembered.map(({ id }) => id))
+    const others = ids.filter((id) => !known.has(id))
+    return [...remembered, ...(await readMessages(store.reader, others))]
+  }
+  const { rows, place } = await indexNamed(read, journal.kinds, facts, was)
+  const [gone, found] = [goneOf(rows), foundOf(rows)]
+  return tables.moveWith(store.jobs.reader, was, place, gone, found)
+}
+
 /**
- * Indexes the next facts, and the next messages of a rebuild if there is one.
- * @returns whether there may be more to do for this node
+ * Indexes the next facts, and the next messages of a rebuild if there is one, from what Postgres has.
+ * @returns the new progress; null if there is no more to do for this node
  */
-function takeTurn(app: App): Promise<boolean> {
+function takeTurn(app: App): Promise<tables.IndexProgress | null> {
   const { reader } = app.store
   return app.store.jobs.transaction(async (tx) => {
     const was = await tables.takeTurn(tx)
-    if (!was) return false
+    if (!was) return null
     const from = await confirm(was, app)
     const beginsRebuild = from !== was
-    const followed = await follow(reader, app.journal.kinds, from)
+    const facts = await readFactsAfter(reader, from.position, turnMax.facts)
+    const read: ReadMessages = (ids) => readMessages(reader, ids)
+    const followed = await indexNamed(read, app.journal.kinds, facts, from)
     const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
     if (beginsRebuild) await tables.removeRange(tx, { after: from.position, upTo: positionOf(Number.MAX_SAFE_INTEGER) })
     if (walk) await tables.removeRange(tx, walk.range)
     const rows: Rows = new Map([...(walk?.rows ?? []), ...followed.rows])
-    await tables.removeRows(tx, [...rows.keys()])
-    const found = [...rows.values()].filter((row) => row !== null)
-    await tables.addRows(tx, found)
+    await tables.removeRows(tx, goneOf(rows))
+    await tables.addRows(tx, foundOf(rows))
     const now = { ...followed.place, walked: walk && walk.range.upTo < from.position ? walk.range.upTo : null }
     const isMoved = beginsRebuild || now.position !== was.position || now.walked !== was.walked
-    if (isMoved) await tables.writeProgress(tx, now)
-    return isMoved
+    return isMoved ? tables.writeProgress(tx, now) : null
   })
 }
 
+/** Reads messages, in any order. */
+type ReadMessages = (ids: readonly MessageId[]) => Promise<readonly MessageRow[]>
 /** Index rows by message id; null for a message that is gone or has nothing to find. */
 type Rows = Map<MessageId, tables.IndexRow | null>
 
-/** Reads the messages that the next facts name. @returns their rows, and the place up to which they are complete */
-async function follow(reader: Reader, kinds: FactKinds, { position, tag }: Place): Promise<{ rows: Rows; place: Place }> {
-  const facts = await readFactsAfter(reader, position, turnMax.facts)
+const foundOf = (rows: Rows) => [...rows.values()].filter((row) => row !== null)
+const goneOf = (rows: Rows) => [...rows].filter(([, row]) => row === null).map(([id]) => id)
+
+/** Indexes the messages that the facts after a place name. @returns their rows, and the place up to which they are complete */
+async function indexNamed(
+  read: ReadMessages,
+  kinds: FactKinds,
+  facts: readonly Fact[],
+  { position, tag }: Place,
+): Promise<{ rows: Rows; place: Place }> {
   const named = facts.map((fact) => (kinds.namesRow(fact) ? (fact.subjectId as MessageId | null) : null))
-  const rows = await readRows(reader, [...new Set(named.filter((id) => id !== null))])
+  const rows = await readRows(read, [...new Set(named.filter((id) => id !== null))])
   const left = named.findIndex((id) => id !== null && !rows.has(id))
   const last = (left < 0 ? facts : facts.slice(0, left)).at(-1)
   return { rows, place: last ? { position: last.position, tag: last.tag } : { position, tag } }
@@ -81,14 +105,14 @@ async function follow(reader: Reader, kinds: FactKinds, { position, tag }: Place
 /** Reads the next messages of a rebuild. @returns their rows, and the range of ids that these rows replace */
 async function walkOn(reader: Reader, after: Position, upTo: Position): Promise<{ rows: Rows; range: tables.IdRange }> {
   const ids = await tables.readMessageIds(reader, after, upTo, turnMax.messages)
-  const rows = await readRows(reader, ids)
+  const rows = await readRows((some) => readMessages(reader, some), ids)
   const isWhole = ids.length < turnMax.messages && rows.size === ids.length
   return { rows, range: { after, upTo: isWhole ? upTo : ([...rows.keys()].at(-1) ?? upTo) } }
 }
 
 /** Reads messages in the order of the ids, and stops early if their texts are long. */
-async function readRows(reader: Reader, ids: readonly MessageId[]): Promise<Rows> {
-  const messages = new Map((await readMessages(reader, ids)).map((message) => [message.id, message]))
+async function readRows(read: ReadMessages, ids: readonly MessageId[]): Promise<Rows> {
+  const messages = new Map((await read(ids)).map((message) => [message.id, message]))
   const rows: Rows = new Map()
   let characters = 0
   let sliceEnd: number = sliceCharacters

@@ -2,6 +2,8 @@
 
 import { foldVersion } from '../account/fold.ts'
 import type { MessageId, Position } from '../id.ts'
+import { movable } from '../journal/durable-reader.ts'
+import type { Place } from '../journal/fact.ts'
 import type { MessageRow } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { indexText } from './terms.ts'
@@ -52,21 +54,31 @@ const turn = statement<IndexProgress>(
   'search_take_turn',
   'select position, tag, walked, seal from message_search_progress for update skip locked',
 )
-const rowsRemoved = statement<never>('search_remove_rows', 'delete from message_search where message_id = any($1::bigint[])')
 const rangeRemoved = statement<never>(
   'search_remove_range',
   'delete from message_search where message_id > $1 and message_id <= $2',
 )
-const rowsAdded = statement<never>(
-  'search_add_rows',
-  `insert into message_search(message_id, conversation_id, seq, sender_id, created_at, body, terms)
-   select id, conversation_id, seq, sender_id, to_timestamp(created_at / 1000.0), body, terms::tsvector
-     from unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
-          as r(id, conversation_id, seq, sender_id, created_at, body, terms)`,
-)
+const rowsRemoved = statement<never>('search_remove_rows', 'delete from message_search where message_id = any($1::bigint[])')
+/** Index rows from the columns that are parameters from `$first` on. */
+const rowsIn = (
+  first: number,
+) => `select id, conversation_id, seq, sender_id, to_timestamp(created_at / 1000.0), body, terms::tsvector
+     from unnest(${['bigint', 'bigint', 'int', 'bigint', 'bigint', 'text', 'text'].map((type, i) => `$${first + i}::${type}[]`).join(', ')})
+          as r(id, conversation_id, seq, sender_id, created_at, body, terms)`
+const intoRows = 'insert into message_search(message_id, conversation_id, seq, sender_id, created_at, body, terms)'
+const orReplaced = 'on conflict (message_id) do update set body = excluded.body, terms = excluded.terms'
+const rowsAdded = statement<never>('search_add_rows', `${intoRows} ${rowsIn(1)} ${orReplaced}`)
 const progressWritten = statement<never>(
   'search_write_progress',
   'update message_search_progress set position = $1, tag = $2, walked = $3, seal = $4',
+)
+const followed = statement<{ one: boolean }>(
+  'search_follow',
+  `with turn as (${movable('message_search_progress', 'seal = $5 and walked is null')}),
+     removed as (delete from message_search where message_id = any($7::bigint[]) and exists (select 1 from turn)),
+     added as (${intoRows} ${rowsIn(8)} where exists (select 1 from turn) ${orReplaced})
+   update message_search_progress p set position = $1, tag = $2, seal = $6 from turn
+    where p.one = turn.one returning p.one`,
 )
 
 /** Takes the turn to write the index until the transaction ends; null if another node has it. */
@@ -88,20 +100,37 @@ export async function removeRange(tx: Reader, { after, upTo }: IdRange): Promise
   await tx.rows(rangeRemoved, [after, upTo])
 }
 
-/** Adds rows of messages that have none. */
+const columnNames = ['id', 'conversationId', 'seq', 'senderId', 'createdAt', 'body', 'terms'] as const
+const columnsOf = (rows: readonly IndexRow[]) => columnNames.map((column) => rows.map((row) => row[column]))
+
+/** Adds the rows of messages, or replaces them. */
 export async function addRows(tx: Reader, rows: readonly IndexRow[]): Promise<void> {
-  if (rows.length === 0) return
-  const columns = ['id', 'conversationId', 'seq', 'senderId', 'createdAt', 'body', 'terms'] as const
-  await tx.rows(
-    rowsAdded,
-    columns.map((column) => rows.map((row) => row[column])),
-  )
+  if (rows.length > 0) await tx.rows(rowsAdded, columnsOf(rows))
 }
 
-/** Stores the progress. */
-export async function writeProgress(tx: Reader, progress: Omit<IndexProgress, 'seal'>): Promise<void> {
+/**
+ * Removes rows, adds or replaces others, and moves the progress to a place, all in one statement.
+ * @returns the new progress; null if nothing was written because the progress can't be moved there, or is not what it was
+ */
+export async function moveWith(
+  reader: Reader,
+  was: IndexProgress,
+  { position, tag }: Place,
+  removed: readonly MessageId[],
+  added: readonly IndexRow[],
+): Promise<IndexProgress | null> {
+  const seal = sealOf({ position, walked: null })
+  const values = [position, tag, was.position, was.tag, was.seal, seal, removed, ...columnsOf(added)]
+  const moved = await reader.rows(followed, values)
+  return moved.length > 0 ? { position, tag, walked: null, seal } : null
+}
+
+/** Stores the progress. @returns it with its seal */
+export async function writeProgress(tx: Reader, progress: Omit<IndexProgress, 'seal'>): Promise<IndexProgress> {
   const { position, tag, walked } = progress
-  await tx.rows(progressWritten, [position, tag, walked, sealOf(progress)])
+  const seal = sealOf(progress)
+  await tx.rows(progressWritten, [position, tag, walked, seal])
+  return { position, tag, walked, seal }
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { contactKinds } from '../../contact/events.ts'
 import type { ConversationId, MessageId, UserId } from '../../id.ts'
-import { DurableReader, type DurableReading, standingOf } from '../../journal/durable-reader.ts'
+import { DurableReader, type DurableReading, movable, standingOf } from '../../journal/durable-reader.ts'
 import type { Fact, Place } from '../../journal/fact.ts'
 import { payloadOf } from '../../journal/kind.ts'
 import { readFactsAfter, readHead } from '../../journal/tables.ts'
@@ -17,11 +17,16 @@ import { lifetimeMs } from '../decide.ts'
 import { addJobs, type Job } from './jobs.ts'
 import { pushSteps } from './steps.ts'
 
-const factsAtOnce = 500
+const factsMax = 500
 const seqMax = 2_147_483_647
 
 const progress = statement<Place>('push_progress', 'select position, tag from push_progress')
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
+const moveFrom = statement<{ one: boolean }>(
+  'push_move_from',
+  `with turn as (${movable('push_progress')})
+   update push_progress p set position = $1, tag = $2 from turn where p.one = turn.one returning p.one`,
+)
 const move = statement('push_move', 'update push_progress set position = $1, tag = $2')
 /** The messages, among these, with another user in their audience who has a registered device. */
 const notifiable = statement<{ id: MessageId }>(
@@ -58,7 +63,8 @@ const clearableOfSenders = statement<{ userId: UserId; conversationId: Conversat
 /** Opens the reader of a node. It starts at once. */
 export function openReader(app: App): DurableReader {
   const reading: DurableReading = {
-    gatherMs: 100,
+    gatherMs: 250,
+    factsMax,
     failure: 'facts could not be read for notifications',
     rests: false,
     concerns: (fact) => fact.kind === messageKinds.MessageSent.number || mayClear(fact),
@@ -67,30 +73,50 @@ export function openReader(app: App): DurableReader {
       if (!place) throw new Error('the table push_progress has no row')
       return place
     },
+    follow: (place, facts) => follow(app, place, facts),
     takeTurn: () => takeTurn(app),
   }
   return new DurableReader(reading, app.journal, app.log)
 }
 
-/** Makes the jobs for the next facts. @returns whether there may be more to do for this node */
-async function takeTurn({ store, config, log }: App): Promise<boolean> {
+/** Makes the jobs for facts of the recent log. @returns the new place; null if the old one was not where it is said to be */
+async function follow({ store, config }: App, was: Place, facts: readonly [Fact, ...Fact[]]): Promise<Place | null> {
+  const { position, tag } = facts.at(-1) ?? facts[0]
+  const jobs = await jobsFor(store.jobs.reader, facts, config.push.delayMs)
+  const moveAndAdd = async (reader: Reader) => {
+    const moved = await reader.rows(moveFrom, [position, tag, was.position, was.tag])
+    if (moved.length === 0) return null
+    if (jobs.length > 0) {
+      await addJobs(reader, jobs)
+      pushSteps.reading.publish({ jobs: jobs.length })
+    }
+    return { position, tag }
+  }
+  if (jobs.length === 0) return moveAndAdd(store.jobs.reader)
+  const now = await store.jobs.transaction(moveAndAdd)
+  if (now) pushSteps.read.publish({ jobs: jobs.length })
+  return now
+}
+
+/** Makes the jobs for the next facts in Postgres. @returns the new place; null if there is no more to do for this node */
+async function takeTurn({ store, config, log }: App): Promise<Place | null> {
   let jobs: readonly Job[] = []
-  const isMoved = await store.jobs.transaction(async (tx) => {
+  const moved = await store.jobs.transaction(async (tx) => {
     const [was] = await tx.rows(take, [])
-    if (!was) return false
+    if (!was) return null
     const from = await confirm(tx, was)
     if (from !== was) log.warn({ position: was.position }, 'notifications had followed another journal: they continue from here')
-    const facts = await readFactsAfter(tx, from.position, factsAtOnce)
-    jobs = [...(await notifyJobs(tx, facts, config.push.delayMs)), ...(await clearJobs(tx, facts))]
+    const facts = await readFactsAfter(tx, from.position, factsMax)
+    jobs = await jobsFor(tx, facts, config.push.delayMs)
     await addJobs(tx, jobs)
     if (jobs.length > 0) pushSteps.reading.publish({ jobs: jobs.length })
     const now = facts.at(-1) ?? from
-    if (now === was) return false
+    if (now === was) return null
     await tx.rows(move, [now.position, now.tag])
-    return true
+    return { position: now.position, tag: now.tag }
   })
   if (jobs.length > 0) pushSteps.read.publish({ jobs: jobs.length })
-  return isMoved
+  return moved
 }
 
 /**
@@ -102,6 +128,10 @@ async function confirm(reader: Reader, place: Place): Promise<Place> {
   if ((await standingOf(reader, place)) !== 'OTHER') return place
   const { position, tag: headTag } = await readHead(reader)
   return { position, tag: headTag }
+}
+
+async function jobsFor(reader: Reader, facts: readonly Fact[], delayMs: number): Promise<readonly Job[]> {
+  return [...(await notifyJobs(reader, facts, delayMs)), ...(await clearJobs(reader, facts))]
 }
 
 async function notifyJobs(reader: Reader, facts: readonly Fact[], delayMs: number): Promise<Job[]> {
