@@ -1,5 +1,5 @@
-// Chatters: users who send to each other over graphql-transport-ws, and listeners. Either a fixed number of sends is under way
-// at all times, or sends come at a rate, whatever the answers do.
+// Chatters: users who send to each other over graphql-transport-ws or XMPP, and listeners. Either a fixed number of sends is
+// under way at all times, or sends come at a rate, whatever the answers do.
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,19 +10,21 @@ import { Operations } from '../kit/operations.ts'
 import { expose } from '../kit/parent.ts'
 import { quantile } from '../kit/stats.ts'
 import { uuidv7 } from '../kit/uuid.ts'
+import { XmppSession } from '../kit/xmpp.ts'
 
 /** A conversation, with its senders and its listeners. */
 export type Room = {
-  /** The id by which the server knows it: a global id for Parley, a number for the stock recipe. */
+  /** The id by which the server knows it: a global id for Parley, a number for the stock recipe, an address for ejabberd. */
   readonly id: string | number
   readonly senderId: number
+  /** An access token; for ejabberd the name of a user. */
   readonly senderToken?: string
-  /** One token for each listener; empty if the server needs none. */
+  /** The same for each listener; empty if the server needs none. */
   readonly listenerTokens: readonly string[]
 }
 /** What to open. The senders may use another node than the listeners. */
 export type Chat = {
-  readonly isParley: boolean
+  readonly kind: 'parley' | 'stock' | 'ejabberd'
   readonly sendUrl: string
   readonly listenUrl: string
   readonly rooms: readonly Room[]
@@ -40,7 +42,8 @@ export type Paced = {
   readonly lateP99: number
 }
 
-type Open = { readonly room: Room; readonly sender: Operations }
+/** Sends a text to a room; resolves with the answer. */
+type Send = (text: string) => Promise<unknown>
 
 /** How long to wait for receipts after the last send: an overloaded server has a queue to work off. */
 const drainMs = 60_000
@@ -48,41 +51,61 @@ const now = () => Number(process.hrtime.bigint()) / 1e6
 
 class Chatters {
   readonly #chat: Chat
-  #open: Open[] = []
+  /** What precedes the time at which a message was due, in the frame of a listener. */
+  readonly #dueMark: string
+  #senders: Send[] = []
   heard = 0
   latencies: RecordableHistogram | null = null
 
   constructor(chat: Chat) {
     this.#chat = chat
+    this.#dueMark = chat.kind === 'ejabberd' ? '<body>@' : '"text":"@'
   }
 
   async open(): Promise<void> {
-    const { rooms, isParley, sendUrl, listenUrl } = this.#chat
-    for (const room of rooms) {
-      for (const token of room.listenerTokens) {
-        const listener = await Operations.open(listenUrl, token)
-        const [query, variables] = isParley ? [events, { after: null }] : [peerConversation, { conversationId: room.id }]
-        await listener.listen(query, variables, isParley, (frame) => this.#hear(frame))
-      }
-      this.#open.push({ room, sender: await Operations.open(sendUrl, room.senderToken) })
+    for (const room of this.#chat.rooms) {
+      for (const token of room.listenerTokens) await this.#listen(room, token)
+      this.#senders.push(await this.#openSender(room))
     }
     await delay(200)
   }
 
+  async #listen({ id: conversationId }: Room, token: string): Promise<void> {
+    const { kind, listenUrl } = this.#chat
+    if (kind === 'ejabberd') {
+      await XmppSession.open(listenUrl, token, (frame) => this.#hear(frame))
+      return
+    }
+    const isParley = kind === 'parley'
+    const listener = await Operations.open(listenUrl, token)
+    const [query, variables] = isParley ? [events, { after: null }] : [peerConversation, { conversationId }]
+    await listener.listen(query, variables, isParley, (frame) => this.#hear(frame))
+  }
+
+  async #openSender({ id: conversationId, senderId, senderToken }: Room): Promise<Send> {
+    const { kind, sendUrl } = this.#chat
+    if (kind === 'ejabberd') {
+      const session = await XmppSession.open(sendUrl, senderToken ?? '')
+      return (text) => session.send(String(conversationId), text)
+    }
+    const sender = await Operations.open(sendUrl, senderToken)
+    return kind === 'parley'
+      ? (text) => sender.ask(sendMessage, { input: { conversationId, clientMessageId: uuidv7(), text } })
+      : (text) => sender.ask(sendMessage, { input: { conversationId, senderId, text } })
+  }
+
   #hear(frame: Buffer): void {
-    if (frame.length < 250) return
+    if (this.#chat.kind !== 'ejabberd' && frame.length < 250) return
     this.heard += 1
     if (!this.latencies) return
-    const at = frame.indexOf('"text":"@')
-    if (at >= 0) record(this.latencies, now() - Number(frame.toString('latin1', at + 9, frame.indexOf('@', at + 9))))
+    const at = frame.indexOf(this.#dueMark)
+    const from = at + this.#dueMark.length
+    if (at >= 0) record(this.latencies, now() - Number(frame.toString('latin1', from, frame.indexOf('@', from))))
   }
 
   /** The rooms in turn: with fewer sends under way than rooms, no room has two. */
-  #send(index: number, text: string): Promise<string> {
-    const { room, sender } = this.#open[index % this.#open.length] as Open
-    const { id: conversationId, senderId } = room
-    const input = this.#chat.isParley ? { conversationId, clientMessageId: uuidv7(), text } : { conversationId, senderId, text }
-    return sender.ask(sendMessage, { input })
+  #send(index: number, text: string): Promise<unknown> {
+    return (this.#senders[index % this.#senders.length] as Send)(text)
   }
 
   /** Waits until every listener has received everything; returns how many receipts are missing. */
@@ -125,7 +148,7 @@ class Chatters {
       for (; dueAt <= now(); dueAt += gap()) {
         sent += 1
         record(late, now() - dueAt)
-        const index = Math.floor(Math.random() * this.#open.length)
+        const index = Math.floor(Math.random() * this.#senders.length)
         this.#send(index, textOf(`@${dueAt.toFixed(3)}@`)).catch((error: Error) => {
           failure = error
         })

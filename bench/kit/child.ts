@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildDirectory } from './build.ts'
-import type { Answer, Api, Basics, Question } from './parent.ts'
+import type { Answer, Api, Basics, Cpu, Memory, Question } from './parent.ts'
 
 /** A running process. */
 export type Child<A> = {
@@ -14,6 +14,9 @@ export type Child<A> = {
   call<K extends keyof (A & Basics)>(name: K, ...args: Parameters<Method<A & Basics, K>>): Promise<Result<A & Basics, K>>
   stop(): Promise<void>
 }
+
+/** A server whose cost can be measured, whatever else it can. */
+export type Measurable = { call(name: 'cpu'): Promise<Cpu>; call(name: 'memory'): Promise<Memory> }
 
 type Method<A, K extends keyof A> = A[K] extends (...args: never[]) => unknown ? A[K] : never
 type Result<A, K extends keyof A> = Awaited<ReturnType<Method<A, K>>>
@@ -47,9 +50,7 @@ export async function startChild<A extends Api>(
   const waiting = new Map<number, Waiting>()
   const ready = new Promise<void>((resolve, reject) => waiting.set(0, { resolve: () => resolve(), reject }))
   listen(child, program, waiting)
-  const stop = () => end(child)
-  children.add(stop)
-  child.once('exit', () => children.delete(stop))
+  const stop = keep(child)
   await ready
   let last = 0
   return {
@@ -76,6 +77,14 @@ function listen(child: ChildProcess, program: string, waiting: Map<number, Waiti
     for (const { reject } of waiting.values()) reject(new Error(`${program} ended (${signal ?? code})`))
     waiting.clear()
   })
+}
+
+/** Ends a process with the children, unless it has ended before; returns how to end it earlier. */
+export function keep(child: ChildProcess): () => Promise<void> {
+  const stop = () => end(child)
+  children.add(stop)
+  child.once('exit', () => children.delete(stop))
+  return stop
 }
 
 async function end(child: ChildProcess): Promise<void> {

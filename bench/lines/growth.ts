@@ -31,7 +31,7 @@ async function open(size: number, setting: Setting): Promise<Stage> {
   const node = await startNode(founder.databaseUrl)
   const chatters = await startChild<ChattersApi>('clients/chatters')
   await chatters.call('open', 'chat', {
-    isParley: true,
+    kind: 'parley',
     sendUrl: node.socketUrl,
     listenUrl: node.socketUrl,
     rooms: chatRooms(conversations, 1),

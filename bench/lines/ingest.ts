@@ -7,7 +7,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { ChattersApi, Room } from '../clients/chatters.ts'
 import { findProgram, query } from '../kit/backends.ts'
-import { type Child, startChild } from '../kit/child.ts'
+import { type Child, type Measurable, startChild } from '../kit/child.ts'
+import { type Ejabberd, namesOf, noteOf, openEjabberd } from '../kit/ejabberd.ts'
 import { textOf } from '../kit/fact.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { type Conversation, createGroup, createPeople, type Node, settle, startNode } from '../kit/node.ts'
@@ -20,9 +21,10 @@ const membersEach = 5
 const full = { rooms: 100, underWay: 64, ms: 8_000, rounds: 5 }
 const small = { rooms: 10, underWay: 8, ms: 700, rounds: 2 }
 
-type Name = 'parley' | 'stock' | 'append' | 'pgbench'
+type Name = 'parley' | 'ejabberd' | 'stock' | 'append' | 'pgbench'
 const titles: Record<Name, string> = {
   parley: 'Parley, `sendMessage` over graphql-ws',
+  ejabberd: "ejabberd, a room's message over WebSocket",
   stock: "Yoga's recipe with graphql-ws, Prisma `create`",
   append: "Parley's append path alone, in process",
   pgbench: 'pgbench, one INSERT a transaction',
@@ -56,11 +58,35 @@ export function chatRooms(rooms: readonly Conversation[], listeners: number): Ro
   }))
 }
 
+/** Opens ejabberd, and chatters in rooms like Parley's, under its name; null if it is not installed. */
+export async function openEjabberdChat(
+  { backends }: Setting,
+  database: string,
+  chatters: Child<ChattersApi>,
+  rooms: number,
+): Promise<Ejabberd | null> {
+  const groups = namesOf(rooms, membersEach)
+  const ejabberd = await openEjabberd(backends, database, groups)
+  if (!ejabberd) return null
+  await chatters.call('open', 'ejabberd', {
+    kind: 'ejabberd',
+    sendUrl: ejabberd.socketUrl,
+    listenUrl: ejabberd.socketUrl,
+    rooms: groups.map(([sender, listener = ''], index) => ({
+      id: ejabberd.rooms[index] ?? '',
+      senderId: 0,
+      senderToken: sender ?? '',
+      listenerTokens: [listener],
+    })),
+  })
+  return ejabberd
+}
+
 /** Sends with a fixed number under way; returns the cost. */
 export async function measureChat(
   chatters: Child<ChattersApi>,
   name: string,
-  server: Pick<Child<StockServer>, 'call'>,
+  server: Measurable,
   underWay: number,
   ms: number,
 ): Promise<Measured & { readonly cpu: number }> {
@@ -105,7 +131,7 @@ async function preparePgbench(
   }
 }
 
-async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Measured[]>; hasPgbench: boolean }> {
+async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Measured[]>; names: readonly Name[] }> {
   const { backends, isSmall, say } = setting
   const { rooms, underWay, ms, rounds } = isSmall ? small : full
   const node = await startNode(await backends.createDatabase('ingest'))
@@ -121,19 +147,21 @@ async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Me
   const chatters = await startChild<ChattersApi>('clients/chatters')
   const stockSocket = `ws://127.0.0.1:${await stock.call('port')}/graphql`
   await chatters.call('open', 'parley', {
-    isParley: true,
+    kind: 'parley',
     sendUrl: node.socketUrl,
     listenUrl: node.socketUrl,
     rooms: chatRooms(conversations, 1),
   })
   await chatters.call('open', 'stock', {
-    isParley: false,
+    kind: 'stock',
     sendUrl: stockSocket,
     listenUrl: stockSocket,
     rooms: Array.from({ length: rooms }, (_, n) => ({ id: n + 1, senderId: n * membersEach + 1, listenerTokens: [''] })),
   })
+  const ejabberd = await openEjabberdChat(setting, 'ingest_ejabberd', chatters, rooms)
   const runs: Record<Name, (ms: number) => Promise<Measured>> = {
-    parley: (ms) => measureChat(chatters, 'parley', node as unknown as Child<StockServer>, underWay, ms),
+    parley: (ms) => measureChat(chatters, 'parley', node, underWay, ms),
+    ejabberd: (ms) => measureChat(chatters, 'ejabberd', ejabberd as Ejabberd, underWay, ms),
     stock: (ms) => measureChat(chatters, 'stock', stock, underWay, ms),
     append: async (ms) => {
       const before = await append.call('cpu')
@@ -142,7 +170,13 @@ async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Me
     },
     pgbench: async (ms) => ({ rate: (await pgbench?.(ms)) ?? Number.NaN }),
   }
-  const names: readonly Name[] = ['parley', 'stock', 'append', 'pgbench']
+  const names: readonly Name[] = [
+    'parley',
+    ...(ejabberd ? (['ejabberd'] as const) : []),
+    'stock',
+    'append',
+    ...(pgbench ? (['pgbench'] as const) : []),
+  ]
   for (const name of names) await runs[name](ms / 4)
   const measured = await inRounds(rounds, names, async (name) => {
     if (!isSmall) await settle(node.databaseUrl)
@@ -150,7 +184,7 @@ async function measureAll(setting: Setting): Promise<{ measured: Record<Name, Me
     say(`  ${titles[name]}: ${number(one.rate)} a second`)
     return one
   })
-  return { measured, hasPgbench: pgbench !== null }
+  return { measured, names }
 }
 
 export const ingest: Line = {
@@ -158,7 +192,8 @@ export const ingest: Line = {
   title: 'Ingest: storing messages',
   async run(setting): Promise<Result> {
     const { rooms, underWay, ms, rounds } = setting.isSmall ? small : full
-    const { measured, hasPgbench } = await measureAll(setting)
+    const { measured, names } = await measureAll(setting)
+    const [hasEjabberd, hasPgbench] = [names.includes('ejabberd'), names.includes('pgbench')]
     const ratios = (name: Name, of: Name) => measured[name].map((m, round) => m.rate / (measured[of][round]?.rate ?? Number.NaN))
     const middle = (name: Name, key: keyof Measured, digits: number) => {
       const values = measured[name].map((m) => m[key]).filter((value) => value !== undefined)
@@ -172,10 +207,11 @@ export const ingest: Line = {
       middle(name, 'p50', 1),
       middle(name, 'p99', 1),
     ]
-    const [ofStock, ofPgbench] = [median(ratios('parley', 'stock')), median(ratios('append', 'pgbench'))]
+    const ofStock = median(ratios('parley', 'stock'))
+    const ofPgbench = hasPgbench ? median(ratios('append', 'pgbench')) : Number.NaN
     return {
       columns: ['What', 'messages a second', 'server CPU each, µs', 'client CPU each, µs', 'answer p50, ms', 'answer p99, ms'],
-      rows: [row('parley'), row('stock'), row('append'), ...(hasPgbench ? [row('pgbench')] : [])],
+      rows: names.map(row),
       goals: [
         { goal: 'Parley at least 4x the recipe', measured: times(ofStock), isMet: ofStock >= 4 },
         {
@@ -186,12 +222,17 @@ export const ingest: Line = {
       ],
       figures: {
         'against the recipe': { better: 'higher', rounds: ratios('parley', 'stock') },
+        ...(hasEjabberd ? { 'against ejabberd': { better: 'higher', rounds: ratios('parley', 'ejabberd') } } : {}),
         ...(hasPgbench ? { 'append path against pgbench': { better: 'higher', rounds: ratios('append', 'pgbench') } } : {}),
       },
       notes: [
         `${underWay} sends under way at all times, in ${rooms} groups of ${membersEach} with one member listening in each; ${rounds} rounds of ${ms / 1_000} s each, in turns. A round ends when every listener has received everything.`,
         'Clients, server and Postgres share the cores. The recipe checks no membership, and stores one row a message with a serial number, two foreign keys and one index; pgbench inserts the same row in prepared statements. Parley stores a message, a fact and an idempotency key, checks membership, and indexes the text for search, which may end after the round; the next round waits for it.',
         `The append path and pgbench have ${underWay} clients each.`,
+        noteOf(
+          hasEjabberd,
+          'It stores a message in one INSERT of one row with two indexes, and checks the membership in memory. It has no key against sending twice, and no index for search.',
+        ),
       ],
     }
   },

@@ -26,7 +26,7 @@ async function open(arrangement: Arrangement, setting: Setting): Promise<Stage> 
   const listener = arrangement === 'two' ? await startNode(databaseUrl, environment) : sender
   const chatters = await startChild<ChattersApi>('clients/chatters')
   await chatters.call('open', 'chat', {
-    isParley: true,
+    kind: 'parley',
     sendUrl: sender.socketUrl,
     listenUrl: listener.socketUrl,
     rooms: chatRooms(await createRooms(sender, rooms), 1),
