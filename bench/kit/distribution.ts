@@ -24,7 +24,19 @@ export function at(distribution: readonly number[], percentile: number): number 
 export type Curve = { readonly title: string; readonly distribution: readonly number[] }
 
 const [width, height, left, top, right, bottom] = [860, 420, 60, 40, 250, 50]
-const colours = ['#1b6ca8', '#d1495b', '#2e933c', '#edae49', '#6a4c93', '#00798c', '#8d5524', '#555555']
+const colours = [
+  '#1b6ca8',
+  '#d1495b',
+  '#2e933c',
+  '#edae49',
+  '#6a4c93',
+  '#00798c',
+  '#8d5524',
+  '#555555',
+  '#e36bae',
+  '#7cb518',
+  '#000000',
+]
 
 /** Draws distributions of milliseconds as an SVG: how rare on the x axis, how long on a logarithmic y axis. */
 export function plot(title: string, curves: readonly Curve[]): string {
