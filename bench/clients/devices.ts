@@ -4,16 +4,17 @@
 import { randomUUID } from 'node:crypto'
 import WebSocket from 'ws'
 import { expose } from '../kit/parent.ts'
+import { archiveIdOf, isXmppMessage, XmppLogin } from '../kit/xmpp.ts'
 
-/** The protocol of the server. `parley` is graphql-transport-ws with a stream that says when it is live. */
-export type Kind = 'parley' | 'graphql' | 'raw' | 'socket.io'
+/** The protocol of the server. `parley` is graphql-transport-ws with a stream that says when it is live; `xmpp` says so too. */
+export type Kind = 'parley' | 'graphql' | 'raw' | 'socket.io' | 'xmpp'
 /** The devices to open. */
 export type Opening = {
   readonly kind: Kind
   readonly url: string
   /** The subscription, if the server speaks GraphQL. */
   readonly query?: string
-  /** The access tokens of the devices, or their number if they have none. */
+  /** The access tokens of the devices, for `xmpp` the names of their users, or their number if they have none. */
   readonly devices: readonly string[] | number
   /** The source address, so that ports do not run out. */
   readonly localAddress: string
@@ -25,6 +26,13 @@ export type Counts = { readonly facts: number; readonly bytes: number; readonly 
 /** A shorter frame is no message but an acknowledgement or a tick. */
 const factBytes = 250
 const openingMs = 60_000
+const protocolOf: Record<Kind, string[]> = {
+  parley: ['graphql-transport-ws'],
+  graphql: ['graphql-transport-ws'],
+  raw: [],
+  'socket.io': [],
+  xmpp: ['xmpp'],
+}
 
 class Device {
   readonly #group: Group
@@ -34,6 +42,7 @@ class Device {
   #socket: WebSocket | null = null
   #onLive: () => void = () => undefined
   #last: Buffer | null = null
+  #login: XmppLogin | null = null
   facts = 0
 
   constructor(group: Group, token: string | undefined) {
@@ -44,8 +53,7 @@ class Device {
   /** Connects and subscribes, from a cursor if given; resolves when that is done, or when the stream is live. */
   open(after: string | null): Promise<void> {
     const { kind, url, localAddress } = this.#group.opening
-    const protocols = kind === 'parley' || kind === 'graphql' ? ['graphql-transport-ws'] : []
-    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, localAddress, skipUTF8Validation: true })
+    const socket = new WebSocket(url, protocolOf[kind], { perMessageDeflate: false, localAddress, skipUTF8Validation: true })
     this.#socket = socket
     this.facts = 0
     return new Promise((resolve, reject) => {
@@ -64,13 +72,15 @@ class Device {
       socket.once('open', () => {
         if (kind === 'raw') this.#onLive()
         else if (kind === 'socket.io') socket.send('40')
+        else if (kind === 'xmpp') this.#login = new XmppLogin((frame) => socket.send(frame), this.#token ?? '', after)
         else socket.send(JSON.stringify({ type: 'connection_init', payload: this.#token ? { accessToken: this.#token } : {} }))
       })
     })
   }
 
   #take(frame: Buffer, after: string | null): void {
-    if (frame.length >= factBytes) {
+    const { kind } = this.#group.opening
+    if (kind === 'xmpp' ? isXmppMessage(frame) : frame.length >= factBytes) {
       this.facts += 1
       this.#group.facts += 1
       this.#group.bytes += frame.length
@@ -78,10 +88,14 @@ class Device {
       return
     }
     const text = String(frame)
-    if (this.#group.opening.kind === 'socket.io') {
+    if (kind === 'socket.io') {
       if (text === '2') this.#socket?.send('3')
       else if (text.startsWith('40')) this.#onLive()
-    } else this.#takeWord(text, after)
+    } else if (kind !== 'xmpp') this.#takeWord(text, after)
+    else if (this.#login?.take(text)) {
+      this.#login = null
+      this.#onLive()
+    }
   }
 
   #takeWord(text: string, after: string | null): void {
@@ -101,6 +115,7 @@ class Device {
 
   /** The cursor of the last event. */
   cursor(): string | null {
+    if (this.#group.opening.kind === 'xmpp') return this.#last && archiveIdOf(this.#last)
     return /"cursor":"([^"]+)"/.exec(String(this.#last))?.[1] ?? null
   }
 

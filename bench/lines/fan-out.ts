@@ -3,25 +3,27 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices, Kind } from '../clients/devices.ts'
-import { type Child, startChild, stopChildren } from '../kit/child.ts'
+import { type Child, type Measurable, startChild, stopChildren } from '../kit/child.ts'
 import { events, peerEvents, sendMessage } from '../kit/documents.ts'
+import { namesOf, noteOf, openEjabberd } from '../kit/ejabberd.ts'
 import { textOf } from '../kit/fact.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
 import { createGroup, createPeople, type Node, startNode } from '../kit/node.ts'
 import { Operations } from '../kit/operations.ts'
 import { inRounds, median, number, times } from '../kit/stats.ts'
 import { uuidv7 } from '../kit/uuid.ts'
+import { XmppSession } from '../kit/xmpp.ts'
 import type { MercuriusServer } from '../servers/mercurius.ts'
 import type { RawServer } from '../servers/raw.ts'
 import type { SocketIoServer } from '../servers/socket-io.ts'
 import type { StockServer } from '../servers/stock.ts'
 
-const names = ['parley', 'raw', 'socketIo', 'stock', 'mercurius'] as const
-type Name = (typeof names)[number]
+type Name = 'parley' | 'raw' | 'socketIo' | 'ejabberd' | 'stock' | 'mercurius'
 const titles: Record<Name, string> = {
   parley: 'Parley, with the sends',
   raw: '`ws`, one string a socket',
   socketIo: 'Socket.IO with its Redis adapter',
+  ejabberd: 'ejabberd, with the sends',
   stock: "Yoga's recipe with graphql-ws",
   mercurius: 'Mercurius, jit on',
 }
@@ -36,21 +38,21 @@ const members = 100
 const socketsOfProcess = 12_000
 const patienceMs = 30_000
 
-/** A server that publishes to its devices on command. */
+/** A server that publishes to its devices on command. `areSubscribed` waits until so many devices are, if they do not know it. */
 type Peer = {
-  readonly server: Pick<Child<RawServer>, 'call'>
+  readonly server: Measurable & { stop(): Promise<void> }
   readonly kind: Kind
   readonly url: string
   readonly query?: string
   readonly tokens: readonly string[] | null
+  areSubscribed?(devices: number): Promise<void>
   publish(text: string): Promise<unknown>
 }
+/** In the order of the page; without ejabberd if it is not installed. */
+type Peers = ReadonlyMap<Name, Peer>
 type Measured = { readonly micros: number; readonly bytes: number }
 
-async function openPeers(
-  { backends }: Setting,
-  devices: number,
-): Promise<{ peers: Record<Name, Peer>; node: Node; sendCost: SendCost }> {
+async function openPeers({ backends }: Setting, devices: number): Promise<{ peers: Peers; node: Node; sendCost: SendCost }> {
   const databaseUrl = await backends.createDatabase(`fan_out_${devices}`)
   const node = await startNode(databaseUrl, { REDIS_URL: backends.redisUrl })
   const people = await createPeople(databaseUrl, members, Math.ceil(devices / members))
@@ -73,36 +75,55 @@ async function openPeers(
     url: `ws://127.0.0.1:${await server.call('port')}${path}`,
     query: peerEvents,
     tokens: null,
+    async areSubscribed(count) {
+      while ((await server.call('subscribers')) < count) await delay(50)
+    },
     publish: (text) => server.call('publish', text),
   })
   const parley: Peer = {
-    server: node as unknown as Peer['server'],
+    server: node,
     kind: 'parley',
     url: node.socketUrl,
     query: events,
     tokens: people.flatMap(({ tokens }) => tokens).slice(0, devices),
     publish: send(sender, conversation.id),
   }
+  const ejabberd = await openXmppPeer(backends, devices)
   return {
     node,
     sendCost: { publish: send(alone, lonely.id) },
-    peers: {
-      parley,
-      raw: await peer(raw, 'raw', '/'),
-      socketIo: await peer(socketIo, 'socket.io', '/socket.io/?EIO=4&transport=websocket'),
-      stock: await peer(stock, 'graphql', '/graphql'),
-      mercurius: await peer(mercurius, 'graphql', '/graphql'),
-    },
+    peers: new Map<Name, Peer>([
+      ['parley', parley],
+      ['raw', await peer(raw, 'raw', '/')],
+      ['socketIo', await peer(socketIo, 'socket.io', '/socket.io/?EIO=4&transport=websocket')],
+      ...(ejabberd ? ([['ejabberd', ejabberd]] as const) : []),
+      ['stock', await peer(stock, 'graphql', '/graphql')],
+      ['mercurius', await peer(mercurius, 'graphql', '/graphql')],
+    ]),
+  }
+}
+
+/** ejabberd with one room, and a session of its first member that sends; null if it is not installed. */
+async function openXmppPeer(backends: Setting['backends'], devices: number): Promise<Peer | null> {
+  const [users = []] = namesOf(1, members)
+  const server = await openEjabberd(backends, `fan_out_ejabberd_${devices}`, [users])
+  if (!server) return null
+  const sender = await XmppSession.open(server.socketUrl, users[0] ?? '')
+  return {
+    server,
+    kind: 'xmpp',
+    url: server.socketUrl,
+    tokens: Array.from({ length: devices }, (_, n) => users[n % members] ?? ''),
+    publish: (text) => sender.send(server.rooms[0] ?? '', text),
   }
 }
 type SendCost = { publish(text: string): Promise<unknown> }
 
 /** Opens the devices of every peer, spread over the processes. */
-async function openDevices(peers: Record<Name, Peer>, devices: number, setting: Setting): Promise<Child<Devices>[]> {
-  const count = Math.max(setting.isSmall ? 1 : 2, Math.ceil((devices * names.length) / socketsOfProcess))
+async function openDevices(peers: Peers, devices: number, setting: Setting): Promise<Child<Devices>[]> {
+  const count = Math.max(setting.isSmall ? 1 : 2, Math.ceil((devices * peers.size) / socketsOfProcess))
   const processes = await Promise.all(Array.from({ length: count }, () => startChild<Devices>('clients/devices')))
-  for (const name of names) {
-    const { kind, url, query, tokens, server } = peers[name]
+  for (const [name, { kind, url, query, tokens, areSubscribed }] of peers) {
     const begun = performance.now()
     await Promise.all(
       processes.map((process, index) => {
@@ -117,7 +138,7 @@ async function openDevices(peers: Record<Name, Peer>, devices: number, setting: 
         })
       }),
     )
-    while (name !== 'parley' && (await server.call('subscribers')) < devices) await delay(50)
+    await areSubscribed?.(devices)
     setting.say(`  ${number(devices)} devices of ${titles[name]} in ${number((performance.now() - begun) / 1_000, 1)} s`)
   }
   return processes
@@ -166,14 +187,15 @@ async function measureSends(node: Node, { publish }: SendCost, scale: Scale): Pr
 }
 
 /** The results with one number of devices. */
-type AtScale = Pick<Result, 'rows' | 'goals' | 'figures'>
+type AtScale = Pick<Result, 'rows' | 'goals' | 'figures'> & { readonly names: readonly Name[] }
 
 async function runScale(setting: Setting, scale: Scale): Promise<AtScale> {
   const { peers, node, sendCost } = await openPeers(setting, scale.devices)
   const processes = await openDevices(peers, scale.devices, setting)
-  for (const name of names) await measure(name, peers[name], processes, { ...scale, facts: Math.min(scale.facts, 50) })
+  for (const [name, peer] of peers) await measure(name, peer, processes, { ...scale, facts: Math.min(scale.facts, 50) })
+  const names = [...peers.keys()]
   const measured = await inRounds(scale.rounds, names, async (name) => {
-    const one = await measure(name, peers[name], processes, scale)
+    const one = await measure(name, peers.get(name) as Peer, processes, scale)
     setting.say(`  ${titles[name]}: ${number(one.micros, 2)} µs`)
     return one
   })
@@ -186,7 +208,7 @@ async function runScale(setting: Setting, scale: Scale): Promise<AtScale> {
   const ofRaw = (name: Name) => median(ratios(name, 'raw'))
   for (const process of processes) await process.stop()
   const sendMicros = await measureSends(node, sendCost, scale)
-  for (const name of names) await (peers[name].server as Child<RawServer>).stop()
+  for (const { server } of peers.values()) await server.stop()
   const row = (title: string, each: number, ratio: number, bytes: string) => [
     number(scale.devices),
     title,
@@ -201,6 +223,7 @@ async function runScale(setting: Setting, scale: Scale): Promise<AtScale> {
   const ofStock = median(ratios('stock', 'parley'))
   return {
     rows,
+    names,
     figures: {
       [`${at} against raw ws`]: { better: 'lower', rounds: ratios('parley', 'raw') },
       [`${at} against Socket.IO with Redis`]: { better: 'lower', rounds: ratios('parley', 'socketIo') },
@@ -225,6 +248,7 @@ function failed({ devices }: Scale, error: Error): AtScale {
   const [measured = ''] = error.message.split('\n')
   return {
     rows: [],
+    names: [],
     figures: {},
     goals: [{ goal: `${number(devices)} devices`, measured: `failed: ${measured.slice(0, 300)}`, isMet: false }],
   }
@@ -249,6 +273,10 @@ export const fanOut: Line = {
         `One group of ${members} members, with equally many devices each, all subscribed to \`events\` with the same document, over the network of one machine.`,
         'CPU is that of the server process, user and system, over everything that it did meanwhile: for Parley also receiving, storing and answering the sends, the search index, and following the journal, with Redis connected. The peers publish on command over IPC and store nothing.',
         `Paced, so that nothing saturates: ${(setting.isSmall ? smallScales : scales).map((s) => `${s.perSecond} messages a second to ${number(s.devices)} devices, ${s.facts} messages a round, ${s.rounds} rounds`).join('; ')}. Ratios are medians of the rounds' own ratios.`,
+        noteOf(
+          results.some(({ names }) => names.includes('ejabberd')),
+          "Its figure includes receiving and storing the sends, like Parley's, and the message back to the sender, which is one delivery more. It is one node without Redis.",
+        ),
       ],
     }
   },
