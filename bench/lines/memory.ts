@@ -2,10 +2,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Devices, Kind } from '../clients/devices.ts'
-import { type Child, startChild } from '../kit/child.ts'
+import { type Child, type Measurable, startChild } from '../kit/child.ts'
 import { events, peerEvents } from '../kit/documents.ts'
+import { noteOf, openEjabberd } from '../kit/ejabberd.ts'
 import type { Line, Result, Setting } from '../kit/line.ts'
-import { createGroup, createPeople, type Node, startNode } from '../kit/node.ts'
+import { createGroup, createPeople, startNode } from '../kit/node.ts'
 import type { Memory } from '../kit/parent.ts'
 import { number } from '../kit/stats.ts'
 import type { RawServer } from '../servers/raw.ts'
@@ -16,46 +17,56 @@ const small = { devices: 100, warmUp: 20, groupSize: 10, groupsEach: 2, settleMs
 const devicesEach = 2
 const goalBytes = 25 * 1_024
 
-type Name = 'parley' | 'stock' | 'raw'
+type Name = 'parley' | 'ejabberd' | 'stock' | 'raw'
 const titles: Record<Name, string> = {
   parley: 'Parley',
+  ejabberd: 'ejabberd',
   stock: "Yoga's recipe with graphql-ws",
   raw: '`ws` alone',
 }
 type Server = {
-  readonly child: Pick<Child<RawServer>, 'call' | 'stop'>
+  readonly child: Measurable & { stop(): Promise<void> }
   readonly kind: Kind
   readonly url: string
-  readonly query: string
+  readonly query?: string
   readonly tokens: readonly string[] | null
+}
+
+/** The groups: each round shuffles the people, so that the groups of one of them have different members. */
+function groupsOf<Person>(people: readonly Person[], setting: Setting): Person[][] {
+  const { groupSize, groupsEach } = setting.isSmall ? small : full
+  const step = people.length / groupSize
+  return Array.from({ length: groupsEach * step }, (_, index) => {
+    const [round, group] = [Math.floor(index / step), index % step]
+    return Array.from({ length: groupSize }, (_, n) => people[((group + n * round) % step) + n * step] as Person)
+  })
 }
 
 /** A node with users who have two devices each, and are in several groups each. */
 async function openParley(setting: Setting): Promise<Server> {
-  const { devices, groupSize, groupsEach } = setting.isSmall ? small : full
+  const { devices } = setting.isSmall ? small : full
   const founder = await startNode(await setting.backends.createDatabase('memory'))
   const people = await createPeople(founder.databaseUrl, devices / devicesEach, devicesEach)
-  for (let round = 0; round < groupsEach; round += 1) {
-    // Each round shuffles the users, so that the groups of one user have different members.
-    const step = people.length / groupSize
-    for (let group = 0; group < step; group += 1) {
-      const members = Array.from({ length: groupSize }, (_, n) => people[((group + n * round) % step) + n * step])
-      await createGroup(
-        founder,
-        `Group ${round}-${group}`,
-        members.filter((member) => member !== undefined),
-      )
-    }
-  }
+  for (const [index, members] of groupsOf(people, setting).entries()) await createGroup(founder, `Group ${index}`, members)
   // A fresh process: this one has free memory left from making the groups, which would hide the cost.
   await founder.stop()
-  const node: Node = await startNode(founder.databaseUrl)
+  const node = await startNode(founder.databaseUrl)
   const tokens = people.flatMap((person) => person.tokens)
-  return { child: node as unknown as Server['child'], kind: 'parley', url: node.socketUrl, query: events, tokens }
+  return { child: node, kind: 'parley', url: node.socketUrl, query: events, tokens }
 }
 
-async function openServer(name: Name, setting: Setting): Promise<Server> {
+/** The same with ejabberd; null if it is not installed. */
+async function openXmpp(setting: Setting): Promise<Server | null> {
+  const { devices } = setting.isSmall ? small : full
+  const users = Array.from({ length: devices / devicesEach }, (_, n) => `u${n}`)
+  const child = await openEjabberd(setting.backends, 'memory_ejabberd', groupsOf(users, setting))
+  const tokens = users.flatMap((user) => Array.from({ length: devicesEach }, () => user))
+  return child && { child, kind: 'xmpp', url: child.socketUrl, tokens }
+}
+
+async function openServer(name: Name, setting: Setting): Promise<Server | null> {
   if (name === 'parley') return openParley(setting)
+  if (name === 'ejabberd') return openXmpp(setting)
   const child = name === 'stock' ? await startChild<StockServer>('servers/stock') : await startChild<RawServer>('servers/raw')
   const [kind, path] = name === 'stock' ? (['graphql', '/graphql'] as const) : (['raw', '/'] as const)
   return { child, kind, url: `ws://127.0.0.1:${await child.call('port')}${path}`, query: peerEvents, tokens: null }
@@ -69,16 +80,24 @@ async function connect({ kind, url, query, tokens }: Server, count: number): Pro
     processes.map((process, index) => {
       const [from, to] = [index * half, Math.min(count, (index + 1) * half)]
       const devices = tokens ? tokens.slice(from, to) : to - from
-      return process.call('open', 'idle', { kind, url, query, devices, localAddress: `127.0.0.${index + 1}`, atOnce: 20 })
+      return process.call('open', 'idle', {
+        kind,
+        url,
+        devices,
+        localAddress: `127.0.0.${index + 1}`,
+        atOnce: 20,
+        ...(query ? { query } : {}),
+      })
     }),
   )
   return processes
 }
 
-/** What each device adds to a process that has already served some. */
-async function measure(name: Name, setting: Setting): Promise<{ each: Memory; idle: Memory }> {
+/** What each device adds to a process that has already served some; null if the server is not installed. */
+async function measure(name: Name, setting: Setting): Promise<{ each: Memory; idle: Memory } | null> {
   const { devices, warmUp, settleMs } = setting.isSmall ? small : full
   const server = await openServer(name, setting)
+  if (!server) return null
   for (const process of await connect(server, warmUp)) await process.stop()
   await delay(settleMs)
   const idle = await server.child.call('memory')
@@ -102,10 +121,14 @@ export const memory: Line = {
     const { devices, groupSize, groupsEach } = setting.isSmall ? small : full
     const rows: string[][] = []
     let own = Number.NaN
-    for (const name of ['parley', 'stock', 'raw'] as const) {
-      const { each, idle } = await measure(name, setting)
+    let isEjabberdMeasured = false
+    for (const name of ['parley', 'ejabberd', 'stock', 'raw'] as const) {
+      const measured = await measure(name, setting)
+      if (!measured) continue
+      const { each, idle } = measured
+      if (name === 'ejabberd') isEjabberdMeasured = true
       if (name === 'parley') own = Math.max(each.rss, each.heap + each.external)
-      const kib = (bytes: number) => number(bytes / 1_024, 1)
+      const kib = (bytes: number) => (Number.isNaN(bytes) ? '' : number(bytes / 1_024, 1))
       rows.push([titles[name], kib(each.rss), kib(each.heap), kib(each.external), number(idle.rss / 2 ** 20, 0)])
     }
     return {
@@ -116,6 +139,10 @@ export const memory: Line = {
       notes: [
         `${number(devices)} devices of ${number(devices / devicesEach)} people, each subscribed to \`events\`, each with an access token of its own; each of them is in ${groupsEach} groups of ${groupSize}.`,
         'Relative to the same process after it has served some devices that have left. Measured after full collections and a pause. What the kernel keeps for sockets is not counted. The goal applies to the resident memory, or to the heap and what is outside of it if that is more.',
+        noteOf(
+          isEjabberdMeasured,
+          'Every Erlang process collects its garbage before each measurement; their heaps are not told apart from the rest. The rooms are in memory, in the idle process too.',
+        ),
       ],
     }
   },
