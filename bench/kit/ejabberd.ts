@@ -19,6 +19,8 @@ const schemaFile = '/usr/share/ejabberd/sql/pg.sql'
 const startMs = 30_000
 /** A tick of the CPU times in /proc, in microseconds. */
 const tickMicros = 10_000
+/** ejabberd is idle if it needs less than this for so long. */
+const [idleMicros, idleCheckMs] = [2 * tickMicros, 500]
 
 /** A running ejabberd, with the addresses of its rooms. */
 export type Ejabberd = Measurable & {
@@ -172,6 +174,14 @@ async function fill(databaseUrl: string, groups: readonly (readonly string[])[])
 async function collectGarbage(port: number): Promise<boolean> {
   const { ok } = await fetch(`http://127.0.0.1:${port}/api/gc`, { method: 'POST', body: '{}' })
   return ok
+}
+
+/** Waits until ejabberd has nothing to do any more, such as ending the sessions of devices that were cut. */
+export async function waitUntilIdle(ejabberd: Ejabberd): Promise<void> {
+  for (let [before, now] = [Number.NEGATIVE_INFINITY, await ejabberd.call('cpu')]; now - before > idleMicros; ) {
+    await delay(idleCheckMs)
+    ;[before, now] = [now, await ejabberd.call('cpu')]
+  }
 }
 
 /** The cost of a process that is no child of Node. Its heaps are not told apart from the rest. */
