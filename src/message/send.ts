@@ -76,16 +76,7 @@ export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
       const [id, seq, status] = [row.positions[i], row.seqs[i], row.statuses[i] ?? 3]
       if (id == null || seq == null) return { status: refusals[status as keyof typeof refusals] ?? 'NOT_MEMBER' }
       if (status === 1) return { status: 'REPEATED', messageId: id }
-      const message: MessageRow = {
-        id,
-        seq,
-        ...input,
-        createdAt: row.at.getTime(),
-        version: 1,
-        editedAt: null,
-        deletedAt: null,
-        isNew: true,
-      }
+      const message = newMessage(input, id, seq, row.at.getTime())
       const place = { position: id, tag: row.batch_tag }
       facts.push(sentFact(message, place))
       messages.push(message)
@@ -95,9 +86,29 @@ export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
   },
 }
 
+/** The row of a new message. Like the fact, it is on the hottest path: spreading objects costs V8 old memory each time. */
+function newMessage(input: SendInput, id: MessageId, seq: number, createdAt: number): MessageRow {
+  return {
+    id,
+    conversationId: input.conversationId,
+    seq,
+    senderId: input.senderId,
+    clientMessageId: input.clientMessageId,
+    text: input.text,
+    createdAt,
+    version: 1,
+    editedAt: null,
+    deletedAt: null,
+    replyToId: input.replyToId,
+    mentionedUserIds: input.mentionedUserIds,
+    isNew: true,
+  }
+}
+
 function sentFact(message: MessageRow, place: Place): Fact {
   return {
-    ...place,
+    position: place.position,
+    tag: place.tag,
     occurredAt: message.createdAt,
     kind: messageKinds.MessageSent.number,
     conversationId: message.conversationId,
