@@ -34,8 +34,8 @@ export type Finder<Key, Value> = {
 export function viewerLoader<Key, Value>(
   read: (context: Context, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
 ): Finder<Key, Value> {
-  const loaderOf = loaders(read)
-  return finder((context, key) => loaderOf(context, context, false).load(key))
+  const load = loaders(read)
+  return finder((context, key) => load(context, context, false, key))
 }
 
 /**
@@ -47,11 +47,11 @@ export function viewerLoader<Key, Value>(
 export function sharedLoader<Key, Value>(
   read: (reader: Reader, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
 ): Finder<Key, Value> {
-  const loaderOf = loaders(read)
+  const load = loaders(read)
   return finder((context, key) => {
     // An operation with a reader of its own, such as a snapshot, does not share reads with other operations.
     const scope = context.scope ?? (context.reader === context.app.store.reader ? context.app : context)
-    return loaderOf(scope, context.reader, context.scope !== null).load(key)
+    return load(scope, context.reader, context.scope !== null, key)
   })
 }
 
@@ -70,28 +70,54 @@ function finder<Key, Value>(find: (context: Context, key: Key) => MaybePromise<V
   return Object.assign((context: Context, key: Key) => known.get(context)?.get(key) ?? find(context, key), { prime, prepare })
 }
 
-/** Creates one loader per scope. It reads from the source of the first call; all calls in a scope have the same source. */
+/** Creates one loader per scope. All calls in a scope have the same source. */
 function loaders<Source, Key, Value>(read: (source: Source, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>) {
-  const known = new WeakMap<object, DataLoader<Key, Value | null>>()
-  return (scope: object, source: Source, cache: boolean) => {
+  const known = new WeakMap<object, ScopeLoader<Source, Key, Value>>()
+  return (scope: object, source: Source, cache: boolean, key: Key): Promise<Value | null> => {
     let loader = known.get(scope)
     if (!loader) {
-      const made: DataLoader<Key, Value | null> = new DataLoader(
-        async (keys) => {
-          try {
-            const values = await read(source, [...new Set(keys)])
-            return keys.map((key) => values.get(key) ?? null)
-          } catch (error) {
-            for (const key of keys) made.clear(key) // do not remember failures
-            throw error
-          }
-        },
-        { cache, maxBatchSize: 1_000 },
-      )
-      loader = made
+      loader = new ScopeLoader(read, cache)
       known.set(scope, loader)
     }
-    return loader
+    return loader.load(source, key)
+  }
+}
+
+/**
+ * The loader of a scope. It knows its source only until its batches of this turn have begun to read: the source is the scope or
+ * leads to it, and V8's minor collections keep an entry of a WeakMap whose value leads to its key. Every operation would stay in
+ * memory until a major one (docs/adr/0021-what-a-delivery-costs.md).
+ */
+class ScopeLoader<Source, Key, Value> {
+  readonly #read: (source: Source, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>
+  readonly #loader: DataLoader<Key, Value | null>
+  #source: Source | null = null
+
+  constructor(read: (source: Source, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>, cache: boolean) {
+    this.#read = read
+    this.#loader = new DataLoader((keys) => this.#readBatch(keys), { cache, maxBatchSize: 1_000 })
+  }
+
+  load(source: Source, key: Key): Promise<Value | null> {
+    if (this.#source === null) {
+      this.#source = source
+      // DataLoader begins its batches in the next tick after the promises, so before this.
+      setImmediate(() => {
+        this.#source = null
+      })
+    }
+    return this.#loader.load(key)
+  }
+
+  async #readBatch(keys: readonly Key[]): Promise<(Value | null)[]> {
+    try {
+      if (this.#source === null) throw new Error('a batch began after its turn')
+      const values = await this.#read(this.#source, [...new Set(keys)])
+      return keys.map((key) => values.get(key) ?? null)
+    } catch (error) {
+      for (const key of keys) this.#loader.clear(key) // do not remember failures
+      throw error
+    }
   }
 }
 
@@ -117,7 +143,7 @@ export function cachedLoader<Id extends number, Row extends object>(
     memories.set(app, memory)
     return memory
   }
-  const loaderOf = loaders(async ({ app, reader }: Context, ids: readonly Id[]) => {
+  const load = loaders(async ({ app, reader }: Context, ids: readonly Id[]) => {
     const memory = memoryOf(app)
     const { changes } = memory
     const rows = await complete(reader, await read(reader, ids))
@@ -126,9 +152,7 @@ export function cachedLoader<Id extends number, Row extends object>(
     return rows
   })
   const lookUp = (context: Context, id: Id) =>
-    context.scope === null
-      ? find(context, id)
-      : (memoryOf(context.app).rows.get(id) ?? loaderOf(context.scope, context, true).load(id))
+    context.scope === null ? find(context, id) : (memoryOf(context.app).rows.get(id) ?? load(context.scope, context, true, id))
   return Object.assign(lookUp, { prime: find.prime, prepare: find.prepare })
 }
 
