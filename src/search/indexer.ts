@@ -43,15 +43,16 @@ export function openIndexer(app: App): Indexer {
 
 /** Indexes the messages that facts of the recent log name. @returns the new progress; null if it was not where it is said to be */
 async function follow({ store, journal }: App, was: tables.IndexProgress, facts: readonly Fact[]) {
+  let head: Place = was
   const read: ReadMessages = async (ids) => {
+    head = journal.head()
     const remembered = ids.flatMap((id) => messageOf(journal.row(id)) ?? [])
     const known = new Set(remembered.map(({ id }) => id))
     const others = ids.filter((id) => !known.has(id))
     return [...remembered, ...(await readMessages(store.reader, others))]
   }
   const { rows, place } = await indexNamed(read, journal.kinds, facts, was)
-  const [gone, found] = [goneOf(rows), foundOf(rows)]
-  return tables.moveWith(store.jobs.reader, was, place, gone, found)
+  return tables.moveWith(store.jobs.reader, was, place, head, goneOf(rows), foundOf(rows))
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { foldVersion } from '../account/fold.ts'
 import type { MessageId, Position } from '../id.ts'
-import { movable } from '../journal/durable-reader.ts'
+import { movableRow } from '../journal/durable-reader.ts'
 import type { Place } from '../journal/fact.ts'
 import type { MessageRow } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -66,7 +66,10 @@ const rowsIn = (
      from unnest(${['bigint', 'bigint', 'int', 'bigint', 'bigint', 'text', 'text'].map((type, i) => `$${first + i}::${type}[]`).join(', ')})
           as r(id, conversation_id, seq, sender_id, created_at, body, terms)`
 const intoRows = 'insert into message_search(message_id, conversation_id, seq, sender_id, created_at, body, terms)'
-const orReplaced = 'on conflict (message_id) do update set body = excluded.body, terms = excluded.terms'
+const orReplaced = `on conflict (message_id) do update set conversation_id = excluded.conversation_id, seq = excluded.seq,
+     sender_id = excluded.sender_id, created_at = excluded.created_at, body = excluded.body, terms = excluded.terms`
+/** The messages are as the recent log has them at this head: it must be in the journal, or an edit may be lost that they show. */
+const headIsHeld = 'exists (select 1 from fact where fact.position = $7 and fact.tag = $8)'
 const rowsAdded = statement<never>('search_add_rows', `${intoRows} ${rowsIn(1)} ${orReplaced}`)
 const progressWritten = statement<never>(
   'search_write_progress',
@@ -74,9 +77,9 @@ const progressWritten = statement<never>(
 )
 const followed = statement<{ one: boolean }>(
   'search_follow',
-  `with turn as (${movable('message_search_progress', 'seal = $5 and walked is null')}),
-     removed as (delete from message_search where message_id = any($7::bigint[]) and exists (select 1 from turn)),
-     added as (${intoRows} ${rowsIn(8)} where exists (select 1 from turn) ${orReplaced})
+  `with turn as (${movableRow('message_search_progress', `seal = $5 and walked is null and ${headIsHeld}`)}),
+     removed as (delete from message_search where message_id = any($9::bigint[]) and exists (select 1 from turn)),
+     added as (${intoRows} ${rowsIn(10)} where exists (select 1 from turn) ${orReplaced})
    update message_search_progress p set position = $1, tag = $2, seal = $6 from turn
     where p.one = turn.one returning p.one`,
 )
@@ -110,17 +113,19 @@ export async function addRows(tx: Reader, rows: readonly IndexRow[]): Promise<vo
 
 /**
  * Removes rows, adds or replaces others, and moves the progress to a place, all in one statement.
+ * @param head the place of the newest fact that the rows include
  * @returns the new progress; null if nothing was written because the progress can't be moved there, or is not what it was
  */
 export async function moveWith(
   reader: Reader,
   was: IndexProgress,
   { position, tag }: Place,
+  head: Place,
   removed: readonly MessageId[],
   added: readonly IndexRow[],
 ): Promise<IndexProgress | null> {
   const seal = sealOf({ position, walked: null })
-  const values = [position, tag, was.position, was.tag, was.seal, seal, removed, ...columnsOf(added)]
+  const values = [position, tag, was.position, was.tag, was.seal, seal, head.position, head.tag, removed, ...columnsOf(added)]
   const moved = await reader.rows(followed, values)
   return moved.length > 0 ? { position, tag, walked: null, seal } : null
 }

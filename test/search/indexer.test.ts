@@ -1,11 +1,12 @@
 // The durable reader that maintains the index: it loses nothing, does nothing twice, works on one node at a time, and repairs
 // an index that does not fit.
 
+import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import { parseId } from '../../src/id.ts'
+import { parseId, positionOf } from '../../src/id.ts'
 import { messageKinds } from '../../src/message/events.ts'
-import { readProgress } from '../../src/search/tables.ts'
+import { moveWith, readProgress } from '../../src/search/tables.ts'
 import { SearchUsers, UpdateProfile } from '../account/documents.ts'
 import { connectAs, eventually, request, row } from '../journal/setup.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -90,6 +91,41 @@ test('an index of another history is rebuilt while it continues to answer', asyn
   expect(await row(client, 'select count(*) as rows from message_search')).toEqual({ rows: 5 })
   const { position, tag } = await readProgress(again.app.store.reader)
   expect(await row(client, 'select position, tag from fact order by position desc limit 1')).toEqual({ position, tag })
+})
+
+test('a row of another history is replaced as a whole when its message changes', async () => {
+  const setup = await openSetup()
+  const { node, alice, bob, group, client } = setup
+  const other = await alice.group('Other', bob)
+  const sent = (await alice.send(group, '진짜 글')).message.id
+  await indexed(node)
+  // As after a restore of the index alone, before a rebuild has come to this message.
+  await client.query('update message_search set conversation_id = $1, seq = 99, sender_id = 99, body = $2', [
+    parseId('Conversation', other, ''),
+    '가짜 글',
+  ])
+  await tellOf(setup, sent)
+  const expected = {
+    conversation: parseId('Conversation', group, ''),
+    seq: 1,
+    sender: parseId('User', alice.userId, ''),
+    body: '진짜 글',
+  }
+  const text = 'select conversation_id as conversation, seq, sender_id as sender, body from message_search'
+  await eventually('the row is replaced', async () => isDeepStrictEqual(await row(client, text), expected))
+})
+
+test('an edit that only a lost history had does not enter the index', async () => {
+  const { node, alice, group } = await openSetup()
+  await alice.send(group, '처음 글')
+  await indexed(node)
+  const was = await readProgress(node.app.store.reader)
+  const { position, tag } = node.app.journal.head()
+  const lost = { position: positionOf(position + 5), tag: 12_345 }
+  const { reader } = node.app.store
+  expect(await moveWith(reader, was, { position, tag }, lost, [], [])).toBe(null)
+  expect(await moveWith(reader, was, { position, tag }, { position, tag }, [], [])).toMatchObject({ position, tag })
+  expect(await readProgress(node.app.store.reader)).toEqual(was)
 })
 
 test('facts trimmed before the index had seen them cost no message', async () => {
