@@ -13,7 +13,8 @@ export type EventExecution = { readonly event: EventSource; readonly scope: obje
 
 /** An item's payloads by number. */
 export type CachedItem = {
-  /** The version of the item's row that they show; null if that is not known. */
+  /** The fact's tag, and the version of its row that they show; null if it has none, or it is not known. */
+  readonly tag: number | null
   readonly version: Position | null
   readonly payloads: Map<number, MaybePromise<Buffer | typeof perViewer>>
   /** Null if no execution is under way. */
@@ -47,29 +48,34 @@ export class PayloadCache {
    */
   entryOf(item: StreamItem): CachedItem {
     const version = item.type === 'fact' ? item.version : null
+    const tag = item.type === 'fact' ? item.fact.tag : null
     const isCached = item.type === 'fact' ? version !== null : item.type === 'tick'
     const key = item.type === 'fact' ? item.fact.position : item
     const known = isCached ? this.#items.get(key) : undefined
-    if (known?.version === version) return known
-    const entry: CachedItem = { version, payloads: new Map(), execution: null, bytes: isCached ? itemBytes : 0 }
+    if (known && known.version === version && known.tag === tag) return known
+    const entry: CachedItem = { tag, version, payloads: new Map(), execution: null, bytes: 0 }
     if (!isCached) return entry
     this.#drop(key)
     this.#items.set(key, entry)
-    this.#bytes += itemBytes
+    this.#count(entry, itemBytes)
     return entry
   }
 
-  /** Stores a payload with its item, and counts it if the item is cached. Beyond the bound, the oldest items are dropped. */
+  /** Stores a payload with its item, and counts it if the item is cached. */
   store(entry: CachedItem, number: number, payload: Buffer | typeof perViewer): Buffer | typeof perViewer {
     entry.payloads.set(number, payload)
-    if (payload === perViewer || entry.bytes === 0) return payload
-    entry.bytes += payload.length
-    this.#bytes += payload.length
+    if (payload !== perViewer && entry.bytes > 0) this.#count(entry, payload.length)
+    return payload
+  }
+
+  /** Beyond the bound, the oldest items are dropped. */
+  #count(entry: CachedItem, bytes: number): void {
+    entry.bytes += bytes
+    this.#bytes += bytes
     for (const key of this.#items.keys()) {
-      if (this.#bytes <= cacheBytesMax) break
+      if (this.#bytes <= cacheBytesMax) return
       this.#drop(key)
     }
-    return payload
   }
 
   #drop(key: Position | StreamItem): void {

@@ -91,6 +91,7 @@ export class SharedExecution {
    * @returns the result of `work`; null if the subscription ended first
    */
   #inTurn<T>({ operation, key, isOver }: EventSubscription, share: number, work: () => MaybePromise<T>): MaybePromise<T | null> {
+    if (isOver()) return null
     const userId = operation.contextValue.caller.viewer?.userId ?? 0
     return this.#scheduler.run({ userId, cost: key.cost, share, isOver }, work)
   }
@@ -121,12 +122,7 @@ export class SharedExecution {
     const { scope } = execution
     const range = this.#visibleRange(subscription, item)
     const isWhole = visibilityOf(subscription, item) === 'WHOLE'
-    const reader: Reader = {
-      rows: (statement, values) => {
-        this.#scopesRead.add(scope)
-        return this.#reader.rows(statement, values)
-      },
-    }
+    const reader = this.#readerFor(scope)
     const context = Object.create(this.#viewerless, {
       scope: { value: scope },
       reader: { value: reader },
@@ -165,7 +161,7 @@ export class SharedExecution {
     const context: Context = {
       ...subscription.operation.contextValue,
       scope: execution.scope,
-      reader: this.#reader,
+      reader: this.#readerFor(execution.scope),
       visibleRange: this.#visibleRange(subscription, item),
     }
     const finish = (raw: ExecutionResult): EventPayload => {
@@ -196,6 +192,16 @@ export class SharedExecution {
     return entry.execution
   }
 
+  /** The reader of an event's executions. It notes that they have read: rows that one has read serve the others of the scope. */
+  #readerFor(scope: object): Reader {
+    return {
+      rows: (statement, values) => {
+        this.#scopesRead.add(scope)
+        return this.#reader.rows(statement, values)
+      },
+    }
+  }
+
   #execute(
     { document, operationName, variableValues }: EventOperation,
     entry: CachedItem,
@@ -203,19 +209,24 @@ export class SharedExecution {
     contextValue: Context,
   ) {
     execution.underWay += 1
-    const result = execute({
-      schema: this.#schema,
-      document,
-      operationName: operationName ?? null,
-      variableValues,
-      rootValue: execution.event,
-      contextValue,
-    })
-    return mapMaybePromise(result, (done) => {
+    const end = () => {
       execution.underWay -= 1
       if (execution.underWay === 0) entry.execution = null
-      return done
-    })
+    }
+    let result: ReturnType<typeof execute> | undefined
+    try {
+      result = execute({
+        schema: this.#schema,
+        document,
+        operationName: operationName ?? null,
+        variableValues,
+        rootValue: execution.event,
+        contextValue,
+      })
+      return result instanceof Promise ? result.finally(end) : result
+    } finally {
+      if (!(result instanceof Promise)) end()
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { subscribe as hear, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
 import { FairScheduler } from '../../src/graphql/fair-scheduler.ts'
 import { PayloadCache } from '../../src/graphql/payload-cache.ts'
-import { parseId, type UserId, userIdOf } from '../../src/id.ts'
+import { type Position, parseId, positionOf, type UserId, userIdOf } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import { RoundRobin, type TurnOwner, type TurnTaker } from '../../src/journal/round-robin.ts'
 import { steps } from '../../src/journal/steps.ts'
@@ -170,6 +170,27 @@ test('C1 the payload cache is bounded, also for a single event', async () => {
   })
   expect(Math.max(...sizes)).toBeGreaterThan(16 * 1_048_576)
   expect(Math.max(...sizes)).toBeLessThanOrEqual(32 * 1_048_576)
+})
+
+test('C1 the payload cache is bounded also if no event can be shared', async () => {
+  const { app } = await openNode()
+  const cache = new PayloadCache()
+  for (let i = 0; i < 100_000; i += 1) cache.entryOf({ type: 'tick', place: app.journal.head() })
+  expect(cache.bytes).toBeLessThanOrEqual(32 * 1_048_576)
+})
+
+test('A2 C1 the payload of a fact is no payload of another history at the same position, or of another version', async () => {
+  const cache = new PayloadCache()
+  const position = positionOf(5)
+  const itemOf = (tag: number, version: Position) => {
+    const fact = { position, tag, occurredAt: 0, kind: 1, conversationId: null, userId: null, actorId: null, subjectId: null }
+    return { type: 'fact', fact: { ...fact, audienceChange: 0, payload: null }, place: fact, row: undefined, version } as const
+  }
+  cache.store(cache.entryOf(itemOf(7, position)), 1, Buffer.from('of history 7'))
+  expect(cache.entryOf(itemOf(7, position)).payloads.size).toBe(1)
+  expect(cache.entryOf(itemOf(8, position)).payloads.size).toBe(0)
+  cache.store(cache.entryOf(itemOf(8, position)), 1, Buffer.from('of history 8'))
+  expect(cache.entryOf(itemOf(8, positionOf(6))).payloads.size).toBe(0)
 })
 
 test('C1 beyond its bound the payload cache drops the oldest events, not all', async () => {
