@@ -9,7 +9,7 @@ export type FactText = { readonly offset: number; readonly payload: number; read
 /** What the columns of a fact take, in bytes, with the part of the ring that may be unused. */
 export const columnBytes = 128
 
-/** The columns. Positions wrap around after `count` facts or more; the caller knows which are valid. */
+/** The columns. The ring holds at least `count` facts; the caller knows which are valid. */
 export type Columns = {
   set(fact: Fact, text: FactText): void
   tagAt(position: Position): number

@@ -4,6 +4,7 @@
 // next turn. Usually a turn takes its facts from the recent log, so that it costs few statements.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../log/log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import type { Reader } from '../store/reader.ts'
@@ -30,11 +31,11 @@ export type DurableReading<Progress extends Place = Place> = {
   prepare?(closing: AbortSignal | undefined): Promise<void>
   /** Reads the committed progress. */
   readProgress(): Promise<Progress>
-  /** Whether there is work left even at the head of the journal. */
+  /** Whether there is work beside the next facts, which only `takeTurn` does, even at the head of the journal. */
   hasMore?(progress: Progress): boolean
   /**
    * Does what the next facts after `progress` need, and moves the progress to the last of them, in one transaction. Writes nothing
-   * unless the progress can be moved there: see `movable`.
+   * unless the progress can be moved there: see `movableRow`.
    * @returns the new progress; null if nothing was written
    */
   follow(progress: Progress, facts: readonly [Fact, ...Fact[]]): Promise<Progress | null>
@@ -48,9 +49,9 @@ export type DurableReading<Progress extends Place = Place> = {
 /**
  * SQL for `follow`: the row of a table of progress if it can be moved from the place ($3, $4) to ($1, $2). It can't if another node
  * has moved it or has the turn, or if the journal has another fact there: the recent log of a node may belong to another history
- * for a moment, and its facts have other tags. `also` adds a condition.
+ * for a moment, and its facts have other tags. `also` adds a condition, with parameters from $5 on.
  */
-export const movable = (table: string, also = 'true') => `select one from ${table}
+export const movableRow = (table: string, also = 'true') => `select one from ${table}
   where position = $3 and tag = $4 and exists (select 1 from fact where fact.position = $1 and fact.tag = $2) and ${also}
   for update skip locked`
 
@@ -65,8 +66,8 @@ export class DurableReader<Progress extends Place = Place> {
   /** Another node takes the turns. */
   #standsBy = false
   #hadWork = false
-  /** The last turn from the recent log came to nothing. */
-  #isDoubted = false
+  /** The last turn from the recent log came to nothing: the next one reads from Postgres. */
+  #readsPostgresNext = false
 
   constructor(reading: DurableReading<Progress>, journal: Journal, log: Log) {
     this.#reading = reading
@@ -105,7 +106,7 @@ export class DurableReader<Progress extends Place = Place> {
       const [before, hadWork] = [this.#progress, this.#hadWork]
       const progress = await this.#recentProgress()
       this.#hadWork = this.#hasWork(progress)
-      if (!hadWork || progress.position !== before?.position) return
+      if (!hadWork || !isDeepStrictEqual(progress, before)) return
     }
     await this.catchUp(closing)
   }
@@ -127,12 +128,12 @@ export class DurableReader<Progress extends Place = Place> {
 
   async #turn(progress: Progress): Promise<Progress | null> {
     const [first, ...others] = this.#journal.factsAfter(progress, this.#reading.factsMax)
-    if (first === undefined || this.#isDoubted || this.#reading.hasMore?.(progress)) {
-      this.#isDoubted = false
+    if (first === undefined || this.#readsPostgresNext || this.#reading.hasMore?.(progress)) {
+      this.#readsPostgresNext = false
       return this.#reading.takeTurn()
     }
     const moved = await this.#reading.follow(progress, [first, ...others])
-    this.#isDoubted = moved === null
+    this.#readsPostgresNext = moved === null
     return moved
   }
 }

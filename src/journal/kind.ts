@@ -54,8 +54,8 @@ export function payloadOf<Payload>(kind: FactKind<Payload>, fact: Fact): Payload
   return fact.payload as Payload
 }
 
-/** A fact whose subject is a NamedRow. */
-export type RowFact = { readonly subjectId: NamedRow['id'] | null }
+/** The header of a fact whose subject is a NamedRow. */
+export type RowFact = FactHeader & { readonly subjectId: NamedRow['id'] | null }
 
 /** All kinds of facts that a node knows, by number. Newer versions may have written facts of other kinds. */
 export class FactKinds {
@@ -74,7 +74,7 @@ export class FactKinds {
   }
 
   /** Whether the subject of a fact is a NamedRow. */
-  namesRow(fact: FactHeader): fact is FactHeader & RowFact {
+  namesRow(fact: FactHeader): fact is RowFact {
     return this.#byNumber[fact.kind]?.namesRow ?? false
   }
 

@@ -15,8 +15,6 @@ export type NamedRow = {
 export type NamedRows = {
   /** Reads the rows with these IDs, in any order. */
   read(reader: Reader, ids: readonly Position[]): Promise<readonly NamedRow[]>
-  /** The approximate heap size of a row, in bytes. */
-  bytesOf(row: NamedRow): number
   /** Whether a row goes over the bus with its fact. */
   travels(row: NamedRow): boolean
 }

@@ -16,6 +16,11 @@ export type RecentLogLimits = { readonly factsMax: number; readonly bytesMax: nu
 
 /** How many of the newest facts are objects. A power of two. Streams at the head are at most a few batches of sends behind. */
 const newestMax = 256
+/**
+ * A longer row, in bytes, is kept behind the newest facts only with the fact that created it. Each reaction names its message again;
+ * copies of a long one would soon fill the log.
+ */
+const namedAgainMax = 1_024
 
 /** The node's memory of the journal's end. */
 export class RecentLog {
@@ -97,8 +102,12 @@ export class RecentLog {
     return row === 0 ? undefined : (JSON.parse(this.#texts.read(offset + payload, row)) as NamedRow)
   }
 
-  /** The position of the newest fact that names a fact's row, so of that row's version; the fact's own if it names none. */
-  versionOf(fact: Fact): Position {
+  /**
+   * The position of the newest fact that names a fact's row, so of that row's version; the fact's own if it names none. Null if
+   * the fact is not remembered.
+   */
+  versionOf(fact: Fact): Position | null {
+    if (!this.#isRemembered(fact.position) || !this.holds(fact)) return null
     return this.#namedBy(fact) ?? fact.position
   }
 
@@ -128,7 +137,9 @@ export class RecentLog {
       const row = id === null ? undefined : rows.get(id)
       const offset = this.#texts.end
       const payload = fact.payload === null ? 0 : this.#texts.push(JSON.stringify(fact.payload))
-      this.#columns.set(fact, { offset, payload, row: row ? this.#texts.push(JSON.stringify(row)) : 0 })
+      const json = row ? JSON.stringify(row) : ''
+      const isKept = id === fact.position || json.length <= namedAgainMax
+      this.#columns.set(fact, { offset, payload, row: isKept && row ? this.#texts.push(json) : 0 })
       if (id !== null && id !== fact.position) this.#namedAgainAt.set(id, fact.position)
       this.#newest[fact.position & (newestMax - 1)] = { fact, row }
       this.#bytes += columnBytes + this.#texts.end - offset

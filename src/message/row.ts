@@ -52,7 +52,6 @@ export const travellingTextMax = 4_096
 /** Messages as named rows of facts. */
 export const messageRows: NamedRows = {
   read: readMessages,
-  bytesOf: ({ text, mentionedUserIds }: MessageRow) => 280 + text.length * 2 + mentionedUserIds.length * 16,
   travels: ({ text }: MessageRow) => text.length <= travellingTextMax,
 }
 

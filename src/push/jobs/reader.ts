@@ -6,7 +6,7 @@
 
 import { contactKinds } from '../../contact/events.ts'
 import type { ConversationId, MessageId, UserId } from '../../id.ts'
-import { DurableReader, type DurableReading, movable, standingOf } from '../../journal/durable-reader.ts'
+import { DurableReader, type DurableReading, movableRow, standingOf } from '../../journal/durable-reader.ts'
 import type { Fact, Place } from '../../journal/fact.ts'
 import { payloadOf } from '../../journal/kind.ts'
 import { readFactsAfter, readHead } from '../../journal/tables.ts'
@@ -24,7 +24,7 @@ const progress = statement<Place>('push_progress', 'select position, tag from pu
 const take = statement<Place>('push_take', 'select position, tag from push_progress for update skip locked')
 const moveFrom = statement<{ one: boolean }>(
   'push_move_from',
-  `with turn as (${movable('push_progress')})
+  `with turn as (${movableRow('push_progress')})
    update push_progress p set position = $1, tag = $2 from turn where p.one = turn.one returning p.one`,
 )
 const move = statement('push_move', 'update push_progress set position = $1, tag = $2')
