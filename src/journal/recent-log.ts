@@ -17,8 +17,8 @@ export type RecentLogLimits = { readonly factsMax: number; readonly bytesMax: nu
 /** How many of the newest facts are objects. A power of two. Streams at the head are at most a few batches of sends behind. */
 const newestMax = 256
 /**
- * A longer row, in bytes, is kept behind the newest facts only with the fact that created it. Each reaction names its message again;
- * copies of a long one would soon fill the log.
+ * A row with more characters of JSON is kept behind the newest facts only with the fact that created it. Each reaction names its
+ * message again; copies of a long one would soon fill the log.
  */
 const namedAgainMax = 1_024
 
