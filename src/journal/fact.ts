@@ -25,7 +25,7 @@ export type Fact = {
   readonly payload: unknown
 }
 
-/** To whom a fact goes, and what it is about. */
+/** The position, kind, recipients and subject of a fact. */
 export type FactHeader = Pick<Fact, 'position' | 'kind' | 'conversationId' | 'userId' | 'subjectId'>
 
 /** A fact that a rare write appends. Its keys are the columns of `fact`. */
