@@ -104,7 +104,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
   ],
   'the last seconds of a connection or a node': ['server/connections.ts', 'server/server.ts', 'server/socket.ts'],
   'ticks, beats and gathering: how soon, not whether': [
-    'graphql/shared-execution.ts',
+    'graphql/payload-cache.ts',
     'journal/coalescer.ts',
     'journal/journal.ts',
     'journal/stream.ts',

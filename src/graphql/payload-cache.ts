@@ -16,6 +16,8 @@ export type CachedItem = {
   /** The fact's tag, and the version of its row that they show; null if it has none, or it is not known. */
   readonly tag: number | null
   readonly version: Position | null
+  /** When it happened, in milliseconds since 1970: the same for all executions of a tick too. */
+  readonly occurredAt: number
   readonly payloads: Map<number, MaybePromise<Buffer | typeof perViewer>>
   /** Null if no execution is under way. */
   execution: EventExecution | null
@@ -53,7 +55,8 @@ export class PayloadCache {
     const key = item.type === 'fact' ? item.fact.position : item
     const known = isCached ? this.#items.get(key) : undefined
     if (known && known.version === version && known.tag === tag) return known
-    const entry: CachedItem = { tag, version, payloads: new Map(), execution: null, bytes: 0 }
+    const occurredAt = item.type === 'fact' ? item.fact.occurredAt : Date.now()
+    const entry: CachedItem = { tag, version, occurredAt, payloads: new Map(), execution: null, bytes: 0 }
     if (!isCached) return entry
     this.#drop(key)
     this.#items.set(key, entry)

@@ -186,8 +186,7 @@ export class SharedExecution {
 
   #executionOf(item: StreamItem, entry: CachedItem): EventExecution {
     if (entry.execution) return entry.execution
-    const occurredAt = item.type === 'fact' ? new Date(item.fact.occurredAt) : new Date()
-    const event = { item, cursor: this.#app.journal.cursor(item.place), occurredAt }
+    const event = { item, cursor: this.#app.journal.cursor(item.place), occurredAt: new Date(entry.occurredAt) }
     entry.execution = { event, scope: {}, underWay: 0 }
     return entry.execution
   }
