@@ -1,13 +1,16 @@
-// Reads users and sessions. Every user can see the profile of every other; only its own user can see a session.
+// Reads users and sessions. Every user can see the profile of every other of the same tenant; only its own user can see a session.
 
+import { shownToAll } from '../attachment/access.ts'
+import type { AttachmentUse } from '../attachment/uses.ts'
 import { notFound } from '../errors.ts'
-import type { Context } from '../graphql/context.ts'
+import { type Context, requireViewer } from '../graphql/context.ts'
 import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
-import type { Position, SessionId, UserId } from '../id.ts'
+import type { AttachmentId, Position, SessionId, UserId } from '../id.ts'
 import type { Reader } from '../store/reader.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 import { accountKinds } from './events.ts'
+import { isTenantOf } from './tenant.ts'
 import { normaliseUsername, usernameForm } from './username.ts'
 
 /** A user's public profile. */
@@ -17,6 +20,13 @@ export type UserRow = {
   readonly displayName: string
   readonly bio: string
   readonly createdAt: Date
+  readonly avatarId: AttachmentId | null
+  /** The id by which the backend of the product knows the user; null for a user with a password. */
+  readonly externalId: string | null
+  /** The tenant; null for a user in none. */
+  readonly tenant: string | null
+  /** Custom data of the backend, as JSON text; null if there is none. */
+  readonly data: string | null
   /** Whether the account was deleted: the row stays, without a name, because conversations still refer to it. */
   readonly isDeleted: boolean
 }
@@ -41,7 +51,7 @@ export type SessionRow = {
 
 /** The columns of a `UserRow`, from a table or alias `u`. */
 export const userColumns = `u.id, u.username, u.display_name as "displayName", u.bio, u.created_at as "createdAt",
-  u.deleted_at is not null as "isDeleted"`
+  u.avatar_id as "avatarId", u.subject as "externalId", u.tenant, u.data::text as data, u.deleted_at is not null as "isDeleted"`
 const sessionColumns = `id, user_id as "userId", device_name as "deviceName", device_kind as "deviceKind",
   created_at as "createdAt",
   last_used_at as "lastUsedAt", expires_at as "expiresAt", revoked_at as "revokedAt",
@@ -49,7 +59,10 @@ const sessionColumns = `id, user_id as "userId", device_name as "deviceName", de
 const sessions = 'session left join acknowledgement on session_id = id'
 
 const usersByIds = statement<UserRow>('users_by_ids', `select ${userColumns} from "user" u where u.id = any($1::bigint[])`)
-const userByUsername = statement<UserRow>('user_by_username', `select ${userColumns} from "user" u where u.username = $1`)
+const userByUsername = statement<UserRow>(
+  'user_by_username',
+  `select ${userColumns} from "user" u where u.username = $1 and ${isTenantOf('u.tenant', '$2')}`,
+)
 const openSessions = statement<SessionRow>(
   'open_sessions',
   `select ${sessionColumns} from ${sessions} where user_id = $1 and revoked_at is null and expires_at > now() order by last_used_at desc, id desc`,
@@ -70,6 +83,20 @@ export const findUser = cachedLoader(
         : null,
 )
 
+const userWithAvatar = statement<{ id: UserId }>(
+  'user_with_avatar',
+  `select id from "user" where avatar_id = $1 and ${isTenantOf('tenant', '$2')}`,
+)
+
+/** Attachments as users use them: everybody of the same tenant sees the avatar of a user. */
+export const userAvatarUse: AttachmentUse = {
+  async show(context, attachment) {
+    if (attachment.purpose !== 'AVATAR') return null
+    const { userId } = requireViewer(context)
+    return (await context.reader.rows(userWithAvatar, [attachment.id, userId])).length > 0 ? shownToAll(attachment) : null
+  },
+}
+
 /** Reads a user by ID. Rejects with ParleyError NOT_FOUND if there is none. */
 export function requireUser(context: Context, userId: UserId): MaybePromise<UserRow> {
   return mapMaybePromise(findUser(context, userId), (user) => {
@@ -87,16 +114,26 @@ export function findUsers(context: Context, userIds: readonly UserId[]): MaybePr
     : present(found as readonly (UserRow | null)[])
 }
 
-/** Finds a user by ID; null if there is none or the account was deleted. */
+/** Finds a user by ID for any caller; null if there is none, the account was deleted, or the user is of another tenant. */
+export function findFellow(context: Context, userId: UserId): MaybePromise<UserRow | null> {
+  const { userId: viewerId } = requireViewer(context)
+  return mapMaybePromise(findPresentUser(context, userId), (user) =>
+    user === null
+      ? null
+      : mapMaybePromise(findUser(context, viewerId), (viewer) => (viewer?.tenant === user.tenant ? user : null)),
+  )
+}
+
+/** Finds a user by ID that something visible to the viewer names; null if there is none or the account was deleted. */
 export function findPresentUser(context: Context, userId: UserId): MaybePromise<UserRow | null> {
   return mapMaybePromise(findUser(context, userId), (user) => (user?.isDeleted ? null : user))
 }
 
-/** Finds a user by username, normalising it first; null if there is none. */
-export async function findUserByUsername(reader: Reader, typed: string): Promise<UserRow | null> {
+/** Finds a user of the viewer's tenant by username, normalising it first; null if there is none. */
+export async function findUserByUsername(by: Viewer, reader: Reader, typed: string): Promise<UserRow | null> {
   const username = normaliseUsername(typed)
   if (!usernameForm.test(username)) return null
-  const [user] = await reader.rows(userByUsername, [username])
+  const [user] = await reader.rows(userByUsername, [username, by.userId])
   return user ?? null
 }
 

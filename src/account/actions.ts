@@ -6,7 +6,7 @@ import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer, Viewer } from '../viewer.ts'
 import type { DeviceKind } from './access.ts'
 import { beginLogIn, signingUp } from './attempts.ts'
 import { sessionRevoked } from './events.ts'
@@ -33,7 +33,7 @@ export type SignUp = {
 export type LogIn = { username: string; password: string; deviceName: string; deviceKind: DeviceKind }
 
 /** New tokens of a session. */
-export type SessionCredentials = Viewer & { accessToken: string; refreshToken: string; expiresAt: Date }
+export type SessionCredentials = SessionViewer & { accessToken: string; refreshToken: string; expiresAt: Date }
 
 /** Creates an account and logs in. @throws ParleyError USERNAME_TAKEN, FORBIDDEN without an invitation where one is needed */
 export async function signUp(
@@ -97,7 +97,7 @@ export async function logIn(
 }
 
 /** Ends the viewer's own session. */
-export async function logOut(by: Viewer, app: App): Promise<void> {
+export async function logOut(by: SessionViewer, app: App): Promise<void> {
   await revoke(by.userId, by.sessionId, app)
 }
 
@@ -112,7 +112,12 @@ export async function revokeSession(by: Viewer, sessionId: SessionId, app: App):
  * Changes the password and ends all other sessions of the user.
  * @throws ParleyError INVALID_CREDENTIALS if the current password is wrong, or if another request changes it at the same moment
  */
-export async function changePassword(by: Viewer, currentPassword: string, newPassword: string, app: App): Promise<Place | null> {
+export async function changePassword(
+  by: SessionViewer,
+  currentPassword: string,
+  newPassword: string,
+  app: App,
+): Promise<Place | null> {
   const passwordHash = await requirePassword(by, currentPassword, app)
   const newHash = await hashPassword(newPassword, askerOf(by))
   const { place } = await app.journal.writing(async (tx) => {
@@ -192,7 +197,8 @@ export async function revoke(userId: UserId, sessionId: SessionId, app: App): Pr
   })
 }
 
-function refreshExpiry(app: App): Date {
+/** When the refresh token of a session that is opened now expires. */
+export function refreshExpiry(app: App): Date {
   return new Date(app.clock.now() + app.config.tokens.refreshTtlS * 1000)
 }
 

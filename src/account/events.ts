@@ -8,6 +8,7 @@ import { defineKinds } from '../journal/kind.ts'
 export const accountKinds = defineKinds({
   SessionRevoked: { number: 6 },
   UserUpdated: { number: 20 },
+  AccountBarred: { number: 31, changesEarlierEvents: false, isHeard: false },
 })
 
 /** A session has ended. Only its user receives this; every node closes the session's sockets when it sees it. */
@@ -23,4 +24,9 @@ export function userUpdated(userId: UserId, hearerIds: readonly UserId[]): NewFa
     actor_id: userId,
     subject_id: userId,
   }))
+}
+
+/** An account was suspended or deleted. No user receives this; nodes end what server keys do on behalf of the user. */
+export function accountBarred(userId: UserId): NewFact {
+  return { kind: accountKinds.AccountBarred.number, subject_id: userId }
 }

@@ -9,12 +9,12 @@ import { type SessionId, sessionIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
 import { reportFailure } from '../store/postgres.ts'
 import { statement } from '../store/reader.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer } from '../viewer.ts'
 import { accountKinds } from './events.ts'
 import { admit } from './provider.ts'
 
 /** A viewer whose token is valid. `expiresAt` is when the token expires, in milliseconds since 1970. */
-export type Admission = { readonly viewer: Viewer; readonly expiresAt: number }
+export type Admission = { readonly viewer: SessionViewer; readonly expiresAt: number }
 
 /** The guard of a node. */
 export type Guard = {

@@ -1,7 +1,7 @@
 // Who hears of a change to a user.
 
 import { notFound } from '../errors.ts'
-import { type UserId, userIdOf } from '../id.ts'
+import { type AttachmentId, attachmentIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Transaction } from '../store/store.ts'
 
 /**
@@ -10,16 +10,23 @@ import type { Transaction } from '../store/store.ts'
  */
 export const hearersMax = 500
 
-/** The names and the bio of a user. */
-type LockedUser = { readonly username: string; readonly displayName: string; readonly bio: string }
+/** What a user's profile says. */
+type LockedUser = {
+  readonly username: string
+  readonly displayName: string
+  readonly bio: string
+  readonly avatarId: AttachmentId | null
+  /** Custom data, as JSON text. */
+  readonly data: string | null
+}
 
 /** Locks a user until COMMIT. @throws ParleyError NOT_FOUND if the account was deleted */
 export async function lockUser(tx: Transaction, userId: UserId): Promise<LockedUser> {
-  const [user] = await tx.$queryRaw<LockedUser[]>`
-    select username, display_name as "displayName", bio from "user"
+  const [user] = await tx.$queryRaw<(Omit<LockedUser, 'avatarId'> & { avatarId: bigint | null })[]>`
+    select username, display_name as "displayName", bio, avatar_id as "avatarId", data::text as data from "user"
      where id = ${userId} and deleted_at is null for no key update`
   if (!user) throw notFound('User')
-  return user
+  return { ...user, avatarId: user.avatarId === null ? null : attachmentIdOf(user.avatarId) }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { type Context, requireSessionViewer, requireViewer } from '../graphql/context.ts'
 import { lengthOf, line, parseInput, wellFormed } from '../graphql/input.ts'
 import { cursorField } from '../graphql/payload.ts'
 import { encodeId, parseId, type SessionId } from '../id.ts'
@@ -70,7 +70,7 @@ function noteFailedLogIn(username: string, { app, address, requestId }: Context)
 }
 
 /** The result of signUp, logIn and refreshSession. */
-const credentialFields = builder.interfaceRef<SessionCredentials>('Credentials').implement({
+export const credentialFields = builder.interfaceRef<SessionCredentials>('Credentials').implement({
   description:
     'The tokens of a session. Send the access token as `Authorization: Bearer …` over HTTP, or as `connectionParams.accessToken` on a WebSocket.',
   fields: (t) => ({
@@ -249,7 +249,7 @@ builder.mutationFields((t) => ({
       'Keeps the WebSocket that carries this mutation, and all operations running on it, open until the new access token expires. Errors: OPERATION_REFUSED over HTTP or if the token belongs to another session, UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
     args: { input: t.arg({ type: RenewConnectionInput, description: 'The new access token.' }) },
     resolve: async (_root, { input }, context) => {
-      requireViewer(context)
+      requireSessionViewer(context)
       if (!context.renewConnection)
         throw new ParleyError('OPERATION_REFUSED', 'Send renewConnection over the WebSocket that it renews.')
       return { expiresAt: await context.renewConnection(input.accessToken) }
@@ -261,7 +261,7 @@ builder.mutationFields((t) => ({
     description: 'Changes your password and ends all your other sessions. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED.',
     args: { input: t.arg({ type: ChangePasswordInput, description: 'Your current password and the new one.' }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       const { currentPassword, newPassword } = parseInput(changePasswordForm, input)
       return { place: await changePassword(viewer, currentPassword, newPassword, context.app) }
     },
@@ -270,7 +270,7 @@ builder.mutationFields((t) => ({
     type: LogOutPayload,
     description: 'Ends the current session: every node rejects its tokens and closes its sockets.',
     resolve: async (_root, _args, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       await logOut(viewer, context.app)
       return viewer
     },

@@ -3,10 +3,11 @@
 
 import { notFound, ParleyError } from '../errors.ts'
 import type { UserId } from '../id.ts'
+import type { NewFact } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import { endSessions } from './actions.ts'
-import { sessionRevoked } from './events.ts'
+import { accountBarred, sessionRevoked } from './events.ts'
 import { hashPassword } from './password.ts'
 import type { Suspension } from './suspension.ts'
 
@@ -20,7 +21,7 @@ export async function suspendUser(
   app: Pick<App, 'clock' | 'journal'>,
 ): Promise<void> {
   const data = { suspendedAt: new Date(app.clock.now()), suspendedUntil: until, suspensionReason: reason }
-  await endingSessions(userId, app, async (tx) => {
+  await endingSessions(userId, app, [accountBarred(userId)], async (tx) => {
     await tx.user.update({ where: { id: userId }, data })
   })
 }
@@ -41,7 +42,7 @@ export async function setRole(userId: UserId, role: (typeof roles)[number], app:
 /** Sets the password of an account. @throws ParleyError NOT_FOUND, FORBIDDEN for an account of an identity provider */
 export async function resetPassword(userId: UserId, newPassword: string, app: Pick<App, 'journal'>): Promise<void> {
   const passwordHash = await hashPassword(newPassword, { kind: 'SIGNED_IN', address: '', account: String(userId) })
-  await endingSessions(userId, app, async (tx) => {
+  await endingSessions(userId, app, [], async (tx) => {
     const { issuer } = await tx.user.update({ where: { id: userId }, data: { passwordHash }, select: { issuer: true } })
     if (issuer !== null) throw new ParleyError('FORBIDDEN', 'This account logs in through an identity provider.')
   })
@@ -51,6 +52,7 @@ export async function resetPassword(userId: UserId, newPassword: string, app: Pi
 async function endingSessions(
   userId: UserId,
   app: Pick<App, 'journal'>,
+  facts: readonly NewFact[],
   change: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
   await app.journal.writing(async (tx) => {
@@ -58,7 +60,7 @@ async function endingSessions(
     if (rows.length === 0) throw notFound('User')
     await change(tx)
     const ended = await endSessions(tx, userId, null)
-    return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(userId, sessionId)) }
+    return { result: undefined, facts: [...facts, ...ended.map((sessionId) => sessionRevoked(userId, sessionId))] }
   })
 }
 

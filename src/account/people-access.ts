@@ -6,6 +6,7 @@ import { type Page, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import { type UserRow, userColumns } from './access.ts'
 import { foldText } from './fold.ts'
+import { isTenantOf } from './tenant.ts'
 
 /** A user in search results. `rank` is the sort key: how well the user matches, then the username. */
 type FoundRow = UserRow & { readonly rank: string }
@@ -15,7 +16,7 @@ const found = `select * from (
   select ${userColumns}, (case when u.username = $2 then '0' when u.username like $3 then '1' when u.search_name like $3 then '2'
       when u.search_name like '% ' || $3 then '3' else '4' end || u.username) collate "C" as rank
     from "user" u
-   where u.search_text like '%' || $3 and u.deleted_at is null
+   where u.search_text like '%' || $3 and u.deleted_at is null and ${isTenantOf('u.tenant', '$1')}
      and not exists (select 1 from block b where b.blocker_id = u.id and b.blocked_id = $1)) f
  where ($4::text is null or f.rank > $4) and ($5::text is null or f.rank < $5)`
 const foundForward = statement<FoundRow>('people_forward', `${found} order by f.rank limit $6`)
@@ -24,7 +25,7 @@ const foundBackward = statement<FoundRow>('people_backward', `${found} order by 
 /**
  * Reads a page of the users whose username or display name contains a text, all folded as messages are. The exact username
  * comes first, then names that begin with the text, then display names with a word that begins with it, then the rest. Omits
- * users who have blocked the viewer. `%` and `_` are not wildcards.
+ * users of other tenants, and those who have blocked the viewer. `%` and `_` are not wildcards.
  */
 export async function searchUsers(context: Context, typed: string, args: DefaultConnectionArguments): Promise<Page<FoundRow>> {
   const { userId } = requireViewer(context)

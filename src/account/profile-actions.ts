@@ -1,15 +1,17 @@
 // Actions on your own account: change the username, delete it. Each feature erases its own part of it (erasure.ts).
 // profile-changes.ts changes the profile.
 
+import { retireUnused } from '../attachment/avatars.ts'
 import { limited } from '../bus/counters.ts'
 import { ParleyError } from '../errors.ts'
 import type { UserId } from '../id.ts'
 import type { NewFact, Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
+import { jsonColumn } from '../store/json-column.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import { endSessions, lockAccount, requirePassword, requireUsernameFree, throwTaken } from './actions.ts'
-import { sessionRevoked, userUpdated } from './events.ts'
+import { accountBarred, sessionRevoked, userUpdated } from './events.ts'
 import { findHearers, lockUser } from './hearers.ts'
 
 /** How many times to look for groups that the user was added to while leaving the others. */
@@ -91,13 +93,21 @@ async function removePerson(tx: Transaction, userId: UserId, hearers: readonly U
       displayName: 'Deleted account',
       searchName: '',
       bio: '',
+      avatarId: null,
       passwordHash: null,
       issuer: null,
       subject: null,
       suspensionReason: null,
+      data: jsonColumn(null),
       deletedAt: new Date(app.clock.now()),
     },
   })
+  await retireUnused(tx, userId)
   const others = hearers.filter((id) => id !== userId)
-  return [...facts, ...userUpdated(userId, others), ...sessionIds.map((sessionId) => sessionRevoked(userId, sessionId))]
+  return [
+    ...facts,
+    accountBarred(userId),
+    ...userUpdated(userId, others),
+    ...sessionIds.map((sessionId) => sessionRevoked(userId, sessionId)),
+  ]
 }

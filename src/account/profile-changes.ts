@@ -1,7 +1,8 @@
 // Changes to profiles. Hundreds of users may hear of one, so a node writes those that a user makes in quick succession together,
 // at most once per interval. The first after a quiet interval does not wait.
 
-import type { UserId } from '../id.ts'
+import { retireAvatar } from '../attachment/avatars.ts'
+import type { AttachmentId, UserId } from '../id.ts'
 import { Coalescer } from '../journal/coalescer.ts'
 import type { Place } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -16,7 +17,7 @@ declare module '../parts.ts' {
 }
 
 /** Changes to a profile. Omitted fields stay unchanged. */
-export type Profile = { readonly displayName?: string; readonly bio?: string }
+export type Profile = { readonly displayName?: string; readonly bio?: string; readonly avatarId?: AttachmentId | null }
 
 /** The changes to profiles that a node writes. */
 export type ProfileChanges = {
@@ -41,15 +42,17 @@ export function openProfileChanges(journal: Journal, everyMs: number): ProfileCh
   }
 }
 
-async function write(journal: Journal, userId: UserId, { displayName, bio }: Profile): Promise<Place | null> {
+async function write(journal: Journal, userId: UserId, { displayName, bio, avatarId }: Profile): Promise<Place | null> {
   const { place } = await journal.writing(async (tx) => {
     const known = await lockUser(tx, userId)
     const data = {
       ...(displayName === undefined || displayName === known.displayName ? {} : { displayName, ...searchedAs(displayName) }),
       ...(bio === undefined || bio === known.bio ? {} : { bio }),
+      ...(avatarId === undefined || avatarId === known.avatarId ? {} : { avatarId }),
     }
     if (Object.keys(data).length === 0) return { result: undefined, facts: [] }
     await tx.user.update({ where: { id: userId }, data })
+    if (data.avatarId !== undefined) await retireAvatar(tx, known.avatarId)
     return { result: undefined, facts: userUpdated(userId, await findHearers(tx, userId)) }
   })
   return place

@@ -1,9 +1,10 @@
 // The schema of profiles, user search and account deletion.
 
 import { z } from 'zod'
+import { avatarChange } from '../attachment/avatar-actions.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { requireViewer } from '../graphql/context.ts'
+import { requireSessionViewer, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
 import { line, note, parseInput } from '../graphql/input.ts'
 import { searchCost } from '../graphql/page.ts'
@@ -60,7 +61,7 @@ function parseQuery(query: string): string {
 // ---- Mutations
 
 const UpdateProfileInput = builder.inputType('UpdateProfileInput', {
-  description: 'Input for `updateProfile`. Fields that are null or omitted stay unchanged.',
+  description: 'Input for `updateProfile`. Fields that you omit stay unchanged, and so do null ones but for `avatarId`.',
   fields: (t) => ({
     displayName: t.string({
       required: false,
@@ -69,6 +70,11 @@ const UpdateProfileInput = builder.inputType('UpdateProfileInput', {
     bio: t.string({
       required: false,
       description: `What you say about yourself: up to ${bioMax} characters, or an empty string to remove it.`,
+    }),
+    avatarId: t.id({
+      required: false,
+      description:
+        'The ID of an attachment that you have uploaded for this purpose. Null removes the picture. The file of the former one is deleted.',
     }),
   }),
 })
@@ -117,12 +123,16 @@ builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: UpdateProfilePayload,
     description:
-      'Changes your display name or bio. Changes in quick succession are written together, so the answer to the second may take some seconds. Errors: BAD_INPUT, RATE_LIMITED, UNAVAILABLE.',
+      'Changes your display name, bio or picture. Changes in quick succession are written together, so the answer to the second may take some seconds. Errors: BAD_INPUT, NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REFUSED, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: UpdateProfileInput, description: 'The fields to change.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
       const { displayName, bio } = parseInput(profileForm, input)
-      const profile = { ...(displayName == null ? {} : { displayName }), ...(bio == null ? {} : { bio }) }
+      const profile = {
+        ...(displayName == null ? {} : { displayName }),
+        ...(bio == null ? {} : { bio }),
+        ...(await avatarChange(viewer, input.avatarId, context.app)),
+      }
       return { place: await context.app.profileChanges.add(viewer.userId, profile) }
     },
   }),
@@ -143,7 +153,7 @@ builder.mutationFields((t) => ({
       'Deletes your account permanently: ends your sessions, leaves your groups, and removes your contacts, blocks, names and bio. The messages that you sent stay in their conversations, without your name. Errors: BAD_INPUT, INVALID_CREDENTIALS, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: DeleteAccountInput, description: 'Your password, which confirms the deletion.' }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       await deleteAccount(viewer, parseInput(deleteForm, input).password ?? null, context.app)
       return viewer
     },

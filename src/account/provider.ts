@@ -5,7 +5,8 @@ import { ParleyError } from '../errors.ts'
 import { fitLine } from '../graphql/line.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { App } from '../parts.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer } from '../viewer.ts'
+import { findByExternalId, issuerOfNew, type NamedUser } from './external-id.ts'
 import { requireNotSuspended } from './suspension.ts'
 import type { ProviderClaims } from './tokens.ts'
 import { deviceNameMax, findDisplayNameIn, findUsernameIn, searchedAs } from './username.ts'
@@ -15,9 +16,9 @@ const attemptsMax = 5
 /**
  * Finds the viewer of a token's claims. Creates the user and the session if they are new. A session is identified by the
  * provider's `sid`; without one, each token is a session of its own.
- * @throws ParleyError SESSION_REVOKED, ACCOUNT_SUSPENDED
+ * @throws ParleyError SESSION_REVOKED, ACCOUNT_SUSPENDED; FORBIDDEN if the user is of another tenant than the token says
  */
-export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
+export async function admit(claims: ProviderClaims, app: App): Promise<SessionViewer> {
   const userId = await findOrCreateUser(claims, app)
   await requireNotSuspended(app.store.prisma, userId)
   const externalKey = claims.sid ?? claims.jti ?? `${claims.iat ?? 0}-${claims.exp}`
@@ -35,16 +36,16 @@ export async function admit(claims: ProviderClaims, app: App): Promise<Viewer> {
 }
 
 async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<UserId> {
-  const issuer = app.config.identityProvider?.issuer ?? ''
-  const where = { issuer_subject: { issuer, subject: claims.sub } }
+  const issuer = issuerOfNew(app.config)
   for (let attempt = 1; ; attempt += 1) {
-    const known = await app.store.prisma.user.findUnique({ where, select: { id: true } })
-    if (known) return userIdOf(known.id)
+    const known = await findByExternalId(app.store.reader, app.config, claims.sub)
+    if (known !== null) return inTenant(known, claims, app)
     const wanted = findUsernameIn(claims.preferred_username)
     const username = wanted && attempt === 1 ? wanted : `${(wanted ?? 'user').slice(0, 22)}-${randomInt(1e8, 1e9)}`
     const displayName = findDisplayNameIn(claims.name) ?? username
     try {
-      const data = { username, displayName, ...searchedAs(displayName), issuer, subject: claims.sub }
+      const tenant = claims.tenant ?? null
+      const data = { username, displayName, ...searchedAs(displayName), issuer, subject: claims.sub, tenant }
       const user = await app.store.prisma.user.create({ data })
       return userIdOf(user.id)
     } catch (error) {
@@ -52,4 +53,11 @@ async function findOrCreateUser(claims: ProviderClaims, app: App): Promise<UserI
       if ((error as { code?: string }).code !== 'P2002' || attempt >= attemptsMax) throw error
     }
   }
+}
+
+/** A user stays in the tenant of the first token. */
+function inTenant({ id, tenant }: NamedUser, claims: ProviderClaims, { config }: App): UserId {
+  if (config.identityProvider?.tenantClaim && tenant !== (claims.tenant ?? null))
+    throw new ParleyError('FORBIDDEN', 'The account belongs to another tenant than the token says.')
+  return id
 }

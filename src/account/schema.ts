@@ -1,12 +1,16 @@
 // The schema of accounts: users and sessions.
 
+import { findAttachment, shownToAll } from '../attachment/access.ts'
+import { Attachment } from '../attachment/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { factEvent, subjectOf } from '../graphql/event.ts'
+import { readCustomData } from '../graphql/custom-data.ts'
+import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
+import { mapMaybePromise } from '../graphql/loader.ts'
 import { sessionIdOf, userIdOf } from '../id.ts'
 import {
-  findPresentUser,
+  findFellow,
   findSession,
   findUserByUsername,
   readOpenSessions,
@@ -19,11 +23,11 @@ import { displayNameMax, usernameRule } from './username.ts'
 
 export const User = builder.objectRef<UserRow>('User')
 builder.node(User, {
-  description: 'A person, with the public profile that every user can see.',
+  description: 'A person, with the public profile that every user of the same tenant can see.',
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadManyWithoutCache: async (ids, context) => {
     requireViewer(context)
-    return Promise.all(ids.map((id) => findPresentUser(context, userIdOf(id))))
+    return Promise.all(ids.map((id) => findFellow(context, userIdOf(id))))
   },
   fields: (t) => ({
     username: t.exposeString('username', {
@@ -35,6 +39,21 @@ builder.node(User, {
       description: `The name shown to other people: 1 to ${displayNameMax} characters, not unique.`,
     }),
     bio: t.exposeString('bio', { shared: true, description: 'What the user says about themselves; empty if they say nothing.' }),
+    data: t.field({
+      shared: true,
+      type: 'JSON',
+      nullable: true,
+      description: 'Custom data that the backend of the app keeps with the user, with `upsertUsers`; null if there is none.',
+      resolve: ({ data }) => readCustomData(data),
+    }),
+    avatar: t.field({
+      type: Attachment,
+      nullable: true,
+      shared: true,
+      description: 'The picture of the user, which is square; null if there is none.',
+      resolve: ({ avatarId }, _args, context) =>
+        avatarId === null ? null : mapMaybePromise(findAttachment(context, avatarId), (found) => found && shownToAll(found)),
+    }),
     createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the account was created.' }),
     isDeleted: t.exposeBoolean('isDeleted', {
       shared: true,
@@ -101,10 +120,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'Finds a user by username; null if there is no such user.',
     args: { username: t.arg.string({ description: 'The username. Case and Unicode compatibility forms make no difference.' }) },
-    resolve: (_root, args, context) => {
-      requireViewer(context)
-      return findUserByUsername(context.reader, args.username)
-    },
+    resolve: (_root, args, context) => findUserByUsername(requireViewer(context), context.reader, args.username),
   }),
   sessions: t.field({
     type: [Session],
@@ -120,7 +136,7 @@ builder.objectFields(SessionRevoked, (t) => ({
     type: Session,
     description: 'The session that was ended.',
     resolve: async (event, _args, context) => {
-      const session = await findSession(requireViewer(context), sessionIdOf(subjectOf(event)), context.reader)
+      const session = await findSession(requireViewer(asHearer(event, context)), sessionIdOf(subjectOf(event)), context.reader)
       if (!session) throw notFound('Session')
       return session
     },

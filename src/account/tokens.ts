@@ -10,6 +10,7 @@ import type { IdentityProvider } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import { deriveKeys, type Keys, type Secrets } from '../keys.ts'
+import { tenantForm } from './tenant.ts'
 
 declare module '../parts.ts' {
   interface App {
@@ -40,6 +41,8 @@ const providerClaims = z.object({
   preferred_username: z.string().optional(),
   name: z.string().optional(),
   azp: z.string().optional(),
+  /** From the claim that the settings name. */
+  tenant: tenantForm.optional(),
 })
 
 /** The claims of Parley's access tokens. `exp` is in seconds since 1970. */
@@ -109,7 +112,8 @@ export function createTokens(secrets: Secrets, accessTtlS: number, provider: Ide
           clockTolerance: 5,
           currentDate: new Date(now()),
         })
-        return { provider: providerClaims.parse(payload) }
+        const { tenantClaim } = provider
+        return { provider: providerClaims.parse({ ...payload, tenant: tenantClaim === null ? undefined : payload[tenantClaim] }) }
       }),
   }
 }

@@ -1,7 +1,8 @@
 // Checks whether one user may reach another, inside the transaction that brings them together or parts them. A decision that
 // depends on blocks, contacts or deleted accounts locks the users' rows first, in the order of their IDs, so of two such writes
-// about the same user the later sees the earlier.
+// about the same user the later sees the earlier. To everybody, a user of another tenant does not exist.
 
+import { isTenantOf } from '../account/tenant.ts'
 import { badInput, ParleyError } from '../errors.ts'
 import { type UserId, userIdOf } from '../id.ts'
 import type { Transaction } from '../store/store.ts'
@@ -14,15 +15,20 @@ export function pairOf(userId: UserId, otherId: UserId): { lowId: UserId; highId
   return userId < otherId ? { lowId: userId, highId: otherId } : { lowId: otherId, highId: userId }
 }
 
+const lockedPair = `select 1 from "user" where id in ($1, $2) and deleted_at is null and ${isTenantOf('tenant', '$3')}
+  order by id for no key update`
+const lockedAll = `select 1 from "user" where id = any($1::bigint[]) and deleted_at is null and ${isTenantOf('tenant', '$2')}
+  order by id for share`
+
 /**
  * Locks the viewer and another user until COMMIT.
- * @throws ParleyError BAD_INPUT for the viewer's own ID, NOT_FOUND if either account does not exist or was deleted
+ * @throws ParleyError BAD_INPUT for the viewer's own ID, NOT_FOUND if either account does not exist or was deleted, or if the user is
+ *   of another tenant
  */
 export async function lockPair(tx: Transaction, by: Viewer, userId: UserId): Promise<void> {
   if (userId === by.userId) throw badInput(argument, 'must not be yourself')
   const { lowId, highId } = pairOf(by.userId, userId)
-  const rows = await tx.$queryRaw<unknown[]>`
-    select 1 from "user" where id in (${lowId}, ${highId}) and deleted_at is null order by id for no key update`
+  const rows = await tx.$queryRawUnsafe<unknown[]>(lockedPair, lowId, highId, by.userId)
   if (rows.length !== 2) throw new ParleyError('NOT_FOUND', 'User not found.', { argument })
 }
 
@@ -47,8 +53,7 @@ export async function requireAdmission(
   { added, named, argument }: { added: readonly UserId[]; named: readonly UserId[]; argument: string },
 ): Promise<void> {
   const userIds = [by.userId, ...added]
-  const rows = await tx.$queryRaw<unknown[]>`
-    select 1 from "user" where id = any(${userIds}::bigint[]) and deleted_at is null order by id for share`
+  const rows = await tx.$queryRawUnsafe<unknown[]>(lockedAll, userIds, by.userId)
   requireAll(rows, userIds, argument)
   const refusing = new Set(await findRefusing(tx, by, added))
   const first = named.findIndex((id) => refusing.has(id))

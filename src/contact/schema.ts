@@ -3,8 +3,8 @@
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
-import { factEvent, subjectOf } from '../graphql/event.ts'
+import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
+import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
 import { cursorField } from '../graphql/payload.ts'
 import { parseId, type UserId, userIdOf } from '../id.ts'
@@ -84,11 +84,11 @@ builder.objectFields(User, (t) => ({
     type: Contact,
     nullable: true,
     description: 'Your contact or pending contact request with this user; null if there is none.',
-    resolve: ({ id }, _args, context) => findContact(context, id),
+    resolve: ({ id }, _args, context) => (isBackend(context) ? null : findContact(context, id)),
   }),
   viewerHasBlocked: t.boolean({
     description: 'Whether you have blocked this user.',
-    resolve: async ({ id }, _args, context) => (await findOwnBlock(context, id)) ?? false,
+    resolve: async ({ id }, _args, context) => !isBackend(context) && ((await findOwnBlock(context, id)) ?? false),
   }),
 }))
 
@@ -270,6 +270,6 @@ builder.objectField(
     t.field({
       type: MessagePolicy,
       description: 'Your current policy.',
-      resolve: (_event, _args, context) => readMessagePolicy(context),
+      resolve: (event, _args, context) => readMessagePolicy(asHearer(event, context)),
     }),
 )

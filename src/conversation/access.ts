@@ -1,10 +1,12 @@
 // Reads conversations. Only members can see a conversation and its members.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { shownToAll } from '../attachment/access.ts'
+import type { AttachmentUse } from '../attachment/uses.ts'
+import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
-import { type ConversationId, type Position, positionOf, type UserId } from '../id.ts'
+import { type AttachmentId, type ConversationId, type Position, positionOf, type UserId } from '../id.ts'
 import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
@@ -18,6 +20,13 @@ export type ConversationRow = {
   readonly title: string | null
   readonly description: string | null
   readonly historyVisibility: HistoryVisibility
+  readonly avatarId: AttachmentId | null
+  /** The tenant of all its members; null for none. */
+  readonly tenant: string | null
+  /** The id by which the backend knows it; null if the backend did not make it. */
+  readonly externalId: string | null
+  /** Custom data of the app, as JSON text; null if there is none. */
+  readonly data: string | null
   readonly createdAt: Date
   /** In events: the position at which a user last left it, as of this read; 0 if nobody had left. */
   readonly lastLeftAt?: Position
@@ -40,7 +49,7 @@ export type MembershipRow = MemberRow & {
 }
 
 const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
-  c.created_at as "createdAt"`
+  c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt"`
 const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
 
 const conversationsByIds = statement<ConversationRow>(
@@ -144,6 +153,20 @@ export function ifMember<T>(
   })
 }
 
+/**
+ * Shows the settings of a conversation to its members, and to a server key that acts for itself: what hands a conversation to a key has
+ * checked that it may see it. `otherwise` to any other viewer.
+ */
+export function ifShown<T>(
+  context: Context,
+  conversationId: ConversationId,
+  show: () => MaybePromise<T | null>,
+  otherwise: T,
+): MaybePromise<T> {
+  if (isBackend(context)) return mapMaybePromise(show(), (value) => value ?? otherwise)
+  return ifMember(context, conversationId, show, otherwise)
+}
+
 /** Whether the viewer's membership is unchanged since it was read. A snapshot needs no second check. */
 export function isStillMember(context: Context, was: MembershipRow): MaybePromise<boolean> {
   if (context.snapshot) return true
@@ -163,6 +186,21 @@ export async function findOwnConversation(context: Context, conversationId: Conv
   const own = await readOwnConversation(context, conversationId)
   if (own) findMembership.prime(context, new Map([[conversationId, own]]))
   return own
+}
+
+const conversationsWithAvatar = statement<{ id: ConversationId }>(
+  'conversations_with_avatar',
+  'select id from conversation where avatar_id = $1',
+)
+
+/** Attachments as groups use them: members see the avatar of their group. */
+export const groupAvatarUse: AttachmentUse = {
+  async show(context, attachment) {
+    if (attachment.purpose !== 'AVATAR') return null
+    const groups = await context.reader.rows(conversationsWithAvatar, [attachment.id])
+    const own = await Promise.all(groups.map(({ id }) => findOwnConversation(context, id)))
+    return own.some((group) => group !== null) ? shownToAll(attachment) : null
+  },
 }
 
 /** Counts the members of a conversation. */

@@ -1,5 +1,6 @@
 // Actions on conversations of either kind. Actions on groups are in group-actions.ts.
 
+import { tenantOf } from '../account/tenant.ts'
 import { lockPair, pairOf, requireReach } from '../contact/reach.ts'
 import { reaching } from '../contact/strangers.ts'
 import { type ConversationId, conversationIdOf, type UserId } from '../id.ts'
@@ -25,7 +26,9 @@ export async function startDirectConversation(by: Viewer, userId: UserId, app: A
     const known = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
     if (known) return { result: conversationIdOf(known.id), facts: [] }
     await requireReach(tx, by, userId)
-    const created = await tx.conversation.create({ data: { kind: 'DIRECT', directLow, directHigh } })
+    const created = await tx.conversation.create({
+      data: { kind: 'DIRECT', directLow, directHigh, tenant: await tenantOf(tx, by.userId) },
+    })
     const conversationId = conversationIdOf(created.id)
     const pair = [by.userId, userId]
     await tx.member.createMany({ data: pair.map((id) => ({ conversationId, userId: id })) })

@@ -19,20 +19,28 @@ export const conversationKinds = defineKinds({
 /** Which earlier messages new members see. */
 export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
 
+/** The actor of a fact: a user, or nobody, if the backend of the product acted. */
+const by = (actorId: UserId | null) => (actorId === null ? {} : { actor_id: actorId })
+
 /** A user has got a new conversation. Only that user receives it. */
-function conversationAdded(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
-  return { kind: conversationKinds.ConversationAdded.number, user_id: userId, actor_id: actorId, subject_id: conversationId }
+function conversationAdded(conversationId: ConversationId, userId: UserId, actorId: UserId | null): NewFact {
+  return { kind: conversationKinds.ConversationAdded.number, user_id: userId, ...by(actorId), subject_id: conversationId }
 }
 
 /**
  * A user joins a conversation, and receives its facts from this one on. `visibility` decides which earlier messages they see: it
  * is the conversation's, read with its row locked.
  */
-function memberJoined(conversationId: ConversationId, userId: UserId, actorId: UserId, visibility: HistoryVisibility): NewFact {
+function memberJoined(
+  conversationId: ConversationId,
+  userId: UserId,
+  actorId: UserId | null,
+  visibility: HistoryVisibility,
+): NewFact {
   return {
     kind: conversationKinds.MemberJoined.number,
     conversation_id: conversationId,
-    actor_id: actorId,
+    ...by(actorId),
     subject_id: userId,
     audience_change: 1,
     ...(visibility === 'SINCE_JOINING' ? { since_joining: true } : {}),
@@ -43,7 +51,7 @@ function memberJoined(conversationId: ConversationId, userId: UserId, actorId: U
 export function joining(
   conversationId: ConversationId,
   userIds: readonly UserId[],
-  actorId: UserId,
+  actorId: UserId | null,
   visibility: HistoryVisibility,
 ): NewFact[] {
   return [
@@ -53,27 +61,27 @@ export function joining(
 }
 
 /** A user leaves a conversation, or is removed. It is the last fact of the conversation that the user receives. */
-export function memberLeft(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
+export function memberLeft(conversationId: ConversationId, userId: UserId, actorId: UserId | null): NewFact {
   return {
     kind: conversationKinds.MemberLeft.number,
     conversation_id: conversationId,
-    actor_id: actorId,
+    ...by(actorId),
     subject_id: userId,
     audience_change: -1,
   }
 }
 
 /** A member's role has changed. */
-export function memberUpdated(conversationId: ConversationId, userId: UserId, actorId: UserId): NewFact {
-  return { kind: conversationKinds.MemberUpdated.number, conversation_id: conversationId, actor_id: actorId, subject_id: userId }
+export function memberUpdated(conversationId: ConversationId, userId: UserId, actorId: UserId | null): NewFact {
+  return { kind: conversationKinds.MemberUpdated.number, conversation_id: conversationId, ...by(actorId), subject_id: userId }
 }
 
 /** A conversation's title, description or settings have changed. */
-export function conversationUpdated(conversationId: ConversationId, actorId: UserId): NewFact {
+export function conversationUpdated(conversationId: ConversationId, actorId: UserId | null): NewFact {
   return {
     kind: conversationKinds.ConversationUpdated.number,
     conversation_id: conversationId,
-    actor_id: actorId,
+    ...by(actorId),
     subject_id: conversationId,
   }
 }

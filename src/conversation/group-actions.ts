@@ -1,12 +1,15 @@
 // Group actions. The transaction that writes checks the permission, with the conversation locked; the journal checks again,
 // under its own lock, that the actor is still in the audience.
 
+import { tenantOf } from '../account/tenant.ts'
+import { retireAvatar } from '../attachment/avatars.ts'
 import { requireAdmission } from '../contact/reach.ts'
 import { reaching } from '../contact/strangers.ts'
 import { badInput, notFound, ParleyError } from '../errors.ts'
-import { type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
+import { type AttachmentId, attachmentIdOf, type ConversationId, conversationIdOf, type UserId, userIdOf } from '../id.ts'
 import type { NewFact } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
+import { jsonColumn } from '../store/json-column.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
@@ -19,6 +22,9 @@ export type Settings = {
   readonly title: string
   readonly description: string | null
   readonly historyVisibility: HistoryVisibility
+  readonly avatarId: AttachmentId | null
+  /** Custom data of the app, as JSON text. */
+  readonly data: string | null
 }
 
 /**
@@ -26,12 +32,19 @@ export type Settings = {
  * @throws ParleyError NOT_FOUND for an unknown user, FORBIDDEN if a user does not allow the viewer to add them, LIMIT_EXCEEDED,
  *   RATE_LIMITED (`reaching`)
  */
-export async function createGroup(by: Viewer, settings: Settings, memberIds: readonly UserId[], app: App): Promise<Done> {
+export async function createGroup(
+  by: Viewer,
+  settings: Omit<Settings, 'avatarId'>,
+  memberIds: readonly UserId[],
+  app: App,
+): Promise<Done> {
   const others = [...new Set(memberIds)].filter((id) => id !== by.userId)
   requireRoom(others.length + 1, 'input.memberIds', app)
   const create = async (tx: Transaction) => {
     await requireAdmission(tx, by, { added: others, named: memberIds, argument: 'input.memberIds' })
-    const conversation = await tx.conversation.create({ data: { kind: 'GROUP', ...settings } })
+    const tenant = await tenantOf(tx, by.userId)
+    const data = { kind: 'GROUP', ...settings, tenant, data: jsonColumn(settings.data) } as const
+    const conversation = await tx.conversation.create({ data })
     const conversationId = conversationIdOf(conversation.id)
     await tx.member.createMany({
       data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
@@ -56,10 +69,19 @@ export async function updateConversation(
   const { place } = await app.journal.writing(async (tx) => {
     const group = await lockGroup(tx, by, conversationId)
     requireCapability('EDIT_CONVERSATION', group.members.get(by.userId))
-    const { title, description, historyVisibility } = { ...group, ...changes }
-    const isChange = title !== group.title || description !== group.description || historyVisibility !== group.historyVisibility
+    const { title, description, historyVisibility, avatarId, data } = { ...group, ...changes }
+    const isChange =
+      title !== group.title ||
+      description !== group.description ||
+      historyVisibility !== group.historyVisibility ||
+      avatarId !== group.avatarId ||
+      data !== group.data
     if (!isChange) return { result: undefined, facts: [] }
-    await tx.conversation.update({ where: { id: conversationId }, data: { title, description, historyVisibility } })
+    await tx.conversation.update({
+      where: { id: conversationId },
+      data: { title, description, historyVisibility, avatarId, data: jsonColumn(data) },
+    })
+    if (avatarId !== group.avatarId) await retireAvatar(tx, group.avatarId)
     return { result: undefined, facts: [conversationUpdated(conversationId, by.userId)] }
   })
   return { conversationId, place }
@@ -166,14 +188,20 @@ export async function leaveConversation(by: Viewer, conversationId: Conversation
 }
 
 /** A locked group, with its members in the order in which they joined. */
-export type LockedGroup = Settings & { readonly id: ConversationId; readonly members: ReadonlyMap<UserId, Role> }
+export type LockedGroup = Settings & {
+  readonly id: ConversationId
+  readonly tenant: string | null
+  /** It is being filled with messages of another system, and has no members yet. */
+  readonly isImporting: boolean
+  readonly members: ReadonlyMap<UserId, Role>
+}
 
 /** Makes users members of a locked group. The caller has checked that there is room and that they are not members yet. */
 export async function admit(
   tx: Transaction,
   group: LockedGroup,
   userIds: readonly UserId[],
-  actorId: UserId,
+  actorId: UserId | null,
 ): Promise<NewFact[]> {
   await tx.member.createMany({ data: userIds.map((userId) => ({ conversationId: group.id, userId })) })
   return joining(group.id, userIds, actorId, group.historyVisibility)
@@ -200,9 +228,11 @@ export async function lockConversation(
   const conversation = await tx.conversation.findUnique({ where: { id } })
   if (!conversation) return null
   const rows = await tx.member.findMany({ where: { conversationId: id }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
-  const { kind, title, description, historyVisibility } = conversation
+  const { kind, tenant, title, description, historyVisibility, importing: isImporting } = conversation
+  const avatarId = conversation.avatarId === null ? null : attachmentIdOf(conversation.avatarId)
   const members = new Map(rows.map(({ userId, role }) => [userIdOf(userId), role]))
-  return { id, kind, title: title ?? '', description, historyVisibility, members }
+  const data = conversation.data === null ? null : JSON.stringify(conversation.data)
+  return { id, kind, tenant, title: title ?? '', description, historyVisibility, avatarId, data, isImporting, members }
 }
 
 /** @throws ParleyError FORBIDDEN with the argument of the first user who has left the group */

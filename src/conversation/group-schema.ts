@@ -1,8 +1,10 @@
 // The schema of groups: their mutations, and the viewer's capabilities in a conversation.
 
 import { z } from 'zod'
+import { avatarChange } from '../attachment/avatar-actions.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
+import { customData, customDataRule } from '../graphql/custom-data.ts'
 import { line, parseInput, prose } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
 import { findMembership } from './access.ts'
@@ -47,11 +49,13 @@ const groupForm = z.object({
   description: prose(descriptionMax).nullish(),
   historyVisibility: visibility.nullish(),
   memberIds: userIds,
+  data: customData,
 })
 const updateForm = z.object({
   title: line(titleMax).nullish(),
   description: prose(descriptionMax).nullish(),
   historyVisibility: visibility.nullish(),
+  data: customData,
 })
 const addForm = z.object({ conversationId: z.string(), userIds: userIds.min(1, 'must contain at least one ID') })
 
@@ -72,6 +76,7 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
       description: 'How much of the history later members see. Defaults to ALL.',
     }),
     memberIds: t.idList({ description: 'The IDs of the users to add besides yourself. Your own ID and duplicates are ignored.' }),
+    data: t.field({ type: 'JSON', required: false, description: `Custom data of your app: ${customDataRule}.` }),
   }),
 })
 const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
@@ -91,6 +96,16 @@ const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
       required: false,
       description:
         'How much of the history new members see from now on; current members are not affected. Null leaves it unchanged.',
+    }),
+    data: t.field({
+      type: 'JSON',
+      required: false,
+      description: `New custom data: ${customDataRule}. Null removes it.`,
+    }),
+    avatarId: t.id({
+      required: false,
+      description:
+        'The ID of an attachment that you have uploaded for this purpose. Null removes the picture. The file of the former one is deleted.',
     }),
   }),
 })
@@ -131,23 +146,32 @@ builder.mutationFields((t) => ({
       'Creates a group that you own. Errors: NOT_FOUND, FORBIDDEN if a user does not accept messages from you (`argument` names them: `input.memberIds.0`), BAD_INPUT, LIMIT_EXCEEDED.',
     args: { input: t.arg({ type: CreateGroupInput, description: 'The group to create.' }) },
     resolve: (_root, { input }, context) => {
-      const { title, description, historyVisibility, memberIds } = parseInput(groupForm, input)
-      const settings = { title, description: description ?? null, historyVisibility: historyVisibility ?? 'ALL' }
+      const { title, description, historyVisibility, memberIds, data } = parseInput(groupForm, input)
+      const settings = {
+        title,
+        description: description ?? null,
+        historyVisibility: historyVisibility ?? 'ALL',
+        data: data ?? null,
+      }
       return createGroup(requireViewer(context), settings, parseUserIds(memberIds, 'input.memberIds'), context.app)
     },
   }),
   updateConversation: t.field({
     type: payload('UpdateConversationPayload', 'updateConversation'),
-    description: 'Changes the title, description or settings of a group. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT.',
+    description:
+      'Changes the title, description, picture, custom data or settings of a group. Errors: NOT_FOUND, FORBIDDEN, BAD_INPUT, UPLOAD_INCOMPLETE, FILE_REFUSED, UNAVAILABLE.',
     args: { input: t.arg({ type: UpdateConversationInput, description: 'The group, and what to change.' }) },
-    resolve: (_root, { input }, context) => {
-      const { title, description, historyVisibility } = parseInput(updateForm, input)
+    resolve: async (_root, { input }, context) => {
+      const viewer = requireViewer(context)
+      const { title, description, historyVisibility, data } = parseInput(updateForm, input)
       const changes = {
         ...(title == null ? {} : { title }),
         ...(description === undefined ? {} : { description }),
         ...(historyVisibility == null ? {} : { historyVisibility }),
+        ...(data === undefined ? {} : { data }),
+        ...(await avatarChange(viewer, input.avatarId, context.app)),
       }
-      return updateConversation(requireViewer(context), parseConversationId(input.conversationId), changes, context.app)
+      return updateConversation(viewer, parseConversationId(input.conversationId), changes, context.app)
     },
   }),
   addMembers: t.field({

@@ -1,6 +1,7 @@
 // Reads invites. Members who manage invites can see everything; anyone with the token of an open invite can see a preview.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
+import { isTenantOf } from '../account/tenant.ts'
 import { limited } from '../bus/counters.ts'
 import { ParleyError } from '../errors.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
@@ -36,12 +37,16 @@ export const isOpen = `i.revoked_at is null and (i.expires_at is null or i.expir
 /** The form of a token. Other strings are refused without a query. */
 export const tokenForm = /^[\w-]{32}$/
 
+/** SQL: whether an invite, in the table or alias `i`, is to a group of a user's tenant. */
+export const isForTenantOf = (userId: string) =>
+  isTenantOf('(select c.tenant from conversation c where c.id = i.conversation_id)', userId)
+
 const inviteColumns = `i.id, i.conversation_id as "conversationId", i.token, i.created_by as "createdBy",
   i.created_at as "createdAt", i.expires_at as "expiresAt", i.max_uses as "maxUses", i.uses, i.revoked_at as "revokedAt"`
 const inviteById = statement<InviteRow>('invite_by_id', `select ${inviteColumns} from invite i where i.id = $1`)
 const openInviteByToken = statement<InviteRow>(
   'open_invite_by_token',
-  `select ${inviteColumns} from invite i where i.token = $1 and ${isOpen}`,
+  `select ${inviteColumns} from invite i where i.token = $1 and ${isOpen} and ${isForTenantOf('$2')}`,
 )
 const openInvites = `select ${inviteColumns} from invite i where i.conversation_id = $1 and i.id > $2 and i.id < $3 and ${isOpen}`
 const invitesForward = statement<InviteRow>('invites_forward', `${openInvites} order by i.id limit $4`)
@@ -61,15 +66,16 @@ export async function findOwnInvite(context: Context, inviteId: number): Promise
 }
 
 /**
- * Finds the open invite with this token, for any viewer; null if there is none.
+ * Finds the open invite with this token to a group of the viewer's tenant; null if there is none.
  * @throws ParleyError RATE_LIMITED (`tryingInvite`)
  */
 export async function findOpenInvite(context: Context, token: string): Promise<InviteRow | null> {
+  const viewer = requireViewer(context)
   const find = async () => {
-    const [invite] = tokenForm.test(token) ? await context.reader.rows(openInviteByToken, [token]) : []
+    const [invite] = tokenForm.test(token) ? await context.reader.rows(openInviteByToken, [token, viewer.userId]) : []
     return invite ?? null
   }
-  return tryingInvite(requireViewer(context), context.app, find)
+  return tryingInvite(viewer, context.app, find)
 }
 
 /**

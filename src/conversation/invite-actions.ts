@@ -13,7 +13,9 @@ import type { Done } from './actions.ts'
 import { can } from './capabilities.ts'
 import { invitesChanged } from './events.ts'
 import { admit, type LockedGroup, lockConversation, lockGroup, requireCapability, requireRoom } from './group-actions.ts'
-import { isOpen, tokenForm, tryingInvite } from './invite-access.ts'
+import { isForTenantOf, isOpen, tokenForm, tryingInvite } from './invite-access.ts'
+
+const usable = `${isOpen} and ${isForTenantOf('$2')}`
 
 /** The most open invites of a group. */
 export const openInvitesMax = 100
@@ -63,7 +65,7 @@ export async function revokeInvite(by: Viewer, inviteId: number, app: App): Prom
 /**
  * Joins the group of an invite, and counts one use of it. A viewer who is already a member gets the group without a use, even if
  * the invite is no longer open: a retry after a lost answer must not fail because the first try took the last use.
- * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired or used up; LIMIT_EXCEEDED for a full group;
+ * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired, used up or of another tenant; LIMIT_EXCEEDED for a full group;
  *   RATE_LIMITED (`tryingInvite`)
  */
 export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
@@ -72,7 +74,11 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
     const group = invite && (await lockConversation(tx, conversationIdOf(invite.conversationId)))
     if (!group) throw notFound('Invite')
     if (group.members.has(by.userId)) return { result: group.id, facts: [] }
-    const used = await tx.$executeRawUnsafe(`update invite i set uses = uses + 1 where i.token = $1 and ${isOpen}`, token)
+    const used = await tx.$executeRawUnsafe(
+      `update invite i set uses = uses + 1 where i.token = $1 and ${usable}`,
+      token,
+      by.userId,
+    )
     if (used === 0) throw notFound('Invite')
     await requireUsers(tx, [by.userId], 'input.token')
     requireRoom(group.members.size + 1, 'input.token', app)

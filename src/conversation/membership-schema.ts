@@ -2,7 +2,7 @@
 
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
-import { factEvent, subjectOf } from '../graphql/event.ts'
+import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
 import { requireFuture } from '../graphql/input.ts'
 import { conversationIdOf, parseId } from '../id.ts'
 import { findMembership, type MemberRow, type MembershipRow } from './access.ts'
@@ -90,6 +90,6 @@ builder.objectFields(MembershipUpdated, (t) => ({
     type: Member,
     nullable: true,
     description: 'Your membership in its current state; null if you have left since.',
-    resolve: (event, _args, context) => findMembership(context, conversationIdOf(subjectOf(event))),
+    resolve: (event, _args, context) => findMembership(asHearer(event, context), conversationIdOf(subjectOf(event))),
   }),
 }))

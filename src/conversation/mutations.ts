@@ -8,7 +8,7 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { conversationOf, type FactEvent, factEvent, subjectOf } from '../graphql/event.ts'
 import { cursorField } from '../graphql/payload.ts'
 import { conversationIdOf, parseId, userIdOf } from '../id.ts'
-import { findMember, ifMember } from './access.ts'
+import { findMember, ifShown } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
 import { conversationKinds } from './events.ts'
 import { Conversation, Member, requireConversation } from './schema.ts'
@@ -113,7 +113,7 @@ for (const ref of [MemberJoined, MemberUpdated]) {
       description: 'The member in their current state; null if they, or you, have left since.',
       resolve: (event, _args, context) => {
         const conversationId = conversationOf(event)
-        return ifMember(
+        return ifShown(
           context,
           conversationId,
           () => findMember(context, `${conversationId}:${userIdOf(subjectOf(event))}`),

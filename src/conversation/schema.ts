@@ -3,9 +3,12 @@
 
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
+import { findAttachment, shownToAll } from '../attachment/access.ts'
+import { Attachment } from '../attachment/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
+import { readCustomData } from '../graphql/custom-data.ts'
 import { type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
 import { type ConversationId, conversationIdOf, parseId, type UserId } from '../id.ts'
@@ -16,7 +19,7 @@ import {
   findMember,
   findMembership,
   findOwnConversation,
-  ifMember,
+  ifShown,
   isShownInEvent,
   type MemberRow,
   readConversations,
@@ -93,24 +96,49 @@ builder.node(Conversation, {
       description: 'The title of the group; null for a direct conversation, or if you are not a member.',
       resolve: (conversation, _args, context) => {
         const { id, title } = conversation
-        return title === null || isShownInEvent(context, conversation) ? title : ifMember(context, id, () => title, null)
+        return title === null || isShownInEvent(context, conversation) ? title : ifShown(context, id, () => title, null)
+      },
+    }),
+    data: t.field({
+      shared: true,
+      type: 'JSON',
+      nullable: true,
+      description: 'Custom data of the app; null if there is none, or if you are not a member.',
+      resolve: (conversation, _args, context) => {
+        const { id, data } = conversation
+        if (data === null) return null
+        return isShownInEvent(context, conversation)
+          ? readCustomData(data)
+          : ifShown(context, id, () => readCustomData(data), null)
       },
     }),
     description: t.string({
       nullable: true,
       description: 'What the group is about; null if it has no description, or if you are not a member.',
-      resolve: ({ id, description }, _args, context) => ifMember(context, id, () => description, null),
+      resolve: ({ id, description }, _args, context) => ifShown(context, id, () => description, null),
     }),
     historyVisibility: t.field({
       type: HistoryVisibility,
       nullable: true,
       description: 'How much of the history new members see; null if you are not a member.',
-      resolve: ({ id, historyVisibility }, _args, context) => ifMember(context, id, () => historyVisibility, null),
+      resolve: ({ id, historyVisibility }, _args, context) => ifShown(context, id, () => historyVisibility, null),
+    }),
+    avatar: t.field({
+      type: Attachment,
+      nullable: true,
+      shared: true,
+      description: 'The picture of the group, which is square; null if it has none, or if you are not a member.',
+      resolve: (conversation, _args, context) => {
+        const { id, avatarId } = conversation
+        if (avatarId === null) return null
+        const show = () => mapMaybePromise(findAttachment(context, avatarId), (found) => found && shownToAll(found))
+        return isShownInEvent(context, conversation) ? show() : ifShown(context, id, show, null)
+      },
     }),
     createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the conversation was started.' }),
     memberCount: t.int({
       description: 'The number of members; 0 if you are not a member.',
-      resolve: ({ id }, _args, context) => ifMember(context, id, () => countMembers(context, id), 0),
+      resolve: ({ id }, _args, context) => ifShown(context, id, () => countMembers(context, id), 0),
     }),
     viewerMembership: t.field({
       type: Member,
@@ -124,7 +152,7 @@ builder.node(Conversation, {
         description: 'The members; empty if you are not a member.',
         complexity: pageCost,
         resolve: async ({ id }, args, context) =>
-          (await ifMember(context, id, () => readMembers(context, id, args), null)) ??
+          (await ifShown(context, id, () => readMembers(context, id, args), null)) ??
           readMembers(context, conversationIdOf(0), args),
       },
       { name: 'MemberConnection', description: 'A page of members.' },

@@ -4,8 +4,10 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import { CreateInvite } from '../conversation/documents.ts'
 import { AddReaction, MarkRead, PinMessage } from '../law/documents.ts'
+import { openBackend } from '../platform/backend.ts'
 import { RegisterPushToken, SendTestNotification, SetPushSettings } from '../push/documents.ts'
 import { indexed } from '../search/support.ts'
 import { type Device, signUp, signUpAll } from '../support/device.ts'
@@ -27,8 +29,10 @@ const kept: { readonly [reason: string]: readonly string[] } = {
     'member.user_id',
   ],
   'messages stay without a sender': ['message.sender_id', 'message.mentioned_user_ids', 'message_search.sender_id'],
+  'what was sent stays with its message': ['attachment.owner_id', 'stored_file.uploaded_by'],
   'others see how often, and by a deleted account': ['reaction.user_id', 'pin.pinned_by'],
   'the group keeps its invite links': ['invite.created_by'],
+  'the audit log keeps ids, for ever': ['audit_entry.user_id'],
   'the journal is replayed as it was, until it is trimmed': [
     ...['fact.user_id', 'fact.actor_id', 'fact.subject_id'],
     'audience.user_id',
@@ -36,7 +40,8 @@ const kept: { readonly [reason: string]: readonly string[] } = {
 }
 
 /** Columns with such a name refer to something else. */
-const refersToOthers = /\.(id|(conversation|message|session|registration|reply_to)_id|(\w+_)?position|floor|walked)$/
+const refersToOthers =
+  /\.(id|(conversation|message|session|registration|reply_to|attachment|avatar|file|creator_key|key)_ids?|(\w+_)?position|floor|walked|number|upto|place|byte_size|made_bytes)$/
 
 type Column = { readonly name: string; readonly table: string; readonly column: string; readonly isList: boolean }
 
@@ -82,10 +87,11 @@ async function leaveTraces(user: Device, bob: Device, carol: Device, dora: Devic
   await user.run(CreateInvite, { input: { conversationId: group } })
   const left = await bob.group('Left', user)
   await user.run(LeaveConversation, { input: { conversationId: left } })
+  await sendFiles(user, group, [await upload(user, textFile())])
   await user.run(RegisterPushToken, { input: { platform: 'apns', token: 'token of the phone' } })
   await user.run(SetPushSettings, { input: { level: 'NONE' } })
   await user.run(SendTestNotification, {})
-  await user.run(BlockUser, about(carol))
+  await (await openBackend(user.node, 'ACT')).run(BlockUser, about(carol), user.userId)
   await carol.run(BlockUser, about(user))
 }
 

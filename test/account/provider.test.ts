@@ -6,6 +6,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
 import { resetPassword, suspendUser, unsuspendUser } from '../../src/account/operator-actions.ts'
 import { parseId } from '../../src/id.ts'
+import { openBackend, openBackendOf } from '../platform/backend.ts'
+import { IssueSession, UpsertUsers, Users } from '../platform/documents.ts'
 import { request, signUp } from '../support/device.ts'
 import { Acknowledge, Devices, LogOut, StartDirectConversation, Viewer } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
@@ -44,6 +46,7 @@ type Claims = {
   sid?: string
   preferred_username?: string
   name?: string
+  org?: unknown
 }
 
 function sign(
@@ -167,4 +170,46 @@ test('while the provider is unreachable, its users are told to retry, and known 
   isDown = true
   expect((await request(fresh.url, Viewer, {}, token)).errors).toEqual([])
   isDown = false
+})
+
+test('a user whom the backend makes by the sub of the tokens is the user of those tokens', async () => {
+  const backend = await openBackend(node, 'USERS')
+  const users = [{ externalId: 'u-20', username: 'twenty', displayName: 'Twenty' }]
+  const [made] = (await backend.run(UpsertUsers, { input: { users } })).upsertUsers.users
+  const { data } = await request(node.url, Viewer, {}, await sign({ sub: 'u-20', preferred_username: 'other', sid: 's-1' }))
+  expect(data?.viewer).toMatchObject({ id: made?.id, username: 'twenty' })
+  // And the other way round.
+  const first = await request(node.url, Viewer, {}, await sign({ sub: 'u-21', sid: 's-1' }))
+  const { issueSession } = await backend.run(IssueSession, { input: { userId: 'u-21' } })
+  expect(issueSession.viewer.id).toBe(first.data?.viewer.id)
+})
+
+test('a user whom the backend made before there was a provider is found by the sub, too', async () => {
+  const alone = await openNode()
+  const backend = await openBackend(alone, 'USERS')
+  const [made] = (await backend.run(UpsertUsers, { input: { users: [{ externalId: 'u-22' }] } })).upsertUsers.users
+  await alone.close()
+  const later = await openNode({ ...settings(), DATABASE_URL: alone.databaseUrl })
+  const { data } = await request(later.url, Viewer, {}, await sign({ sub: 'u-22', sid: 's-1' }))
+  expect(data?.viewer.id).toBe(made?.id)
+})
+
+test('the claim that the settings name is the tenant of a user, for ever', async () => {
+  const tenants = await openNode({ ...settings(), PARLEY_JWKS_TENANT_CLAIM: 'org' })
+  const ask = async (claims: Claims) => request(tenants.url, Viewer, {}, await sign({ sid: 's-1', ...claims }))
+  const { data } = await ask({ sub: 'u-30', org: 'acme', preferred_username: 'thirty' })
+  expect((await ask({ sub: 'u-30', org: 'acme' })).data?.viewer.id).toBe(data?.viewer.id)
+  const refusals = [
+    await ask({ sub: 'u-30', org: 'other' }),
+    await ask({ sub: 'u-30' }),
+    await ask({ sub: 'u-31', org: 'two words' }),
+    await ask({ sub: 'u-31', org: 7 }),
+  ]
+  expect(refusals.map(({ errors }) => errors[0]?.extensions.code)).toEqual([
+    ...['FORBIDDEN', 'FORBIDDEN', 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ])
+  expect((await ask({ sub: 'u-32' })).errors).toEqual([])
+  const listed = async (tenant: string) =>
+    (await (await openBackendOf(tenant, tenants, 'USERS')).run(Users, {})).users.nodes?.map((user) => user?.externalId)
+  expect([await listed('acme'), await listed('other')]).toEqual([['u-30'], []])
 })

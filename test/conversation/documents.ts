@@ -163,6 +163,7 @@ export const Withheld = graphql(`
   fragment Withheld on Message {
     id
     text
+    data
     version
     editedAt
     deletedAt
@@ -201,6 +202,7 @@ export const AllOfMessage = graphql(`
   fragment AllOfMessage on Message {
     id
     text
+    data
     version
     versions { text }
     reactions { emoji }
@@ -255,6 +257,7 @@ export const SharedOfMessage = graphql(`
   fragment SharedOfMessage on Message {
     id
     text
+    data
     versions { text }
     reactions { emoji }
     pinnedAt

@@ -48,7 +48,8 @@ describe('changes after a user has left', () => {
     ;[ann, ben, cai] = (await signUpAll(here, 'Ann', 'Ben', 'Cai')) as [Device, Device, Device]
   })
 
-  const edit = (device: Device, messageId: string, text: string) => device.run(EditMessage, { input: { messageId, text } })
+  const edit = (device: Device, messageId: string, text: string) =>
+    device.run(EditMessage, { input: { messageId, text, data: { also: text } } })
   const react = (device: Device, messageId: string) => device.run(AddReaction, { input: { messageId, emoji: '👍' } })
   const rename = (title: string, conversationId: string) => ann.run(UpdateConversation, { input: { conversationId, title } })
 
