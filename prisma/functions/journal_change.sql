@@ -1,6 +1,7 @@
 -- Changes messages under one lock, one input at a time: each needs a short read and a short write, and changes are rarer than sends.
 -- `change` is one of:
---   edit             body is the new text; expected is the version that the editor saw
+--   edit             body is the new text; expected is the version that the editor saw; data is the new custom data as JSON text,
+--                    'null' to remove it, or null to leave it
 --   delete           for everyone; by the sender, or by an actor with entitled = true
 --   react, unreact   body is the emoji; both are idempotent
 --   pin, unpin       by an actor with entitled = true; both are idempotent
@@ -14,12 +15,14 @@
 --   5 the message is another sender's, or the actor is not entitled
 --   6 too many different emoji
 --   7 too many pins
-create or replace function journal_change(change text[], message_id bigint[], actor bigint[], body text[], expected int[], entitled boolean[], emoji_max int, pins_max int,
+drop function if exists journal_change(text[], bigint[], bigint[], text[], int[], boolean[], int, int);
+create or replace function journal_change(change text[], message_id bigint[], actor bigint[], body text[], expected int[], entitled boolean[],
+  data text[], emoji_max int, pins_max int,
   out positions bigint[], out conversations bigint[], out statuses smallint[], out at timestamptz, out batch_tag int, out previous_tag int)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-  head bigint; prev timestamptz; m message; fact_kind smallint; changed int;
+  head bigint; prev timestamptz; m message; fact_kind smallint; changed int; datum text;
 begin
   perform 1 from unnest(message_id) u(id) cross join lateral (select 1 from message x where x.id = u.id limit 1) x;
   perform journal_lock();
@@ -37,16 +40,18 @@ begin
       fact_kind := 7;
       if m.deleted_at is not null then statuses[i] := 4; continue; end if;
       if m.sender_id <> actor[i] then statuses[i] := 5; continue; end if;
-      if m.text = body[i] then statuses[i] := 1; continue; end if;
+      datum := case when data[i] is null then m.data::text when data[i] <> 'null' then data[i] end;
+      if m.text = body[i] and datum is not distinct from m.data::text then statuses[i] := 1; continue; end if;
       if expected[i] is not null and m.version <> expected[i] then statuses[i] := 2; continue; end if;
       insert into message_version(message_id, version, text, written_at) values (m.id, m.version, m.text, coalesce(m.edited_at, m.created_at));
-      update message x set text = body[i], version = m.version + 1, edited_at = at, changed_position = head + 1 where x.id = m.id;
+      update message x set text = body[i], data = datum::json, version = m.version + 1, edited_at = at, changed_position = head + 1 where x.id = m.id;
     elsif change[i] = 'delete' then
       fact_kind := 8;
       if m.sender_id <> actor[i] and not entitled[i] then statuses[i] := 5; continue; end if;
       if m.deleted_at is not null then statuses[i] := 1; continue; end if;
       update message x set text = '', version = m.version + 1, deleted_at = at, mentioned_user_ids = '{}', reply_to_id = null,
-        changed_position = head + 1 where x.id = m.id;
+        attachment_ids = '{}', data = null, changed_position = head + 1 where x.id = m.id;
+      update message_attachment x set removed_at = at where x.attachment_id = any (m.attachment_ids);
       delete from message_version v where v.message_id = m.id;
       delete from reaction r where r.message_id = m.id;
       delete from pin p where p.conversation_id = m.conversation_id and p.message_id = m.id;

@@ -1,4 +1,4 @@
--- Runs journal_forget as journal_send_batch runs journal_send.
+-- Runs journal_forget as journal_send_batch_2 runs journal_send.
 create or replace procedure journal_forget_batch(who bigint, most int, inout removed int) language plpgsql as $$
 begin
   set local synchronous_commit = off;

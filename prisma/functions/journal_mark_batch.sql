@@ -1,4 +1,4 @@
--- Runs journal_mark as journal_send_batch runs journal_send.
+-- Runs journal_mark as journal_send_batch_2 runs journal_send.
 create or replace procedure journal_mark_batch(conv bigint[], reader bigint[], seq int[],
   inout positions bigint[], inout seqs int[], inout statuses smallint[], inout at timestamptz, inout batch_tag int, inout previous_tag int)
 language plpgsql as $$

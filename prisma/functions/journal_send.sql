@@ -2,15 +2,23 @@
 --   0 sent
 --   1 a repeat: the first message again
 --   2 the key was used with other content
---   3 the sender is not a member
+--   3 the sender is not a member; the sender 0 (the backend of the product) needs only a conversation with members
 --   4 the message replied to is not in this conversation, or the sender does not see it; a deleted one can be replied to
 --   5 a mentioned user is not a member
+--   6 the caller found an attachment that the sender may not send
+--   7 an attachment is already in another message
+-- The caller reads the attachments, which are in an S table: `attachments` has one array literal of their ids for each input,
+-- `kinds` one of their kinds, and `sendable` whether the sender may send them all. The three are null if no input has any; so is
+-- `data`, which has the custom data as JSON text.
 -- `mentions` has one array literal of user ids for each input, because Postgres has no ragged arrays. `spelling` is the key as the
 -- sender spelt it, if Postgres writes that uuid differently.
 --
 -- Look-ups are LATERAL … LIMIT 1, and numbering is a loop over arrays, so there is no join that a planner could reverse on a fresh
 -- database. `previous_tag` is the tag of the fact before the first one: by it, followers check that they share the history.
+drop function if exists journal_send(bigint[], bigint[], uuid[], bytea[], text[], bigint[], text[], text[]);
+drop function if exists journal_send(bigint[], bigint[], uuid[], bytea[], text[], bigint[], text[], text[], text[], text[], boolean[]);
 create or replace function journal_send(conv bigint[], sender bigint[], client uuid[], hash bytea[], body text[], reply bigint[], mentions text[], spelling text[],
+  attachments text[], kinds text[], sendable boolean[], data text[],
   out positions bigint[], out seqs int[], out statuses smallint[], out at timestamptz, out batch_tag int, out previous_tag int)
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -19,6 +27,7 @@ declare
   same boolean[]; member boolean[]; answerable boolean[]; mentionable boolean[];
   taken boolean[] := array_fill(false, array[cardinality(client)]); copy_of int[]; key_at int[]; bases jsonb;
   a_pos bigint[]; a_conv bigint[]; a_sender bigint[]; a_client uuid[]; a_hash bytea[]; a_body text[]; a_reply bigint[]; a_mentions text[]; a_spelling text[];
+  a_attachments text[]; a_kinds text[]; a_data text[]; attached bigint[]; used bigint[] := '{}';
 begin
   -- Read the pages before taking the lock: those that are not in memory are then loaded in parallel, and not under the lock.
   perform 1 from unnest(sender, client) u(s, cid) cross join lateral
@@ -49,10 +58,19 @@ begin
     elsif copy_of[i] < i then   -- as if it came alone, after the inputs before it
       statuses[i] := case when statuses[copy_of[i]] = 0 then 1 when taken[key_at[i]] then 2 else statuses[copy_of[i]] end;
     elsif taken[key_at[i]] then statuses[i] := 2;
-    elsif not member[i] then statuses[i] := 3;
+    elsif not member[i] and not (sender[i] = 0 and exists (select 1 from current_audience where conversation_id = conv[i])) then statuses[i] := 3;
     elsif not answerable[i] then statuses[i] := 4;
     elsif not mentionable[i] then statuses[i] := 5;
     else
+      attached := coalesce(attachments[i], '{}')::bigint[];
+      if attached <> '{}' then
+        if not sendable[i] then statuses[i] := 6; continue; end if;
+        if attached && used or exists (select 1 from message_attachment x where x.attachment_id = any (attached)) then
+          statuses[i] := 7; continue;
+        end if;
+        used := used || attached;
+      end if;
+      a_attachments[k + 1] := attached::text; a_kinds[k + 1] := coalesce(kinds[i], '{}'); a_data[k + 1] := data[i];
       statuses[i] := 0; taken[key_at[i]] := true; k := k + 1; positions[i] := head + k;
       a_pos[k] := head + k; a_conv[k] := conv[i]; a_sender[k] := sender[i]; a_client[k] := client[i]; a_hash[k] := hash[i];
       a_body[k] := body[i]; a_reply[k] := reply[i]; a_mentions[k] := mentions[i]; a_spelling[k] := spelling[i];
@@ -67,15 +85,21 @@ begin
       select p, batch_tag, at, 1, c, s, p from unnest(a_pos, a_conv, a_sender) u(p, c, s);
     with w as (
       insert into message(id, conversation_id, seq, sender_id, client_message_id, request_hash, text, created_at, reply_to_id, mentioned_user_ids,
-        client_message_spelling)
-        select p, c, (bases ->> c::text)::int + row_number() over (partition by c order by p), s, cid, h, t, at, r, m::bigint[], sp
-          from unnest(a_pos, a_conv, a_sender, a_client, a_hash, a_body, a_reply, a_mentions, a_spelling) u(p, c, s, cid, h, t, r, m, sp)
+        client_message_spelling, attachment_ids, data)
+        select p, c, (bases ->> c::text)::int + row_number() over (partition by c order by p), s, cid, h, t, at, r, m::bigint[], sp, f::bigint[], d::json
+          from unnest(a_pos, a_conv, a_sender, a_client, a_hash, a_body, a_reply, a_mentions, a_spelling, a_attachments, a_data)
+            u(p, c, s, cid, h, t, r, m, sp, f, d)
         returning id, conversation_id, seq, sender_id, mentioned_user_ids),
     named as (
       insert into mention(user_id, conversation_id, seq)
         select distinct u.id, w.conversation_id, w.seq from w cross join lateral unnest(w.mentioned_user_ids) u(id)
          where u.id <> w.sender_id)
     select array_agg(seq order by id) into a_seq from w;
+    if used <> '{}' then
+      insert into message_attachment(attachment_id, conversation_id, message_id, place, kind)
+        select f.id, u.c, u.p, u.q::bigint * 16 + f.ord, f.kind from unnest(a_pos, a_conv, a_seq, a_attachments, a_kinds) u(p, c, q, ids, kinds)
+         cross join lateral unnest(u.ids::bigint[], u.kinds::smallint[]) with ordinality f(id, kind, ord);
+    end if;
     k := 0;
     for i in 1..n loop if statuses[i] = 0 then k := k + 1; seqs[i] := a_seq[k]; end if; end loop;
   end if;

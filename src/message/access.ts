@@ -5,7 +5,7 @@ import { findUser } from '../account/access.ts'
 import { findConversation, findMembership, ifMember, isStillMember, type MembershipRow } from '../conversation/access.ts'
 import { type Capability, can } from '../conversation/capabilities.ts'
 import { notFound } from '../errors.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { groupBy, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
 import type { ConversationId, MessageId, Position } from '../id.ts'
@@ -55,6 +55,8 @@ export const findMessage = sharedLoader(async (reader, ids: readonly MessageId[]
 export async function findOwnMessage(context: Context, messageId: MessageId): Promise<MessageRow | null> {
   const message = await findMessage(context, messageId)
   if (message && message.conversationId === context.wholeHistoryOf) return message
+  // What hands messages to a key that acts for itself has checked that it may see them.
+  if (isBackend(context)) return message
   requireViewer(context)
   return message && isVisible(message, await findMembership(context, message.conversationId)) ? message : null
 }
@@ -86,14 +88,14 @@ const seenBy = statement<{ one: number }>(
  */
 export function asHeard(context: Context, message: MessageRow, position: Position): MaybePromise<MessageRow> {
   const changedAt = message.changedPosition ?? message.id
-  if (changedAt <= (context.visibleRange?.until ?? position)) return message
+  if (changedAt <= (context.visibleRange?.until ?? position) || isBackend(context)) return message
   const { userId } = requireViewer(context)
   const values = [userId, message.conversationId, position, changedAt, message.seq]
   return context.reader.rows(seenBy, values).then(([found]) => (found ? message : withheld(message)))
 }
 
 function withheld(message: MessageRow): MessageRow {
-  return { ...message, text: '', mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
+  return { ...message, text: '', data: null, mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
 }
 
 /** Finds the newest message of a conversation; null if the viewer does not see it. */

@@ -1,4 +1,4 @@
-// Changes messages (edits, deletions, reactions, pins): the parameters and the result of the SQL procedure journal_change_batch.
+// Changes messages (edits, deletions, reactions, pins): the parameters and the result of the SQL procedure journal_change_batch_2.
 
 import type { ConversationId, MessageId, Position, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
@@ -11,7 +11,13 @@ export const changeLimits = { emojiOnMessage: 20, pins: 50 } as const
 
 /** A change to make to a message. The schema has checked its form. */
 export type ChangeInput = { readonly messageId: MessageId; readonly actorId: UserId } & (
-  | { readonly change: 'edit'; readonly text: string; readonly expectedVersion: number | null }
+  | {
+      readonly change: 'edit'
+      readonly text: string
+      /** Custom data as JSON text; null removes it, undefined leaves it. */
+      readonly data: string | null | undefined
+      readonly expectedVersion: number | null
+    }
   /** `isEntitled`: the actor's role allows the change in this conversation. Authors need no entitlement to delete. */
   | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
   | { readonly change: 'react' | 'unreact'; readonly emoji: string }
@@ -54,9 +60,9 @@ const kinds = {
 
 /** The procedure for message changes. The key is the actor. */
 export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, ChangeBatchRow> = {
-  name: 'journal_change_batch',
-  text: 'call journal_change_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, null, null, null, null, null, null, null)',
-  bytesOf: (input) => 100 + (input.change === 'edit' ? Buffer.byteLength(input.text) : 0),
+  name: 'journal_change_batch_2',
+  text: 'call journal_change_batch_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, null, null, null, null, null, null, null)',
+  bytesOf: (input) => 100 + (input.change === 'edit' ? Buffer.byteLength(input.text) + (input.data?.length ?? 0) : 0),
   values: (inputs) => [
     inputs.map((i) => i.change),
     inputs.map((i) => i.messageId),
@@ -64,6 +70,7 @@ export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, ChangeBatchR
     inputs.map((i) => ('text' in i ? i.text : 'emoji' in i ? i.emoji : null)),
     inputs.map((i) => (i.change === 'edit' ? i.expectedVersion : null)),
     inputs.map((i) => 'isEntitled' in i && i.isEntitled),
+    inputs.map((i) => (i.change !== 'edit' || i.data === undefined ? null : (i.data ?? 'null'))),
     changeLimits.emojiOnMessage,
     changeLimits.pins,
     travellingTextMax,

@@ -4,7 +4,7 @@
 // `emoji-regex` contains: Emoji 18.0. So all nodes agree, whatever Unicode version their Node.js has.
 //
 // The stored form is the fully-qualified one: each emoji character whose default is text, such as ❤, is followed by one U+FE0F,
-// and no other character is. Migration 20261128140000_canonical_emoji does the same in SQL; a test compares the two.
+// and no other character is.
 
 import emojiRegex from 'emoji-regex'
 

@@ -2,14 +2,16 @@
 
 import { z } from 'zod'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
-import { notFound } from '../errors.ts'
+import { notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
+import { customData, customDataRule } from '../graphql/custom-data.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
-import { parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
+import { note, parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
+import { isVisible } from '../graphql/line.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { type MessageId, messageIdOf, parseId } from '../id.ts'
+import { type AttachmentId, type MessageId, messageIdOf, parseId } from '../id.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { asHeard, findMessage, may } from './access.ts'
 import { type Changed, deleteMessage, editMessage, type SentMessage, sendMessage } from './actions.ts'
@@ -26,8 +28,14 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
         'A UUID that identifies the message: generate it when the user writes the message, send it with every retry, and never use it for another message. Any version works; version 7 is stored most efficiently.',
     }),
     text: t.string({
+      defaultValue: '',
       description:
-        'The text, kept exactly as sent. At least one visible character; at most 10,000 characters unless the server is configured otherwise (`limits.messageTextMax`).',
+        'The text, kept exactly as sent. At least one visible character, unless the message has attachments; at most 10,000 characters unless the server is configured otherwise (`limits.messageTextMax`).',
+    }),
+    attachmentIds: t.idList({
+      required: false,
+      description:
+        'The IDs of attachments that you have uploaded, in the order in which to show them; at most 10 unless the server is configured otherwise (`limits.attachmentsPerMessageMax`). Each can be in one message only. Duplicates are ignored.',
     }),
     replyToId: t.id({
       required: false,
@@ -36,6 +44,11 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
     mentionedUserIds: t.idList({
       required: false,
       description: 'The IDs of the members that the message mentions, at most 100. Duplicates are ignored.',
+    }),
+    data: t.field({
+      type: 'JSON',
+      required: false,
+      description: `Custom data of your app: ${customDataRule}. It is part of the content that a retry must repeat.`,
     }),
   }),
 })
@@ -60,25 +73,31 @@ const SendMessagePayload = builder.objectRef<SentMessage>('SendMessagePayload').
 
 /** The most members that one message may mention. */
 export const mentionsMax = 100
-const sendForm = perLimit((textMax) =>
-  z.object({
-    text: prose(textMax),
+const sendForm = perLimit((textMax) => sendFormWith(prose(textMax)))
+const captionedForm = perLimit((textMax) => sendFormWith(note(textMax)))
+function sendFormWith(text: z.ZodType<string>) {
+  return z.object({
+    text,
     conversationId: z.string(),
     clientMessageId: uuid,
     replyToId: z.string().nullish(),
     mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} IDs`).nullish(),
-  }),
-)
+    attachmentIds: z.array(z.string()).nullish(),
+    data: customData,
+  })
+}
 
 builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description:
-      'Sends a message. A retry with the same `clientMessageId` and content returns the first message and changes nothing, so if you get no answer, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, RATE_LIMITED, UNAVAILABLE.',
+      'Sends a message. A retry with the same `clientMessageId` and content returns the first message and changes nothing, so if you get no answer, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, LIMIT_EXCEEDED, UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: SendMessageInput, description: 'The message to send.' }) },
     resolve: (_root, { input }, context) => {
-      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds } = parseInput(
-        sendForm(context.app.config.limits.messageTextMax),
+      const { limits } = context.app.config
+      const form = input.attachmentIds?.length ? captionedForm : sendForm
+      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds, attachmentIds, data } = parseInput(
+        form(limits.messageTextMax),
         input,
       )
       const mentioned = (mentionedUserIds ?? []).map((id) => parseId('User', id, 'input.mentionedUserIds'))
@@ -88,18 +107,35 @@ builder.mutationField('sendMessage', (t) =>
         text,
         replyToId: replyToId == null ? null : parseId('Message', replyToId, 'input.replyToId'),
         mentionedUserIds: [...new Set(mentioned)],
+        attachmentIds: parseAttachmentIds(attachmentIds ?? [], limits.attachmentsPerMessageMax),
+        data: data ?? null,
       }
       return sendMessage(requireViewer(context), send, context.app)
     },
   }),
 )
 
-const editForm = perLimit((textMax) => z.object({ text: prose(textMax) }))
+function parseAttachmentIds(given: readonly string[], most: number): readonly AttachmentId[] {
+  if (given.length === 0) return none
+  const ids = [...new Set(given.map((id, i) => parseId('Attachment', id, `input.attachmentIds.${i}`)))]
+  if (ids.length <= most) return ids
+  throw new ParleyError('LIMIT_EXCEEDED', `A message can have at most ${most} attachments.`, { argument: 'input.attachmentIds' })
+}
+
+const none: readonly AttachmentId[] = []
+
+const editForm = perLimit((textMax) => z.object({ text: prose(textMax), data: customData }))
+const captionEditForm = perLimit((textMax) => z.object({ text: note(textMax), data: customData }))
 const EditMessageInput = builder.inputType('EditMessageInput', {
   description: 'Input for `editMessage`.',
   fields: (t) => ({
     messageId: t.id({ description: 'The ID of the message. You must be its sender.' }),
-    text: t.string({ description: 'The new text, with the same limits as in `sendMessage`.' }),
+    text: t.string({ description: 'The new text, with the same limits as in `sendMessage`. The attachments stay.' }),
+    data: t.field({
+      type: 'JSON',
+      required: false,
+      description: `New custom data: ${customDataRule}. Null removes it; if you omit it, it stays.`,
+    }),
     expectedVersion: t.int({
       required: false,
       description:
@@ -139,12 +175,14 @@ builder.mutationFields((t) => ({
   editMessage: t.field({
     type: EditMessagePayload,
     description:
-      'Replaces the text of one of your messages; the previous text stays available in `versions`. Replacing a text with the same text changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, RATE_LIMITED, UNAVAILABLE.',
+      'Replaces the text of one of your messages, and its custom data; the previous text stays available in `versions`. Replacing both with the same changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, MESSAGE_REFUSED, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: EditMessageInput, description: 'The message, and its new text.' }) },
-    resolve: (_root, { input }, context) => {
-      const { text } = parseInput(editForm(context.app.config.limits.messageTextMax), input)
+    resolve: async (_root, { input }, context) => {
       const messageId = parseId('Message', input.messageId, 'input.messageId')
-      return editMessage(requireViewer(context), messageId, text, input.expectedVersion ?? null, context.app)
+      const hasAttachments = !isVisible(input.text) && (await findMessage(context, messageId))?.attachmentIds?.length
+      const form = hasAttachments ? captionEditForm : editForm
+      const { text, data } = parseInput(form(context.app.config.limits.messageTextMax), input)
+      return editMessage(requireViewer(context), messageId, { text, data }, input.expectedVersion ?? null, context.app)
     },
   }),
   deleteMessage: t.field({
@@ -161,7 +199,7 @@ builder.mutationFields((t) => ({
 }))
 
 /** Declares an event about a message: the message in its current state, and its conversation. */
-export function messageEvent(kind: FactKind, description: string): void {
+export function messageEvent(kind: FactKind<unknown>, description: string): void {
   builder.objectFields(factEvent(kind, description), (t) => ({
     message: t.field({
       shared: true,

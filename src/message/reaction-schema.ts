@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { type MessageId, parseId } from '../id.ts'
@@ -43,7 +43,7 @@ const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').imple
     viewerReacted: t.boolean({
       shared: true,
       description: 'Whether you reacted with this emoji.',
-      resolve: ({ userIds }, _args, context) => userIds.includes(requireViewer(context).userId),
+      resolve: ({ userIds }, _args, context) => !isBackend(context) && userIds.includes(requireViewer(context).userId),
     }),
     users: t.field({
       shared: true,

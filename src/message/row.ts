@@ -1,7 +1,7 @@
 // Messages as rows of the table `message`, which only the SQL functions for sends and changes write. Facts name these rows, so a
 // message travels with its facts, and each node remembers the newest ones.
 
-import type { ConversationId, MessageId, Position, UserId } from '../id.ts'
+import type { AttachmentId, ConversationId, MessageId, Position, UserId } from '../id.ts'
 import type { NamedRow, NamedRows } from '../journal/named-row.ts'
 import { milliseconds } from '../journal/tables.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -24,6 +24,10 @@ export type MessageRow = {
   readonly deletedAt: number | null
   readonly replyToId: MessageId | null
   readonly mentionedUserIds: readonly UserId[]
+  /** In their order. Null or absent if there are none. */
+  readonly attachmentIds?: readonly AttachmentId[] | null
+  /** Custom data, as JSON text. Null or absent if there is none. */
+  readonly data?: string | null
   /** The position of the last edit or of the deletion; null or absent if there was none. */
   readonly changedPosition?: Position | null
   /** This is the row of the send itself: the message has no reactions or pin yet. */
@@ -34,7 +38,8 @@ export type MessageRow = {
 export const messageColumns = `m.id, m.conversation_id as "conversationId", m.seq, m.sender_id as "senderId",
   coalesce(m.client_message_spelling, m.client_message_id::text) as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt",
   m.version, ${milliseconds('m.edited_at')} as "editedAt", ${milliseconds('m.deleted_at')} as "deletedAt",
-  m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds", m.changed_position as "changedPosition"`
+  m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds", m.changed_position as "changedPosition",
+  nullif(m.attachment_ids, '{}') as "attachmentIds", m.data::text as data`
 
 const messagesByIds = statement<MessageRow>(
   'messages_by_ids',

@@ -6,10 +6,11 @@ import { User } from '../account/schema.ts'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
+import { readCustomData } from '../graphql/custom-data.ts'
 import { parseArguments } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
-import { type MessageId, messageIdOf, parseId } from '../id.ts'
+import { type MessageId, messageIdOf, parseId, systemId } from '../id.ts'
 import {
   findLastMessage,
   findOwnMessage,
@@ -33,6 +34,14 @@ const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement
 const readVisibleVersions = (context: Context, messageId: MessageId) =>
   mapMaybePromise(ifSeen(context, messageId, readVersions(context, messageId)), (versions) => versions ?? [])
 
+const MessageKind = builder.enumType('MessageKind', {
+  description: 'Who wrote a message.',
+  values: {
+    USER: { description: 'A person.' },
+    SYSTEM: { description: 'The backend of the app, with `sendSystemMessage`. The message has no sender.' },
+  } as const,
+})
+
 export const Message = builder.objectRef<MessageRow>('Message')
 builder.node(Message, {
   description: 'A message in a conversation. IDs sort by age: a newer message has a greater ID.',
@@ -53,12 +62,25 @@ builder.node(Message, {
       type: User,
       nullable: true,
       shared: true,
-      description: 'Who sent the message; null if the account was deleted.',
-      resolve: ({ senderId }, _args, context) => findPresentUser(context, senderId),
+      description: 'Who sent the message; null for a system message, and if the account was deleted.',
+      resolve: ({ senderId }, _args, context) => (senderId === systemId ? null : findPresentUser(context, senderId)),
+    }),
+    kind: t.field({
+      shared: true,
+      type: MessageKind,
+      description: 'Whether a person or the backend of the app wrote the message.',
+      resolve: ({ senderId }) => (senderId === systemId ? 'SYSTEM' : 'USER'),
     }),
     text: t.exposeString('text', {
       shared: true,
       description: 'The text exactly as sent or last edited; empty if the message was deleted.',
+    }),
+    data: t.field({
+      shared: true,
+      type: 'JSON',
+      nullable: true,
+      description: 'Custom data that came with the message or its last edit; null if there is none or the message was deleted.',
+      resolve: ({ data }) => readCustomData(data),
     }),
     version: t.exposeInt('version', {
       shared: true,
@@ -98,7 +120,8 @@ builder.node(Message, {
     createdAt: t.field({
       type: 'DateTime',
       shared: true,
-      description: 'When the message was committed. Never earlier than an older message of any conversation.',
+      description:
+        'When the message was committed; of an imported message, when it was written in the other system. Never earlier than an older message of the same conversation.',
       resolve: ({ createdAt }) => new Date(createdAt),
     }),
   }),

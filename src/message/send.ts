@@ -1,9 +1,13 @@
-// Sends messages: the parameters and the result of the SQL procedure journal_send_batch.
+// Sends messages: the parameters and the result of the SQL procedure journal_send_batch_2.
 
 import { createHash } from 'node:crypto'
+import { fileKinds, type UsableAttachments } from '../attachment/row.ts'
+import type { ParleyError } from '../errors.ts'
+import { canonicalForm } from '../graphql/custom-data.ts'
 import type { ConversationId, MessageId, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
 import type { Fact, Place } from '../journal/fact.ts'
+import type { MessageContent } from './before-send.ts'
 import { messageKinds } from './events.ts'
 import type { MessageRow } from './row.ts'
 
@@ -18,6 +22,12 @@ export type SendInput = {
   readonly replyToId: MessageId | null
   /** The members of the conversation that the message mentions, without duplicates. */
   readonly mentionedUserIds: readonly UserId[]
+  /** Null if it has none. */
+  readonly attachments: UsableAttachments | null
+  /** Custom data as JSON text; null if there is none. */
+  readonly data: string | null
+  /** What the hook made of text and data, to be stored instead; null if it did not change them. */
+  readonly changed: MessageContent | null
 }
 
 /** The outcome of a send. */
@@ -31,8 +41,13 @@ export type SendOutcome =
   | { readonly status: 'NOTHING_TO_REPLY_TO' }
   /** A user that it mentions is not a member. */
   | { readonly status: 'MENTIONS_STRANGER' }
+  /** The sender may not send its attachments. */
+  | { readonly status: 'ATTACHMENTS_REFUSED'; readonly refusal: ParleyError | null }
+  /** An attachment of it is already in another message. */
+  | { readonly status: 'ATTACHMENT_USED' }
 
-type SendBatchRow = {
+/** What the procedures that store messages return. */
+export type SendBatchRow = {
   /** By input: the position of the fact, or of the first one for a repeat. */
   positions: (MessageId | null)[]
   seqs: (number | null)[]
@@ -43,42 +58,64 @@ type SendBatchRow = {
 }
 
 /** SHA-256 of the canonical form of a send. It defines "the same content" for a repeated clientMessageId (D2). */
-export function requestHash({ conversationId, text, replyToId, mentionedUserIds }: SendInput): Buffer {
+export function requestHash({ conversationId, text, replyToId, mentionedUserIds, attachments, data }: SendInput): Buffer {
   const mentions = [...mentionedUserIds].sort((a, b) => a - b)
-  const canonical = JSON.stringify([conversationId, text, replyToId, mentions])
+  const plain = [conversationId, text, replyToId, mentions]
+  const more = data === null ? [] : [canonicalForm(data)]
+  const canonical = JSON.stringify(attachments === null && data === null ? plain : [...plain, attachments?.ids ?? [], ...more])
   return createHash('sha256').update(canonical).digest()
 }
 
-const refusals = { 2: 'CONFLICT', 3: 'NOT_MEMBER', 4: 'NOTHING_TO_REPLY_TO', 5: 'MENTIONS_STRANGER' } as const satisfies Record<
-  number,
-  SendOutcome['status']
->
+/** What is stored of a send. */
+const contentOf = (input: SendInput): MessageContent => input.changed ?? input
+
+const refusals = {
+  2: 'CONFLICT',
+  3: 'NOT_MEMBER',
+  4: 'NOTHING_TO_REPLY_TO',
+  5: 'MENTIONS_STRANGER',
+  7: 'ATTACHMENT_USED',
+} as const satisfies Record<number, SendOutcome['status']>
+
+/** The parameters about attachments: null if no input has any. */
+function attachmentValues(inputs: readonly SendInput[]): unknown[] {
+  if (inputs.every(({ attachments }) => attachments === null)) return [null, null, null]
+  const kindsOf = ({ attachments }: SendInput) => attachments?.kinds.map((kind) => fileKinds.indexOf(kind) + 1) ?? []
+  return [
+    inputs.map(({ attachments }) => `{${attachments?.ids.join(',') ?? ''}}`),
+    inputs.map((input) => `{${kindsOf(input).join(',')}}`),
+    inputs.map(({ attachments }) => attachments?.refusal === null),
+  ]
+}
 
 /** The procedure for sends. The key is the sender. */
 export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
-  name: 'journal_send_batch',
-  text: 'call journal_send_batch($1, $2, $3, $4, $5, $6, $7, $8, null, null, null, null, null, null)',
-  bytesOf: ({ text }) => 100 + Buffer.byteLength(text),
+  name: 'journal_send_batch_2',
+  text: 'call journal_send_batch_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, null, null, null, null, null, null)',
+  bytesOf: (input) => 100 + Buffer.byteLength(contentOf(input).text) + (contentOf(input).data?.length ?? 0),
   values: (inputs) => [
     inputs.map((i) => i.conversationId),
     inputs.map((i) => i.senderId),
     inputs.map((i) => i.clientMessageId),
     inputs.map(requestHash),
-    inputs.map((i) => i.text),
+    inputs.map((i) => contentOf(i).text),
     inputs.map((i) => i.replyToId),
     inputs.map((i) => `{${i.mentionedUserIds.join(',')}}`),
     inputs.map(({ clientMessageId }) => (clientMessageId === clientMessageId.toLowerCase() ? null : clientMessageId)),
+    ...attachmentValues(inputs),
+    inputs.every((i) => contentOf(i).data === null) ? null : inputs.map((i) => contentOf(i).data),
   ],
   read(row, inputs) {
     const facts: Fact[] = []
     const messages: MessageRow[] = []
     const outcomes = inputs.map((input, i): SendOutcome => {
       const [id, seq, status] = [row.positions[i], row.seqs[i], row.statuses[i] ?? 3]
+      if (status === 6) return { status: 'ATTACHMENTS_REFUSED', refusal: input.attachments?.refusal ?? null }
       if (id == null || seq == null) return { status: refusals[status as keyof typeof refusals] ?? 'NOT_MEMBER' }
       if (status === 1) return { status: 'REPEATED', messageId: id }
       const message = newMessage(input, id, seq, row.at.getTime())
       const place = { position: id, tag: row.batch_tag }
-      facts.push(sentFact(message, place))
+      facts.push(sentFact(message, place, message.createdAt))
       messages.push(message)
       return { status: 'SENT', message, place }
     })
@@ -94,22 +131,25 @@ function newMessage(input: SendInput, id: MessageId, seq: number, createdAt: num
     seq,
     senderId: input.senderId,
     clientMessageId: input.clientMessageId,
-    text: input.text,
+    text: contentOf(input).text,
     createdAt,
     version: 1,
     editedAt: null,
     deletedAt: null,
     replyToId: input.replyToId,
     mentionedUserIds: input.mentionedUserIds,
+    attachmentIds: input.attachments?.ids ?? null,
+    data: contentOf(input).data,
     isNew: true,
   }
 }
 
-function sentFact(message: MessageRow, place: Place): Fact {
+/** The fact of a new message. */
+export function sentFact(message: MessageRow, place: Place, occurredAt: number): Fact {
   return {
     position: place.position,
     tag: place.tag,
-    occurredAt: message.createdAt,
+    occurredAt,
     kind: messageKinds.MessageSent.number,
     conversationId: message.conversationId,
     userId: null,

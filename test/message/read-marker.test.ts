@@ -273,6 +273,9 @@ test('unreadCount stops at 1,000 and says so', async () => {
           text: 'x',
           replyToId: null,
           mentionedUserIds: [reader],
+          attachments: null,
+          data: null,
+          changed: null,
         }),
       ),
     )
