@@ -8,11 +8,12 @@ import type { ConversationId, MessageId, SessionId } from '../id.ts'
 import { statement } from '../store/reader.ts'
 import { defaultWishes, type PushLevel, type SkipReason, type Wishes } from './decide.ts'
 import type { failReasons } from './jobs/deliveries.ts'
+import type { Registration } from './providers/provider.ts'
 
 /** A registration as its own user sees it: without the address. */
 export type RegistrationRow = {
   readonly sessionId: SessionId
-  readonly provider: 'WEB_PUSH' | 'WEBHOOK'
+  readonly provider: Registration['provider']
   readonly platform: string
   readonly registeredAt: Date
   readonly sentAt: Date | null

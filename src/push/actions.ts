@@ -1,6 +1,5 @@
 // Notification actions: register a device, change the settings, send a test.
 
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Done } from '../conversation/actions.ts'
@@ -12,22 +11,17 @@ import type { App } from '../parts.ts'
 import { locks } from '../store/locks.ts'
 import { statement } from '../store/reader.ts'
 import type { Prisma } from '../store/store.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer, Viewer } from '../viewer.ts'
 import { defaultWishes, type PushLevel, type Wishes } from './decide.ts'
 import { pushSettingsChanged, pushSubscriptionChanged } from './events.ts'
 import { addJobs, deliverJobs } from './jobs/jobs.ts'
 import { openRegistrations, registrationColumns } from './jobs/notify.ts'
-import { hostOf, isPublic } from './providers/addresses.ts'
+import { hostOf, isPublic, lookupMs, resolveHost } from './providers/addresses.ts'
 import { isOffered, type Registration, serviceOf } from './providers/provider.ts'
 
 /** The address for a device's notifications. The schema has checked its form. */
 export type PushAddress = Pick<Registration, 'provider' | 'platform' | 'endpoint' | 'p256dh' | 'auth'>
 
-/**
- * The time limit for looking up an endpoint's host. A refusal of a host name always takes this long, whatever the cause, so that
- * the time does not reveal which names the network of this server knows.
- */
-const lookupMs = 1_500
 /** The least time between two test notifications. */
 const testPauseMs = 5_000
 
@@ -36,7 +30,7 @@ const testPauseMs = 5_000
  * the same browser, where another user has logged in.
  * @throws ParleyError FORBIDDEN if this server does not offer the provider, BAD_INPUT if it must not send to the address
  */
-export async function register(by: Viewer, address: PushAddress, app: App): Promise<Place | null> {
+export async function register(by: SessionViewer, address: PushAddress, app: App): Promise<Place | null> {
   const { userId, sessionId } = by
   const { provider, platform, endpoint } = address
   if (!isOffered(app, provider)) throw new ParleyError('FORBIDDEN', 'This server does not offer notifications of this kind.')
@@ -67,7 +61,7 @@ export async function register(by: Viewer, address: PushAddress, app: App): Prom
 }
 
 /** Removes the registration of the viewer's own device. */
-export async function unregister({ userId, sessionId }: Viewer, app: App): Promise<Place | null> {
+export async function unregister({ userId, sessionId }: SessionViewer, app: App): Promise<Place | null> {
   const { place } = await app.journal.writing(async (tx) => {
     const { count } = await tx.pushRegistration.deleteMany({ where: { sessionId } })
     return { result: undefined, facts: count === 0 ? [] : [pushSubscriptionChanged(userId, sessionId)] }
@@ -91,22 +85,10 @@ async function requireService(endpoint: string, { config }: App): Promise<void> 
   if (url.port !== '') throw badInput(argument, 'must use port 443')
   const host = hostOf(url)
   const answerAt = delay(isIP(host) === 0 ? lookupMs : 0)
-  const addresses = isIP(host) === 0 ? await resolve(host) : [host]
+  const addresses = await resolveHost(host)
   if (addresses.length > 0 && addresses.every(isPublic)) return
   await answerAt
   throw badInput(argument, 'must be at a host on the public internet that this server can resolve')
-}
-
-/** Looks up the addresses of a host; none if that fails or takes too long. */
-async function resolve(host: string): Promise<string[]> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<[]>((done) => {
-    timer = setTimeout(() => done([]), lookupMs)
-  })
-  const found = lookup(host, { all: true }).catch(() => [])
-  const addresses = await Promise.race([found, late])
-  clearTimeout(timer)
-  return addresses.map(({ address }) => address)
 }
 
 /** Changes the viewer's notification settings. Omitted fields stay unchanged. @throws ParleyError BAD_INPUT, NOT_FOUND */
@@ -170,7 +152,7 @@ const insertTest = statement<{ id: number }>(
 )
 
 /** Sends a test notification to the viewer's own device. @throws ParleyError NOT_FOUND if it is not registered; RATE_LIMITED */
-export async function sendTest({ userId, sessionId }: Viewer, app: App): Promise<void> {
+export async function sendTest({ userId, sessionId }: SessionViewer, app: App): Promise<void> {
   await app.store.jobs.transaction(async (tx) => {
     const [registration] = await tx.rows(own, [sessionId])
     if (!registration) throw notFound('Push registration')

@@ -4,10 +4,11 @@ import { ECDH } from 'node:crypto'
 import { z } from 'zod'
 import { findSession, type SessionRow } from '../account/access.ts'
 import { Session } from '../account/schema.ts'
+import type { Config } from '../config/config.ts'
 import { conversationPayload } from '../conversation/mutations.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { type Context, requireSessionViewer, requireViewer } from '../graphql/context.ts'
 import { line, parseInput } from '../graphql/input.ts'
 import { cursorField } from '../graphql/payload.ts'
 import { parseId } from '../id.ts'
@@ -76,7 +77,7 @@ const settingsForm = z.object({
 type Registered = { readonly session: SessionRow; readonly place: Place | null }
 
 async function registered(context: Context, place: Place | null): Promise<Registered> {
-  const viewer = requireViewer(context)
+  const viewer = requireSessionViewer(context)
   const session = await findSession(viewer, viewer.sessionId, context.reader)
   if (!session) throw notFound('Session')
   return { session, place }
@@ -176,6 +177,12 @@ const SendTestNotificationPayload = builder.objectRef<{ session: SessionRow }>('
   fields: (t) => ({ session: t.expose('session', { type: Session, description: 'The session of this device.' }) }),
 })
 
+/** Phones' own services, if there are credentials for them; otherwise the notification webhook may know the platform. */
+function providerOf(platform: string, { push }: Config): 'FCM' | 'APNS' | 'WEBHOOK' {
+  if (platform === 'fcm' && push.fcm) return 'FCM'
+  return platform === 'apns' && push.apns ? 'APNS' : 'WEBHOOK'
+}
+
 builder.mutationFields((t) => ({
   registerPushSubscription: t.field({
     type: registrationPayload('RegisterPushSubscriptionPayload', 'registerPushSubscription'),
@@ -184,24 +191,25 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: RegisterPushSubscriptionInput, description: "The browser's push subscription." }) },
     resolve: async (_root, { input }, context) => {
       const address = { provider: 'WEB_PUSH', platform: '', ...parseInput(subscriptionForm, input) } as const
-      return registered(context, await register(requireViewer(context), address, context.app))
+      return registered(context, await register(requireSessionViewer(context), address, context.app))
     },
   }),
   registerPushToken: t.field({
     type: registrationPayload('RegisterPushTokenPayload', 'registerPushToken'),
     description:
-      'Registers this device for notifications through the webhook of this server, replacing its previous registration. Errors: BAD_INPUT, FORBIDDEN if this server has no webhook.',
-    args: { input: t.arg({ type: RegisterPushTokenInput, description: "The device's token for the webhook." }) },
+      'Registers this device for notifications with a token: that of FCM or APNs for the platforms `fcm` and `apns`, if this server has credentials for them, otherwise one for its notification webhook. Replaces the previous registration. Errors: BAD_INPUT, FORBIDDEN if this server offers neither.',
+    args: { input: t.arg({ type: RegisterPushTokenInput, description: "The device's platform and token." }) },
     resolve: async (_root, { input }, context) => {
       const { platform, token } = parseInput(tokenForm, input)
-      const address = { provider: 'WEBHOOK', platform, endpoint: token, p256dh: '', auth: '' } as const
-      return registered(context, await register(requireViewer(context), address, context.app))
+      const provider = providerOf(platform, context.app.config)
+      const address = { provider, platform, endpoint: token, p256dh: '', auth: '' } as const
+      return registered(context, await register(requireSessionViewer(context), address, context.app))
     },
   }),
   unregisterPush: t.field({
     type: registrationPayload('UnregisterPushPayload', 'unregisterPush'),
     description: 'Stops notifications on this device. Changes nothing if the device is not registered.',
-    resolve: async (_root, _args, context) => registered(context, await unregister(requireViewer(context), context.app)),
+    resolve: async (_root, _args, context) => registered(context, await unregister(requireSessionViewer(context), context.app)),
   }),
   setPushSettings: t.field({
     type: SetPushSettingsPayload,
@@ -228,7 +236,7 @@ builder.mutationFields((t) => ({
     description:
       'Sends a test notification to this device, whatever your settings are. Errors: NOT_FOUND if the device is not registered, RATE_LIMITED.',
     resolve: async (_root, _args, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       await sendTest(viewer, context.app)
       return registered(context, null)
     },

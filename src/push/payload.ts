@@ -1,6 +1,7 @@
 // The payload of a notification, as docs/push.md describes it. JSON that fits into one record of Web Push.
 
 import { createHash } from 'node:crypto'
+import type { FileKind } from '../attachment/row.ts'
 import { type ConversationId, encodeId, type MessageId, type UserId } from '../id.ts'
 
 /** The most that Web Push carries, before encryption. */
@@ -8,24 +9,55 @@ export const payloadBytesMax = 3_993
 /** The longest title and text, in characters; longer ones end with an ellipsis. */
 const lengths = { title: 100, text: 200 } as const
 
+/** A notification as devices get it: docs/push.md, "What comes". */
+export type Payload = {
+  readonly id: string
+  readonly kind: 'message' | 'clear' | 'test'
+  readonly title?: string
+  readonly body?: string
+  readonly badge: number
+  readonly conversationId?: string
+  readonly messageId?: string
+}
+
 /** The parts of a message that a notification shows. */
 export type Shown = {
   readonly conversationId: ConversationId
   readonly messageId: MessageId
   readonly isDirect: boolean
   readonly conversationTitle: string | null
-  readonly senderName: string
-  readonly text: string
-}
+  /** Null for a system message. */
+  readonly senderName: string | null
+} & ShownContent
+
+/** What a message says: its text, and the kinds of its attachments. */
+export type ShownContent = { readonly text: string; readonly attached: readonly FileKind[] }
 
 /** Announces a message: its sender or group and, if the user wants it, the beginning of its text. */
 export function messagePayload(id: string, shown: Shown, showsText: boolean, badge: number): string {
-  const { isDirect, conversationTitle, senderName, text } = shown
-  const title = shorten(isDirect ? senderName : (conversationTitle ?? senderName), lengths.title)
+  const { isDirect, conversationTitle, senderName, text, attached } = shown
+  const title = shorten((isDirect ? senderName : (conversationTitle ?? senderName)) ?? 'New message', lengths.title)
   const line = shorten(text, lengths.text)
-  const body = line === '' || !showsText ? {} : { body: isDirect ? line : `${shorten(senderName, lengths.title)}: ${line}` }
+  const sender = isDirect || senderName === null ? '' : shorten(senderName, lengths.title)
+  const spoken = line === '' ? sentence(sender, attached) : sender === '' ? line : `${sender}: ${line}`
+  const body = spoken === '' || !showsText ? {} : { body: spoken }
   const conversationId = encodeId('Conversation', shown.conversationId)
   return pack({ kind: 'message', id, title, ...body, conversationId, messageId: encodeId('Message', shown.messageId), badge })
+}
+
+const nouns = {
+  IMAGE: ['a photo', 'photos'],
+  VIDEO: ['a video', 'videos'],
+  AUDIO: ['an audio file', 'audio files'],
+  FILE: ['a file', 'files'],
+} as const
+
+/** Says what a message without a text has attached: `Alice sent a photo`; empty if it has nothing. */
+function sentence(sender: string, attached: readonly FileKind[]): string {
+  const [first] = attached
+  if (first === undefined) return ''
+  const [one, several] = nouns[attached.every((kind) => kind === first) ? first : 'FILE']
+  return `${sender} sent ${attached.length === 1 ? one : `${attached.length} ${several}`}`.trim()
 }
 
 /** Clears the notifications of a conversation. */
@@ -46,7 +78,7 @@ export function topicOf(conversationId: ConversationId, userId: UserId): string 
   return createHash('sha256').update(`${conversationId}:${userId}`).digest('base64url').slice(0, 32)
 }
 
-function pack(payload: object): string {
+function pack(payload: Payload): string {
   const json = JSON.stringify(payload)
   if (Buffer.byteLength(json) > payloadBytesMax) throw new Error('a notification does not fit')
   return json

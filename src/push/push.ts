@@ -4,13 +4,15 @@
 import type { App } from '../parts.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { statement } from '../store/reader.ts'
+import { openWorkers, type Workers } from '../store/workers.ts'
 import { clear } from './jobs/clear.ts'
 import { type Deliverer, deliver, type Providers } from './jobs/deliver.ts'
 import { jobForms } from './jobs/jobs.ts'
 import { notify } from './jobs/notify.ts'
 import { openReader } from './jobs/reader.ts'
-import { openWorkers, type Workers } from './jobs/workers.ts'
-import { Services } from './providers/services.ts'
+import { openApns } from './providers/apns.ts'
+import { openFcm } from './providers/fcm.ts'
+import { workers as concurrency, Services } from './providers/services.ts'
 import { openWebPush } from './providers/web-push.ts'
 import { openWebhook } from './providers/webhook.ts'
 
@@ -56,7 +58,7 @@ export function openPush(app: App): Push {
       await clear(app, userId, conversationId)
     },
   }
-  const workers: Workers = openWorkers(app, tasks, () => services.busy())
+  const workers: Workers = openWorkers(app, { tasks, concurrency, busy: () => services.busy() })
   const reader = openReader(app)
   const trimmer = openTrimmer(app)
   return {
@@ -70,9 +72,11 @@ export function openPush(app: App): Push {
 }
 
 function openProviders({ vapid, config }: App): Providers {
-  const { subject, allowsPrivate, webhook } = config.push
+  const { subject, allowsPrivate, webhook, fcm, apns } = config.push
   return {
     ...(vapid ? { WEB_PUSH: openWebPush(vapid, subject, allowsPrivate) } : {}),
+    ...(fcm ? { FCM: openFcm(fcm) } : {}),
+    ...(apns ? { APNS: openApns(apns) } : {}),
     ...(webhook ? { WEBHOOK: openWebhook(webhook) } : {}),
   }
 }

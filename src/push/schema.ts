@@ -7,7 +7,7 @@ import { Conversation, Member } from '../conversation/schema.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { factEvent, subjectOf } from '../graphql/event.ts'
+import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
 import { encodeId, sessionIdOf } from '../id.ts'
 import { findOwnMessage } from '../message/access.ts'
@@ -39,7 +39,9 @@ const PushProvider = builder.enumType('PushProvider', {
   description: 'How notifications reach a device.',
   values: {
     WEB_PUSH: { description: 'Web Push: through the push service of the browser.' },
-    WEBHOOK: { description: 'Through the webhook of this server, for example to push services of phones or e-mail.' },
+    FCM: { description: 'Firebase Cloud Messaging, for apps on Android.' },
+    APNS: { description: 'The Apple Push Notification service, for apps on iOS.' },
+    WEBHOOK: { description: 'Through the notification webhook of this server, for example to e-mail.' },
   } as const,
 })
 const PushOutcome = builder.enumType('PushOutcome', {
@@ -206,7 +208,7 @@ builder.objectField(PushSettingsChanged, 'pushSettings', (t) =>
   t.field({
     type: PushSettings,
     description: 'Your current settings.',
-    resolve: (_event, _args, context) => readSettings(context),
+    resolve: (event, _args, context) => readSettings(asHearer(event, context)),
   }),
 )
 const PushSubscriptionChanged = factEvent(
@@ -219,7 +221,7 @@ builder.objectField(PushSubscriptionChanged, 'session', (t) =>
     description: 'The session of the device, with its current `push`.',
     resolve: async (event, _args, context) => {
       const sessionId = sessionIdOf(subjectOf(event))
-      const session = await findSession(requireViewer(context), sessionId, context.reader)
+      const session = await findSession(requireViewer(asHearer(event, context)), sessionId, context.reader)
       if (!session) throw notFound(`Session ${encodeId('Session', sessionId)}`)
       return session
     },

@@ -1,21 +1,22 @@
 // Reads everything that decisions depend on, in batches: one statement to Postgres, one request to presence.
 
+import { fileKinds } from '../attachment/row.ts'
 import type { MessageId, UserId } from '../id.ts'
 import { countMentions, countUnread, unreadMax } from '../message/unread.ts'
 import type { App } from '../parts.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { defaultWishes, type OtherWishes, type PushLevel, type Situation } from './decide.ts'
 import { levelOf } from './level.ts'
-import type { Shown } from './payload.ts'
+import type { Shown, ShownContent } from './payload.ts'
 import { readWhereabouts } from './presence.ts'
 
 /** A message, and a user who may be notified of it. */
 export type Pair = { readonly messageId: MessageId; readonly userId: UserId }
 /** Everything that the decision about a pair depends on, and the parts of the message that a notification shows. */
-export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, 'text'> }
+export type Case = Pair & { readonly situation: Situation; readonly shown: Omit<Shown, keyof ShownContent> }
 
 type SituationRow = Pair &
-  Omit<Shown, 'messageId' | 'text'> & { [Wish in keyof OtherWishes as `wish_${Wish}`]: OtherWishes[Wish] | null } & {
+  Omit<Shown, 'messageId' | keyof ShownContent> & { [Wish in keyof OtherWishes as `wish_${Wish}`]: OtherWishes[Wish] | null } & {
     readonly seq: number
     readonly createdAt: Date
     readonly isDeleted: boolean
@@ -42,7 +43,7 @@ const cases = statement<SituationRow>(
    from unnest($1::bigint[], $2::bigint[]) as p(message_id, user_id)
    join message m on m.id = p.message_id
    join conversation c on c.id = m.conversation_id
-   join "user" s on s.id = m.sender_id
+   left join "user" s on s.id = m.sender_id
    left join member b on b.conversation_id = m.conversation_id and b.user_id = p.user_id
    left join read_marker r on r.conversation_id = m.conversation_id and r.user_id = p.user_id
    left join push_settings w on w.user_id = p.user_id`,
@@ -63,15 +64,20 @@ export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[
   })
 }
 
-const texts = statement<{ id: MessageId; text: string }>(
-  'push_texts',
-  'select id, text from message where id = any($1::bigint[]) and deleted_at is null',
+const contents = statement<{ id: MessageId; text: string; kinds: number[] }>(
+  'push_contents',
+  `select m.id, m.text, array(select a.kind from message_attachment a where a.attachment_id = any(m.attachment_ids) order by a.place) as kinds
+     from message m where m.id = any($1::bigint[]) and m.deleted_at is null`,
 )
 
-/** Reads the full texts of messages: they are shortened only after they are put on one line. */
-export async function readTexts(reader: Reader, messageIds: readonly MessageId[]): Promise<ReadonlyMap<MessageId, string>> {
+/** Reads the full texts of messages, which are shortened only after they are put on one line, and what they have attached. */
+export async function readContents(
+  reader: Reader,
+  messageIds: readonly MessageId[],
+): Promise<ReadonlyMap<MessageId, ShownContent>> {
   if (messageIds.length === 0) return new Map()
-  return new Map((await reader.rows(texts, [[...new Set(messageIds)]])).map(({ id, text }) => [id, text]))
+  const rows = await reader.rows(contents, [[...new Set(messageIds)]])
+  return new Map(rows.map(({ id, text, kinds }) => [id, { text, attached: kinds.map((kind) => fileKinds[kind - 1] ?? 'FILE') }]))
 }
 
 function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDoNotDisturb'>): Situation {

@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { expect, test } from 'vitest'
-import { isPublic, PrivateAddressError, publicLookup } from '../../src/push/providers/addresses.ts'
+import { confinedLookup, isPublic, PrivateAddressError } from '../../src/push/providers/addresses.ts'
 import { openPoster } from '../../src/push/providers/post.ts'
 import { signUp } from '../support/device.ts'
 import { closeAtEnd, openNode } from '../support/node.ts'
@@ -47,18 +47,18 @@ test.each([
 const look = (host: string, all: boolean) =>
   new Promise<unknown>((resolve, reject) => {
     const options: Parameters<LookupFunction>[1] = { all }
-    publicLookup(host, options, (error, address) => (error ? reject(error) : resolve(address)))
+    confinedLookup(isPublic)(host, options, (error, address) => (error ? reject(error) : resolve(address)))
   })
 
 test('N9 a name with a private address is not connected to, even if another of its addresses is public', async () => {
   await expect(look('localhost', true)).rejects.toBeInstanceOf(PrivateAddressError)
   await expect(look('localhost', false)).rejects.toBeInstanceOf(PrivateAddressError)
-  const post = openPoster(true).post(new URL('http://localhost:9/'), { headers: {}, body: Buffer.from('') })
+  const post = openPoster(isPublic).post(new URL('http://localhost:9/'), { headers: {}, body: Buffer.from('') })
   await expect(post).rejects.toBeInstanceOf(PrivateAddressError)
 })
 
 test('N9 an IP address as the host is checked itself', async () => {
-  const poster = openPoster(true)
+  const poster = openPoster(isPublic)
   for (const host of ['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'])
     await expect(poster.post(new URL(`http://${host}:9/`), { headers: {}, body: Buffer.from('') }), host).rejects.toBeInstanceOf(
       PrivateAddressError,
@@ -82,7 +82,7 @@ test('N9 follows no redirect, and cuts off an endless answer', async () => {
     server.closeAllConnections()
     server.close()
   })
-  const poster = openPoster(false)
+  const poster = openPoster(null)
   const to = (path: string) => new URL(path, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   const message = { headers: {}, body: Buffer.from('hello') }
   expect(await poster.post(to('/away'), message)).toEqual({ status: 307, retryAfterMs: null })

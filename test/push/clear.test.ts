@@ -106,11 +106,19 @@ test('N8 a block clears the messages of the blocked user, in groups too, and the
 describe('N6 the text of a notification', () => {
   const shown = (text: string, more: object = {}) => {
     const ids = { conversationId: conversationIdOf(1), messageId: messageIdOf(2) }
-    const about = { ...ids, isDirect: true, conversationTitle: null, senderName: 'Ann', text, ...more }
+    const about = { ...ids, isDirect: true, conversationTitle: null, senderName: 'Ann', text, attached: [], ...more }
     const payload = messagePayload('ntf_1', about, true, 1)
     expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(payloadBytesMax)
     return JSON.parse(payload) as { title: string; body?: string }
   }
+  test('N6 says what was sent if there is no text', () => {
+    const inGroup = { isDirect: false, conversationTitle: 'Trip' }
+    expect(shown('', { attached: ['IMAGE'] }).body).toBe('sent a photo')
+    expect(shown('', { ...inGroup, attached: ['IMAGE', 'IMAGE', 'IMAGE'] }).body).toBe('Ann sent 3 photos')
+    expect(shown('', { ...inGroup, attached: ['IMAGE', 'AUDIO'] }).body).toBe('Ann sent 2 files')
+    expect(shown('a caption', { ...inGroup, attached: ['VIDEO'] }).body).toBe('Ann: a caption')
+    expect(shown('').body).toBeUndefined()
+  })
   const family = '👩\u200d👩\u200d👧\u200d👦'
 
   test.each([

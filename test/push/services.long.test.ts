@@ -187,9 +187,19 @@ test('N9 does not connect to a name that has a private address by now', async ()
   const sql = await connect(confined.databaseUrl)
   await sql.query(`update push_registration set endpoint = 'https://localhost/x'`)
   const { message } = await dan.send(await dan.direct(eve), 'hello')
-  await decided(eve, message.id, 'FAILED REFUSED')
-  const { rows } = await sql.query('select error from push_failure')
-  expect(rows).toEqual([{ error: 'the host is at a private address' }])
+  const tried = async () => {
+    const { rows } = await sql.query(
+      'select outcome, attempts, error from push_delivery where message_id is not null order by id',
+    )
+    return rows as { outcome: string; attempts: number; error: string }[]
+  }
+  await until('an attempt', async () => (await tried())[0]?.attempts === 1)
+  expect(await tried()).toMatchObject([{ outcome: 'QUEUED', error: 'the host is at a private address' }])
+  // An unknown name looks the same to who registered it.
+  await sql.query(`update push_registration set endpoint = 'https://nowhere.invalid/x'`)
+  const { message: other } = await dan.send(await dan.direct(eve), 'hello again')
+  await until('another attempt', async () => (await tried())[1]?.attempts === 1)
+  for (const { id } of [message, other]) await decided(eve, id, 'QUEUED')
 })
 
 test('N1 an independent push service accepts, verifies and decrypts notifications', async () => {

@@ -9,7 +9,7 @@ import { readWhereabouts } from '../presence.ts'
 import { isOffered, type Registration, serviceOf } from '../providers/provider.ts'
 import { addJobs, deliverJobs } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
-import { isOver } from './shown.ts'
+import { isOver } from './over.ts'
 
 /** Locks the deliveries: this waits for those being recorded as sent, or they see for themselves that they are over. */
 const lock = statement(

@@ -7,10 +7,10 @@ import pLimit from 'p-limit'
 import type { App } from '../../parts.ts'
 import { isTransient } from '../../store/postgres.ts'
 import { decide, lifetimeMs } from '../decide.ts'
-import { clearPayload, messagePayload, testPayload, topicOf } from '../payload.ts'
+import { clearPayload, messagePayload, type ShownContent, testPayload, topicOf } from '../payload.ts'
 import { type Notification, type Provider, type Registration, serviceOf } from '../providers/provider.ts'
 import type { Services } from '../providers/services.ts'
-import { type Case, readBadges, readCases, readTexts } from '../situation.ts'
+import { type Case, readBadges, readCases, readContents } from '../situation.ts'
 import { type DeliveryOutcome, type Due, findDue, record } from './deliveries.ts'
 import { pushSteps } from './steps.ts'
 
@@ -72,7 +72,7 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
     due.map(({ userId }) => userId),
     now,
   )
-  const texts = await readTexts(
+  const contents = await readContents(
     reader,
     pairs.map(({ messageId }) => messageId),
   )
@@ -83,8 +83,8 @@ async function attemptAll(deliverer: Deliverer, service: string, due: readonly D
       const found = cases.get(`${one.messageId}:${one.userId}`)
       const skipped = findSkip(one, found, now)
       const badge = badges.get(one.userId) ?? 0
-      const text = one.messageId === null ? '' : (texts.get(one.messageId) ?? '')
-      return skipped ?? turn(() => attemptOne(deliverer, service, one, notificationOf(one, found, text, badge, now)))
+      const content = (one.messageId === null ? null : contents.get(one.messageId)) ?? { text: '', attached: [] }
+      return skipped ?? turn(() => attemptOne(deliverer, service, one, notificationOf(one, found, content, badge, now)))
     }),
   )
 }
@@ -100,7 +100,7 @@ function findSkip(due: Due, found: Case | undefined, now: Date): DeliveryOutcome
   return reason === null ? null : { due, type: 'SKIPPED', reason }
 }
 
-function notificationOf(due: Due, found: Case | undefined, text: string, badge: number, now: Date): Notification {
+function notificationOf(due: Due, found: Case | undefined, content: ShownContent, badge: number, now: Date): Notification {
   const { kind, userId, conversationId } = due
   const id = `ntf_${due.id}`
   const topic = conversationId === null ? null : topicOf(conversationId, userId)
@@ -108,7 +108,7 @@ function notificationOf(due: Due, found: Case | undefined, text: string, badge: 
   if (kind === 'MESSAGE' && found) {
     const { shown, situation } = found
     const urgency = situation.isDirect || situation.isMentioned ? 'high' : 'normal'
-    const payload = messagePayload(id, { ...shown, text }, situation.wishes.showsText, badge)
+    const payload = messagePayload(id, { ...shown, ...content }, situation.wishes.showsText, badge)
     return { id, payload, topic, ttlS: ttlS(situation.message.createdAt), urgency }
   }
   if (kind === 'CLEAR' && conversationId !== null)

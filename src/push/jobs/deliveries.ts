@@ -12,8 +12,8 @@ import { pushSubscriptionChanged } from '../events.ts'
 import { type PushResult, type Registration, serviceOf } from '../providers/provider.ts'
 import { addJobs, deliverJobs, type Job } from './jobs.ts'
 import { openRegistrations, registrationColumns } from './notify.ts'
+import { isOver } from './over.ts'
 import { clearJob } from './reader.ts'
-import { isOver } from './shown.ts'
 
 /** A delivery that is due. */
 export type Due = {

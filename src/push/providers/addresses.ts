@@ -3,6 +3,7 @@
 // to: by then, the name may have another address.
 
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
+import { lookup as lookupAll } from 'node:dns/promises'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 
 const v4: readonly (readonly [net: string, prefix: number])[] = [
@@ -64,17 +65,38 @@ export function hostOf({ hostname }: URL): string {
 }
 
 /**
- * A look-up for connections that fails if any address of the name is not public. Node.js does not call it if the host is already
+ * A look-up for connections that fails if any address of the name is not allowed. Node.js does not call it if the host is already
  * an address: check that beforehand.
  */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  const { family, hints } = options
-  const all: LookupAllOptions = { all: true, ...(family === undefined ? {} : { family }), ...(hints ? { hints } : {}) }
-  lookup(hostname, all, (error, found: LookupAddress[]) => {
-    const [first] = found ?? []
-    if (error || !first) return callback(error ?? new Error('the host has no address'), [])
-    if (!found.every(({ address }) => isPublic(address))) return callback(new PrivateAddressError(), [])
-    if (options.all) callback(null, found)
-    else callback(null, first.address, first.family)
+export const confinedLookup =
+  (isAllowed: (address: string) => boolean): LookupFunction =>
+  (hostname, options, callback) => {
+    const { family, hints } = options
+    const all: LookupAllOptions = { all: true, ...(family === undefined ? {} : { family }), ...(hints ? { hints } : {}) }
+    lookup(hostname, all, (error, found: LookupAddress[]) => {
+      const [first] = found ?? []
+      if (error || !first) return callback(error ?? new Error('the host has no address'), [])
+      if (!found.every(({ address }) => isAllowed(address))) return callback(new PrivateAddressError(), [])
+      if (options.all) callback(null, found)
+      else callback(null, first.address, first.family)
+    })
+  }
+
+/**
+ * The time limit for looking up a host that a client names. A refusal of a host name always takes this long, whatever the cause, so that
+ * the time does not reveal which names the network of this server knows.
+ */
+export const lookupMs = 1_500
+
+/** Looks up the addresses of a host; none if that fails or takes too long. */
+export async function resolveHost(host: string): Promise<string[]> {
+  if (isIP(host) !== 0) return [host]
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<[]>((done) => {
+    timer = setTimeout(() => done([]), lookupMs)
   })
+  const found = lookupAll(host, { all: true }).catch(() => [])
+  const addresses = await Promise.race([found, late])
+  clearTimeout(timer)
+  return addresses.map(({ address }) => address)
 }

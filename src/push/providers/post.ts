@@ -4,7 +4,8 @@
 import http from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import { hostOf, isPublic, PrivateAddressError, publicLookup } from './addresses.ts'
+import { leasedWorkMs } from '../../store/workers.ts'
+import { confinedLookup, hostOf, PrivateAddressError } from './addresses.ts'
 
 /** The answer of a service. */
 export type PushResponse = {
@@ -24,16 +25,16 @@ export type Poster = {
 }
 
 /** The time limit for a request, from the look-up of the name to the last byte of the answer. */
-export const requestMs = 10_000
+const requestMs = leasedWorkMs
 const answerBytesMax = 16_384
 /** The most concurrent connections to one service. */
 const socketsMax = 64
 const agentOptions = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 16, timeout: requestMs }
 const retryAfterMaxMs = 24 * 3_600_000
 
-/** Opens a poster. If `isConfined`, it sends only to public addresses. */
-export function openPoster(isConfined: boolean): Poster {
-  const lookup: { lookup?: LookupFunction } = isConfined ? { lookup: publicLookup } : {}
+/** Opens a poster. It sends only to addresses that are allowed; null: to all. */
+export function openPoster(isAllowed: ((address: string) => boolean) | null): Poster {
+  const lookup: { lookup?: LookupFunction } = isAllowed ? { lookup: confinedLookup(isAllowed) } : {}
   const agents = {
     'http:': new http.Agent({ ...agentOptions, ...lookup }),
     'https:': new https.Agent({ ...agentOptions, ...lookup }),
@@ -41,7 +42,7 @@ export function openPoster(isConfined: boolean): Poster {
   return {
     async post(url, { headers, body }) {
       const host = hostOf(url)
-      if (isConfined && isIP(host) !== 0 && !isPublic(host)) throw new PrivateAddressError()
+      if (isAllowed && isIP(host) !== 0 && !isAllowed(host)) throw new PrivateAddressError()
       const isSecure = url.protocol === 'https:'
       const options = {
         method: 'POST',

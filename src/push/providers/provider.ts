@@ -1,4 +1,4 @@
-// Providers, which bring notifications to devices: Web Push and the operator's own webhook. A provider knows how to send one
+// Providers, which bring notifications to devices: Web Push, FCM, APNs, and the notification webhook. A provider knows how to send one
 // notification to one device and what the answer means; it does not decide when, to which users or how often.
 
 import type { Config } from '../../config/config.ts'
@@ -12,7 +12,7 @@ export type Registration = {
   readonly id: number
   readonly userId: UserId
   readonly sessionId: SessionId
-  readonly provider: 'WEB_PUSH' | 'WEBHOOK'
+  readonly provider: 'WEB_PUSH' | 'FCM' | 'APNS' | 'WEBHOOK'
   readonly platform: string
   readonly endpoint: string
   readonly p256dh: string
@@ -50,12 +50,15 @@ export type Provider = {
 
 /** Whether this server offers a provider. */
 export function isOffered({ vapid, config }: App, provider: Registration['provider']): boolean {
-  return (provider === 'WEB_PUSH' ? vapid : config.push.webhook) !== null
+  const { webhook, fcm, apns } = config.push
+  return { WEB_PUSH: vapid, FCM: fcm, APNS: apns, WEBHOOK: webhook }[provider] !== null
 }
 
 /** The push service of a device, identified by its origin: it may be slow or away as a whole. */
 export function serviceOf({ push }: Config, { provider, endpoint }: Pick<Registration, 'provider' | 'endpoint'>): string {
-  return provider === 'WEB_PUSH' ? new URL(endpoint).origin : (push.webhook?.url.origin ?? 'none')
+  if (provider === 'WEB_PUSH') return new URL(endpoint).origin
+  const { webhook, fcm, apns } = push
+  return { FCM: fcm, APNS: apns, WEBHOOK: webhook }[provider]?.url.origin ?? 'none'
 }
 
 /** Sends a request and interprets its answer. */
@@ -63,12 +66,18 @@ export async function attempt(poster: Poster, url: URL, message: () => PushReque
   try {
     return judge(await poster.post(url, message()))
   } catch (error) {
-    if (error instanceof PrivateAddressError) return { type: 'REFUSED', error: error.message }
-    const { name, code } = error as { name?: string; code?: string }
-    // Not the error's message: it may contain the address.
-    const what = name === 'TimeoutError' || name === 'AbortError' ? 'no answer in time' : (code ?? name ?? 'unknown')
-    return { type: 'LATER', error: `the request failed: ${what}`, afterMs: null, isOfService: true }
+    return failed(error)
   }
+}
+
+/** The result of a request that got no answer. */
+export function failed(error: unknown): PushResult {
+  // Like a name that is unknown: who registered it must not learn from the answer what the names of this network are.
+  if (error instanceof PrivateAddressError) return { type: 'LATER', error: error.message, afterMs: null, isOfService: true }
+  const { name, code } = error as { name?: string; code?: string }
+  // Not the error's message: it may contain the address.
+  const what = name === 'TimeoutError' || name === 'AbortError' ? 'no answer in time' : (code ?? name ?? 'unknown')
+  return { type: 'LATER', error: `the request failed: ${what}`, afterMs: null, isOfService: true }
 }
 
 function judge({ status, retryAfterMs }: PushResponse): PushResult {

@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache'
 import webPush from 'web-push'
 import type { VapidKeys } from '../../config/config.ts'
+import { isPublic } from './addresses.ts'
 import { openPoster } from './post.ts'
 import { attempt, type Provider } from './provider.ts'
 
@@ -14,7 +15,7 @@ const servicesKept = 1_000
 
 /** Opens the provider. */
 export function openWebPush(keys: VapidKeys, subject: string, allowsPrivate: boolean): Provider {
-  const poster = openPoster(!allowsPrivate)
+  const poster = openPoster(allowsPrivate ? null : isPublic)
   const tokens = new LRUCache<string, string>({ max: servicesKept, ttl: tokenKeptMs })
   const tokenFor = (origin: string) => {
     const known = tokens.get(origin)
