@@ -7,6 +7,7 @@ import { checkRedis } from '../bus/redis-faults.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
 import { openLog } from '../log/log.ts'
+import { findBrokenSeal } from '../platform/audit.ts'
 import { listFailures } from '../push/jobs/failures.ts'
 import { examineDatabase } from '../store/examine.ts'
 import { openStore } from '../store/store.ts'
@@ -131,9 +132,16 @@ function checkClock(aheadMs: number, answerMs: number, report: Report): void {
 
 async function checkLeftovers(databaseUrl: string, report: Report): Promise<void> {
   const store = openStore(databaseUrl, 1, openLog('silent', 'parley'))
-  const failures = await listFailures(store.jobs.reader).finally(() => store.close())
-  if (failures.length === 0) report('ok', 'Notifications', 'none was given up in the last week')
-  else report('warn', 'Notifications', `${failures.length} were given up in the last week: see parley push-failures`)
+  try {
+    const failures = await listFailures(store.jobs.reader)
+    if (failures.length === 0) report('ok', 'Notifications', 'none was given up in the last week')
+    else report('warn', 'Notifications', `${failures.length} were given up in the last week: see parley push-failures`)
+    const seal = await findBrokenSeal(store.jobs.reader)
+    if (seal === null) report('ok', 'Audit log', 'every seal holds')
+    else report('FAIL', 'Audit log', `somebody has changed or removed entries: seal ${seal} does not hold (table audit_seal)`)
+  } finally {
+    await store.close()
+  }
 }
 
 async function checkBus({ redisUrl }: Config, report: Report): Promise<void> {

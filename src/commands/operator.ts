@@ -12,12 +12,17 @@ import { openInstallation } from '../local/installation.ts'
 import { type Log, openLog } from '../log/log.ts'
 import { RepeatLog } from '../log/repeats.ts'
 import type { App } from '../parts.ts'
+import { recordEntry } from '../platform/audit.ts'
 import { explain } from '../store/explain.ts'
 import { sqlStateOf } from '../store/postgres.ts'
 import { openStore, type Store } from '../store/store.ts'
 
 /** The SQLSTATEs of a function, a table, a column and a schema that do not exist. */
 const missing = new Set(['42883', '42P01', '42703', '3F000'])
+
+/** Records in the audit log what an operator has done. `subjects` are global ids. */
+export const noteInAudit = (action: string, subjects: readonly string[]): Promise<void> =>
+  withStore(({ jobs }) => recordEntry(jobs.reader, { actor: 'OPERATOR', keyId: null, userId: null, action, subjects }))
 
 /** The parts of a node that operators' actions need. */
 export type OperatorApp = Pick<App, 'clock' | 'config' | 'erasures' | 'journal' | 'log' | 'store'>

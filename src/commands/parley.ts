@@ -5,12 +5,15 @@ import { ConfigError } from '../config/config.ts'
 import { ParleyError, StartError } from '../errors.ts'
 import { type Command, FailedResult, UsageError } from './command.ts'
 import { doctor } from './doctor.ts'
+import { exportFile } from './export.ts'
+import { importFile } from './import.ts'
 import { invitations } from './invitations.ts'
 import { migrateDatabase } from './migrate.ts'
 import { newEpoch } from './new-epoch.ts'
 import { pushFailures } from './push-failures.ts'
 import { secrets } from './secrets.ts'
 import { serveNode } from './serve.ts'
+import { serverKeys } from './server-keys.ts'
 import { users } from './users.ts'
 
 const commands: Readonly<Record<string, Command>> = {
@@ -20,6 +23,9 @@ const commands: Readonly<Record<string, Command>> = {
   users,
   invitations,
   secrets,
+  'server-keys': serverKeys,
+  import: importFile,
+  export: exportFile,
   'new-epoch': newEpoch,
   'push-failures': pushFailures,
 }

@@ -5,10 +5,10 @@ import { resetPassword, roles, setRole, suspendUser, unsuspendUser } from '../ac
 import { removeAccount } from '../account/profile-actions.ts'
 import { normaliseUsername } from '../account/username.ts'
 import { StartError } from '../errors.ts'
-import { sessionIdOf, type UserId, userIdOf } from '../id.ts'
+import { encodeId, type UserId, userIdOf } from '../id.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { type Command, noMore, onlyOne, readArguments, readTime, UsageError } from './command.ts'
-import { type OperatorApp, withOperator, withStore } from './operator.ts'
+import { noteInAudit, type OperatorApp, withOperator, withStore } from './operator.ts'
 
 type ListedUser = {
   readonly id: UserId
@@ -93,7 +93,9 @@ export const users: Command = {
     const [name, ...others] = given
     const username = normaliseUsername(onlyOne(name === undefined ? [] : [name], 'username'))
     const user = await withStore(({ reader }) => findByName(reader, username))
-    return act(user.id, others, username)
+    const said = await act(user.id, others, username)
+    await noteInAudit(`users ${action}`, [encodeId('User', userIdOf(user.id))])
+    return said
   },
 }
 
@@ -113,5 +115,5 @@ async function findByName(reader: Reader, username: string) {
 
 async function erase(userId: UserId, username: string, app: OperatorApp): Promise<void> {
   const { passwordHash } = await findByName(app.store.reader, username)
-  await removeAccount({ userId, sessionId: sessionIdOf(0) }, passwordHash, app)
+  await removeAccount({ userId, sessionId: null }, passwordHash, app)
 }

@@ -3,9 +3,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { Backend } from '../platform/backend.ts'
+import { Myself } from '../platform/documents.ts'
 import { type Device, password, request, signUp, signUpAll } from '../support/device.ts'
 import { LogIn, RefreshSession, SignUp, Viewer } from '../support/documents.ts'
 import { connect, createDatabase, createEmptyDatabase, type Environment, type Node, openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import { dataDirectory, Parley } from './parley.ts'
 
 const secret = { PARLEY_TOKEN_SECRET: 'the token secret of the nodes in this test' }
@@ -31,7 +34,19 @@ const logIn = async ({ username }: Device, secretWord = password) => {
 test('lists its commands, and exits with 2 for invalid arguments', async () => {
   const help = await run(['--help'], {})
   expect(help.code).toBe(0)
-  for (const name of ['serve', 'migrate', 'doctor', 'users', 'invitations', 'secrets', 'new-epoch', 'push-failures']) {
+  for (const name of [
+    'serve',
+    'migrate',
+    'doctor',
+    'users',
+    'invitations',
+    'secrets',
+    'server-keys',
+    'import',
+    'export',
+    'new-epoch',
+    'push-failures',
+  ]) {
     expect(help.out).toContain(`  ${name} `)
   }
   const own = await run(['users', '--help'], {})
@@ -109,6 +124,25 @@ test('makes invitations that let people sign up', async () => {
   expect((await request(closed.url, SignUp, { input: again })).errors[0]?.extensions.code).toBe('FORBIDDEN')
 })
 
+test('makes a server key, lists it without its secret, and revokes it on a running node', async () => {
+  const frank = await signUp(node, 'Frank')
+  const { code, out: token } = await run(['server-keys', 'create', 'our backend', '--scopes', 'act,keys'])
+  expect([code, token]).toEqual([0, expect.stringMatching(/^plk_[\w-]{43}$/)])
+  const backend = new Backend(node, token, 0)
+  expect((await backend.run(Myself, {}, frank.userId)).viewer.username).toBe(frank.username)
+  const [listed = ''] = (await run(['server-keys', 'list'])).out.split('\n')
+  expect(listed).toMatch(/^key_[0-9a-z]{13} {2}our backend {2}act,keys {2}(last used 20|never used)/)
+  expect(listed).not.toContain(token)
+  expect((await run(['server-keys', 'revoke', listed.slice(0, 17)])).code).toBe(0)
+  await until('the node to refuse it', async () => {
+    const { errors } = await backend.ask(Myself, {}, frank.userId)
+    return errors[0]?.extensions.code === 'UNAUTHENTICATED'
+  })
+  const wrong = [['create', 'x'], ['create', 'x', '--scopes', 'all'], ['create', '', '--scopes', 'act'], ['list', 'x'], []]
+  for (const args of wrong) expect([args, (await run(['server-keys', ...args])).code]).toEqual([args, 2])
+  for (const id of ['key_00000zzzzzzzz', 'key_1']) expect([id, (await run(['server-keys', 'revoke', id])).code]).toEqual([id, 1])
+})
+
 test('migrates an empty database, and says that a current one is up to date', async () => {
   const environment = { ...secret, DATABASE_URL: await createEmptyDatabase() }
   expect((await run(['doctor'], environment)).out).toContain(
@@ -122,7 +156,7 @@ test('the doctor finds nothing wrong with a good installation, and says what is 
   const good = { ...secret, DATABASE_URL: await createDatabase(), REDIS_URL: inject('redisUrl') }
   const healthy = await run(['doctor'], good)
   expect(healthy).toMatchObject({ code: 0, complaint: '' })
-  for (const what of ['Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Redis'])
+  for (const what of ['Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Audit log', 'Redis'])
     expect(healthy.out).toContain(`ok    ${what}: `)
 
   const bad = await run(['doctor'], { ...good, REDIS_URL: 'redis://127.0.0.1:9', DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/x' })

@@ -140,7 +140,7 @@ test('each obstacle to a connection gets one sentence that says what to do', asy
     ],
     [
       `crowded@${host}/plain`,
-      `Postgres at ${host} has no free connections (too many connections for role "crowded"): raise max_connections, or stop the clients that hold them; a node needs up to 35`,
+      `Postgres at ${host} has no free connections (too many connections for role "crowded"): raise max_connections, or stop the clients that hold them; a node needs up to 39`,
     ],
     [`guest@${host}/private`, rights('guest', 'private', 'permission denied for database "private"')],
     [
@@ -255,7 +255,7 @@ test('refuses a pooler that shares connections between clients; one in session m
   expect(await refusal(`postgresql://parley@${pooler}/transaction`)).toBe(shared)
   expect(await refusal(`postgresql://parley@${pooler}/statement`)).toBe(shared)
   expect(await refusal(`postgresql://parley@${pooler}/one`)).toBe(
-    `the pooler at ${pooler} has no second connection for Parley: raise its pool size, because a node needs up to 35`,
+    `the pooler at ${pooler} has no second connection for Parley: raise its pool size, because a node needs up to 39`,
   )
   const node = await openNode({ DATABASE_URL: `postgresql://parley@${pooler}/session` })
   const [alice, bob] = (await signUpAll(node, 'Alice', 'Bob')) as [Device, Device]

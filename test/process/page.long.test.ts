@@ -233,6 +233,33 @@ test('the page works on a phone, and says what is wrong with a log-in', async ()
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
 })
 
+test('a text is shown in the direction of its letters, a long title fits, and what is being sent says so', async () => {
+  const { page } = await open()
+  await page.setViewportSize({ width: 360, height: 640 })
+  await enter(page, 'carol')
+  await start(page, 'bob')
+  const directions = () =>
+    page.locator('main li, main h2, main textarea').evaluateAll((all) => all.map((one) => one.getAttribute('dir')))
+  expect(new Set(await directions())).toEqual(new Set(['auto']))
+  await page.locator('main h2').evaluate((title) => {
+    title.textContent = 'W'.repeat(120)
+  })
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  await page.route('**/graphql', async (route) => {
+    if (route.request().postData()?.includes('sendMessage')) await held
+    await route.continue()
+  })
+  await write(page, 'held back')
+  await page.getByText('Sending 1…').waitFor()
+  release()
+  await sent(page, 'held back').waitFor()
+  await page.locator('[data-status=LIVE]').waitFor()
+})
+
 /** The violations that axe-core finds on the current page, of any impact. */
 async function faults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
