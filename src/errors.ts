@@ -12,13 +12,20 @@ export const errorCodes = {
   ACCOUNT_SUSPENDED: 'An operator has suspended the account; the message says until when and why.',
   INVALID_CREDENTIALS: 'The account does not exist or the password is wrong; the server does not say which.',
   FORBIDDEN:
-    'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, or this server does not offer it.',
+    'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, the server key lacks the scope, or this server does not offer it.',
   NOT_FOUND: 'The object does not exist or you may not see it; the server does not say which.',
   BAD_INPUT: 'An argument is invalid; `argument` names it.',
   USERNAME_TAKEN: 'The username is reserved, or another account has it or one that looks like it.',
+  EXTERNAL_ID_TAKEN: 'The external ID already names another object, or one of another tenant.',
+  MESSAGE_REFUSED: 'The backend of this app does not allow the message; the error says why.',
   IDEMPOTENCY_CONFLICT: 'You have already used this clientMessageId with different content.',
   VERSION_CONFLICT: 'The object has changed since you read it: read it again.',
   MESSAGE_DELETED: 'The message was deleted and can no longer be changed.',
+  UPLOAD_INCOMPLETE: 'The bytes of this attachment have not all arrived: upload them, then repeat.',
+  ATTACHMENT_USED: 'The attachment is already in another message: upload the file again.',
+  FILE_REFUSED:
+    'The content of the file cannot be used here: it is damaged, too large to show, no picture, or refused by a scan.',
+  STORAGE_FULL: 'There is no room for the file: your quota is used up, or the storage of the server is full.',
   CURSOR_REFUSED:
     'The server cannot continue from this cursor: it belongs to another epoch or history, is ahead of the journal, or is too old. `events` would start with a RESET.',
   LIMIT_EXCEEDED: 'The request would exceed a limit of this server; `argument` names what is too large.',

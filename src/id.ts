@@ -25,6 +25,15 @@ export type Position = Branded<'Position'>
 /** The id of a message: the position of the fact that created it. Other positions are not ids of messages. */
 export type MessageId = Position & { readonly [messageBrand]: true }
 
+/** The id of an attachment. */
+export type AttachmentId = Branded<'Attachment'>
+
+/** The id of a server key. */
+export type ServerKeyId = Branded<'ServerKey'>
+
+/** The id of a webhook. */
+export type WebhookId = Branded<'Webhook'>
+
 /** Brands the id of a user where it enters from outside: from Prisma, a token, a bus message or a global id. */
 export const userIdOf = (value: bigint | number | string) => Number(value) as UserId
 
@@ -40,7 +49,29 @@ export const positionOf = (value: bigint | number | string) => Number(value) as 
 /** Brands the id of a message where it enters from outside. */
 export const messageIdOf = (value: bigint | number | string) => Number(value) as MessageId
 
-const prefixes = { User: 'usr', Session: 'ses', Conversation: 'cnv', Message: 'msg', Member: 'mbr', Invite: 'inv' } as const
+/** Brands the id of an attachment where it enters from outside. */
+export const attachmentIdOf = (value: bigint | number | string) => Number(value) as AttachmentId
+
+/** Brands the id of a server key where it enters from outside. */
+export const serverKeyIdOf = (value: bigint | number | string) => Number(value) as ServerKeyId
+
+/** Brands the id of a webhook where it enters from outside. */
+export const webhookIdOf = (value: bigint | number | string) => Number(value) as WebhookId
+
+/** The sender of system messages, in place of a user: no user has this id. */
+export const systemId = userIdOf(0)
+
+const prefixes = {
+  User: 'usr',
+  Session: 'ses',
+  Conversation: 'cnv',
+  Message: 'msg',
+  Member: 'mbr',
+  Invite: 'inv',
+  Attachment: 'att',
+  ServerKey: 'key',
+  Webhook: 'whk',
+} as const
 
 /** The types that have a global id. */
 export type IdType = keyof typeof prefixes
@@ -53,6 +84,9 @@ type IdNumbers = {
   Message: [MessageId]
   Member: [ConversationId, UserId]
   Invite: [number]
+  Attachment: [AttachmentId]
+  ServerKey: [ServerKeyId]
+  Webhook: [WebhookId]
 }
 
 const width = 13

@@ -14,6 +14,8 @@ export type Key = {
   readonly token: KeyObject
   /** Signs messages between nodes. */
   readonly bus: KeyObject
+  /** Signs the URLs of files. */
+  readonly files: KeyObject
 }
 
 /** The keys of an installation; the first one signs. */
@@ -28,6 +30,7 @@ export function deriveKeys(secrets: Secrets): Keys {
     id: derive(secret, 'key id', 9).toString('base64url'),
     token: createSecretKey(secret, 'utf8'),
     bus: createSecretKey(derive(secret, 'bus', 32)),
+    files: createSecretKey(derive(secret, 'files', 32)),
   }))
   if (!first) throw new Error('there is no secret')
   return [first, ...others]

@@ -21,6 +21,7 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string }
     Cursor: { Input: string; Output: string }
     DateTime: { Input: Date; Output: Date }
+    JSON: { Input: unknown; Output: unknown }
   }
 }>({
   plugins: [RelayPlugin, ComplexityPlugin, 'sharing'],
@@ -118,6 +119,7 @@ builder.scalarType('Cursor', {
     return value
   },
 })
+builder.scalarType('JSON', { description: 'Any JSON value.', serialize: (value) => value, parseValue: (value) => value })
 builder.enumType('ErrorCode', {
   description:
     'The values of `extensions.code` in errors. Every error also has `extensions.retryable` and, where it helps, `retryAfterMs` and `argument`.',

@@ -5,10 +5,15 @@ import type { ConversationId, Position } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
-import type { Viewer } from '../viewer.ts'
+import type { ServerKey, ServerKeyScope, SessionViewer, Viewer } from '../viewer.ts'
 
-/** The origin of a request: a viewer, or none. A field that needs a viewer throws `refusal` if the token was refused. */
-export type Caller = { readonly viewer: Viewer } | { readonly viewer: null; readonly refusal: ParleyError | null }
+/**
+ * The origin of a request: a viewer, a server key, a server key that acts for a viewer, or nobody. A field that needs a viewer throws
+ * `refusal` if the token was refused.
+ */
+export type Caller =
+  | { readonly viewer: Viewer; readonly key: ServerKey | null }
+  | { readonly viewer: null; readonly key: ServerKey | null; readonly refusal: ParleyError | null }
 
 /** The part of a conversation that the recipients of an event may see. */
 export type VisibleRange = {
@@ -45,6 +50,11 @@ export type Context = {
   readonly wholeHistoryOf: ConversationId | null
   /** What the recipients of an event may see of its conversation; null outside of events, and for events without one. */
   readonly visibleRange: VisibleRange | null
+  /**
+   * Says that what is answered holds only until a time, in milliseconds since 1970, by the node's clock: a payload that many receive
+   * is not kept for longer.
+   */
+  holdsUntil(at: number): void
   /** The device whose WebSocket carries the operation; null over HTTP and without a viewer. */
   device(): ReturnType<App['devices']['connect']> | null
   /** Ends the caller's connection so that the client resumes: closes a WebSocket with this code, cuts an event stream. */
@@ -56,9 +66,16 @@ export type Context = {
   readonly renewConnection: ((token: string) => Promise<Date>) | null
 }
 
-/** The viewer of an operation. @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED if there is none */
+/**
+ * The viewer of an operation.
+ * @throws ParleyError UNAUTHENTICATED, TOKEN_EXPIRED or SESSION_REVOKED if there is none; FORBIDDEN for a server key that acts for
+ *   nobody
+ */
 export function requireViewer({ caller }: Context): Viewer {
   if (caller.viewer) return caller.viewer
+  if (caller.key) {
+    throw new ParleyError('FORBIDDEN', 'A server key does this only on behalf of a user: name one in `parley-act-as`.')
+  }
   throw (
     caller.refusal ??
     new ParleyError(
@@ -66,4 +83,28 @@ export function requireViewer({ caller }: Context): Viewer {
       'This operation needs an access token. Send it as Authorization: Bearer <token> over HTTP, or as connectionParams.accessToken on a WebSocket.',
     )
   )
+}
+
+/** The viewer of an operation that belongs to a device. @throws as requireViewer; ParleyError FORBIDDEN if a server key acts */
+export function requireSessionViewer(context: Context): SessionViewer {
+  const { userId, sessionId } = requireViewer(context)
+  if (sessionId !== null) return { userId, sessionId }
+  throw new ParleyError('FORBIDDEN', 'This needs a session of the user: a server key cannot do it on behalf of somebody.')
+}
+
+/** Whether a server key acts for itself: there is no viewer. */
+export const isBackend = ({ caller }: Context) => caller.key !== null && caller.viewer === null
+
+/**
+ * The server key that calls for itself, with one of these scopes.
+ * @throws ParleyError UNAUTHENTICATED without one or FORBIDDEN without such a scope; FORBIDDEN for users, and for keys that act for one
+ */
+export function requireKey(context: Context, ...scopes: readonly [ServerKeyScope, ...ServerKeyScope[]]): ServerKey {
+  const { key, viewer } = context.caller
+  if (key && !viewer) {
+    if (scopes.some((scope) => key.scopes.includes(scope))) return key
+    throw new ParleyError('FORBIDDEN', `The server key does not have the scope ${scopes.join(' or ')}.`)
+  }
+  requireViewer(context)
+  throw new ParleyError('FORBIDDEN', 'Only a server key that acts for nobody can do this.')
 }

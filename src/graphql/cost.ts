@@ -20,7 +20,7 @@ import {
 } from 'graphql'
 
 /** The maximum cost of an operation, and of one event of a subscription. */
-export const costMax = { operation: 20_000, event: 2_000 } as const
+export const costMax = { operation: 20_000, event: 2_500 } as const
 
 /** The values of an operation's variables, coerced. */
 export type VariableValues = Readonly<Record<string, unknown>>

@@ -6,6 +6,7 @@ import type { Fact } from '../journal/fact.ts'
 import type { StreamItem } from '../journal/item.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { type BuilderTypes, builder } from './builder.ts'
+import { type Context, isBackend } from './context.ts'
 
 /** The source object of an event: an item of a stream with its cursor. */
 export type EventSource<Item extends StreamItem = StreamItem> = {
@@ -20,6 +21,9 @@ export type FactEvent = EventSource<StreamItem & { type: 'fact' }>
 /** The names of the types that `factEvent` has declared, by the kind's number. */
 const factNames: (string | undefined)[] = []
 const controlNames = { started: 'SyncStarted', caughtUp: 'CaughtUp', tick: 'Tick' } as const
+
+/** The names of the types of events that facts have. */
+export const eventNames = (): readonly string[] => factNames.filter((name) => name !== undefined)
 
 /** The name of an item's type in the schema; null for a fact of a kind that this version does not know. */
 export function eventNameOf(item: StreamItem): string | null {
@@ -53,6 +57,16 @@ export function factEvent({ name, number }: FactKind<unknown>, description: stri
 /** The subject of an event's fact. */
 export function subjectOf({ item }: FactEvent): number {
   return idOf(item.fact.subjectId, item.fact)
+}
+
+/**
+ * The context in which the private settings of an event are read: that of its viewer. A server key that follows all changes reads them
+ * as the user that the event is for.
+ */
+export function asHearer({ item }: FactEvent, context: Context): Context {
+  if (!isBackend(context)) return context
+  const viewer = { userId: idOf(item.fact.userId, item.fact), sessionId: null }
+  return { ...context, caller: { viewer, key: context.caller.key } }
 }
 
 /** The conversation of an event's fact. */

@@ -78,11 +78,11 @@ export class FairQueue {
   }
 }
 
-/** A queue for each user. It exists while work of the user runs or waits. */
-export class UserQueues {
+/** A queue for each user, or for each of other keys. It exists while work of the user runs or waits. */
+export class UserQueues<Key = UserId> {
   readonly #bounds: Omit<QueueBounds, 'waitingPerPathMax'>
   readonly #refusal: string
-  readonly #queues = new Map<UserId, { readonly queue: FairQueue; held: number }>()
+  readonly #queues = new Map<Key, { readonly queue: FairQueue; held: number }>()
 
   /**
    * @param bounds the bounds of each user
@@ -94,19 +94,19 @@ export class UserQueues {
   }
 
   /** Runs `work` when it is its turn among the work of this user. @throws ParleyError RATE_LIMITED */
-  async run<T>(userId: UserId, work: () => Promise<T>): Promise<T> {
+  async run<T>(key: Key, work: () => Promise<T>): Promise<T> {
     const { waitingMax } = this.#bounds
-    const entry = this.#queues.get(userId) ?? {
+    const entry = this.#queues.get(key) ?? {
       queue: new FairQueue({ ...this.#bounds, waitingPerPathMax: waitingMax }, this.#refusal),
       held: 0,
     }
-    this.#queues.set(userId, entry)
+    this.#queues.set(key, entry)
     entry.held += 1
     try {
       return await entry.queue.run([], work)
     } finally {
       entry.held -= 1
-      if (entry.held === 0) this.#queues.delete(userId)
+      if (entry.held === 0) this.#queues.delete(key)
     }
   }
 }

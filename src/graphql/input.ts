@@ -65,6 +65,11 @@ export function requireFuture(name: string, at: Date | null | undefined, { now }
   if (at && at.getTime() <= now()) throw badInput(`input.${name}`, 'must be in the future')
 }
 
+/** @throws ParleyError BAD_INPUT if a time of the input is in the future */
+export function requirePast(name: string, at: Date | null | undefined, { now }: Clock): void {
+  if (at && at.getTime() > now()) throw badInput(`input.${name}`, 'must be in the past')
+}
+
 /**
  * Checks the arguments of a field that has no single input.
  * @throws ParleyError BAD_INPUT naming the first invalid argument

@@ -14,7 +14,7 @@ import {
 /** The limits of an operation, counting a fragment each time it is spread. */
 export const sizeMax = {
   depth: 15,
-  fields: 400,
+  fields: 600,
   /** Fields, fragment spreads and inline fragments. */
   selections: 1_000,
   aliases: 200,

@@ -19,6 +19,8 @@ export type CachedItem = {
   /** When it happened, in milliseconds since 1970: the same for all executions of a tick too. */
   readonly occurredAt: number
   readonly payloads: Map<number, MaybePromise<Buffer | typeof perViewer>>
+  /** When the payloads stop being right, in milliseconds since 1970; infinite if never. */
+  holdsUntil: number
   /** Null if no execution is under way. */
   execution: EventExecution | null
   /** The part of the cache's bytes that this item takes. 0 if it is not cached, or no longer. */
@@ -31,9 +33,15 @@ const itemBytes = 500
 
 /** The payloads of one node, by item. */
 export class PayloadCache {
+  readonly #now: () => number
   /** By a fact's position, or by the item that all streams share. The oldest come first. */
   readonly #items = new Map<Position | StreamItem, CachedItem>()
   #bytes = 0
+
+  /** @param now the time by which payloads stop being right */
+  constructor(now: () => number) {
+    this.#now = now
+  }
 
   /** The approximate size of the cache, in bytes. */
   get bytes(): number {
@@ -54,9 +62,9 @@ export class PayloadCache {
     const isCached = item.type === 'fact' ? version !== null : item.type === 'tick'
     const key = item.type === 'fact' ? item.fact.position : item
     const known = isCached ? this.#items.get(key) : undefined
-    if (known && known.version === version && known.tag === tag) return known
+    if (known && known.version === version && known.tag === tag && this.#holds(known)) return known
     const occurredAt = item.type === 'fact' ? item.fact.occurredAt : Date.now()
-    const entry: CachedItem = { tag, version, occurredAt, payloads: new Map(), execution: null, bytes: 0 }
+    const entry: CachedItem = { tag, version, occurredAt, payloads: new Map(), holdsUntil: Infinity, execution: null, bytes: 0 }
     if (!isCached) return entry
     this.#drop(key)
     this.#items.set(key, entry)
@@ -69,6 +77,10 @@ export class PayloadCache {
     entry.payloads.set(number, payload)
     if (payload !== perViewer && entry.bytes > 0) this.#count(entry, payload.length)
     return payload
+  }
+
+  #holds({ holdsUntil }: CachedItem): boolean {
+    return holdsUntil === Infinity || holdsUntil > this.#now()
   }
 
   /** Beyond the bound, the oldest items are dropped. */

@@ -63,7 +63,7 @@ export class SharedExecution {
     this.#scheduler = scheduler
     this.#reader = flushingReader(app.store)
     this.#viewerless = viewerlessContext(app, this.#reader)
-    this.#cache = new PayloadCache()
+    this.#cache = new PayloadCache(app.clock.now)
     app.journal.onFact((fact) => {
       if (app.journal.kinds.changesEarlierEvents(fact)) this.#cache.forget()
     })
@@ -128,6 +128,11 @@ export class SharedExecution {
       reader: { value: reader },
       wholeHistoryOf: { value: isWhole ? (range?.conversationId ?? null) : null },
       visibleRange: { value: range },
+      holdsUntil: {
+        value: (at: number) => {
+          entry.holdsUntil = Math.min(entry.holdsUntil, at)
+        },
+      },
     } satisfies { [Key in keyof Context]?: { value: Context[Key] } }) as Context
     const finish = (result: ExecutionResult, isForEveryViewer: boolean) => {
       const isShared = isForEveryViewer && !result.errors

@@ -9,7 +9,7 @@ import {
   type GraphQLSchema,
   type SubscriptionArgs,
 } from 'graphql'
-import { ParleyError } from '../errors.ts'
+import { closeCodes, ParleyError } from '../errors.ts'
 import type { Stream } from '../journal/stream.ts'
 import type { App } from '../parts.ts'
 import type { Context } from './context.ts'
@@ -17,6 +17,7 @@ import { costMax } from './cost.ts'
 import { findPlan } from './documents.ts'
 import { execute } from './engine.ts'
 import { withClientErrors } from './errors.ts'
+import type { EventSource } from './event.ts'
 import { UserQueues } from './fair-queue.ts'
 import { FairScheduler, type Turn } from './fair-scheduler.ts'
 import { findOperationKey } from './operation-key.ts'
@@ -39,6 +40,19 @@ export class EventSourceStream implements AsyncIterable<never> {
 
   [Symbol.asyncIterator](): AsyncIterator<never> {
     throw new Error('a stream of events has a consumer of its own')
+  }
+}
+
+/** What the resolver of `changes` returns: events for one consumer. One that cannot be read now ends the connection, and is not skipped. */
+export class EventSourceIterable implements AsyncIterable<EventSource> {
+  readonly #events: AsyncIterableIterator<EventSource>
+
+  constructor(events: AsyncIterableIterator<EventSource>) {
+    this.#events = events
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<EventSource> {
+    return this.#events
   }
 }
 
@@ -80,7 +94,7 @@ export class Subscriptions {
   }
 
   /**
-   * Opens a subscription to a signal. Each of its values is executed in turns with other executions.
+   * Opens a subscription to a signal, or to `changes`. Each of its values is executed in turns with other executions.
    * @returns its results, or why it was refused
    */
   async openSignals(args: SubscriptionArgs): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
@@ -105,9 +119,16 @@ export class Subscriptions {
       next: async () => {
         const next = await values.next()
         if (next.done) return done
-        const run = () => execute({ ...(args as ExecutionArgs), rootValue: next.value })
+        // Rows that do not depend on the viewer are cached while nothing changes them.
+        const contextValue = { ...context, scope: {} }
+        const run = () => execute({ ...(args as ExecutionArgs), contextValue, rootValue: next.value })
         const value = await this.#scheduler.run(turn, run)
-        return value === null ? done : { done: false, value }
+        if (value === null) return done
+        if (!(source instanceof EventSourceIterable)) return { done: false, value }
+        const told = withClientErrors(value, context)
+        if (!told.errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')) return { done: false, value: told }
+        context.endConnection(closeCodes.RESUME, 'An event could not be read. Resume from your last cursor.')
+        return close()
       },
       return: close,
       async throw(error) {

@@ -4,6 +4,7 @@
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
 import type { Store } from '../store/store.ts'
+import type { ServerKey } from '../viewer.ts'
 import type { Context } from './context.ts'
 
 /** A resolver asked for the viewer of a shared execution. */
@@ -11,6 +12,12 @@ class NotShared extends Error {
   constructor() {
     super('a shared execution has no viewer')
   }
+}
+
+/** The context of what a server key does by itself, without a request: it has no connection. */
+export function backendContext(app: App, key: ServerKey): Context {
+  const shared = viewerlessContext(app, app.store.reader)
+  return Object.defineProperty(shared, 'caller', { value: { viewer: null, key, refusal: null }, enumerable: true })
 }
 
 /** A context whose caller and connection throw when they are used. */
@@ -31,6 +38,7 @@ export function viewerlessContext(app: App, reader: Reader): Context {
     scope: null,
     wholeHistoryOf: null,
     visibleRange: null,
+    holdsUntil: () => undefined,
     endConnection: refuse,
     renewConnection: null,
     device: refuse,

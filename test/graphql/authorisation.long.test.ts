@@ -2,20 +2,33 @@
 // answers are written once, in authorisation.ts. A new field without a row fails.
 
 import { createECDH, randomBytes, randomUUID } from 'node:crypto'
-import { getNamedType, isInterfaceType, isObjectType } from 'graphql'
+import { getNamedType, isInterfaceType, isLeafType } from 'graphql'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { suspendUser } from '../../src/account/operator-actions.ts'
 import { parseId } from '../../src/id.ts'
 import { schema } from '../../src/schema.ts'
 import { AcceptContact, BlockUser, RequestContact } from '../account/documents.ts'
+import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import { ArchiveConversation, CreateGroupWith, CreateInvite, MuteConversation, SetMemberRole } from '../conversation/documents.ts'
 import { PinMessage } from '../law/documents.ts'
+import { deviceOf, openBackend } from '../platform/backend.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
 import { indexed } from '../search/support.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { AddMembers, RemoveMember, SendMessage } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
-import { fields, kinds, objectFields, openToAll, own, type Row, type UserKind, type World } from './authorisation.ts'
+import {
+  acrossTenants,
+  fields,
+  kinds,
+  objectFields,
+  ofKeys,
+  openToAll,
+  own,
+  type Row,
+  type UserKind,
+  type World,
+} from './authorisation.ts'
 
 type Person = Exclude<UserKind, 'anonymous'> | 'victim' | 'target'
 
@@ -45,7 +58,8 @@ async function createWorld(): Promise<World> {
   const settings = { title: 'Everybody', memberIds, historyVisibility: 'SINCE_JOINING' as const }
   const conversationId = (await owner.run(CreateGroupWith, { input: settings })).createGroup.conversation.id
   await owner.run(SetMemberRole, { input: { conversationId, userId: admin.userId, role: 'ADMIN' } })
-  const old = (await owner.send(conversationId, 'an old secret')).message.id
+  const file = await upload(owner, textFile())
+  const old = (await sendFiles(owner, conversationId, [file], 'an old secret')).message.id
   await owner.run(PinMessage, { input: { messageId: old } })
   await owner.run(RemoveMember, { input: { conversationId, userId: removed.userId } })
   await owner.run(AddMembers, { input: { conversationId, userIds: [newcomer.userId] } })
@@ -53,14 +67,16 @@ async function createWorld(): Promise<World> {
   const fresh = (await owner.run(SendMessage, { input: reply })).sendMessage.message.id
   const { invite } = (await owner.run(CreateInvite, { input: { conversationId } })).createInvite
   const users = Object.fromEntries(Object.entries(people).map(([name, { userId }]) => [name, userId])) as World['users']
-  return { conversationId, old, fresh, inviteId: invite.id, token: invite.token, users, sessionId }
+  return { conversationId, old, fresh, file, inviteId: invite.id, token: invite.token, users, sessionId }
 }
 
 type Result = { data?: Record<string, unknown> | null; errors?: { extensions: { code: string } }[] }
 
 /** Sends an operation. Of a subscription it takes the first event. */
-async function ask(kind: UserKind, query: string, variables: unknown): Promise<Result> {
-  const token = kind === 'anonymous' ? null : people[kind].accessToken
+const ask = (kind: UserKind, query: string, variables: unknown) =>
+  askWith(kind === 'anonymous' ? null : people[kind].accessToken, query, variables)
+
+async function askWith(token: string | null, query: string, variables: unknown): Promise<Result> {
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` }
   const accept = query.startsWith('subscription') ? 'text/event-stream' : 'application/json'
   const headers = { 'content-type': 'application/json', accept, ...authorization }
@@ -122,7 +138,7 @@ async function answersTo({ field, document, variables }: Row): Promise<string> {
 const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
 
 test('each root field has its row', () => {
-  const listed = [...fields.map(({ field }) => field), ...own, ...openToAll]
+  const listed = [...fields.map(({ field }) => field), ...own, ...ofKeys, ...openToAll]
   expect([...new Set(listed)].toSorted()).toEqual(roots.flatMap((type) => Object.keys(type?.getFields() ?? {})).toSorted())
 })
 
@@ -154,13 +170,45 @@ test.each(objectFields.flatMap(({ type, rows }) => rows.map((row) => ({ type, ..
   expect(await answersTo(row)).toBe(row.expected)
 })
 
+describe('to somebody of another tenant the users, groups and messages of this one do not exist', () => {
+  let foreigner: Device
+  beforeAll(async () => {
+    foreigner = await deviceOf(await openBackend(node, 'USERS'), { externalId: 'foreigner', tenant: 'another' })
+  })
+  const rows = objectFields.flatMap(({ type, rows }) => rows.map((row) => ({ ...row, of: `${type} ${row.of}` })))
+  test.each([...fields, ...rows])('$field $of', async (row) => {
+    kept ??= await createWorld()
+    const { field, of, document, expected } = row
+    const nothing = acrossTenants[`${field} ${of}`] ?? expected.split(' ')[kinds.indexOf('stranger')]
+    expect(['-', '0', 'N']).toContain(nothing)
+    const variables = row.variables(kept, foreigner.userId, randomUUID())
+    expect(letterOf(await askWith(foreigner.accessToken, document, variables))).toBe(nothing)
+  })
+})
+
 /** Values for the required arguments of the fields about your own account. Nothing runs with them. */
 const samples: Readonly<Record<string, unknown>> = {
   acknowledge: { cursor: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+  acknowledgeChanges: { consumer: 'x', cursor: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+  changes: 'x',
   changePassword: { currentPassword: 'x'.repeat(8), newPassword: 'x'.repeat(8) },
   changeUsername: { username: 'somebody' },
   contactRequests: 'INCOMING',
+  conversationByExternalId: 'x',
+  createServerKey: { name: 'x', scopes: ['ACT'] },
+  completeImport: { conversationId: 'cnv_0000000000001' },
+  createWebhook: { url: 'https://93.184.215.14/' },
+  createUpload: { fileName: 'a.txt', contentType: 'text/plain', byteSize: 1 },
+  deleteChangeConsumer: { consumer: 'x' },
+  deleteWebhook: { webhookId: 'whk_0000000000001' },
+  deleteUser: { userId: 'somebody' },
   heartbeat: { idle: false },
+  importConversation: { externalId: 'somebody', title: 'x' },
+  importMessages: {
+    conversationId: 'cnv_0000000000001',
+    messages: [{ externalId: 'x', text: 'x', createdAt: '2020-01-01T00:00:00Z' }],
+  },
+  issueSession: { userId: 'somebody' },
   registerPushSubscription: {
     endpoint: 'https://push.example.com/x',
     p256dh: createECDH('prime256v1').generateKeys().toString('base64url'),
@@ -168,24 +216,40 @@ const samples: Readonly<Record<string, unknown>> = {
   },
   registerPushToken: { platform: 'fcm', token: 'x' },
   renewConnection: { accessToken: 'x' },
+  replayWebhook: { webhookId: 'whk_0000000000001', after: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+  revokeServerKey: { serverKeyId: 'key_0000000000001' },
   searchUsers: 'x',
+  sendSystemMessage: { conversationId: 'cnv_0000000000001', clientMessageId: randomUUID(), text: 'x' },
   setLastActiveVisibility: { lastActiveVisibility: 'NOBODY' },
   setMessagePolicy: { messagePolicy: 'ANYONE' },
   setPresenceMode: { presenceMode: 'AUTOMATIC' },
+  suspendUser: { userId: 'somebody' },
+  updateWebhook: { webhookId: 'whk_0000000000001' },
+  unsuspendUser: { userId: 'somebody' },
+  upsertConversation: { externalId: 'somebody' },
+  upsertUsers: { users: [{ externalId: 'somebody' }] },
+}
+
+/** The answers of a root field to these kinds of users, with a sample of its required argument. */
+async function answersWithSample(name: string, who: readonly UserKind[]): Promise<string> {
+  const type = roots.find((one) => one?.getFields()[name])
+  const field = type?.getFields()[name]
+  if (!type || !field) throw new Error(`there is no field ${name}`)
+  const given = field.args.find((one) => String(one.type).endsWith('!'))
+  const [declared, passed] = given ? [`($x: ${given.type})`, `(${given.name}: $x)`] : ['', '']
+  const selection = isLeafType(getNamedType(field.type)) ? '' : ' { __typename }'
+  const text = `${type.name.toLowerCase()} Own${declared} { ${name}${passed}${selection} }`
+  const letters = []
+  for (const kind of who) letters.push(letterOf(await ask(kind, text, { x: samples[name] ?? {} })))
+  return letters.join(' ')
 }
 
 describe('fields about your own account need a session', () => {
-  test.each(own)('%s', async (name) => {
-    const type = roots.find((one) => one?.getFields()[name])
-    const field = type?.getFields()[name]
-    if (!type || !field) throw new Error(`there is no field ${name}`)
-    const given = field.args.find((one) => String(one.type).endsWith('!'))
-    const [declared, passed] = given ? [`($x: ${given.type})`, `(${given.name}: $x)`] : ['', '']
-    const selection = isObjectType(getNamedType(field.type)) ? ' { __typename }' : ''
-    const text = `${type.name.toLowerCase()} Own${declared} { ${name}${passed}${selection} }`
-    const letters = []
-    for (const who of ['suspended', 'anonymous'] as const)
-      letters.push(letterOf(await ask(who, text, { x: samples[name] ?? {} })))
-    expect(letters.join(' ')).toBe('S U')
+  test.each(own)('%s', async (name) => expect(await answersWithSample(name, ['suspended', 'anonymous'])).toBe('S U'))
+})
+
+describe('fields for server keys are for nobody else', () => {
+  test.each(ofKeys)('%s', async (name) => {
+    expect(await answersWithSample(name, ['owner', 'stranger', 'suspended', 'anonymous'])).toBe('F F S U')
   })
 })

@@ -10,6 +10,8 @@ export type World = {
   readonly conversationId: string
   readonly old: string
   readonly fresh: string
+  /** A file of the old message. */
+  readonly file: string
   readonly inviteId: string
   readonly token: string
   readonly sessionId: string
@@ -65,6 +67,7 @@ export const own: readonly string[] = [
   'contactRequests',
   'contacts',
   'conversations',
+  'createUpload',
   'deleteAccount',
   'heartbeat',
   'lastActiveVisibility',
@@ -88,6 +91,36 @@ export const own: readonly string[] = [
   'updateProfile',
   'viewer',
 ]
+/** For server keys alone, whatever the user may do. */
+export const ofKeys: readonly string[] = [
+  ...['createServerKey', 'revokeServerKey', 'serverKeys'],
+  ...['deleteUser', 'issueSession', 'suspendUser', 'unsuspendUser', 'upsertUsers', 'users'],
+  ...['conversationByExternalId', 'sendSystemMessage', 'upsertConversation'],
+  ...['acknowledgeChanges', 'changeConsumers', 'changes', 'deleteChangeConsumer'],
+  ...['completeImport', 'importConversation', 'importMessages'],
+  ...['createWebhook', 'deleteWebhook', 'replayWebhook', 'updateWebhook', 'webhooks'],
+]
+
+/**
+ * What somebody of another tenant gets, by field and `of`, where a stranger of the same tenant gets more than nothing. Everywhere else
+ * the two get the same.
+ */
+export const acrossTenants: Readonly<Record<string, string>> = {
+  'node for the owner': '-',
+  'invite by its token': '-',
+  'user the owner': '-',
+  'joinWithInvite the group': 'N',
+  'startDirectConversation with somebody': 'N',
+  'requestContact of somebody': 'N',
+  'createGroup with somebody': 'N',
+  'declineContact of somebody': 'N',
+  'removeContact with somebody': 'N',
+  'blockUser somebody': 'N',
+  'unblockUser somebody': 'N',
+  'presence of the owner': 'N',
+  'presence User of the owner': '-',
+}
+
 /** Needs no session. */
 export const openToAll: readonly string[] = ['gateway', 'limits', 'logIn', 'refreshSession', 'signUp', 'vapidPublicKey']
 
@@ -96,6 +129,7 @@ export const fields: readonly Row[] = [
   look('node', 'for the group', (w) => w.conversationId, 'node(id: $id) { id }', '+ + + + - - - S U'),
   look('node', 'for the old message', (w) => w.old, 'node(id: $id) { id }', '+ + + - - - - S U'),
   look('node', 'for the new message', (w) => w.fresh, 'node(id: $id) { id }', '+ + + + - - - S U'),
+  look('node', 'for the file of the old message', (w) => w.file, 'node(id: $id) { id }', '+ + + - - - - S U'),
   look('node', 'for the invite', (w) => w.inviteId, 'node(id: $id) { id }', '+ + - - - - - S U'),
   look('node', "for the owner's session", (w) => w.sessionId, 'node(id: $id) { id }', '+ - - - - - - S U'),
   look('node', 'for the owner', (w) => w.users.owner, 'node(id: $id) { id }', '+ + + + + + + S U'),
@@ -210,7 +244,9 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     {
       type: 'Conversation',
       same: [
+        'avatar',
         'createdAt',
+        'data',
         'description',
         'historyVisibility',
         'id',
@@ -231,6 +267,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'viewerCanRemoveMembers',
       ],
       rows: [
+        ofGroup('attachments', 'attachments(first: 1) { nodes { id } }', '+ + + 0 - - - S U'),
+        ofGroup('externalId', 'externalId', '- - - - - - - S U'),
         ofGroup('invites', 'invites { nodes { id } }', '+ + 0 0 - - - S U'),
         ofGroup('lastMessage', 'lastMessage { id }', '+ + + + - - - S U'),
         ofGroup('members', 'members { nodes { id } }', '+ + + + - - - S U'),
@@ -251,11 +289,14 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     {
       type: 'Message',
       same: [
+        'attachments',
         'conversation',
         'createdAt',
+        'data',
         'deletedAt',
         'editedAt',
         'id',
+        'kind',
         'mentions',
         'pinnedAt',
         'pinnedBy',
@@ -273,9 +314,11 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     },
     {
       type: 'User',
-      same: ['bio', 'createdAt', 'displayName', 'id', 'isDeleted', 'username', 'viewerHasBlocked'],
+      same: ['avatar', 'bio', 'createdAt', 'data', 'displayName', 'id', 'isDeleted', 'username', 'viewerHasBlocked'],
       rows: [
         ofOwner('presence', 'presence { __typename }', '+ + + + + + + S U'),
+        ofOwner('externalId', 'externalId', '- - - - - - - S U'),
+        ofOwner('tenant', 'tenant', '- - - - - - - S U'),
         ofOwner('viewerContact', 'viewerContact { __typename }', '- - + - - - - S U'),
       ],
     },
@@ -287,6 +330,15 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         ofMember('mutedUntil', '+ - - - - - - S U'),
         ofMember('pushLevel', '+ - - - - - - S U'),
       ],
+    },
+    // Who sees a file sees all of it but for its URLs, which end with the membership: test/attachment/download.test.ts.
+    {
+      type: 'Attachment',
+      same: [
+        ...['byteSize', 'contentType', 'durationMs', 'fileName', 'height', 'id', 'kind', 'message', 'state', 'thumbhash', 'url'],
+        ...['urlExpiresAt', 'variants', 'width'],
+      ],
+      rows: [],
     },
     // Only its user sees a session, and only managers of the group see an invite: the rows of `node` say so.
     {

@@ -10,6 +10,7 @@ import {
   parse,
   validate,
 } from 'graphql'
+import { requireSize } from '../../src/graphql/measure.ts'
 import { isShared } from '../../src/graphql/operation-key.ts'
 import { schema } from '../../src/schema.ts'
 
@@ -47,9 +48,21 @@ export function drawPair(random: () => number): Pair {
         query Q($yes: Boolean!, $no: Boolean!) { viewer @include(if: $yes) { id } __typename @skip(if: $no) }`
     }
     const pair = { shareable: write(''), perViewer: write(eventTypes.map(forcing).join(' ')), variables }
-    if ([pair.shareable, pair.perViewer].every((text) => validate(schema, parse(text)).length === 0)) return pair
+    if ([pair.shareable, pair.perViewer].every(isAccepted)) return pair
   }
   throw new Error('no document that was drawn is valid')
+}
+
+/** Whether a document is valid, and within the server's limits. */
+function isAccepted(text: string): boolean {
+  const document = parse(text)
+  if (validate(schema, document).length > 0) return false
+  try {
+    requireSize(document)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A selection that depends on the viewer and is never included: it makes events of this type execute for each viewer. */

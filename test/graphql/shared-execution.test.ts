@@ -104,7 +104,14 @@ describe('shared execution', () => {
       [ann, ben].map(async ({ userId, sessionId }) => {
         const viewer = { userId: parseId('User', userId, ''), sessionId: parseId('Session', sessionId, '') }
         const { app } = node
-        const context = { app, caller: { viewer }, reader: app.store.reader, snapshot: null, scope: null, wholeHistoryOf: null }
+        const context = {
+          app,
+          caller: { viewer, key: null },
+          reader: app.store.reader,
+          snapshot: null,
+          scope: null,
+          wholeHistoryOf: null,
+        }
         const whole = {
           ...context,
           address: '',
@@ -114,6 +121,7 @@ describe('shared execution', () => {
           renewConnection: null,
           device: () => null,
           asksForCost: false,
+          holdsUntil: () => undefined,
         }
         return { context: whole, membership: await findMembership(whole, id) }
       }),

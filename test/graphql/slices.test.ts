@@ -162,7 +162,7 @@ test('D7 one user has at most four executions waiting for Postgres, and nothing 
 
 test('C1 the payload cache is bounded, also for a single event', async () => {
   const { app } = await openNode()
-  const cache = new PayloadCache()
+  const cache = new PayloadCache(Date.now)
   const item = { type: 'tick', place: app.journal.head() } as const
   const sizes = Array.from({ length: 100 }, (_, number) => {
     cache.store(cache.entryOf(item), number, Buffer.alloc(1_048_576))
@@ -174,13 +174,13 @@ test('C1 the payload cache is bounded, also for a single event', async () => {
 
 test('C1 the payload cache is bounded also if no event can be shared', async () => {
   const { app } = await openNode()
-  const cache = new PayloadCache()
+  const cache = new PayloadCache(Date.now)
   for (let i = 0; i < 100_000; i += 1) cache.entryOf({ type: 'tick', place: app.journal.head() })
   expect(cache.bytes).toBeLessThanOrEqual(32 * 1_048_576)
 })
 
 test('A2 C1 the payload of a fact is no payload of another history at the same position, or of another version', async () => {
-  const cache = new PayloadCache()
+  const cache = new PayloadCache(Date.now)
   const position = positionOf(5)
   const itemOf = (tag: number, version: Position) => {
     const fact = { position, tag, occurredAt: 0, kind: 1, conversationId: null, userId: null, actorId: null, subjectId: null }
@@ -195,7 +195,7 @@ test('A2 C1 the payload of a fact is no payload of another history at the same p
 
 test('C1 beyond its bound the payload cache drops the oldest events, not all', async () => {
   const { app } = await openNode()
-  const cache = new PayloadCache()
+  const cache = new PayloadCache(Date.now)
   const ticks = Array.from({ length: 100 }, () => ({ type: 'tick', place: app.journal.head() }) as const)
   for (const tick of ticks) cache.store(cache.entryOf(tick), 0, Buffer.alloc(1_048_576))
   const cached = ticks.map((tick) => cache.entryOf(tick).payloads.has(0))

@@ -184,7 +184,7 @@ test('costs none for the delivery of a message, to any number of devices', async
   await count(deliver)
   for (const log of logs) log.stop()
   stop()
-  expect(statements).toEqual(['conversations_by_ids', 'journal_send_batch', 'users_by_ids']) // the send, and its own answer
+  expect(statements).toEqual(['conversations_by_ids', 'journal_send_batch_2', 'users_by_ids']) // the send, and its own answer
 })
 
 test('costs one for a device that comes back: its audience', async () => {

@@ -7,12 +7,14 @@ export const KeptMessage = graphql(`
     id
     seq
     text
+    data
     version
     editedAt
     deletedAt
     sender { id }
     replyTo { id }
     mentions { id }
+    attachments { id state }
     reactions { emoji count viewerReacted users { id } }
     pinnedAt
     pinnedBy { id }
@@ -23,7 +25,9 @@ export const KeptSettings = graphql(`
   fragment KeptSettings on Conversation {
     title
     description
+    data
     historyVisibility
+    avatar { id }
     viewerMembership { role mutedUntil archivedAt pushLevel }
     viewerCanAddMembers
     viewerCanDeleteOthersMessages
@@ -50,7 +54,9 @@ export const KeptUser = graphql(`
     username
     displayName
     bio
+    data
     isDeleted
+    avatar { id }
     viewerContact { state }
     viewerHasBlocked
   }
@@ -98,6 +104,7 @@ export const Kept = graphql(`
       ... on MessageEdited { conversation { id } message { ...KeptMessage } }
       ... on MessageDeleted { conversation { id } message { ...KeptMessage } }
       ... on ReactionsChanged { conversation { id } message { ...KeptMessage } }
+      ... on AttachmentChanged { conversation { id } message { ...KeptMessage } }
       ... on PinsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on SessionRevoked { session { id } }

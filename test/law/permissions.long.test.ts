@@ -4,9 +4,12 @@
 import { randomUUID } from 'node:crypto'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { encodeId, serverKeyIdOf } from '../../src/id.ts'
 import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
+import { CreateUpload } from '../attachment/documents.ts'
 import * as groups from '../conversation/documents.ts'
+import * as platform from '../platform/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -110,6 +113,8 @@ const everybody: Expected = {
 /** A blocked user still sees the conversation, and is told that it is closed. */
 const members: Expected = { ...everybody, stranger: 'NOT_FOUND', removed: 'NOT_FOUND', blocked: 'FORBIDDEN' }
 const managers: Expected = { ...members, member: 'FORBIDDEN' }
+/** The file is of none of them; who is not a member learns no more than that. */
+const refusedFile: Expected = { ...members, member: 'NOT_FOUND', admin: 'NOT_FOUND', owner: 'NOT_FOUND' }
 /** A direct conversation is no group, for any viewer. */
 const groupsOnly = { blocked: 'BAD_INPUT' }
 /** Attempts on the owner, by the owner. */
@@ -216,6 +221,18 @@ const attempts: Record<string, Attempt> = {
   blockUser: act(people.BlockUser, () => about('bystander'), everybody),
   unblockUser: act(people.UnblockUser, () => about('bystander'), everybody),
   acknowledge: act(documents.Acknowledge, (_at, _as, { cursor }) => ({ input: { cursor } }), everybody),
+  createUpload: act(
+    CreateUpload,
+    () => ({ input: { fileName: 'a.txt', contentType: 'text/plain', byteSize: 1, purpose: 'MESSAGE' as const } }),
+    everybody,
+  ),
+  'sendMessage with the file of somebody': act(
+    documents.SendMessage,
+    ({ conversationId }) => ({
+      input: { conversationId, clientMessageId: randomUUID(), text: '', attachmentIds: ['att_0000000000001'] },
+    }),
+    refusedFile,
+  ),
   updateProfile: act(people.UpdateProfile, () => ({ input: { bio: 'Here' } }), everybody),
   setMessagePolicy: act(people.SetMessagePolicy, () => ({ input: { messagePolicy: 'ANYONE' as const } }), everybody),
   heartbeat: act(presence.Heartbeat, () => ({ input: { idle: false } }), everybody),
@@ -239,6 +256,62 @@ const attempts: Record<string, Attempt> = {
     refusedToAll('INVALID_CREDENTIALS'),
   ),
   'logOut, by each for themselves': act(documents.LogOut, () => ({}), everybody),
+  upsertUsers: act(platform.UpsertUsers, () => ({ input: { users: [{ externalId: 'mine' }] } }), refusedToAll('FORBIDDEN')),
+  upsertConversation: act(
+    platform.UpsertConversation,
+    () => ({ input: { externalId: 'mine', title: 'Mine' } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  sendSystemMessage: act(
+    platform.SendSystemMessage,
+    ({ conversationId }) => ({ input: { conversationId, clientMessageId: randomUUID(), text: 'x' } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  importConversation: act(
+    platform.ImportConversation,
+    () => ({ input: { externalId: 'mine', title: 'Mine' } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  importMessages: act(
+    platform.ImportMessages,
+    ({ conversationId }) => ({
+      input: { conversationId, messages: [{ externalId: 'mine', text: 'x', createdAt: '2020-01-01T00:00:00Z' }] },
+    }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  completeImport: act(
+    platform.CompleteImport,
+    ({ conversationId }) => ({ input: { conversationId, members: [] } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  acknowledgeChanges: act(
+    platform.AcknowledgeChanges,
+    (_at, _as, { cursor }) => ({ input: { consumer: 'x', cursor } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  deleteChangeConsumer: act(platform.DeleteChangeConsumer, () => ({ input: { consumer: 'x' } }), refusedToAll('FORBIDDEN')),
+  createWebhook: act(platform.CreateWebhook, () => ({ input: { url: 'https://93.184.215.14/' } }), refusedToAll('FORBIDDEN')),
+  updateWebhook: act(platform.UpdateWebhook, () => ({ input: { webhookId: 'whk_0000000000001' } }), refusedToAll('FORBIDDEN')),
+  deleteWebhook: act(platform.DeleteWebhook, () => ({ input: { webhookId: 'whk_0000000000001' } }), refusedToAll('FORBIDDEN')),
+  replayWebhook: act(
+    platform.ReplayWebhook,
+    (_at, _as, { cursor }) => ({ input: { webhookId: 'whk_0000000000001', after: cursor } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  issueSession: act(platform.IssueSession, () => about('bystander'), refusedToAll('FORBIDDEN')),
+  suspendUser: act(platform.SuspendUser, () => about('bystander'), refusedToAll('FORBIDDEN')),
+  unsuspendUser: act(platform.UnsuspendUser, () => about('bystander'), refusedToAll('FORBIDDEN')),
+  deleteUser: act(platform.DeleteUser, () => about('bystander'), refusedToAll('FORBIDDEN')),
+  createServerKey: act(
+    platform.CreateServerKey,
+    () => ({ input: { name: 'mine', scopes: ['ACT' as const] } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  revokeServerKey: act(
+    platform.RevokeServerKey,
+    () => ({ input: { serverKeyId: encodeId('ServerKey', serverKeyIdOf(1)) } }),
+    refusedToAll('FORBIDDEN'),
+  ),
   changeUsername: act(people.ChangeUsername, (_at, as) => ({ input: { username: `${as}-renamed` } }), everybody),
 }
 

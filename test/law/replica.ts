@@ -56,7 +56,9 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
 const settingNames = [
   'title',
   'description',
+  'data',
   'historyVisibility',
+  'avatar',
   'viewerMembership',
   'viewerCanAddMembers',
   'viewerCanDeleteOthersMessages',
@@ -243,6 +245,7 @@ export class Replica {
       case 'MessageDeleted':
       case 'ReactionsChanged':
       case 'PinsChanged':
+      case 'AttachmentChanged':
         this.#in(event.conversation.id, (c) => c.messages.set(event.message.seq, event.message))
         break
       case 'ReadMarkersMoved':
