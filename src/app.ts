@@ -4,6 +4,9 @@
 import { type Guard, openGuard } from './account/guard.ts'
 import { openProfileChanges } from './account/profile-changes.ts'
 import { createTokens } from './account/tokens.ts'
+import { openFileWorkers } from './attachment/file-workers.ts'
+import { openFiles } from './attachment/files.ts'
+import { openSweeper } from './attachment/sweeper.ts'
 import { openMemoryCounters, openRedisCounters } from './bus/counters.ts'
 import { openMemoryBus } from './bus/memory.ts'
 import { openMemoryLeases } from './bus/memory-leases.ts'
@@ -14,15 +17,21 @@ import { createSeal } from './bus/seal.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config, VapidKeys } from './config/config.ts'
 import { StartError } from './errors.ts'
-import { erasures, factKinds } from './features.ts'
+import { attachmentUses, erasures, factKinds } from './features.ts'
 import { openNodeRegistry } from './gateway/node-registry.ts'
 import { openJournal } from './journal/journal.ts'
 import { deriveKeys, type Secrets } from './keys.ts'
 import type { Log, ReportProgress } from './log/log.ts'
 import { Outage } from './log/outage.ts'
 import { RepeatLog } from './log/repeats.ts'
+import { openBeforeSend } from './message/before-send.ts'
+import { messageKinds } from './message/events.ts'
 import { openReadMarkers } from './message/read-markers.ts'
+import { SendOrder } from './message/send-order.ts'
 import type { App } from './parts.ts'
+import { openAudit } from './platform/audit.ts'
+import { openChanges } from './platform/change-stream.ts'
+import { type KeyGuard, openKeyGuard } from './platform/key-guard.ts'
 import { DeviceService } from './presence/device-service.ts'
 import { PresenceService, presenceTopic } from './presence/presence-service.ts'
 import { openTypingService } from './presence/typing-service.ts'
@@ -46,6 +55,7 @@ export type Foundation = {
 /** An open node, without its HTTP server. */
 export type OpenApp = App & {
   readonly guard: Guard
+  readonly keyGuard: KeyGuard
   readonly indexer: Indexer
   close(): Promise<void>
 }
@@ -101,16 +111,25 @@ export async function openApp(
     const presence = keep(new PresenceService(leases, clock, bus, journal, store.reader, log))
     const devices = keep(new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log))
     const typing = keep(openTypingService(bus, clock, journal, devices))
+    const { beforeSend: hook, limits } = config
+    const beforeSend = hook && openBeforeSend(hook, limits.messageTextMax, { log, repeats, store })
+    const audit = keep(openAudit(store, log))
+    const changes = openChanges({ journal })
+    const files = keep(await openFiles(config, store, keys, clock))
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
+      ...{ audit, beforeSend, changes, files, attachmentUses, sendOrder: new SendOrder() },
       ...{ readMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))
     guard.onRevoked((sessionId) => devices.endSession(sessionId))
+    const keyGuard = keep(openKeyGuard(app))
     const indexer = keep(openIndexer(app))
     keep(openPush(app))
-    return { ...app, guard, indexer, close }
+    keep(openFileWorkers(app))
+    keep(openSweeper(app, ({ kind }) => kind === messageKinds.MessageDeleted.number))
+    return { ...app, guard, keyGuard, indexer, close }
   } catch (error) {
     await close()
     throw error instanceof StartError ? error : (explain(error, databaseUrl) ?? error)

@@ -1,10 +1,57 @@
 // The configuration of a node. read-config.ts reads it from the environment.
 
 /** An identity provider whose tokens are accepted. */
-export type IdentityProvider = { jwksUrl: URL; issuer: string; audience: string }
+export type IdentityProvider = {
+  jwksUrl: URL
+  issuer: string
+  audience: string
+  /** The claim that names the tenant of a user. null: its users are in none. */
+  tenantClaim: string | null
+}
+
+/** Firebase Cloud Messaging: where it is, and the service account. */
+export type FcmSettings = {
+  readonly url: URL
+  readonly account: {
+    readonly projectId: string
+    readonly email: string
+    /** PEM, PKCS #8. */
+    readonly privateKey: string
+    readonly tokenUrl: string
+  }
+}
+
+/** The Apple Push Notification service: where it is, the key of the team (PEM, PKCS #8), and the bundle id of the app. */
+export type ApnsSettings = {
+  readonly url: URL
+  readonly key: string
+  readonly keyId: string
+  readonly teamId: string
+  readonly topic: string
+}
+
+/** The hook that is asked before a message is stored. */
+export type BeforeSendSettings = {
+  readonly url: URL
+  /** Signs the requests. */
+  readonly secret: Buffer
+  readonly timeoutMs: number
+  /** Whether messages pass if the hook does not answer. Otherwise none is sent. */
+  readonly failsOpen: boolean
+}
 
 /** The key pair that identifies this installation to push services (RFC 8292), in base64url. */
 export type VapidKeys = { publicKey: string; privateKey: string }
+
+/** A bucket of an S3-compatible store. */
+export type S3Settings = {
+  readonly bucket: string
+  /** null: that of AWS. */
+  readonly endpoint: string | null
+  readonly region: string
+  /** null: the SDK looks for credentials where AWS's own programs do. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
+}
 
 /** So many per second, and so many at once after a pause. */
 export type Rate = { readonly perSecond: number; readonly burst: number }
@@ -57,11 +104,30 @@ export type Config = {
     /** Whether push services may have private addresses and, outside production, use plain HTTP. */
     allowsPrivate: boolean
     webhook: { url: URL; secret: Buffer } | null
+    fcm: FcmSettings | null
+    apns: ApnsSettings | null
+  }
+  /** null: nobody is asked before a message is stored. */
+  beforeSend: BeforeSendSettings | null
+  /** The networks to which webhooks may go besides the public internet. */
+  webhookNetworks: readonly string[]
+  files: {
+    /** The beginning of the URLs of files, without a slash at its end: a CDN's. Empty: they begin with a slash, on every node. */
+    baseUrl: string
+    /** Checks each file before it is shown; gets its path as the last argument. null: files are not checked. */
+    scanCommand: string | null
+    /** null: files are in the data directory. */
+    s3: S3Settings | null
   }
   tokens: { accessTtlS: number; refreshTtlS: number }
   limits: {
     messageTextMax: number
     groupMembersMax: number
+    /** The largest upload, in bytes. */
+    fileBytesMax: number
+    /** What all files of one user may take together, in bytes. */
+    fileBytesPerUserMax: number
+    attachmentsPerMessageMax: number
     /** How many queries and mutations of one user may be under way at once on this node. */
     operationsPerUserMax: number
     /** How often a node writes changes to one user's profile, at most. */
@@ -83,11 +149,13 @@ export type Config = {
     failedInvitesMax: number
     /** How often a user changes the username in a day. */
     usernameChangesMax: number
+    /** How many uploads a user begins in an hour. */
+    uploadsMax: number
   }
   /**
    * How often a user may do each thing on a node; for `anonymous`, how many operations without a session one address may send.
    */
-  rates: { readonly [kind in 'sends' | 'mutations' | 'queries' | 'searches' | 'signals' | 'anonymous']: Rate }
+  rates: { readonly [kind in 'sends' | 'mutations' | 'queries' | 'searches' | 'signals' | 'anonymous' | 'serverKeys']: Rate }
   journal: {
     /** The name of this installation, which separates it from others on the same Redis. */
     installation: string

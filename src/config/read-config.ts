@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { z } from 'zod'
-import { type Config, ConfigError, type PersistedOperations } from './config.ts'
+import { type Config, ConfigError, type PersistedOperations, type S3Settings } from './config.ts'
 import { isPair, readPersisted, tooSmallForTexts } from './faults.ts'
 import { type Environment, isInjected } from './injected.ts'
 import { type EnvironmentVariables, secretNames, variableNames, variables } from './variables.ts'
@@ -13,6 +13,9 @@ const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
   ['PARLEY_JWKS_URL', 'PARLEY_JWKS_ISSUER', 'PARLEY_JWKS_AUDIENCE'],
   ['PARLEY_VAPID_PUBLIC_KEY', 'PARLEY_VAPID_PRIVATE_KEY'],
   ['PARLEY_PUSH_WEBHOOK_URL', 'PARLEY_PUSH_WEBHOOK_SECRET'],
+  ['PARLEY_BEFORE_SEND_URL', 'PARLEY_BEFORE_SEND_SECRET'],
+  ['PARLEY_APNS_KEY', 'PARLEY_APNS_KEY_ID', 'PARLEY_APNS_TEAM_ID', 'PARLEY_APNS_TOPIC'],
+  ['PARLEY_S3_ACCESS_KEY_ID', 'PARLEY_S3_SECRET_ACCESS_KEY'],
 ]
 
 /** The variables that name a file with a secret: `DATABASE_URL_FILE` for `DATABASE_URL`. */
@@ -86,6 +89,29 @@ const { version } = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')))
 
+/** The bytes of a signing secret. */
+const bytesOf = (secret: string) => Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+
+function readPhones(v: EnvironmentVariables): Pick<Config['push'], 'fcm' | 'apns'> {
+  const { PARLEY_FCM_SERVICE_ACCOUNT: account } = v
+  const { PARLEY_APNS_KEY: key, PARLEY_APNS_KEY_ID: keyId, PARLEY_APNS_TEAM_ID: teamId, PARLEY_APNS_TOPIC: topic } = v
+  const { project_id: projectId, client_email: email, private_key: privateKey, token_uri: tokenUrl } = account ?? {}
+  return {
+    fcm:
+      projectId && email && privateKey && tokenUrl
+        ? { url: new URL(v.PARLEY_FCM_URL), account: { projectId, email, privateKey, tokenUrl } }
+        : null,
+    apns: key && keyId && teamId && topic ? { url: new URL(v.PARLEY_APNS_URL), key, keyId, teamId, topic } : null,
+  }
+}
+
+function readHook(v: EnvironmentVariables): Config['beforeSend'] {
+  const { PARLEY_BEFORE_SEND_URL: url, PARLEY_BEFORE_SEND_SECRET: secret } = v
+  if (!url || !secret) return null
+  const failsOpen = v.PARLEY_BEFORE_SEND_FAILURE === 'open'
+  return { url: new URL(url), secret: bytesOf(secret), timeoutMs: v.PARLEY_BEFORE_SEND_TIMEOUT_MS, failsOpen }
+}
+
 function group(v: EnvironmentVariables, persisted: PersistedOperations | null): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
@@ -110,7 +136,10 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,
     redisUrl: v.REDIS_URL ?? null,
-    identityProvider: jwksUrl && issuer && audience ? { jwksUrl: new URL(jwksUrl), issuer, audience } : null,
+    identityProvider:
+      jwksUrl && issuer && audience
+        ? { jwksUrl: new URL(jwksUrl), issuer, audience, tenantClaim: v.PARLEY_JWKS_TENANT_CLAIM ?? null }
+        : null,
     secrets: {
       token: v.PARLEY_TOKEN_SECRET ?? null,
       vapid: publicKey && privateKey ? { publicKey, privateKey } : null,
@@ -119,10 +148,19 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
       subject: v.PARLEY_VAPID_SUBJECT ?? 'mailto:nobody@localhost.invalid',
       delayMs: v.PARLEY_PUSH_DELAY_MS,
       allowsPrivate: v.PARLEY_PUSH_ALLOW_PRIVATE,
-      webhook:
-        webhookUrl && webhookSecret
-          ? { url: new URL(webhookUrl), secret: Buffer.from(webhookSecret.replace(/^whsec_/, ''), 'base64') }
-          : null,
+      ...readPhones(v),
+      webhook: webhookUrl && webhookSecret ? { url: new URL(webhookUrl), secret: bytesOf(webhookSecret) } : null,
+    },
+    beforeSend: readHook(v),
+    // A node that runs its own Postgres is for development: the backend is on the same machine.
+    webhookNetworks:
+      v.DATABASE_URL === undefined
+        ? [...v.PARLEY_WEBHOOK_ALLOWED_NETWORKS, '127.0.0.0/8', '::1']
+        : v.PARLEY_WEBHOOK_ALLOWED_NETWORKS,
+    files: {
+      baseUrl: v.PARLEY_FILES_URL ?? '',
+      scanCommand: v.PARLEY_SCAN_COMMAND ?? null,
+      s3: s3Of(v),
     },
     tokens: { accessTtlS: v.PARLEY_ACCESS_TOKEN_TTL_S, refreshTtlS: v.PARLEY_REFRESH_TOKEN_TTL_S },
     ...limitsOf(v),
@@ -150,12 +188,22 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
   }
 }
 
+function s3Of(v: EnvironmentVariables): S3Settings | null {
+  const { PARLEY_S3_BUCKET: bucket, PARLEY_S3_ACCESS_KEY_ID: accessKeyId, PARLEY_S3_SECRET_ACCESS_KEY: secretAccessKey } = v
+  if (bucket === undefined) return null
+  const credentials = accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : null
+  return { bucket, endpoint: v.PARLEY_S3_ENDPOINT ?? null, region: v.PARLEY_S3_REGION, credentials }
+}
+
 /** The settings that limit what users do. */
 function limitsOf(v: EnvironmentVariables): Pick<Config, 'limits' | 'attempts' | 'rates'> {
   return {
     limits: {
       messageTextMax: v.PARLEY_MESSAGE_TEXT_MAX,
       groupMembersMax: v.PARLEY_GROUP_MEMBERS_MAX,
+      fileBytesMax: v.PARLEY_FILE_BYTES_MAX,
+      fileBytesPerUserMax: v.PARLEY_FILE_BYTES_PER_USER_MAX,
+      attachmentsPerMessageMax: v.PARLEY_ATTACHMENTS_PER_MESSAGE_MAX,
       operationsPerUserMax: v.PARLEY_OPERATIONS_PER_USER_MAX,
       profileChangesEveryMs: v.PARLEY_PROFILE_CHANGES_EVERY_MS,
     },
@@ -167,6 +215,7 @@ function limitsOf(v: EnvironmentVariables): Pick<Config, 'limits' | 'attempts' |
       unblocksMax: v.PARLEY_UNBLOCKS_PER_H_MAX,
       failedInvitesMax: v.PARLEY_FAILED_INVITES_MAX,
       usernameChangesMax: v.PARLEY_USERNAME_CHANGES_PER_DAY_MAX,
+      uploadsMax: v.PARLEY_UPLOADS_PER_H_MAX,
     },
     rates: {
       sends: v.PARLEY_RATE_SENDS,
@@ -175,6 +224,7 @@ function limitsOf(v: EnvironmentVariables): Pick<Config, 'limits' | 'attempts' |
       searches: v.PARLEY_RATE_SEARCHES,
       signals: v.PARLEY_RATE_SIGNALS,
       anonymous: v.PARLEY_RATE_ANONYMOUS,
+      serverKeys: v.PARLEY_RATE_SERVER_KEYS,
     },
   }
 }

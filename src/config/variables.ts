@@ -24,8 +24,39 @@ const rate = (fallback: string) =>
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 /** The form of a region's name, and the rule in words. */
+/** How many appends a node has under way at once, by default. */
+export const appendLanesDefault = 2
+
 export const regionName = /^(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*$/
 export const regionRule = 'must have at most 64 lower-case letters and digits, with single hyphens between parts'
+
+/** The JSON file of a service account of Google, as text. */
+const serviceAccount = z.string().transform((text, { issues }) => {
+  const parsed = accountForm.safeParse(parseJson(text))
+  if (parsed.success) return parsed.data
+  issues.push({ code: 'custom', input: text, message: 'must be the JSON of a service account of Google' })
+  return z.NEVER
+})
+const accountForm = z.object({
+  project_id: z.string().min(1),
+  client_email: z.string().min(1),
+  private_key: z.string().includes('PRIVATE KEY'),
+  token_uri: z.url({ protocol: /^https?$/ }),
+})
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** A secret that signs requests by the Standard Webhooks specification. */
+const signingSecret = z
+  .string()
+  .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be at least 24 bytes in base64, optionally with the prefix whsec_')
+  .optional()
 
 /** A comma-separated list of IP addresses and networks in CIDR notation. */
 const networks = z
@@ -71,6 +102,11 @@ export const variables = z.object({
     .transform(listOf)
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
   PARLEY_TRUSTED_PROXIES: networks,
+  PARLEY_WEBHOOK_ALLOWED_NETWORKS: networks,
+  PARLEY_BEFORE_SEND_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PARLEY_BEFORE_SEND_SECRET: signingSecret,
+  PARLEY_BEFORE_SEND_TIMEOUT_MS: wholeNumber(50, 10_000).default(1_000),
+  PARLEY_BEFORE_SEND_FAILURE: z.enum(['closed', 'open']).default('closed'),
   PARLEY_SIGN_UP: z.enum(['open', 'closed', 'invited']).default('open'),
   PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
   PARLEY_PERSISTED_OPERATIONS: z.string().min(1).optional(),
@@ -99,15 +135,34 @@ export const variables = z.object({
   PARLEY_PUSH_DELAY_MS: wholeNumber(0, 600_000).default(5_000),
   PARLEY_PUSH_ALLOW_PRIVATE: flag.default(false),
   PARLEY_PUSH_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
-  PARLEY_PUSH_WEBHOOK_SECRET: z
-    .string()
-    .regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/, 'must be at least 24 bytes in base64, optionally with the prefix whsec_')
-    .optional(),
+  PARLEY_PUSH_WEBHOOK_SECRET: signingSecret,
+  PARLEY_FCM_SERVICE_ACCOUNT: serviceAccount.optional(),
+  PARLEY_FCM_URL: z.url({ protocol: /^https?$/ }).default('https://fcm.googleapis.com'),
+  PARLEY_APNS_KEY: z.string().includes('PRIVATE KEY', 'must be a key in PEM, from a .p8 file').optional(),
+  PARLEY_APNS_KEY_ID: z.string().min(1).optional(),
+  PARLEY_APNS_TEAM_ID: z.string().min(1).optional(),
+  PARLEY_APNS_TOPIC: z.string().min(1).optional(),
+  PARLEY_APNS_URL: z.url({ protocol: /^https?$/ }).default('https://api.push.apple.com'),
   PARLEY_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
   PARLEY_JWKS_ISSUER: z.string().min(1).optional(),
   PARLEY_JWKS_AUDIENCE: z.string().min(1).optional(),
+  PARLEY_JWKS_TENANT_CLAIM: z.string().min(1).optional(),
   PARLEY_MESSAGE_TEXT_MAX: wholeNumber(1, 100_000).default(10_000),
   PARLEY_GROUP_MEMBERS_MAX: wholeNumber(2, 1_000).default(100),
+  PARLEY_FILE_BYTES_MAX: wholeNumber(1_024, 2_147_483_647).default(26_214_400),
+  PARLEY_FILE_BYTES_PER_USER_MAX: wholeNumber(1_024, 1_125_899_906_842_624).default(1_073_741_824),
+  PARLEY_ATTACHMENTS_PER_MESSAGE_MAX: wholeNumber(1, 15).default(10),
+  PARLEY_UPLOADS_PER_H_MAX: wholeNumber(1, 1_000_000_000).default(500),
+  PARLEY_FILES_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+  PARLEY_SCAN_COMMAND: z.string().min(1).optional(),
+  PARLEY_S3_BUCKET: z.string().min(1).optional(),
+  PARLEY_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  PARLEY_S3_REGION: z.string().min(1).default('us-east-1'),
+  PARLEY_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  PARLEY_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   PARLEY_OPERATIONS_PER_USER_MAX: wholeNumber(1, 1_000).default(4),
   PARLEY_RATE_SENDS: rate('10/30'),
   PARLEY_RATE_MUTATIONS: rate('5/50'),
@@ -115,6 +170,7 @@ export const variables = z.object({
   PARLEY_RATE_SEARCHES: rate('5/20'),
   PARLEY_RATE_SIGNALS: rate('20/100'),
   PARLEY_RATE_ANONYMOUS: rate('100/1000'),
+  PARLEY_RATE_SERVER_KEYS: rate('500/5000'),
   PARLEY_SIGN_UPS_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000_000).default(10),
   PARLEY_FAILED_LOG_INS_MAX: wholeNumber(1, 1_000_000_000).default(10),
   PARLEY_FAILED_LOG_INS_PER_ACCOUNT_MAX: wholeNumber(1, 1_000_000_000).default(100),
@@ -125,7 +181,7 @@ export const variables = z.object({
   PARLEY_PROFILE_CHANGES_EVERY_MS: wholeNumber(0, 60_000).default(3_000),
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
-  PARLEY_APPEND_LANES: wholeNumber(1, 4).default(2),
+  PARLEY_APPEND_LANES: wholeNumber(1, 4).default(appendLanesDefault),
   PARLEY_JOURNAL_RETENTION_S: wholeNumber(1, 315_360_000).default(2_592_000),
   PARLEY_TICK_INTERVAL_MS: wholeNumber(100, 24_000).default(20_000),
   PARLEY_STREAM_BACKLOG_FACTS_MAX: wholeNumber(10, 1_000_000).default(1_000),
@@ -153,4 +209,8 @@ export const secretNames = [
   'PARLEY_TOKEN_SECRET',
   'PARLEY_VAPID_PRIVATE_KEY',
   'PARLEY_PUSH_WEBHOOK_SECRET',
+  'PARLEY_BEFORE_SEND_SECRET',
+  'PARLEY_FCM_SERVICE_ACCOUNT',
+  'PARLEY_APNS_KEY',
+  'PARLEY_S3_SECRET_ACCESS_KEY',
 ] as const satisfies readonly (keyof EnvironmentVariables)[]

@@ -19,6 +19,10 @@ const Limits = builder.objectRef<Config['limits']>('Limits').implement({
       description: 'The maximum number of characters (Unicode code points) in a message.',
     }),
     groupMembersMax: t.exposeInt('groupMembersMax', { description: 'The maximum number of members in a group.' }),
+    fileBytesMax: t.exposeInt('fileBytesMax', { description: 'The maximum size of a file, in bytes.' }),
+    attachmentsPerMessageMax: t.exposeInt('attachmentsPerMessageMax', {
+      description: 'The maximum number of attachments of a message.',
+    }),
     groupTitleMax: t.int({ description: 'The maximum number of characters in the title of a group.', resolve: () => titleMax }),
     groupDescriptionMax: t.int({
       description: 'The maximum number of characters in the description of a group.',

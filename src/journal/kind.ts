@@ -6,7 +6,7 @@ import type { NamedRow, NamedRows } from './named-row.ts'
 
 /** A kind of facts. `Payload` is the type of their payload; null for none. */
 export type FactKind<Payload = null> = {
-  /** Also the name of its event in the schema. */
+  /** Also the name of its event in the schema, if it is heard. */
   readonly name: string
   /** The number that the journal stores. It never changes and is never reused. */
   readonly number: number
@@ -14,15 +14,18 @@ export type FactKind<Payload = null> = {
   readonly namesRow: boolean
   /** Whether such a fact may change the events of earlier facts. */
   readonly changesEarlierEvents: boolean
+  /** Whether users hear of such facts. The others are for nodes: they have no recipients and no event. */
+  readonly isHeard: boolean
   /** Never there: it only carries the type. */
   readonly payload?: Payload
 }
 
-/** A feature's definition of a kind. By default it names no row and may change earlier events. */
+/** A feature's definition of a kind. By default it names no row, may change earlier events, and is heard. */
 type KindDefinition = {
   readonly number: number
   readonly namesRow?: true
   readonly changesEarlierEvents?: false
+  readonly isHeard?: false
 }
 
 type PayloadIn<Of extends KindDefinition> = Of extends { readonly payload?: infer Payload } ? Payload : null
@@ -42,6 +45,7 @@ export function defineKinds<const Definitions extends Readonly<Record<string, Ki
       number,
       namesRow: given.namesRow ?? false,
       changesEarlierEvents: given.changesEarlierEvents ?? true,
+      isHeard: given.isHeard ?? true,
     }
     return [name, kind]
   })

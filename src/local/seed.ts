@@ -84,7 +84,15 @@ async function talk({ alice, bob, carol, dan }: Cast, app: App): Promise<void> {
       messages += 1
       const clientMessageId = `5eed0000-0000-4000-8000-${String(messages).padStart(12, '0')}`
       const mentionedUserIds = mentioned ? [mentioned.userId] : []
-      const send = { conversationId, clientMessageId, text, replyToId: replyTo?.id ?? null, mentionedUserIds }
+      const send = {
+        conversationId,
+        clientMessageId,
+        text,
+        replyToId: replyTo?.id ?? null,
+        mentionedUserIds,
+        attachmentIds: [],
+        data: null,
+      }
       return (await sendMessage(by, send, app)).message
     }
   const react = (by: Viewer, emoji: string, { id }: { id: MessageId }) =>
@@ -128,7 +136,7 @@ async function findGroup(owner: Viewer, app: App): Promise<ConversationId | null
 }
 
 async function createHike(by: Viewer, others: readonly Viewer[], app: App): Promise<ConversationId> {
-  const settings = { title: groupTitle, description: 'To the lake and back', historyVisibility: 'ALL' } as const
+  const settings = { title: groupTitle, description: 'To the lake and back', historyVisibility: 'ALL', data: null } as const
   const { conversationId } = await createGroup(
     by,
     settings,

@@ -10,7 +10,7 @@ import { type SessionId, sessionIdOf } from '../id.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import type { Store } from '../store/store.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer } from '../viewer.ts'
 import { type ActivitySource, alive, type DeviceActivity, holds, left, silent, summaryOf, used } from './device-activity.ts'
 import { type Device, leaseOf, lose, reportAgain } from './device-record.ts'
 
@@ -93,7 +93,7 @@ export class DeviceService {
   }
 
   /** Adds a WebSocket of a device: the device is present from now on. */
-  connect(viewer: Viewer, isIdle: boolean): ConnectedDevice {
+  connect(viewer: SessionViewer, isIdle: boolean): ConnectedDevice {
     const now = this.#clock.monotonicMs()
     const source: ActivitySource = { activity: isIdle ? alive(silent, now) : used(now), mayBegin: true }
     this.#deviceOf(viewer)?.sources.push(source)
@@ -108,7 +108,7 @@ export class DeviceService {
    * A device as its operations over HTTP report it. They keep it present.
    * @param mayBegin whether they also make it present
    */
-  overHttp(viewer: Viewer, mayBegin: boolean): ConnectedDevice {
+  overHttp(viewer: SessionViewer, mayBegin: boolean): ConnectedDevice {
     return this.#connectedDevice(viewer, ({ others }) => {
       others.mayBegin ||= mayBegin
       return others
@@ -139,7 +139,7 @@ export class DeviceService {
   }
 
   /** The device of a session; null if the session has ended. */
-  #deviceOf({ userId, sessionId }: Viewer): Device | null {
+  #deviceOf({ userId, sessionId }: SessionViewer): Device | null {
     if (this.#ended.has(sessionId)) return null
     let device = this.#devices.get(sessionId)
     if (!device) {
@@ -150,7 +150,7 @@ export class DeviceService {
     return device
   }
 
-  #connectedDevice(viewer: Viewer, sourceOf: (device: Device) => ActivitySource): ConnectedDevice {
+  #connectedDevice(viewer: SessionViewer, sourceOf: (device: Device) => ActivitySource): ConnectedDevice {
     const report = (activityAfter: (activity: DeviceActivity, now: number) => DeviceActivity) => {
       const device = this.#deviceOf(viewer)
       if (!device) return

@@ -6,7 +6,7 @@ import type { Form } from '../bus/bus.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { type ConversationId, type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Topics } from '../journal/topics.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer, Viewer } from '../viewer.ts'
 import type { ConnectedDevice, DeviceService } from './device-service.ts'
 
 /** How long a typing sign lasts, in milliseconds. Clients repeat it before it lapses while the user is typing. */
@@ -40,6 +40,9 @@ const connectedForm: Form<z.infer<typeof connectedTuple>> = {
 /** The typing topic of a conversation, within the scope of this journal. */
 export const typingTopic = (conversationId: ConversationId) => `typing:${conversationId}`
 
+/** Stands for a session where a server key signals for a user. No session has this number. */
+const noSession = sessionIdOf(0)
+
 /** The typing signs given on this node. */
 export class LocalTyping {
   readonly #topics: Topics
@@ -72,7 +75,13 @@ export class LocalTyping {
   }
 
   /** Publishes a sign that came over a WebSocket, or over HTTP if `device` is null. */
-  signal(conversationId: ConversationId, { userId, sessionId }: Viewer, device: ConnectedDevice | null, isTyping: boolean): void {
+  signal(
+    conversationId: ConversationId,
+    { userId, sessionId: own }: Viewer,
+    device: ConnectedDevice | null,
+    isTyping: boolean,
+  ): void {
+    const sessionId = own ?? noSession
     const connection = this.#nameOf(device)
     const source: TypingSource = `${sessionId}/${connection}`
     const places = this.#signs.get(source) ?? new Map<ConversationId, number>()
@@ -82,7 +91,7 @@ export class LocalTyping {
   }
 
   /** Ends the signs of a lost WebSocket, and its session's HTTP signs on this node if no node has another WebSocket of it. */
-  connectionLost({ userId, sessionId }: Viewer, device: ConnectedDevice): void {
+  connectionLost({ userId, sessionId }: SessionViewer, device: ConnectedDevice): void {
     this.#end(userId, sessionId, this.#nameOf(device))
     const mayEnd = () => this.#signs.has(`${sessionId}/`) && !this.#devices.isConnected(sessionId)
     if (!mayEnd() || this.#asked.has(sessionId)) return

@@ -4,8 +4,8 @@ import { findUser, requireUser } from '../account/access.ts'
 import { Session, User } from '../account/schema.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { requireViewer } from '../graphql/context.ts'
-import { factEvent } from '../graphql/event.ts'
+import { isBackend, requireSessionViewer, requireViewer } from '../graphql/context.ts'
+import { asHearer, factEvent } from '../graphql/event.ts'
 import { viewerLoader } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
 import { parseId, type UserId } from '../id.ts'
@@ -87,7 +87,7 @@ builder.objectField(User, 'presence', (t) =>
     nullable: true,
     description:
       'The current presence; null if you neither are contacts nor share a conversation, or if it cannot be determined at the moment. To follow changes, use the `presence` subscription.',
-    resolve: ({ id }, _args, context) => findVisiblePresence(context, id),
+    resolve: ({ id }, _args, context) => (isBackend(context) ? null : findVisiblePresence(context, id)),
   }),
 )
 
@@ -178,7 +178,7 @@ builder.mutationField('heartbeat', (t) =>
       }),
     },
     resolve: (_root, { input }, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       const device = context.device() ?? context.app.devices.overHttp(viewer, true)
       if (input?.idle) device.left()
       else device.used()
@@ -256,11 +256,11 @@ builder.objectFields(PresenceSettingsChanged, (t) => ({
   presenceMode: t.field({
     type: PresenceMode,
     description: 'How you appear to others now.',
-    resolve: async (_event, _args, context) => (await readOwnPresenceSettings(context)).mode,
+    resolve: async (event, _args, context) => (await readOwnPresenceSettings(asHearer(event, context))).mode,
   }),
   lastActiveVisibility: t.field({
     type: LastActiveVisibility,
     description: 'Who can now see when you were last active.',
-    resolve: async (_event, _args, context) => (await readOwnPresenceSettings(context)).visibility,
+    resolve: async (event, _args, context) => (await readOwnPresenceSettings(asHearer(event, context))).visibility,
   }),
 }))

@@ -13,7 +13,7 @@ import type { Fact } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { openTopics, type TopicSubscription } from '../journal/topics.ts'
 import { messageKinds } from '../message/events.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer, Viewer } from '../viewer.ts'
 import type { ConnectedDevice, DeviceService } from './device-service.ts'
 import {
   dropLapsed,
@@ -63,7 +63,7 @@ export type TypingService = {
    */
   signal(conversationId: ConversationId, viewer: Viewer, device: ConnectedDevice | null, isTyping: boolean): Date | null
   /** Publishes to all nodes that a WebSocket is lost: its signs end. */
-  connectionLost(viewer: Viewer, device: ConnectedDevice): void
+  connectionLost(viewer: SessionViewer, device: ConnectedDevice): void
   /** Shows a watcher who is typing: once changes arrive (within 2 s), then on every change. @returns a function that ends it */
   watch(conversationId: ConversationId, watcher: TypingWatcher): () => void
   /** The number of signs given on this node that have not lapsed. */

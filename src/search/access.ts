@@ -9,7 +9,9 @@ import { type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import type { ConversationId, UserId } from '../id.ts'
 import { type MessageRow, messageColumns } from '../message/row.ts'
 import { type Reader, statement } from '../store/reader.ts'
+import { namesOf, readFileNames } from './file-names.ts'
 import { findRanges, type TextRange } from './highlights.ts'
+import { searchedText } from './tables.ts'
 import type { Query } from './terms.ts'
 
 /** A search: the query and its filters. */
@@ -68,8 +70,15 @@ export async function searchMessages(context: Context, search: Search, args: Def
     (message) => message.id,
     (request) => readFound(context.reader, userId, search, request),
   )
+  const names = await readFileNames(
+    context.reader,
+    edges.map(({ node }) => node),
+  )
   const shown = edges.flatMap((edge) => {
-    const highlights = findRanges(edge.node.text, search.query)
+    const { length } = edge.node.text
+    const ranges = findRanges(searchedText(edge.node, namesOf(edge.node, names)), search.query)
+    // What is found in the name of a file is not in the text.
+    const highlights = ranges?.flatMap(({ start, end }) => (start < length ? [{ start, end: Math.min(end, length) }] : []))
     return highlights ? [{ ...edge, highlights }] : []
   })
   return { edges: shown, pageInfo }

@@ -11,6 +11,7 @@ import { readFactsAfter, readHead } from '../journal/tables.ts'
 import { type MessageRow, messageOf, readMessages } from '../message/row.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
+import { namesOf, readFileNames } from './file-names.ts'
 import * as tables from './tables.ts'
 
 /** How much one turn may do: sends wait while Postgres writes it. */
@@ -51,7 +52,7 @@ async function follow({ store, journal }: App, was: tables.IndexProgress, facts:
     const others = ids.filter((id) => !known.has(id))
     return [...remembered, ...(await readMessages(store.reader, others))]
   }
-  const { rows, place } = await indexNamed(read, journal.kinds, facts, was)
+  const { rows, place } = await indexNamed(store.reader, read, journal.kinds, facts, was)
   return tables.moveWith(store.jobs.reader, was, place, head, goneOf(rows), foundOf(rows))
 }
 
@@ -68,7 +69,7 @@ function takeTurn(app: App): Promise<tables.IndexProgress | null> {
     const beginsRebuild = from !== was
     const facts = await readFactsAfter(reader, from.position, turnMax.facts)
     const read: ReadMessages = (ids) => readMessages(reader, ids)
-    const followed = await indexNamed(read, app.journal.kinds, facts, from)
+    const followed = await indexNamed(reader, read, app.journal.kinds, facts, from)
     const walk = from.walked === null ? null : await walkOn(reader, from.walked, from.position)
     if (beginsRebuild) await tables.removeRange(tx, { after: from.position, upTo: positionOf(Number.MAX_SAFE_INTEGER) })
     if (walk) await tables.removeRange(tx, walk.range)
@@ -91,13 +92,14 @@ const goneOf = (rows: Rows) => [...rows].filter(([, row]) => row === null).map((
 
 /** Indexes the messages that the facts after a place name. @returns their rows, and the place up to which they are complete */
 async function indexNamed(
+  reader: Reader,
   read: ReadMessages,
   kinds: FactKinds,
   facts: readonly Fact[],
   { position, tag }: Place,
 ): Promise<{ rows: Rows; place: Place }> {
   const named = facts.map((fact) => (kinds.namesRow(fact) ? (fact.subjectId as MessageId | null) : null))
-  const rows = await readRows(read, [...new Set(named.filter((id) => id !== null))])
+  const rows = await readRows(reader, read, [...new Set(named.filter((id) => id !== null))])
   const left = named.findIndex((id) => id !== null && !rows.has(id))
   const last = (left < 0 ? facts : facts.slice(0, left)).at(-1)
   return { rows, place: last ? { position: last.position, tag: last.tag } : { position, tag } }
@@ -106,14 +108,15 @@ async function indexNamed(
 /** Reads the next messages of a rebuild. @returns their rows, and the range of ids that these rows replace */
 async function walkOn(reader: Reader, after: Position, upTo: Position): Promise<{ rows: Rows; range: tables.IdRange }> {
   const ids = await tables.readMessageIds(reader, after, upTo, turnMax.messages)
-  const rows = await readRows((some) => readMessages(reader, some), ids)
+  const rows = await readRows(reader, (some) => readMessages(reader, some), ids)
   const isWhole = ids.length < turnMax.messages && rows.size === ids.length
   return { rows, range: { after, upTo: isWhole ? upTo : ([...rows.keys()].at(-1) ?? upTo) } }
 }
 
 /** Reads messages in the order of the ids, and stops early if their texts are long. */
-async function readRows(read: ReadMessages, ids: readonly MessageId[]): Promise<Rows> {
+async function readRows(reader: Reader, read: ReadMessages, ids: readonly MessageId[]): Promise<Rows> {
   const messages = new Map((await read(ids)).map((message) => [message.id, message]))
+  const names = await readFileNames(reader, [...messages.values()])
   const rows: Rows = new Map()
   let characters = 0
   let sliceEnd: number = sliceCharacters
@@ -125,7 +128,7 @@ async function readRows(read: ReadMessages, ids: readonly MessageId[]): Promise<
       await new Promise(setImmediate)
       sliceEnd = characters + sliceCharacters
     }
-    rows.set(id, message ? tables.indexRow(message) : null)
+    rows.set(id, message ? tables.indexRow(message, namesOf(message, names)) : null)
   }
   return rows
 }

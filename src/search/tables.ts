@@ -42,9 +42,12 @@ export async function readMessageIds(reader: Reader, after: Position, upTo: Posi
   return (await reader.rows(messagesAfter, [after, upTo, limit])).map(({ id }) => id)
 }
 
-/** Makes the index row of a message; null if it has nothing to find. */
-export function indexRow(message: MessageRow): IndexRow | null {
-  const indexed = indexText(message.text)
+/** What is searched of a message: its text, and then the names of its files. */
+export const searchedText = ({ text }: Pick<MessageRow, 'text'>, fileNames: readonly string[]) => [text, ...fileNames].join('\n')
+
+/** Makes the index row of a message with the names of its files; null if it has nothing to find. */
+export function indexRow(message: MessageRow, fileNames: readonly string[]): IndexRow | null {
+  const indexed = indexText(searchedText(message, fileNames))
   if (!indexed) return null
   const { id, conversationId, seq, senderId, createdAt } = message
   return { id, conversationId, seq, senderId, createdAt, ...indexed }

@@ -1,11 +1,10 @@
 // Admits sockets: identifies the caller by the token in the handshake, and renews the connection with a fresh token.
 
 import type { Context as ProtocolContext, SubscribePayload } from 'graphql-ws'
-import type { Guard } from '../account/guard.ts'
 import { closeCodes, ParleyError } from '../errors.ts'
 import type { App } from '../parts.ts'
-import { badToken, bearerToken, type Call, identify, type Presented } from './callers.ts'
-import type { Connections } from './connections.ts'
+import { actAsHeader, badToken, bearerToken, type Call, type Guards, identify, type Presented } from './callers.ts'
+import { type Connections, isSameOwner } from './connections.ts'
 import { logCrowd, logRefusedToken, logUserCrowd } from './refused.ts'
 import { type Extra, endSocket, farewell } from './wire.ts'
 
@@ -13,36 +12,37 @@ import { type Extra, endSocket, farewell } from './wire.ts'
 const tryAgainLater = 1013
 
 /** The parts of the node that admission uses. */
-export type Gate = { readonly app: App; readonly guard: Guard; readonly connections: Connections }
+export type Gate = { readonly app: App; readonly guards: Guards; readonly connections: Connections }
 
 /**
  * The caller of an operation: that of its socket. On a socket without a token, an operation may bring one in
- * `extensions.headers`, as GraphiQL does; from then on the socket belongs to its session.
- * @throws ParleyError OPERATION_REFUSED for a token of another session than the socket's
+ * `extensions.headers`, as GraphiQL does; from then on the socket belongs to that caller.
+ * @throws ParleyError OPERATION_REFUSED for a token of another caller than the socket's
  */
 export async function callOf(extra: Extra, { extensions }: SubscribePayload, gate: Gate): Promise<Call> {
   const headers = extensions?.headers
   if (extra.call.admission || typeof headers !== 'object' || headers === null) return extra.call
-  const call = await identify(gate.guard, tokenOf(headers))
+  const call = await identify(gate.guards, tokenOf(headers), actAsOf(headers))
   logRefusedToken(gate.app, call, extra.address)
-  const [mine, theirs] = [sessionOf(call), sessionOf(extra.call)]
+  const [mine, theirs] = [call.admission?.owner, ownerOf(extra.call)]
   if (mine === undefined) return call
   if (theirs === undefined) admit(extra, call, gate, false)
-  else if (theirs !== mine) throw new ParleyError('OPERATION_REFUSED', 'This WebSocket belongs to another session.')
+  else if (!isSameOwner(theirs, mine)) throw new ParleyError('OPERATION_REFUSED', 'This WebSocket belongs to another session.')
   return extra.call
 }
 
-const sessionOf = ({ admission }: Call) => admission?.viewer.sessionId
+/** Another operation may have brought a token meanwhile. */
+const ownerOf = ({ admission }: Call) => admission?.owner
 
-/** Sets the caller of a socket, registers the socket with the caller's session while it is open, and connects the device. */
-function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isResting: boolean): void {
+/** Sets the caller of a socket, registers the socket with its owner while it is open, and connects the device of a session. */
+function admit(extra: Extra, call: Call, { app, guards, connections }: Gate, isResting: boolean): void {
   const { socket } = extra
   extra.call = call
   const { admission } = call
   if (!admission || extra.connection || socket.readyState !== socket.OPEN) return
-  const { viewer, expiresAt } = admission
-  if (!connections.hasRoom(viewer.userId, 'socket')) {
-    logUserCrowd(app, viewer.userId, 'socket')
+  const { owner, expiresAt } = admission
+  if (!connections.hasRoom(owner, 'socket')) {
+    logUserCrowd(app, owner, 'socket')
     endSocket(socket, tryAgainLater, 'You have too many WebSockets. Close one, and connect again.')
     return
   }
@@ -53,15 +53,15 @@ function admit(extra: Extra, call: Call, { app, guard, connections }: Gate, isRe
   }
   extra.connection = {
     kind: 'socket',
-    userId: viewer.userId,
-    sessionId: viewer.sessionId,
+    owner,
     expiresAt,
     end: (code, reason) => endSocket(socket, code, reason),
     leave: () => void farewell(extra),
   }
   connections.add(extra.connection)
-  extra.device = app.devices.connect(viewer, isResting)
-  guard.noteUse(viewer.sessionId, !isResting)
+  if (owner.sessionId === null) return
+  extra.device = app.devices.connect(owner, isResting)
+  guards.guard.noteUse(owner.sessionId, !isResting)
 }
 
 /** Checks the token of a new connection. @returns false after closing the socket with a code that says why it is refused */
@@ -70,7 +70,7 @@ export async function connect(context: ProtocolContext<Record<string, unknown>, 
   const { socket } = extra
   // graphql-ws would keep the token in memory for as long as the socket is open.
   ;(context as { connectionParams?: Record<string, unknown> }).connectionParams = {}
-  const call = await identify(gate.guard, tokenIn(connectionParams))
+  const call = await identify(gate.guards, tokenIn(connectionParams), actAsIn(connectionParams))
   logRefusedToken(gate.app, call, extra.address)
   const { caller } = call
   if (!caller.viewer && caller.refusal) {
@@ -114,6 +114,18 @@ function tokenIn(parameters: Record<string, unknown> | undefined): Presented {
   return isMisplaced ? badToken('Send the access token as connectionParams: { accessToken: "<token>" }') : null
 }
 
+/** The user on whose behalf a server key acts, in connection parameters: `actAs`, or the name of the HTTP header. */
+function actAsIn(parameters: Record<string, unknown> | undefined): string | null {
+  const given = parameters?.actAs ?? parameters?.[actAsHeader]
+  return given == null ? null : String(given)
+}
+
+/** The user on whose behalf a server key acts, in the headers of one operation. */
+function actAsOf(headers: object): string | null {
+  const [, value] = Object.entries(headers).find(([name]) => name.toLowerCase() === actAsHeader) ?? []
+  return value == null ? null : String(value)
+}
+
 /** Whether any header in an object seems to carry a token. */
 function holdsToken(headers: unknown): boolean {
   return typeof headers === 'object' && headers !== null && Object.keys(headers).some((name) => /auth|token/i.test(name))
@@ -131,10 +143,10 @@ function tokenOf(headers: object): Presented {
  * @returns when the connection expires now
  * @throws ParleyError OPERATION_REFUSED for a token of another session, or the guard's refusal of the token
  */
-export async function renew({ connection }: Extra, token: string, guard: Guard): Promise<Date> {
-  const { caller, admission } = await identify(guard, bearerToken(`Bearer ${token}`))
+export async function renew({ connection }: Extra, token: string, guards: Guards): Promise<Date> {
+  const { caller, admission } = await identify(guards, bearerToken(`Bearer ${token}`), null)
   if (!caller.viewer && caller.refusal) throw caller.refusal
-  if (!connection || admission?.viewer.sessionId !== connection.sessionId) {
+  if (!connection || !admission || !isSameOwner(admission.owner, connection.owner)) {
     throw new ParleyError('OPERATION_REFUSED', 'The access token belongs to another session than this WebSocket.')
   }
   connection.expiresAt = Math.max(connection.expiresAt, admission.expiresAt)

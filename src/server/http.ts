@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { type ErrorCode, ParleyError } from '../errors.ts'
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const preflightS = 600
@@ -106,6 +107,7 @@ export function refuse(response: ServerResponse, status: number, message: string
 }
 
 /** The body of such a refusal. */
-export function refusalBody(message: string): string {
-  return JSON.stringify({ errors: [{ message, extensions: { code: 'OPERATION_REFUSED', retryable: false } }] })
+export function refusalBody(message: string, code: ErrorCode = 'OPERATION_REFUSED'): string {
+  const { isRetryable: retryable } = new ParleyError(code, message)
+  return JSON.stringify({ errors: [{ message, extensions: { code, retryable } }] })
 }

@@ -7,6 +7,7 @@ import { limitReached } from '../bus/counters.ts'
 import { closeCodes, errorCodes } from '../errors.ts'
 import { steps } from '../journal/steps.ts'
 import type { App } from '../parts.ts'
+import { readConsumerPlaces } from '../platform/change-consumers.ts'
 import { pushSteps } from '../push/jobs/steps.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { type ExecutedOperation, hear, serverSteps } from './steps.ts'
@@ -262,6 +263,12 @@ function showBacklog(registry: Registry, { journal, log, store }: App): () => Pr
       })
     return reading
   }
+  const consumers = new Gauge({
+    name: 'parley_change_consumer_behind_facts',
+    help: 'Facts that a consumer of `changes` has not acknowledged yet.',
+    labelNames: ['tenant', 'consumer'],
+    registers: [registry],
+  })
   return async () => {
     // Monitoring gives up after some seconds, and a Postgres that is frozen answers later than that.
     const row = await Promise.race([read(), delay(backlogMs, null, { ref: false })])
@@ -270,10 +277,14 @@ function showBacklog(registry: Registry, { journal, log, store }: App): () => Pr
       if (!row) shown.remove()
       else shown.set(key === 'search' || key === 'push' ? Math.max(0, position - row[key]) : row[key])
     }
+    consumers.reset()
+    for (const { tenant, name, position: at } of row?.consumers ?? []) {
+      consumers.set({ tenant, consumer: name }, Math.max(0, position - at))
+    }
   }
 }
 
 async function readBacklog(reader: Reader) {
-  const [row] = await reader.rows(backlog, [])
-  return row ?? null
+  const [[row], consumers] = await Promise.all([reader.rows(backlog, []), readConsumerPlaces(reader)])
+  return row ? { ...row, consumers } : null
 }

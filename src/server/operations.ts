@@ -3,16 +3,16 @@
 
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, OperationTypeNode } from 'graphql'
-import type { Guard } from '../account/guard.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { findPlan } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
 import { UserQueues } from '../graphql/fair-queue.ts'
 import { rootFieldsOf } from '../graphql/root-fields.ts'
-import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import type { Reader } from '../store/reader.ts'
+import type { ServerKey, Viewer } from '../viewer.ts'
+import type { Guards } from './callers.ts'
 
 /** The mutations of chatting, and those that keep a session alive. They have queues of their own. */
 const chat: ReadonlySet<string> = new Set([
@@ -41,31 +41,47 @@ function weightOf(document: DocumentNode, operationName: string | null | undefin
   return type === OperationTypeNode.MUTATION && names.every((name) => chat.has(name)) ? 'CHAT' : 'LIGHT'
 }
 
-/** Limits what each user has under way. Refuses an operation with RATE_LIMITED if it waits too long or too many wait. */
-export function useOperationBounds(app: App, guard: Guard): Plugin<Context> {
+/** A backend sends more at once than the devices of a user. */
+const keyBounds = { atOnce: 32, waitingMax: 2_000, waitMs: 5_000 } as const
+
+/** Whose queue an operation is in: that of its server key, no matter which user it acts for, or that of its user. */
+const payerOf = (viewer: Viewer | null, key: ServerKey | null): number => (key ? -key.id : (viewer?.userId ?? 0))
+
+/**
+ * Limits what each user and each server key has under way. Refuses an operation with RATE_LIMITED if it waits too long or too many
+ * wait.
+ */
+export function useOperationBounds(app: App, { guard, keyGuard }: Guards): Plugin<Context> {
   const bounds = { atOnce: app.config.limits.operationsPerUserMax, ...waiting }
-  const operations = new UserQueues(bounds, 'Too many of your operations are running. Wait for some of them to finish.')
-  const statements = new UserQueues(statementBounds, 'Your operations read too much at once. Try again.')
-  const readerOf = (userId: UserId): Reader => ({
-    rows: (statement, values) => statements.run(userId, () => app.store.reader.rows(statement, values)),
+  const tooMany = 'Too many of your operations are running. Wait for some of them to finish.'
+  const [ofUsers, ofKeys] = [new UserQueues<number>(bounds, tooMany), new UserQueues<number>(keyBounds, tooMany)]
+  const statements = new UserQueues<number>(statementBounds, 'Your operations read too much at once. Try again.')
+  const readerOf = (payer: number): Reader => ({
+    rows: (statement, values) => statements.run(payer, () => app.store.reader.rows(statement, values)),
   })
+  const requireOpen = (viewer: Viewer | null, key: ServerKey | null) => {
+    if (key && keyGuard.hasEnded(key.id)) throw new ParleyError('UNAUTHENTICATED', 'The server key was revoked.')
+    if (viewer && viewer.sessionId !== null && guard.hasEnded(viewer.sessionId)) {
+      throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
+    }
+  }
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       const { contextValue, document, operationName } = args
-      const { viewer } = contextValue.caller
-      const weight = viewer && weightOf(document, operationName)
-      if (!weight || weight === 'CHAT') return
-      const { userId, sessionId } = viewer
+      const { viewer, key } = contextValue.caller
+      const weight = viewer || key ? weightOf(document, operationName) : null
+      if (!weight || (weight === 'CHAT' && !key)) return
+      const payer = payerOf(viewer, key)
       setExecuteFn(async (given: ExecutionArgs): Promise<ExecutionResult> => {
-        const context = weight === 'HEAVY' ? { ...contextValue, reader: readerOf(userId) } : contextValue
+        const context = weight === 'HEAVY' ? { ...contextValue, reader: readerOf(payer) } : contextValue
         const execute = async (): Promise<ExecutionResult> => {
-          if (guard.hasEnded(sessionId)) throw new ParleyError('SESSION_REVOKED', 'The session has ended. Log in again.')
+          requireOpen(viewer, key)
           const result = await executeFn({ ...given, contextValue: context })
           if (isAsyncIterable(result)) throw new Error('an operation gave many results')
           return result
         }
         try {
-          return await operations.run(userId, execute)
+          return await (key ? ofKeys : ofUsers).run(payer, execute)
         } catch (error) {
           return { errors: [clientError(error, contextValue.requestId, app)] }
         }

@@ -1,5 +1,6 @@
 // Limits how often each user does what on a node (D7): a user who is too fast is refused with RATE_LIMITED, and disturbs nobody. The
-// rates are decided in the memory of the node, before an operation runs; callers without a session are counted by their address.
+// rates are decided in the memory of the node, before an operation runs; callers without a token are counted by their address, and a
+// server key as one, no matter which user it acts for.
 
 import type { Plugin } from '@envelop/core'
 import { type ExecutionArgs, type ExecutionResult, OperationTypeNode } from 'graphql'
@@ -29,9 +30,11 @@ const tooMany: { readonly [kind in RateKind]: string } = {
   searches: 'You are searching too often.',
   signals: 'You are sending signals too fast.',
   anonymous: 'Too many operations without an access token come from your address.',
+  serverKeys: 'The server key sends operations too fast.',
 }
 
 const anonymousPoints: ReadonlyMap<RateKind, number> = new Map([['anonymous', 1]])
+const keyPoints: ReadonlyMap<RateKind, number> = new Map([['serverKeys', 1]])
 
 /** How often an operation of a user counts for each rate: each root field of a mutation once, a query or subscription once. */
 function pointsOf({ type, names }: RootFields): Map<RateKind, number> {
@@ -66,9 +69,9 @@ export function openRates(app: App): Rates {
   ) as { [kind in RateKind]: BurstyRateLimiter }
 
   async function findRefusal({ caller, address }: Context, fields: RootFields): Promise<ParleyError | null> {
-    const { viewer } = caller
-    const key = viewer ? String(viewer.userId) : neighbourhood(address)
-    for (const [kind, points] of viewer ? pointsOf(fields) : anonymousPoints) {
+    const { viewer, key: serverKey } = caller
+    const key = serverKey ? String(serverKey.id) : viewer ? String(viewer.userId) : neighbourhood(address)
+    for (const [kind, points] of serverKey ? keyPoints : viewer ? pointsOf(fields) : anonymousPoints) {
       try {
         await limiters[kind].consume(key, points)
       } catch (error) {

@@ -4,12 +4,11 @@
 import type { GraphQLError } from 'graphql'
 import type { ErrorCode } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
-import type { UserId } from '../id.ts'
 import type { App } from '../parts.ts'
-import type { Viewer } from '../viewer.ts'
+import type { ServerKey, Viewer } from '../viewer.ts'
 import type { SlotKind } from './addresses.ts'
 import type { Call } from './callers.ts'
-import type { Connection } from './connections.ts'
+import type { Connection, ConnectionOwner } from './connections.ts'
 import { serverSteps } from './steps.ts'
 
 /** The origin and the name of an operation. */
@@ -17,12 +16,13 @@ export type OperationOrigin = {
   readonly requestId: string
   readonly address: string
   readonly viewer: Viewer | null
+  readonly key?: ServerKey | null
   readonly operation?: string | null | undefined
 }
 
 /** The origin of an operation with a context. */
 export function originIn({ requestId, address, caller }: Context, operation: string | null | undefined): OperationOrigin {
-  return { requestId, address, viewer: caller.viewer, operation }
+  return { requestId, address, viewer: caller.viewer, key: caller.key, operation }
 }
 
 /** Codes that are logged where the error happens, with its cause. */
@@ -42,11 +42,12 @@ export function logRefused(app: App, errors: readonly GraphQLError[], origin: Op
   const code = String(error.extensions.code)
   const { argument } = error.extensions
   const path = error.path?.join('.')
-  const { viewer, ...from } = origin
+  const { viewer, key, ...from } = origin
   const line = {
     ...from,
     userId: viewer?.userId,
-    sessionId: viewer?.sessionId,
+    sessionId: viewer?.sessionId ?? undefined,
+    serverKeyId: key?.id,
     code,
     because: withoutValues(error.message),
     path,
@@ -65,9 +66,11 @@ export function logRefusedToken(app: App, { caller }: Call, address: string, req
   app.repeats.note('info', address, line, 'an access token was refused')
 }
 
-/** Logs that a user has reached the limit of WebSockets or event streams. */
-export function logUserCrowd(app: App, userId: UserId, kind: Connection['kind']): void {
-  app.repeats.note('info', `${userId} ${kind}`, { userId, kind }, 'a user has too many WebSockets or event streams')
+/** Logs that a user or a server key has reached the limit of WebSockets or event streams. */
+export function logUserCrowd(app: App, { userId, keyId }: ConnectionOwner, kind: Connection['kind']): void {
+  const line = keyId === null ? { userId, kind } : { serverKeyId: keyId, kind }
+  const who = keyId === null ? 'a user' : 'a server key'
+  app.repeats.note('info', `${userId} ${keyId} ${kind}`, line, `${who} has too many WebSockets or event streams`)
 }
 
 /** Logs that an address has reached its limit of WebSockets and event streams. */

@@ -10,11 +10,16 @@ import {
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { OpenApp } from '../app.ts'
+import { openEventData } from '../graphql/event-data.ts'
 import { Subscriptions } from '../graphql/subscriptions.ts'
 import type { App } from '../parts.ts'
+import { webhookDocument } from '../platform/webhook-document.ts'
+import { openWebhooks } from '../platform/webhook-workers.ts'
 import { schema } from '../schema.ts'
 import { AddressCounts, type AddressOf, addressFinder } from './addresses.ts'
 import { openConnections } from './connections.ts'
+import { openExports } from './exports.ts'
+import { openFileDoor } from './files.ts'
 import { answerHealth } from './health.ts'
 import { answerAtOnce, answerNoRequest, pathOf, requestIdOf, setHeaders } from './http.ts'
 import { listen } from './listen.ts'
@@ -29,6 +34,8 @@ import { createGraphqlHandler, type Yoga } from './yoga.ts'
 
 const requestMs = 5_000
 const idleMs = 50
+/** How long the body of a request to GraphQL may take to arrive. */
+const bodyMs = 30_000
 
 /** The open server of a node. */
 export type Server = {
@@ -49,22 +56,29 @@ export type Server = {
  * @throws StartError if it cannot listen on its ports
  */
 export async function serve(app: OpenApp): Promise<Server> {
-  const { guard } = app
+  const { guard, keyGuard } = app
+  const guards = { guard, keyGuard }
   const traces = await openTraces(app)
   const connections = openConnections(app.clock, app.config.socket.perUser)
   const answerPage = await openPage(app.log)
   guard.onRevoked((sessionId) => connections.revoke(sessionId))
+  keyGuard.onRevoked((keyId) => connections.revokeKey(keyId))
+  keyGuard.onBarred((userId) => connections.bar(userId))
+  keyGuard.onRestart(() => connections.checkKeys())
   const addressOf = addressFinder(app.config.http.trustedProxies)
   const places = new AddressCounts(app.config.socket.perAddress)
   const subscriptions = new Subscriptions(app, schema)
   const rates = openRates(app)
-  const yoga = createGraphqlHandler(app, guard, connections, subscriptions, places, rates, traces)
-  const sockets = openSockets(app, guard, connections, yoga, subscriptions, addressOf, places, rates)
+  const webhooks = openWebhooks(app, openEventData(app, schema, webhookDocument))
+  const yoga = createGraphqlHandler(app, guards, connections, subscriptions, places, rates, traces)
+  const sockets = openSockets(app, guards, connections, yoga, subscriptions, addressOf, places, rates)
   const stalls = openStallWatch(() => app.log.debug('a client stopped reading, and was cut'))
   const writes = openWriteWatch(app)
+  const files = openFileDoor(app)
+  const exports = openExports(app, keyGuard)
   let isLeaving = false
   const health: RequestHandler = (request, response) => answerHealth(request, response, () => findUnready(app, writes, isLeaving))
-  const listener = openListener(app, addressOf, () => isLeaving, [health, answerPage], yoga)
+  const listener = openListener(app, addressOf, () => isLeaving, [health, answerPage, files.answer, exports.answer], yoga)
   const http = openHttp(app, listener, stalls)
   http.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => app.log.debug({ err: error }, 'an upgrade failed'))
@@ -87,6 +101,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     const stopped = http.listening ? new Promise((resolve) => http.close(resolve)) : Promise.resolve()
     connections.close()
     const limit = setTimeout(() => http.closeAllConnections(), requestMs)
+    files.close()
     // A kept-alive connection becomes idle only after its last answer, so look for idle ones until all have closed.
     const idle = setInterval(() => http.closeIdleConnections(), idleMs)
     await sockets.close()
@@ -95,6 +110,7 @@ export async function serve(app: OpenApp): Promise<Server> {
     clearInterval(idle)
     stalls.close()
     writes.close()
+    await webhooks.close()
     await metrics?.close()
     await traces?.close()
   }
@@ -134,13 +150,22 @@ async function findUnready(app: App, writes: WriteWatch, isLeaving: boolean): Pr
 
 /** Creates the HTTP server of a node, not yet listening. It cuts slow clients, and refuses malformed requests. */
 function openHttp(app: App, listener: RequestListener, stalls: StallWatch): HttpServer {
-  const http = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener)
+  const http = createServer({ requestTimeout: 0, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener)
   http.on('connection', (socket) => stalls.add(socket))
   http.on('clientError', (error, socket) => {
     app.log.debug({ err: error, address: (socket as Socket).remoteAddress }, 'what came was no request, and was refused')
     answerNoRequest(error, socket)
   })
   return http
+}
+
+/** Refuses a request whose body has not arrived in time. Node's own limit would also hold for uploads. */
+function limitBody(request: IncomingMessage, response: ServerResponse): void {
+  const limit = setTimeout(() => {
+    if (!request.complete) answerNoRequest({ name: '', message: '', code: 'ERR_HTTP_REQUEST_TIMEOUT' }, request.socket)
+  }, bodyMs)
+  limit.unref()
+  response.once('close', () => clearTimeout(limit))
 }
 
 /** Answers the requests that concern it. @returns whether it answered this one */
@@ -162,6 +187,7 @@ function openListener(app: App, addressOf: AddressOf, isLeaving: () => boolean, 
       response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found. GraphQL is at /graphql.\n')
       return
     }
+    limitBody(request, response)
     setHeaders(request, response, allowedOrigins)
     if (answerAtOnce(request, response, allowedOrigins)) return
     Promise.resolve(yoga(request, response, { address })).catch((error: unknown) => {

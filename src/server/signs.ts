@@ -30,11 +30,13 @@ function signOf(document: DocumentNode, operationName: string | null | undefined
 export function useSigns(app: App, guard: Guard): Plugin<Context> {
   const note = (document: DocumentNode, operationName: string | null | undefined, context: Context) => {
     const { viewer } = context.caller
-    if (!viewer) return
+    // A server key makes nobody present.
+    if (!viewer || viewer.sessionId === null) return
+    const { userId, sessionId } = viewer
     const sign = signOf(document, operationName)
     if (sign === 'HEARTBEAT') return
-    guard.noteUse(viewer.sessionId, sign === 'ACT')
-    const device = context.device() ?? app.devices.overHttp(viewer, false)
+    guard.noteUse(sessionId, sign === 'ACT')
+    const device = context.device() ?? app.devices.overHttp({ userId, sessionId }, false)
     if (sign === 'ACT') device.used()
     else device.alive()
   }

@@ -6,7 +6,6 @@ import type { Duplex } from 'node:stream'
 import type { GraphQLError, SubscriptionArgs } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Guard } from '../account/guard.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
 import { refusalsOf } from '../graphql/documents.ts'
@@ -16,6 +15,7 @@ import type { Subscriptions } from '../graphql/subscriptions.ts'
 import type { App } from '../parts.ts'
 import type { AddressCounts, AddressOf } from './addresses.ts'
 import { callOf, connect, type Gate, renew } from './admission.ts'
+import { type Guards, nobody } from './callers.ts'
 import type { Connections } from './connections.ts'
 import { newRequestId } from './http.ts'
 import { findDocumentText } from './persisted.ts'
@@ -47,7 +47,7 @@ export type Sockets = {
 /** Opens the WebSocket side of a node. */
 export function openSockets(
   app: App,
-  guard: Guard,
+  guards: Guards,
   connections: Connections,
   yoga: Yoga,
   subscriptions: Subscriptions,
@@ -55,7 +55,7 @@ export function openSockets(
   addresses: AddressCounts,
   rates: Rates,
 ): Sockets {
-  const gate: Gate = { app, guard, connections }
+  const gate: Gate = { app, guards, connections }
   const maxPayload = app.config.socket.messageBytesMax
   const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false, handleProtocols })
   const unanswered = new WeakSet<WebSocket>()
@@ -79,7 +79,8 @@ export function openSockets(
     onClose({ extra }) {
       if (extra.connection) connections.remove(extra.connection)
       extra.device?.lost()
-      if (extra.call.caller.viewer && extra.device) app.typing.connectionLost(extra.call.caller.viewer, extra.device)
+      const owner = extra.connection?.owner
+      if (owner?.keyId === null && extra.device) app.typing.connectionLost(owner, extra.device)
     },
     execute: (args) => (args.rootValue as Prepared).execute(args),
     subscribe: (args) => subscribe(args, rates, subscriptions),
@@ -164,8 +165,6 @@ async function subscribe(args: SubscriptionArgs, rates: Rates, subscriptions: Su
 /** How to execute an operation, and where to send its events. */
 type Prepared = Pick<ReturnType<Yoga['getEnveloped']>, 'execute' | 'subscribe'> & { readonly sink: PayloadSink }
 
-const nobody: Extra['call'] = { caller: { viewer: null, refusal: null }, admission: null }
-
 type Pipeline = { readonly app: App; readonly gate: Gate; readonly yoga: Yoga }
 
 /**
@@ -198,7 +197,7 @@ async function prepare(extra: Extra, active: number, id: string, payload: Subscr
     const { socket } = extra
     const device = () => extra.device
     const endConnection = (code: number, reason: string) => endSocket(socket, code, reason)
-    const renewConnection = (token: string) => renew(extra, token, gate.guard)
+    const renewConnection = (token: string) => renew(extra, token, gate.guards)
     const enveloped = yoga.getEnveloped({
       call,
       address,

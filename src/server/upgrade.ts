@@ -52,7 +52,8 @@ export function openAdmission(app: App, addressOf: AddressOf, addresses: Address
     if (!offersProtocol(request)) return refuse('400 Bad Request', protocolRefusal)
     if (isStorm()) {
       app.repeats.note('info', 'handshakes', {}, 'too many WebSockets were opened in a second: some clients come back later')
-      return refuse('503 Service Unavailable', 'Too many clients are connecting. Connect again in a few seconds.')
+      // Not 503: proxies take that for a node that is going down.
+      return refuse('429 Too Many Requests', 'Too many clients are connecting. Connect again in a few seconds.')
     }
     const slot = addresses.enter(address, 'withoutSession')
     if (!slot) {

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isAsyncIterable, type Plugin } from '@envelop/core'
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type YogaInitialContext, type Plugin as YogaPlugin, type YogaServerInstance } from 'graphql-yoga'
-import type { Guard } from '../account/guard.ts'
 import type { PersistedOperations } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
@@ -14,8 +13,9 @@ import { usePlaces } from '../graphql/place.ts'
 import type { Subscriptions } from '../graphql/subscriptions.ts'
 import type { App } from '../parts.ts'
 import { schema } from '../schema.ts'
+import { useActing } from './acting.ts'
 import type { AddressCounts } from './addresses.ts'
-import { bearerToken, type Call, identify } from './callers.ts'
+import { actAsHeader, bearerToken, type Call, type Guards, identify } from './callers.ts'
 import type { Connection, Connections } from './connections.ts'
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts'
 import { newRequestId, refusalBody } from './http.ts'
@@ -43,7 +43,7 @@ export type Yoga = YogaServerInstance<Door, Context>
 /** Builds the GraphQL handler of a node, for HTTP and for the operations of WebSockets. */
 export function createGraphqlHandler(
   app: App,
-  guard: Guard,
+  guards: Guards,
   connections: Connections,
   subscriptions: Subscriptions,
   addresses: AddressCounts,
@@ -65,38 +65,48 @@ export function createGraphqlHandler(
     graphiql: app.config.isProduction ? false : graphiqlOptions,
     renderGraphiQL,
     maskedErrors: { maskError: (error) => httpError(error, newRequestId(), app) },
-    context: (door) => createContext(door, app, guard),
+    context: (door) => createContext(door, app, guards),
     plugins: [
       useOurEngine(subscriptions),
       useAdmission(app),
       useRates(rates),
-      useSigns(app, guard),
+      useActing(app),
+      useSigns(app, guards.guard),
       useOneDocument(app.config.persisted),
       useSnapshots(app),
-      useOperationBounds(app, guard),
+      useOperationBounds(app, guards),
       usePlaces(app),
       useClientErrors(),
       useExecutedOperations(),
       useCost(),
       useRefusals(app),
-      useOpenEventStreams(app, guard, connections, addresses),
+      useOpenEventStreams(app, guards, connections, addresses),
       ...(traces ? [traces.plugin] : []), // last, so that a span includes how long its operation waited
     ],
   })
 }
 
-async function createContext(door: Door & Partial<YogaInitialContext>, app: App, guard: Guard): Promise<Context> {
+async function createContext(door: Door & Partial<YogaInitialContext>, app: App, guards: Guards): Promise<Context> {
   if ('call' in door) return contextFor(app, door)
   const { req, res, address, params } = door
   const asksForCost = params?.extensions?.cost === true
-  const call = await identify(guard, bearerToken(req.headers.authorization))
+  const call = await identifyIn(req, guards)
   const requestId = String(res.getHeader('x-request-id'))
   logRefusedToken(app, call, address, requestId)
   const endConnection = () => void res.destroy()
   return contextFor(app, { call, asksForCost, requestId, address, device: () => null, endConnection, renewConnection: null })
 }
 
+/** The caller of an HTTP request. */
+function identifyIn({ headers }: IncomingMessage, guards: Guards): Promise<Call> {
+  const actAs = headers[actAsHeader]
+  return identify(guards, bearerToken(headers.authorization), actAs === undefined ? null : String(actAs))
+}
+
 /** The context of an operation. A hot path: spreading objects here would cost a kilobyte of the old heap for each operation. */
+/** An answer to a single request is not kept. */
+const forAnyTime = () => undefined
+
 function contextFor(app: App, origin: Exclude<Door, { req: unknown }>): Context {
   return {
     app,
@@ -109,6 +119,7 @@ function contextFor(app: App, origin: Exclude<Door, { req: unknown }>): Context 
     scope: null,
     wholeHistoryOf: null,
     visibleRange: null,
+    holdsUntil: forAnyTime,
     device: origin.device,
     endConnection: origin.endConnection,
     renewConnection: origin.renewConnection,
@@ -201,7 +212,7 @@ function withStatus(status: number, { message, originalError }: GraphQLError): G
  */
 function useOpenEventStreams(
   app: App,
-  guard: Guard,
+  guards: Guards,
   connections: Connections,
   addresses: AddressCounts,
 ): Plugin<Context & Partial<{ res: ServerResponse; req: IncomingMessage }>> {
@@ -214,7 +225,7 @@ function useOpenEventStreams(
         return undefined
       }
       if (!res) return undefined
-      const slotKind = caller.viewer ? 'withSession' : 'withoutSession'
+      const slotKind = caller.viewer || caller.key ? 'withSession' : 'withoutSession'
       const slot = addresses.enter(address, slotKind)
       if (!slot) {
         logCrowd(app, address, slotKind)
@@ -222,13 +233,13 @@ function useOpenEventStreams(
         return undefined
       }
       whenClosed(res, slot.leave)
-      if (!caller.viewer) return undefined
-      if (!connections.hasRoom(caller.viewer.userId, 'stream')) {
-        logUserCrowd(app, caller.viewer.userId, 'stream')
+      if (!req || (!caller.viewer && !caller.key)) return undefined
+      const { admission } = await identifyIn(req, guards)
+      if (admission && !connections.hasRoom(admission.owner, 'stream')) {
+        logUserCrowd(app, admission.owner, 'stream')
         setResultAndStopExecution({ errors: [crowded('You have too many event streams.')] })
         return undefined
       }
-      const { admission } = await identify(guard, bearerToken(req?.headers.authorization))
       const ending = {
         onSubscribeResult({ result }: { result: unknown }) {
           if (!isAsyncIterable(result)) return
@@ -245,14 +256,13 @@ function useOpenEventStreams(
       }
       const connection: Connection = {
         kind: 'stream',
-        userId: admission.viewer.userId,
-        sessionId: admission.viewer.sessionId,
+        owner: admission.owner,
         expiresAt: admission.expiresAt,
         end: endConnection,
         leave: () => res.destroy(),
       }
       connections.add(connection)
-      app.devices.overHttp(admission.viewer, true).used()
+      if (admission.owner.sessionId !== null) app.devices.overHttp(admission.owner, true).used()
       res.once('close', () => connections.remove(connection))
       return ending
     },

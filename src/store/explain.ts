@@ -2,6 +2,7 @@
 
 import { addressOf } from '../config/database-url.ts'
 import { StartError } from '../errors.ts'
+import { nodeConnectionsMax } from './pool-sizes.ts'
 import { layersOf } from './postgres.ts'
 
 type DriverError = { readonly code: string; readonly message: string; readonly syscall: string; readonly path: string }
@@ -43,7 +44,7 @@ const byCode: readonly (readonly [code: RegExp, sentence: (address: Address, fai
   [
     /^53[34]00$/,
     ({ host }, { message }) =>
-      `Postgres at ${host} has no free connections (${message}): raise max_connections, or stop the clients that hold them; a node needs up to 35`,
+      `Postgres at ${host} has no free connections (${message}): raise max_connections, or stop the clients that hold them; a node needs up to ${nodeConnectionsMax}`,
   ],
   [/^57P0[12]$|^0800[136]$|^ECONNRESET$|^EPIPE$|^ERR_(SOCKET_CLOSED|STREAM_DESTROYED)$/, ended],
   [/^08P01$/, ({ host }, { message }) => `the pooler at ${host} rejects the connection: ${message}`],

@@ -3,6 +3,7 @@
 import pg from 'pg'
 import { addressOf } from '../config/database-url.ts'
 import { StartError } from '../errors.ts'
+import { nodeConnectionsMax } from './pool-sizes.ts'
 import { connectionSettings, sqlStateOf } from './postgres.ts'
 
 type DatabaseState = {
@@ -82,7 +83,7 @@ async function requireOwnSession(client: pg.Client, databaseUrl: string): Promis
       // A full pool in session mode does not answer; a pool in statement mode refuses transactions, with a code.
       if (sqlStateOf(error) === undefined) {
         throw new StartError(
-          `DATABASE_URL: the pooler at ${addressOf(databaseUrl).host} has no second connection for Parley: raise its pool size, because a node needs up to 35`,
+          `DATABASE_URL: the pooler at ${addressOf(databaseUrl).host} has no second connection for Parley: raise its pool size, because a node needs up to ${nodeConnectionsMax}`,
           { cause: error },
         )
       }

@@ -9,6 +9,12 @@ export const locks = {
   migrations: [7021, 2],
   /** Held while a node seeds a database. */
   seed: [7021, 4],
+  /** Held by each statement that adds to the audit log, shared, and by a seal alone. */
+  audit: [7021, 5],
   /** The first of two keys; the second is the hash of an endpoint. Held while a device registers for push. */
   pushEndpoint: 7022,
+  /** The first of two keys; the second is made of the number of a file. Held while a request sends bytes of an upload. */
+  upload: 7023,
+  /** The first of two keys; the second is made of the number of a user. Held while a user's quota is checked and reserved. */
+  quota: 7024,
 } as const

@@ -138,7 +138,7 @@ const transientInPrisma = new Set([
 ])
 
 /** The messages of all transient errors of pg itself, about connections and pools: they have no codes. */
-const transientInPg = new Set([
+export const transientInPg: ReadonlySet<string> = new Set([
   // An operation waited for its turn until this node had closed.
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',

@@ -1,5 +1,6 @@
 // The access to Postgres: Prisma for writes to S tables, Readers for queries, and connections for the journal and for jobs.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pLimit from 'p-limit'
 import type pg from 'pg'
@@ -7,14 +8,15 @@ import { ParleyError } from '../errors.ts'
 import type { Log } from '../log/log.ts'
 import { flushOn, sharedFlush } from './flush.ts'
 import { type Prisma, PrismaClient } from './generated/client.ts'
+import { journalPoolSize, poolSizes } from './pool-sizes.ts'
 import { breakerOf, isTransient, listenToErrors, openPool } from './postgres.ts'
 import { type Reader, readerOn } from './reader.ts'
 
 export type { Prisma } from './generated/client.ts'
 export { PrismaClient } from './generated/client.ts'
 
-/** Of the connections for jobs, eight are for workers, one listens, and the others are for the durable readers. */
-const poolSizes = { shared: 10, snapshots: 4, jobs: 12 } as const
+/** How long pools may take to end. */
+const endingMs = 3_000
 
 /** An interactive transaction of Prisma, in which a rare write runs. */
 export type Transaction = Prisma.TransactionClient
@@ -64,6 +66,9 @@ export type Jobs = {
   lasting<T>(work: (reader: Reader) => Promise<T>): Promise<T>
 }
 
+/** A connection that was taken from a pool. */
+export type PooledClient = pg.PoolClient
+
 /** The connections of a pool: open ones, idle ones among them, and requests that wait for one. */
 export type PoolCount = { readonly pool: string; readonly open: number; readonly idle: number; readonly waiting: number }
 
@@ -71,7 +76,7 @@ export type PoolCount = { readonly pool: string; readonly open: number; readonly
 export function openStore(databaseUrl: string, appendLanes: number, log: Log): Store {
   const shared = openPool(databaseUrl, 'api', poolSizes.shared, log)
   const snapshots = openPool(databaseUrl, 'snapshots', poolSizes.snapshots, log)
-  const journalPool = openPool(databaseUrl, 'journal', appendLanes + 4, log)
+  const journalPool = openPool(databaseUrl, 'journal', journalPoolSize(appendLanes), log)
   const jobs = openPool(databaseUrl, 'jobs', poolSizes.jobs, log, 'set synchronous_commit = off')
   const pools = [shared, snapshots, journalPool, jobs]
   const breakers = pools.map(breakerOf)
@@ -115,7 +120,12 @@ export function openStore(databaseUrl: string, appendLanes: number, log: Log): S
     },
     async close() {
       await prisma.$disconnect()
-      await Promise.all(pools.map((pool) => (pool.ended ? undefined : pool.end())))
+      const over = new AbortController()
+      const ended = Promise.all(pools.map((pool) => (pool.ended ? undefined : pool.end())))
+      // A pool waits for connections that were taken from it, also for one that a library has lost.
+      await Promise.race([ended, delay(endingMs, undefined, { signal: over.signal }).catch(() => undefined)])
+      over.abort()
+      for (const breakAll of breakers) breakAll()
     },
   }
 }

@@ -4,13 +4,13 @@ import { findSession } from '../account/access.ts'
 import { Session } from '../account/schema.ts'
 import { closeCodes, notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { requireViewer } from '../graphql/context.ts'
+import { requireSessionViewer, requireViewer } from '../graphql/context.ts'
 import { Event, type EventSource } from '../graphql/event.ts'
 import { EventSourceStream } from '../graphql/subscriptions.ts'
 import { parseId } from '../id.ts'
 import { parseCursor } from '../journal/cursor.ts'
 import type { StreamItem } from '../journal/item.ts'
-import type { Viewer } from '../viewer.ts'
+import type { SessionViewer } from '../viewer.ts'
 import { behindMax, countFactsAfter } from './access.ts'
 
 type Control<Type extends StreamItem['type']> = EventSource<StreamItem & { type: Type }>
@@ -87,7 +87,7 @@ const AcknowledgeInput = builder.inputType('AcknowledgeInput', {
     cursor: t.field({ type: 'Cursor', description: 'The cursor up to which this device has stored everything.' }),
   }),
 })
-const AcknowledgePayload = builder.objectRef<Viewer>('AcknowledgePayload').implement({
+const AcknowledgePayload = builder.objectRef<SessionViewer>('AcknowledgePayload').implement({
   description: 'The result of `acknowledge`: the cursor is stored.',
   fields: (t) => ({
     session: t.field({
@@ -119,7 +119,7 @@ builder.mutationField('acknowledge', (t) =>
       'Reports up to which cursor this device has stored everything; `sessions` shows it. It only moves forward: an older cursor changes nothing and succeeds. It does not affect what `events` delivers. The answer comes once the cursor is stored, which takes up to a second. Errors: BAD_INPUT, CURSOR_REFUSED, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: AcknowledgeInput, description: 'The cursor to acknowledge.' }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = requireViewer(context)
+      const viewer = requireSessionViewer(context)
       await context.app.acknowledgements.add(viewer.sessionId, parseCursor(input.cursor, 'input.cursor'))
       return viewer
     },
