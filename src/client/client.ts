@@ -27,7 +27,15 @@ export { applyEvent, type EventData } from './patch.ts'
 export { backOffMs } from './pause.ts'
 export type { AccessTokens } from './session.ts'
 export type { Credentials, CredentialsStore } from './storage.ts'
-export { type MessageInput, memoryOutbox, type OutboxStorage, type SendFailure, type StoredMessage } from './storage.ts'
+export {
+  type FileUpload,
+  type MessageInput,
+  memoryOutbox,
+  type OutboxStorage,
+  type OutgoingFile,
+  type SendFailure,
+  type StoredMessage,
+} from './storage.ts'
 export { uuidv7 } from './uuid.ts'
 
 /** The state of a client, for the app to show. */
@@ -150,6 +158,7 @@ class Client implements ParleyClient {
     this.outbox = new Outbox(outbox ?? memoryOutbox(), {
       backOff: this.#limits,
       execute: (query, variables) => this.#http.execute(query, variables, this.#session),
+      send: (url, init, byteSize) => this.#http.send(url, init, byteSize),
       isOver: () => this.#endedWith !== null || session === undefined,
       isFollowed: () => this.#followers.size > 0,
     })

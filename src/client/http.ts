@@ -8,6 +8,9 @@ import type { Session } from './session.ts'
 type Fetch = typeof globalThis.fetch
 type FetchOptions = Parameters<Fetch>[1]
 
+/** How many bytes of a file arrive in a millisecond over the slowest line that is waited for, in addition to an operation's limit. */
+const slowestBytesPerMs = 8
+
 const jsonType = /^application\/(json|graphql-response\+json)\b/
 
 /** Sends requests to Parley over HTTP. */
@@ -50,6 +53,26 @@ export class Http {
       return await resultOf(response)
     } catch (error) {
       throw failureOf(error)
+    } finally {
+      clearTimeout(timer)
+      this.#underWay.delete(limit)
+    }
+  }
+
+  /**
+   * Sends a request without a token to a URL from the server: bytes of a file. Its time limit grows with their number.
+   * @param byteSize how many bytes it sends
+   * @throws ParleyFailure `NO_ANSWER`
+   */
+  async send(url: string, init: RequestInit, byteSize: number): Promise<Response> {
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(), this.#limitMs + byteSize / slowestBytesPerMs)
+    if (this.#isClosed) limit.abort()
+    this.#underWay.add(limit)
+    try {
+      return await this.#fetch(new URL(url, this.#nodes.http).href, { ...init, signal: limit.signal })
+    } catch (error) {
+      throw noAnswer('The upload was broken off.', error)
     } finally {
       clearTimeout(timer)
       this.#underWay.delete(limit)

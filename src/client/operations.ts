@@ -10,6 +10,9 @@ export const logOut = `mutation LogOut { logOut { sessionId } }`
 export const sendMessage = `mutation SendMessage($input: SendMessageInput!) {
   sendMessage(input: $input) { message { id seq createdAt } cursor }
 }`
+export const createUpload = `mutation CreateUpload($input: CreateUploadInput!) {
+  createUpload(input: $input) { attachment { id } upload { url headers expiresAt resumableUrl } }
+}`
 export const gateway = `query Gateway($region: String) {
   gateway(region: $region) { node { url } fallbacks { url } }
 }`

@@ -1,7 +1,7 @@
 // The messages of an outbox in memory: their states, their order, and their conversion to and from storage.
 
 import { notify } from './notify.ts'
-import type { MessageInput, SendFailure, StoredMessage } from './storage.ts'
+import type { FileUpload, MessageInput, SendFailure, StoredMessage } from './storage.ts'
 
 /** The server's answer to a sent message. */
 export type Sent = { readonly messageId: string; readonly seq: number; readonly createdAt: string; readonly cursor: string }
@@ -19,6 +19,8 @@ export type OutboxMessage = {
   readonly status: 'QUEUED' | 'SENDING' | 'SENT' | 'FAILED' | 'DISCARDED'
   /** Why it failed. */
   readonly failure: SendFailure | null
+  /** How far its files are, in their order; null for one whose upload has not begun. Empty before the first has. */
+  readonly uploads: readonly (FileUpload | null)[]
   /** The server's answer; null before, and if the message is known as sent from an event or another tab. */
   readonly sent: Sent | null
 }
@@ -29,13 +31,13 @@ export const statusOf = ({ failure, discardedAtMs }: StoredMessage) =>
 
 /** Converts a message from its stored form. */
 export function fromStored(stored: StoredMessage): OutboxMessage {
-  const { clientMessageId, input, queuedAtMs, failure } = stored
-  return { clientMessageId, input, queuedAt: new Date(queuedAtMs), status: statusOf(stored), failure, sent: null }
+  const { clientMessageId, input, queuedAtMs, failure, uploads = [] } = stored
+  return { clientMessageId, input, queuedAt: new Date(queuedAtMs), status: statusOf(stored), failure, uploads, sent: null }
 }
 
 /** Converts a message to its stored form. */
-export function toStored({ clientMessageId, input, queuedAt, failure }: OutboxMessage): StoredMessage {
-  return { clientMessageId, input, queuedAtMs: queuedAt.getTime(), failure }
+export function toStored({ clientMessageId, input, queuedAt, failure, uploads }: OutboxMessage): StoredMessage {
+  return { clientMessageId, input, queuedAtMs: queuedAt.getTime(), failure, ...(uploads.length > 0 ? { uploads } : {}) }
 }
 
 /** How many messages that have left the outbox are remembered, for `settled`. */

@@ -3,19 +3,19 @@
 // server accepts its key once (D2).
 
 import { onNetwork, withLock } from './browser.ts'
-import { failureOf, type ParleyFailure, type Result, refusal } from './failure.ts'
+import { failureOf, ParleyFailure, refusal } from './failure.ts'
 import { logError } from './notify.ts'
 import { sendMessage } from './operations.ts'
 import { fromStored, Messages, type OutboxMessage, statusOf, toStored } from './outbox-message.ts'
 import { backOffMs, Pause, type PauseBounds } from './pause.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from './place.ts'
-import { type MessageInput, type OutboxStorage, reporting, type StoredMessage } from './storage.ts'
+import { type FileUpload, type MessageInput, type OutboxStorage, reporting, type StoredMessage } from './storage.ts'
+import { type UploadHost, uploadFile } from './upload.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** What an outbox needs of the client. */
-export type OutboxHost = {
+export type OutboxHost = UploadHost & {
   readonly backOff: PauseBounds
-  execute(query: string, variables: object): Promise<Result>
   /** Whether the session is over: then queued messages stay for the next client. */
   isOver(): boolean
   /** Whether the app follows events: then the event of a message brings it to the app. */
@@ -46,6 +46,8 @@ export class Outbox {
   readonly #isAdded = new Set<string>()
   /** The app has every event up to this place. */
   #reached: JournalPlace | null = null
+  /** Keys of messages whose files were uploaded again. */
+  readonly #isUploadedAgain = new Set<string>()
   readonly #pause = new Pause()
   readonly #unlisten: () => void
   #working: Promise<void> | null = null
@@ -255,14 +257,15 @@ export class Outbox {
   }
 
   /** @returns why it needs a retry; null if it is settled */
-  async #sendOne(message: OutboxMessage): Promise<ParleyFailure | null> {
-    const { clientMessageId } = message
-    const result = await this.#host
-      .execute(sendMessage, { input: { ...message.input, clientMessageId } })
+  async #sendOne(queued: OutboxMessage): Promise<ParleyFailure | null> {
+    const { clientMessageId } = queued
+    const result = await this.#uploadAll(queued)
+      .then((input) => this.#host.execute(sendMessage, { input: { ...input, clientMessageId } }))
       .then(({ data, errors }) => (errors ? refusal(errors) : (data as SendAnswer)))
       .catch(failureOf)
+    const message = this.#messages.get(clientMessageId) ?? queued
     // Its event came first, or it was discarded.
-    if (this.#messages.get(clientMessageId)?.status !== 'SENDING') return null
+    if (message.status !== 'SENDING') return null
     if (!(result instanceof Error)) {
       const { message: made, cursor } = result.sendMessage
       const sent = { messageId: made.id, seq: made.seq, createdAt: made.createdAt, cursor }
@@ -274,9 +277,32 @@ export class Outbox {
       this.#messages.set({ ...message, status: 'QUEUED' })
       return result
     }
+    // The app was closed for so long that the server has removed the uploads: they begin once more.
+    if (isAboutFiles(result) && message.uploads.length > 0 && !this.#isUploadedAgain.has(clientMessageId)) {
+      this.#isUploadedAgain.add(clientMessageId)
+      await this.#storage.replace(toStored(this.#messages.set({ ...message, status: 'QUEUED', uploads: [] })))
+      return result
+    }
     const failed = this.#messages.set({ ...message, status: 'FAILED', failure: { code: result.code, message: result.message } })
     await this.#storage.replace(toStored(failed))
     return null
+  }
+
+  /** Uploads the files of a message. @returns what to send @throws ParleyFailure */
+  async #uploadAll({ clientMessageId, input, uploads }: OutboxMessage): Promise<MessageInput> {
+    const { files = [], ...sent } = input
+    const ids: string[] = []
+    for (const [i, file] of files.entries()) {
+      const keep = async (upload: FileUpload, isLasting: boolean) => {
+        const message = this.#messages.get(clientMessageId)
+        if (message?.status !== 'SENDING') throw new ParleyFailure('APP_FAILED', 'The message was discarded.', false)
+        const now = files.map((_file, n) => (n === i ? upload : (message.uploads[n] ?? null)))
+        const changed = this.#messages.set({ ...message, uploads: now })
+        if (isLasting) await this.#storage.replace(toStored(changed))
+      }
+      ids.push((await uploadFile(this.#host, file, uploads[i] ?? null, keep)).attachmentId)
+    }
+    return files.length === 0 ? sent : { ...sent, attachmentIds: [...(sent.attachmentIds ?? []), ...ids] }
   }
 
   /** Marks a message as sent. It leaves with its event if that is still to come, otherwise now. */
@@ -298,5 +324,9 @@ export class Outbox {
 type SendAnswer = {
   readonly sendMessage: { readonly message: { id: string; seq: number; createdAt: string }; readonly cursor: string }
 }
+
+/** Whether the server refused a message because it does not have its files. */
+const isAboutFiles = ({ code, argument = '' }: ParleyFailure) =>
+  code === 'UPLOAD_INCOMPLETE' || (code === 'NOT_FOUND' && argument.startsWith('input.attachmentIds'))
 
 const isOnItsWay = ({ status }: OutboxMessage) => status === 'QUEUED' || status === 'SENDING'

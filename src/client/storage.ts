@@ -23,7 +23,31 @@ export type MessageInput = {
   readonly text: string
   readonly replyToId?: string | null
   readonly mentionedUserIds?: readonly string[] | null
+  /** Attachments that the app has uploaded by itself. */
   readonly attachmentIds?: readonly string[] | null
+  /** Files that the outbox uploads before it sends the message. They come after `attachmentIds`. */
+  readonly files?: readonly OutgoingFile[]
+}
+
+/** A file to send with a message. */
+export type OutgoingFile = {
+  readonly blob: Blob
+  readonly fileName: string
+  /** By default the type of the blob. */
+  readonly contentType?: string
+}
+
+/** The upload of a file, once it has begun. */
+export type FileUpload = {
+  readonly attachmentId: string
+  readonly url: string
+  /** Where tus works; null if the server takes the file in one piece only. */
+  readonly resumableUrl: string | null
+  readonly headers: Readonly<Record<string, string>>
+  /** Until when the server takes the bytes, in milliseconds since 1970. */
+  readonly expiresAtMs: number
+  /** How many bytes the server has; all of them when the upload is complete. */
+  readonly sentBytes: number
 }
 
 /** Why the server refused a message. */
@@ -38,6 +62,8 @@ export type StoredMessage = {
   readonly queuedAtMs: number
   /** Why it is not sent until the app retries it; null while it is queued. */
   readonly failure: SendFailure | null
+  /** The uploads of its files, in their order; null for one that has not begun. */
+  readonly uploads?: readonly (FileUpload | null)[]
   /** When it was discarded, in milliseconds since 1970. It stays for a day, without its text, for other tabs to see. */
   readonly discardedAtMs?: number
 }
