@@ -40,10 +40,12 @@ await sql.connect()
 
 // For comparison: the batch that commits synchronously, under the lock.
 await sql.query(`
-  create procedure bench_send_under_lock(conv bigint[], sender bigint[], client uuid[], hash bytea[], body text[], reply bigint[], mentions text[],
+  create procedure bench_send_under_lock(conv bigint[], sender bigint[], client uuid[], hash bytea[], body text[], reply bigint[], mentions text[], spelling text[],
+    attachments text[], kinds text[], sendable boolean[], data text[],
     inout positions bigint[], inout seqs int[], inout statuses smallint[], inout at timestamptz, inout batch_tag int, inout previous_tag int)
   language plpgsql as $$ begin
-    select * into positions, seqs, statuses, at, batch_tag, previous_tag from journal_send(conv, sender, client, hash, body, reply, mentions);
+    select * into positions, seqs, statuses, at, batch_tag, previous_tag 
+      from journal_send(conv, sender, client, hash, body, reply, mentions, spelling, attachments, kinds, sendable, data);
     commit;
   end $$`)
 await sql.query(`insert into "user"(username, display_name) select 'user' || n, 'User' from generate_series(1, $1) n`, [
@@ -60,7 +62,7 @@ await sql.query(
 )
 
 type Way = { readonly name: string; readonly procedure: Procedure<SendInput, SendOutcome> }
-const text = sendProcedure.text.replace('journal_send_batch', 'bench_send_under_lock')
+const text = sendProcedure.text.replace('journal_send_batch_2', 'bench_send_under_lock')
 const ways: readonly Way[] = [
   { name: 'under the lock', procedure: { ...sendProcedure, name: 'bench_send_under_lock', text } as Way['procedure'] },
   { name: 'after unlock', procedure: sendProcedure as Way['procedure'] },
@@ -77,7 +79,17 @@ function nextInput(): SendInput {
   turn = (turn + 7_919) % (conversations * members)
   const [conversationId, senderId] = [conversationIdOf(Math.floor(turn / members) + 1), userIdOf(turn + 1)]
   const words = `hello, this is a typical message of some length ${randomBytes(4).toString('hex')}`
-  return { conversationId, senderId, clientMessageId: newKey(), text: words, replyToId: null, mentionedUserIds: [] }
+  return {
+    conversationId,
+    senderId,
+    clientMessageId: newKey(),
+    text: words,
+    replyToId: null,
+    mentionedUserIds: [],
+    attachments: null,
+    data: null,
+    changed: null,
+  }
 }
 
 type Result = { readonly perSecond: number; readonly p50: number; readonly p99: number; readonly failed: number }

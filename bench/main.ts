@@ -13,6 +13,7 @@ import type { Line, Result } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
 import { fanOut } from './lines/fan-out.ts'
+import { files } from './lines/files.ts'
 import { growth } from './lines/growth.ts'
 import { ingest } from './lines/ingest.ts'
 import { latency } from './lines/latency.ts'
@@ -21,7 +22,7 @@ import { pages } from './lines/pages.ts'
 import { push } from './lines/push.ts'
 import { stormLine } from './lines/storm.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth, push]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth, push, files]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import WebSocket from 'ws'
 import { expose } from '../kit/parent.ts'
-import { archiveIdOf, isXmppMessage, XmppLogin } from '../kit/xmpp.ts'
+import { archiveIdOf, isXmppMessage, loginMs, loginsMax, XmppLogin } from '../kit/xmpp.ts'
 
 /** The protocol of the server. `parley` is graphql-transport-ws with a stream that says when it is live; `xmpp` says so too. */
 export type Kind = 'parley' | 'graphql' | 'raw' | 'socket.io' | 'xmpp'
@@ -41,6 +41,8 @@ class Device {
   readonly #id = randomUUID()
   #socket: WebSocket | null = null
   #onLive: () => void = () => undefined
+  /** What the server said last that is no message. */
+  #said = ''
   #last: Buffer | null = null
   #login: XmppLogin | null = null
   facts = 0
@@ -53,20 +55,25 @@ class Device {
   /** Connects and subscribes, from a cursor if given; resolves when that is done, or when the stream is live. */
   open(after: string | null): Promise<void> {
     const { kind, url, localAddress } = this.#group.opening
+    const limitMs = kind === 'xmpp' ? loginMs : openingMs
     const socket = new WebSocket(url, protocolOf[kind], { perMessageDeflate: false, localAddress, skipUTF8Validation: true })
     this.#socket = socket
     this.facts = 0
     return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => reject(new Error(`a device was not subscribed within ${openingMs} ms`)), openingMs)
+      let isLive = false
+      const late = () => reject(new Error(`a device was not subscribed within ${limitMs} ms, after: ${this.#said.slice(0, 300)}`))
+      const limit = setTimeout(late, limitMs)
       this.#onLive = () => {
+        isLive = true
         clearTimeout(limit)
         resolve()
       }
       socket.once('error', reject)
       socket.once('close', (code) => {
         if (this.#socket !== socket) return
-        this.#group.closed += 1
-        reject(new Error(`a device was closed with ${code}`))
+        if (isLive) this.#group.closed += 1
+        clearTimeout(limit)
+        reject(new Error(`a device was closed with ${code}, after: ${this.#said.slice(0, 300)}`))
       })
       socket.on('message', (frame: Buffer) => this.#take(frame, after))
       socket.once('open', () => {
@@ -88,6 +95,7 @@ class Device {
       return
     }
     const text = String(frame)
+    this.#said = text
     if (kind === 'socket.io') {
       if (text === '2') this.#socket?.send('3')
       else if (text.startsWith('40')) this.#onLive()
@@ -147,10 +155,20 @@ class Group {
   async open(cursors: readonly (string | null)[] = []): Promise<void> {
     let next = 0
     const one = async () => {
-      for (let index = next++; index < this.devices.length; index = next++)
-        await this.devices[index]?.open(cursors[index] ?? null)
+      for (let index = next++; index < this.devices.length; index = next++) await this.#openOne(index, cursors[index] ?? null)
     }
     await Promise.all(Array.from({ length: this.opening.atOnce }, one))
+  }
+
+  async #openOne(index: number, cursor: string | null): Promise<void> {
+    for (let logins = 1; ; logins += 1) {
+      try {
+        return await this.devices[index]?.open(cursor)
+      } catch (error) {
+        if (this.opening.kind !== 'xmpp' || logins === loginsMax) throw error
+        this.devices[index]?.cut()
+      }
+    }
   }
 }
 

@@ -57,6 +57,7 @@ export function plot(title: string, curves: readonly Curve[]): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     text([left, 22], title, 'font-size="15"'),
     ...decades.map(

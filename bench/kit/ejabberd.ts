@@ -132,6 +132,10 @@ function configurationOf(databaseUrl: string, port: number): object {
     // With them each INSERT waits 40 ms for a delayed acknowledgement of TCP: the driver does not set TCP_NODELAY.
     sql_prepared_statements: false,
     max_fsm_queue: 1_000_000,
+    // Ten thousand devices take longer to open than it would wait for one of them.
+    negotiation_timeout: '1 hour',
+    websocket_timeout: '2 hours',
+    websocket_ping_interval: '1 hour',
     shaper_rules: { max_user_sessions: 'infinity' },
     modules: {
       mod_http_api: {},

@@ -8,7 +8,7 @@ export type Memory = { readonly rss: number; readonly heap: number; readonly ext
 /** The answers of a child, by name. */
 export type Api = { readonly [name: string]: (...args: never[]) => unknown }
 /** What every child can answer. */
-export type Basics = { cpu(): Cpu; memory(): Memory }
+export type Basics = { cpu(): Cpu; memory(): Memory; rss(): number }
 
 export type Question = { readonly id: number; readonly name: string; readonly args: readonly unknown[] }
 export type Answer = { readonly id: number; readonly result?: unknown; readonly error?: string }
@@ -23,6 +23,7 @@ const basics: Basics = {
     const { user, system } = process.cpuUsage()
     return user + system
   },
+  rss: () => process.memoryUsage.rss(),
   memory() {
     for (let round = 0; round < 4; round += 1) globalThis.gc?.()
     const { rss, heapUsed, external } = process.memoryUsage()

@@ -60,6 +60,14 @@ export class XmppLogin {
   }
 }
 
+/**
+ * A login of ejabberd 23.01 in some thousands gets no answer, or is closed in the middle: it begins again after so long, at most so
+ * often.
+ */
+export const [loginMs, loginsMax] = [10_000, 5]
+/** How long a send may take. */
+const answerMs = 60_000
+
 type Waiting = { readonly room: string; resolve(): void; reject(error: Error): void }
 
 /** A session of a user who sends to rooms, or listens. */
@@ -74,11 +82,22 @@ export class XmppSession {
   }
 
   /** Signs a user in. Messages go to `onMessage`, or without it are the answers to sends. */
-  static open(url: string, user: string, onMessage?: (frame: Buffer) => void): Promise<XmppSession> {
+  static async open(url: string, user: string, onMessage?: (frame: Buffer) => void): Promise<XmppSession> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await XmppSession.#signIn(url, user, onMessage)
+      } catch (error) {
+        if (attempt === loginsMax) throw error
+      }
+    }
+  }
+
+  static #signIn(url: string, user: string, onMessage?: (frame: Buffer) => void): Promise<XmppSession> {
     const socket = new WebSocket(url, ['xmpp'], { perMessageDeflate: false, skipUTF8Validation: true })
     const session = new XmppSession(socket)
     return new Promise((resolve, reject) => {
       let login: XmppLogin | null = null
+      const late = setTimeout(() => socket.terminate(), loginMs)
       socket.once('error', reject)
       socket.once('open', () => {
         login = new XmppLogin((frame) => socket.send(frame), user, null)
@@ -88,6 +107,7 @@ export class XmppSession {
         else if (login) {
           try {
             if (!login.take(String(frame))) return
+            clearTimeout(late)
             resolve(session)
           } catch (error) {
             reject(error)
@@ -96,6 +116,7 @@ export class XmppSession {
         }
       })
       socket.once('close', (code) => {
+        clearTimeout(late)
         const error = new Error(`the socket was closed with ${code}`)
         reject(error)
         session.#fail(error)
@@ -126,7 +147,12 @@ export class XmppSession {
     this.#last += 1
     const id = String(this.#last)
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { room, resolve, reject })
+      const late = setTimeout(() => this.#fail(new Error(`no answer to a send in ${answerMs} ms`)), answerMs)
+      const done = () => {
+        clearTimeout(late)
+        resolve()
+      }
+      this.#waiting.set(id, { room, resolve: done, reject })
       this.#socket.send(`<message xmlns='jabber:client' type='groupchat' to='${room}' id='s${id}'><body>${text}</body></message>`)
     })
   }

@@ -76,7 +76,14 @@ function watch(): void {
 /** Sends a message past GraphQL, like the field does. */
 async function append([conversationId, senderId]: Pair, label: string): Promise<void> {
   const viewer = { userId: senderId as UserId, sessionId: 0 as SessionId }
-  const message = { conversationId: conversationId as ConversationId, text: textOf(label), replyToId: null, mentionedUserIds: [] }
+  const message = {
+    conversationId: conversationId as ConversationId,
+    text: textOf(label),
+    replyToId: null,
+    mentionedUserIds: [],
+    attachmentIds: [],
+    data: null,
+  }
   await sendMessage(viewer, { ...message, clientMessageId: uuidv7() }, app)
 }
 
