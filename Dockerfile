@@ -16,7 +16,9 @@ RUN npm run build && deploy/prune.sh
 
 FROM node:24-bookworm-slim
 WORKDIR /parley
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 PARLEY_DATA_DIR=/var/lib/parley
+# Files, unless they are in a bucket. Several nodes need a volume here that they share.
+RUN mkdir /var/lib/parley && chown node:node /var/lib/parley
 COPY --from=build --chown=node:node /parley/package.json ./
 COPY --from=build --chown=node:node /parley/node_modules node_modules
 COPY --from=build --chown=node:node /parley/dist dist
