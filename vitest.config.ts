@@ -18,5 +18,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 90_000,
     teardownTimeout: 20_000,
+    // As long as the other waits of tests: a busy machine takes longer than the second that it would wait.
+    expect: { poll: { timeout: 10_000 } },
   },
 })

@@ -35,6 +35,7 @@ export const ChaosEvents = graphql(`
       ... on MemberJoined { conversation { id } user { id } }
       ... on MemberLeft { conversation { id } user { id } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on AttachmentChanged { conversation { id } message { id version } }
       ... on PinsChanged { conversation { id } message { id version } }
       ... on MemberUpdated { conversation { id } user { id } }
       ... on ConversationUpdated { conversation { id } }
@@ -144,5 +145,11 @@ export const Revoke = graphql(`
 export const JoinByInvite = graphql(`
   mutation JoinByInvite($input: JoinWithInviteInput!) {
     joinWithInvite(input: $input) { conversation { ...MemberRoles } cursor }
+  }
+`)
+
+export const SentFiles = graphql(`
+  query SentFiles($id: ID!) {
+    node(id: $id) { ... on Message { deletedAt attachments { id state fileName url } } }
   }
 `)

@@ -7,7 +7,13 @@ import { type Operation, operations } from './operations.ts'
 import type { RunRecord } from './record.ts'
 
 /** The ways of sending that must happen, by their names in the record. */
-export const sendOutcomes = ['sends acknowledged', 'copies', 'dropped answers', 'conflicting: IDEMPOTENCY_CONFLICT'] as const
+export const sendOutcomes = [
+  'sends acknowledged',
+  'copies',
+  'dropped answers',
+  'conflicting: IDEMPOTENCY_CONFLICT',
+  'files sent',
+] as const
 
 /** The name under which the record counts the answers to an operation. */
 export const answeredCount = (operation: string) => `${operation} answered`

@@ -25,6 +25,7 @@ const faultKinds = [
   'sockets cut',
   'readers slowed',
   'readers slowed',
+  'files taken away',
 ] as const
 
 /** Every kind of fault, once. */
@@ -81,6 +82,7 @@ class Nemesis {
   /** Whether the target of this fault works at the moment. */
   canInject(fault: string): boolean {
     if (fault.startsWith('node')) return this.#healthyNodes().length > 1
+    if (fault.startsWith('files')) return !this.#broken.has(this.#processes.files)
     if (fault.startsWith('Redis')) return !this.#broken.has(this.#processes.redis)
     return !fault.startsWith('Postgres') || !this.#broken.has(this.#processes.postgres)
   }
@@ -124,6 +126,13 @@ class Nemesis {
         return this.#breaking(fault, postgres, () => postgres.restart('SIGINT', awayMs / 2))
       case 'Postgres restarted at once':
         return this.#breaking(fault, postgres, () => postgres.restart('SIGQUIT', awayMs / 2))
+      case 'files taken away': {
+        const { files } = this.#processes
+        this.#broken.add(files)
+        if (await files.takeAway(random.whole(100, 4_000))) this.#record.count(fault)
+        this.#broken.delete(files)
+        return
+      }
       case 'sockets cut':
         for (const proxy of this.#proxies) this.#record.count(fault, proxy.cut(random, 4))
         return

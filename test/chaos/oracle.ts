@@ -46,7 +46,14 @@ export type FactWithAudience = EventRecord & {
 }
 
 /** The kinds of facts about a message. */
-const messageKinds = new Set(['MessageSent', 'MessageEdited', 'MessageDeleted', 'ReactionsChanged', 'PinsChanged'])
+const messageKinds = new Set([
+  'MessageSent',
+  'MessageEdited',
+  'MessageDeleted',
+  'ReactionsChanged',
+  'PinsChanged',
+  'AttachmentChanged',
+])
 
 /**
  * The members of a conversation, and the first message that each of them sees, derived from its facts alone. Visibility is the

@@ -167,9 +167,12 @@ export class Person {
   async #send(conversation: KnownConversation, isStopped: () => boolean, required?: string): Promise<void> {
     const random = this.random
     this.#sent += 1
-    const copies = required === 'copies' || random.chance(0.08) ? random.whole(2, 6) : 1
+    const hasFile = required === 'files sent' || random.chance(0.06)
+    const copies = !hasFile && (required === 'copies' || random.chance(0.08)) ? random.whole(2, 6) : 1
     const text = `${this.userId} ${this.#sent} ${random.chance(0.1) ? 'x'.repeat(random.whole(3_000, 9_000)) : ''}`
     const [clientMessageId, senderId] = [random.uuid(), this.userId]
+    // Half of them are pictures, which the server looks at.
+    const file = hasFile ? (random.chance(0.5) ? picture : `the file of ${text}`) : null
     const send: SendRecord = {
       clientMessageId,
       senderId,
@@ -177,6 +180,7 @@ export class Person {
       ids: new Set(),
       refusals: new Set(),
       unanswered: 0,
+      file,
       isSequential: copies === 1,
     }
     this.#record.sends.push(send)
@@ -193,7 +197,8 @@ export class Person {
         await this.#attempt(send, conversation, text, random.one(this.#endpoints))
       }
     } else if (!(await this.#sendThroughOutbox(send, conversation, isStopped))) return
-    if (send.ids.size > 0 && random.chance(0.05)) await this.#attempt(send, conversation, text, random.one(this.#endpoints))
+    if (file === null && send.ids.size > 0 && random.chance(0.05))
+      await this.#attempt(send, conversation, text, random.one(this.#endpoints))
     const hasConflict = required?.startsWith('conflicting') || random.chance(0.03)
     if (send.ids.size > 0 && hasConflict) await this.#sendConflicting(send, conversation)
   }
@@ -221,9 +226,13 @@ export class Person {
 
   /** Sends through the outbox. @returns whether it settled; if not by the end of the run, the checker decides */
   async #sendThroughOutbox(send: SendRecord, conversation: KnownConversation, isStopped: () => boolean): Promise<boolean> {
-    const { clientMessageId, text } = send
+    const { clientMessageId, text, file } = send
+    const files =
+      file === null
+        ? []
+        : [{ blob: new Blob([Buffer.from(file, file === picture ? 'base64' : 'utf8')]), fileName: `${clientMessageId}.bin` }]
     this.#inOutbox.set(clientMessageId, send)
-    await this.#client.send({ conversationId: conversation.id, text }, clientMessageId)
+    await this.#client.send({ conversationId: conversation.id, text, files }, clientMessageId)
     let isOver = false
     const settled = this.#client.outbox.settled(clientMessageId).finally(() => {
       isOver = true
@@ -236,6 +245,7 @@ export class Person {
     const { sent, failure } = await settled
     this.#inOutbox.delete(clientMessageId)
     this.#record.count(`outbox ${sent ? 'sent' : 'failed'}`)
+    if (sent && file !== null) this.#record.count('files sent')
     if (sent) this.#acknowledged(send, conversation, { id: sent.messageId, seq: sent.seq }, sent.cursor)
     else if (failure) {
       send.refusals.add(failure.code)
@@ -254,8 +264,8 @@ export class Person {
     const signals = [init?.signal, drop].flatMap((signal) => (signal ? [signal] : []))
     try {
       const response = await fetch(to, { ...init, signal: AbortSignal.any(signals) })
-      const body = await response.text()
-      if (/"retryable":true/.test(body)) this.#unanswered()
+      const body = (await response.text()) || null
+      if (/"retryable":true/.test(body ?? '')) this.#unanswered()
       return new Response(body, response)
     } catch (error) {
       this.#unanswered()
@@ -288,5 +298,9 @@ export class Person {
     }
   }
 }
+
+/** A picture of 8 by 8 pixels, in base64. */
+export const picture =
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAEUlEQVQImWNw6ViFFTEMLQkAb2RdgcPSBkgAAAAASUVORK5CYII='
 
 const isSettled = ({ ids, refusals }: SendRecord) => ids.size > 0 || refusals.size > 0

@@ -2,7 +2,7 @@
 // restarted. A node that exits by itself is a violation.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -141,11 +141,33 @@ export class RedisProcess {
   }
 }
 
+/** The directory in which all nodes keep files, and which can be taken away. */
+export class FileDirectory {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Takes it away for a while. @returns false if nothing is in it yet */
+  async takeAway(forMs: number): Promise<boolean> {
+    const isThere = await rename(this.#path, `${this.#path}.away`).then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) return false
+    await delay(forMs)
+    await rename(`${this.#path}.away`, this.#path)
+    return true
+  }
+}
+
 /** All processes of a run. */
 export type Processes = {
   readonly postgres: PostgresProcess
   readonly redis: RedisProcess
   readonly nodes: readonly NodeProcess[]
+  readonly files: FileDirectory
   stop(): Promise<void>
 }
 
@@ -159,7 +181,7 @@ export async function startProcesses(record: RunRecord, membersMax: number, wind
   const shared = {
     DATABASE_URL: postgres.url,
     REDIS_URL: redis.url,
-    PARLEY_DATA_DIR: '/dev/null/none',
+    PARLEY_DATA_DIR: directory,
     PARLEY_TOKEN_SECRET: 'the token secret of all nodes of the chaos run',
     PARLEY_LOG_LEVEL: 'warn',
     PARLEY_SOCKETS_PER_ADDRESS_MAX: '100000',
@@ -186,5 +208,5 @@ export async function startProcesses(record: RunRecord, membersMax: number, wind
     await stop()
     throw error
   }
-  return { postgres, redis, nodes, stop }
+  return { postgres, redis, nodes, files: new FileDirectory(path.join(directory, 'files')), stop }
 }

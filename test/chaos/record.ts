@@ -40,6 +40,8 @@ export type SendRecord = {
   readonly refusals: Set<string>
   /** How many attempts had no answer, or an answer that leaves the outcome open. */
   unanswered: number
+  /** What its file says; null if it has none. */
+  readonly file: string | null
   /** Whether the sender waited for its answer before the next message. */
   readonly isSequential: boolean
 }

@@ -21,6 +21,7 @@ import { checkPresence } from './presence.ts'
 import { type Processes, presenceTtlMs, startProcesses, until } from './processes.ts'
 import { NodeProxy } from './proxy.ts'
 import { RunRecord } from './record.ts'
+import { checkFiles } from './sent-files.ts'
 import { titleOf } from './stored-state.ts'
 
 /** The size of a run. All random choices come from the seed. */
@@ -185,6 +186,10 @@ async function finish(
   sql.on('error', () => undefined)
   await sql.connect()
   try {
+    await until('every file to be looked at', repairMs, async () => {
+      const { rowCount } = await sql.query("select 1 from stored_file where state = 'PROCESSING' limit 1")
+      return rowCount === 0
+    })
     const { rows } = await sql.query<{ head: string }>('select max(position) as head from fact')
     const end = Number(rows[0]?.head)
     const limit = Date.now() + repairMs
@@ -198,6 +203,7 @@ async function finish(
       const done = await Promise.all(devices.map((device) => device.readLastSnapshot()))
       return done.every((isDone) => isDone)
     })
+    await checkFiles(people, endpoints[0], record)
     const result = await check(sql, devices, record, end)
     await Promise.all(nodes.map((node) => shutDown(node, record)))
     return { record, table: tableOf(options, record, result) }
@@ -228,6 +234,7 @@ function tableOf(options: Options, record: RunRecord, { anomalyCounts, deliverie
     ],
     ['streams resumed', n('streams RESUMED')],
     ['messages sent through the outbox', n('outbox sent')],
+    ['files sent, checked', `${n('files sent')}, ${n('files checked')}`],
     ['presence checked', n('presence checked')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [
@@ -236,6 +243,7 @@ function tableOf(options: Options, record: RunRecord, { anomalyCounts, deliverie
     ],
     ['failed starts', n('failed starts')],
     ['Postgres restarted, at once', `${n('Postgres restarted')}, ${n('Postgres restarted at once')}`],
+    ['files taken away', n('files taken away')],
     ['sockets cut, readers slowed', `${n('sockets cut')}, ${n('readers slowed')}`],
     ['copies, dropped answers', `${n('copies')}, ${n('dropped answers')}`],
     ['RESET', n('streams RESET')],

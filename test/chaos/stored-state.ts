@@ -135,6 +135,7 @@ function subjectOf(row: Row): string {
     case 'MessageDeleted':
     case 'ReactionsChanged':
     case 'PinsChanged':
+    case 'AttachmentChanged':
       return `${conversation} ${encodeId('Message', messageIdOf(subject))}`
     case 'MemberJoined':
     case 'MemberLeft':

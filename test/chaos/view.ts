@@ -49,6 +49,7 @@ export function subjectOf(event: ChaosEvent): string {
     case 'MessageDeleted':
     case 'ReactionsChanged':
     case 'PinsChanged':
+    case 'AttachmentChanged':
       return `${event.conversation.id} ${event.message.id}`
     case 'MemberJoined':
     case 'MemberLeft':

@@ -16,7 +16,8 @@ type Query = (this: pg.Client, ...given: unknown[]) => unknown
 type Settings = { readonly connectionParameters: { readonly application_name?: string } }
 const { query } = pg.Client.prototype as unknown as { query: Query }
 /** What a node runs anyway, at most once a second, and a background job's own looks. */
-const looks = /^(journal_head|journal_trim|search_progress|push_progress|push_beat)$|^set |graphile_worker|^update session/i
+const looks =
+  /^(journal_head|journal_trim|search_progress|push_progress|push_beat|files_due|webhook_hold)$|^set |graphile_worker|^update session/i
 let statements: string[] = []
 
 beforeAll(() => {
@@ -57,7 +58,7 @@ test('a lone send costs four statements: the send, two for notifications, one fo
   const send = await lonely(await openNode(vapid))
   statements = []
   await send()
-  expect(statements.toSorted()).toEqual(['journal_send_batch', 'push_move_from', 'push_notifiable', 'search_follow'])
+  expect(statements.toSorted()).toEqual(['journal_send_batch_2', 'push_move_from', 'push_notifiable', 'search_follow'])
 })
 
 test('a second node hardly adds statements to a send: its readers stand by once they have lost a turn', async () => {

@@ -78,7 +78,7 @@ export function appendSend({ app }: Pick<Node, 'app'>, input: SendInput): Promis
 /** A message to send, with a new key unless one is given. */
 export function input(conversationId: number, senderId: number, text: string, clientMessageId: string = randomUUID()): SendInput {
   const about = { conversationId: conversationIdOf(conversationId), senderId: userIdOf(senderId) }
-  return { ...about, clientMessageId, text, replyToId: null, mentionedUserIds: [] }
+  return { ...about, clientMessageId, text, replyToId: null, mentionedUserIds: [], attachments: null, data: null, changed: null }
 }
 
 /** A fact for a rare write, with plain numbers. */

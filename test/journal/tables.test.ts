@@ -2,6 +2,7 @@
 // and not before (A8).
 
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { createInvitation } from '../../src/account/invitations.ts'
@@ -9,6 +10,7 @@ import { suspendUser } from '../../src/account/operator-actions.ts'
 import { ParleyError } from '../../src/errors.ts'
 import { parseId } from '../../src/id.ts'
 import * as people from '../account/documents.ts'
+import { photo, processed, sendFiles, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction } from '../law/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
@@ -20,7 +22,11 @@ import { connectAs, createGroup, createJournal, createUsers, eventually, input, 
 const sTables = [
   '_prisma_migrations',
   'acknowledgement',
+  'attachment',
+  'audit_entry',
+  'audit_seal',
   'block',
+  'change_consumer',
   'contact',
   'conversation',
   'departure',
@@ -36,9 +42,12 @@ const sTables = [
   'push_registration',
   'push_settings',
   'push_worker',
+  'server_key',
   'session',
+  'stored_file',
   'token_keys',
   'user',
+  'webhook',
 ]
 /** J tables that no traffic writes: `journal` changes by trimming, and by hand. */
 const stillTables = ['journal']
@@ -96,6 +105,11 @@ async function traffic(node: Node): Promise<void> {
   await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await dan.run(DeleteMessage, { input: { messageId: (await dan.send(group, 'gone')).message.id } })
   await alice.run(PinMessage, { input: { messageId: message.id } })
+  const picture = await upload(alice, await photo())
+  await sendFiles(alice, group, [picture, await upload(alice, textFile())])
+  await processed(alice, picture)
+  const gone = await sendFiles(alice, group, [await upload(alice, textFile())])
+  await alice.run(DeleteMessage, { input: { messageId: gone.message.id } })
   const rules = { conversationId: group, title: 'Renamed', historyVisibility: 'SINCE_JOINING' } as const
   await alice.run(groups.UpdateConversation, { input: rules })
   await alice.run(groups.SetMemberRole, { input: { conversationId: group, userId: carol.userId, role: 'OWNER' } })
@@ -166,7 +180,7 @@ test('A7 the lock refuses every isolation level but READ COMMITTED, and so do se
     'the lock': () => client.query('select journal_lock()'),
     'a send': () =>
       client.query(
-        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'], array[null::text])`,
+        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'], array[null::text], null, null, null, null)`,
       ),
     'a rare write': async () => {
       await request(client, [{ kind: 5, conversation_id: 1, actor_id: 100, subject_id: 100 }])
@@ -309,4 +323,22 @@ test('A2 no append draws the tag 0, which means "no fact", whatever random() ret
       expect(tag, `${name}, where ${drawn} is drawn`).toBeGreaterThan(0)
     }
   }
+})
+
+test('prisma/schema.prisma has the S tables with their columns', async () => {
+  const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
+  const models = [...text.matchAll(/^model (\w+) \{\n(.*?)^\}/gms)].map(([, name = '', body = '']) => ({ name, body }))
+  const names = new Set(models.map(({ name }) => name))
+  const columnsOf = (body: string) =>
+    [...body.matchAll(/^ {2}(\w+) +(\w+)(.*)$/gm)]
+      .filter(([, , type = '']) => !names.has(type))
+      .map(([, field = '', , rest = '']) => /@map\("(\w+)"\)/.exec(rest)?.[1] ?? field)
+  const described = models.map(({ body }) => [/@@map\("(\w+)"\)/.exec(body)?.[1], columnsOf(body).sort()] as const)
+  const client = await connectAs((await openNode()).databaseUrl, 'test columns')
+  const { rows } = await client.query<{ table: string; columns: string[] }>(
+    `select table_name as "table", array_agg(column_name::text order by column_name) as columns from information_schema.columns
+      where table_schema = 'public' and table_name = any($1) and is_generated = 'NEVER' group by 1`,
+    [sTables.filter((table) => table !== '_prisma_migrations' && table !== 'function_release')],
+  )
+  expect(Object.fromEntries(described)).toEqual(Object.fromEntries(rows.map(({ table, columns }) => [table, columns.sort()])))
 })

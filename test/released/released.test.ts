@@ -4,6 +4,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { diff } from '@graphql-inspector/core'
 import { buildSchema, parse, validate } from 'graphql'
+import type { Client } from 'pg'
 import { describe, expect, test } from 'vitest'
 import { schema } from '../../src/schema.ts'
 import { functionRelease, readFunctions } from '../../src/store/functions.ts'
@@ -19,6 +20,15 @@ const releases = (await readdir(directory, { withFileTypes: true }))
 test('this version or an earlier one has been recorded', () => {
   expect(releases).toContain('0.1.0')
 })
+
+/** The SQL functions and procedures of a database, with the types of their parameters. */
+async function signaturesIn(client: Client): Promise<{ name: string; parameters: string }[]> {
+  const { rows } = await client.query(
+    `select proname as name, pg_get_function_identity_arguments(oid) as parameters from pg_proc
+      where pronamespace = 'public'::regnamespace and proname ~ '^(journal|message)_' order by 1, 2`,
+  )
+  return rows
+}
 
 describe.each(releases)('%s', (release) => {
   const read = (name: string) => readFile(new URL(`${release}/${name}`, directory), 'utf8')
@@ -45,7 +55,13 @@ describe.each(releases)('%s', (release) => {
     if (functions.number === functionRelease) expect((await readFunctions()).checksum).toBe(functions.checksum)
     expect(functions.number).toBeLessThanOrEqual(functionRelease)
 
+    const before = await signaturesIn(client)
     const node = await openNode({ ...environment, DATABASE_URL: databaseUrl })
+    // Its nodes may still run: what they call is there. They call journal_send and the like only through a procedure.
+    const names = new Set(before.map(({ name }) => name))
+    const called = before.filter(({ name }) => !names.has(`${name}_batch`))
+    expect(called.length).toBeGreaterThan(5)
+    expect(await signaturesIn(client)).toEqual(expect.arrayContaining(called))
     const { people, cursor, conversationId, missed, whole } = JSON.parse(await read('known.json')) as Known
     const alice = await logInSeeded(node, 'alice')
     const query = (await operations()).find((text) => text.includes('query Whole('))

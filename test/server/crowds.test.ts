@@ -84,7 +84,7 @@ test('D7 a node opens only so many sockets in a second: the others are told to c
   const node = await openNode({ PARLEY_HANDSHAKES_PER_S_MAX: '3' }, clock)
   const results = await Promise.all(Array.from({ length: 5 }, () => openSocket(node)))
   expect(results.filter((refusal) => refusal === null)).toHaveLength(3)
-  expect(results.filter((refusal) => refusal !== null)).toEqual(Array(2).fill({ status: 503, retryAfter: '2' }))
+  expect(results.filter((refusal) => refusal !== null)).toEqual(Array(2).fill({ status: 429, retryAfter: '2' }))
   await clock.turn(1_000)
   expect(await Promise.all([openSocket(node), openSocket(node)])).toEqual([null, null])
 })

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { openLog } from '../../src/log/log.ts'
 import { functionRelease, readFunctions } from '../../src/store/functions.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { nodeConnections, nodeConnectionsMax } from '../../src/store/pool-sizes.ts'
 import { signUpAll } from '../support/device.ts'
 import { connect, createDatabase, openNode } from '../support/node.ts'
 
@@ -39,6 +40,31 @@ test('each function is defined once, in the file of its name; the one that compu
   expect(rows.map(({ name }) => name).sort()).toEqual(found.map(([name]) => name).sort())
 })
 
+test('tags are random, from 1 up to one less than the greatest number that fits', async () => {
+  const random = (await filesIn('prisma/functions', /\.sql$/)).filter(([, text]) => /\brandom\(\)/.test(text))
+  expect(random.map(([path]) => path)).toEqual(['prisma/functions/journal_tag.sql'])
+  const client = await connect(await createDatabase())
+  const { rows } = await client.query<{ source: string }>("select prosrc as source from pg_proc where proname = 'journal_tag'")
+  const at = async (random: string) => {
+    const { rows: made } = await client.query<{ tag: number }>(
+      (rows[0]?.source ?? '').replace('random()', random).replace(/::int\b/, '::int as tag'),
+    )
+    return made[0]?.tag
+  }
+  expect([await at('0::float8'), await at('(1 - power(2, -53))::float8')]).toEqual([1, 2_147_483_646])
+  const drawn = await client.query(
+    'select count(distinct t) as many, min(t) >= 1 as positive from (select journal_tag() as t from generate_series(1, 1000)) as x',
+  )
+  expect(Number(drawn.rows[0].many)).toBeGreaterThan(990)
+  expect(drawn.rows[0].positive).toBe(true)
+})
+
+test('docs/operations.md says how many connections a node needs', async () => {
+  const text = await readFile(new URL('docs/operations.md', root), 'utf8')
+  expect(text).toContain(`${nodeConnections} with the defaults, and ${nodeConnectionsMax} while it starts`)
+  expect(text).toContain(`with room for ${nodeConnectionsMax} connections a node`)
+})
+
 test('each advisory-lock key is defined in one place', async () => {
   const sql = (await filesIn('prisma', /\.sql$/)).flatMap(([, text]) => [...text.matchAll(/advisory\w*lock\((\d+(?:, \d+)?)/g)])
   const listed = /\[?(702\d(?:, \d+)?)\]?/g
@@ -49,7 +75,7 @@ test('each advisory-lock key is defined in one place', async () => {
   expect(others.map(([path]) => path)).toEqual([])
   // locks.ts names the two keys of SQL in its comment, and defines the others.
   expect(sql.map(([, key]) => key).sort()).toEqual(['7021, 1', '7021, 3'])
-  expect(code.sort()).toEqual(['7021, 1', '7021, 2', '7021, 3', '7021, 4', '7022'])
+  expect(code.sort()).toEqual(['7021, 1', '7021, 2', '7021, 3', '7021, 4', '7021, 5', '7022', '7023', '7024'])
 })
 
 test('a start applies changed functions, and leaves those of a newer release alone and works with them', async () => {

@@ -3,17 +3,24 @@
 
 import { spawnSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { createServer, type Server, type Socket } from 'node:net'
+import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { conversationKinds } from '../../src/conversation/events.ts'
 import { openLog } from '../../src/log/log.ts'
-import { isTransient, sqlStateOf } from '../../src/store/postgres.ts'
+import { isTransient, sqlStateOf, transientInPg } from '../../src/store/postgres.ts'
 import { statement } from '../../src/store/reader.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
-import { signUp } from '../support/device.ts'
+import { Address, Cluster } from '../support/cluster.ts'
+import { request, signUp } from '../support/device.ts'
 import { CreateGroup } from '../support/documents.ts'
 import { FaultyProxy } from '../support/faulty-proxy.ts'
 import { closeAtEnd, connect, createDatabase, openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
 
 const log = openLog('fatal', 'test')
 const nap = statement<object>('nap', 'select pg_sleep(30)')
@@ -250,6 +257,14 @@ test('an error that a repeat cannot repair is not temporary, and its SQLSTATE is
   expect(isTransient(new Error('the user wrote: Connection terminated, and more'))).toBe(false)
 })
 
+test('every message of the driver that counts as temporary is still one of the driver', async () => {
+  const require = createRequire(import.meta.url)
+  const lib = path.dirname(require.resolve('pg'))
+  const files = [path.join(lib, 'client.js'), path.join(lib, 'query.js'), require.resolve('pg-pool')]
+  const texts = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n')
+  expect([...transientInPg].filter((message) => !texts.includes(message))).toEqual([])
+})
+
 /** Removes the facts of one append while the node stands still, like a crash before their flush. */
 function takeBack(url: string, tag: number): void {
   const program = `
@@ -273,4 +288,40 @@ test('B1 a rare write whose commit is undone by a crash before its flush is UNAV
   const refusal = await alice.refused(CreateGroup, { input: { title: 'Lost', memberIds: [] } })
   expect(refusal.extensions).toMatchObject({ code: 'UNAVAILABLE', retryable: true })
   expect((await alice.run(CreateGroup, { input: { title: 'Kept', memberIds: [] } })).createGroup.conversation.title).toBe('Kept')
+})
+
+test('B1 a rare write at whose commit Postgres dies is UNAVAILABLE or done, and never INTERNAL', {
+  timeout: 60_000,
+}, async () => {
+  const cluster = await Cluster.create()
+  const address = await Address.open(cluster)
+  const node = await openNode({ DATABASE_URL: address.url, PARLEY_LOG_LEVEL: 'silent' })
+  const alice = await signUp(node, 'Alice')
+  const died = new Promise<void>((resolve) => {
+    const onCommitted = () => {
+      unsubscribe('parley:write.committed', onCommitted)
+      cluster.killNow()
+      resolve()
+    }
+    subscribe('parley:write.committed', onCommitted)
+  })
+  const creating = request(node.url, CreateGroup, { input: { title: 'At the commit', memberIds: [] } }, alice.accessToken)
+  await died
+  await cluster.stop()
+  await cluster.start()
+  const { errors } = await creating
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(errors.length === 0 ? [] : ['UNAVAILABLE'])
+  await until('Postgres to answer the node', async () => {
+    const again = await request(node.url, CreateGroup, { input: { title: 'After it', memberIds: [] } }, alice.accessToken)
+    return again.errors.length === 0
+  })
+  // What is there is what the journal says: one event for each group.
+  const sql = new pg.Client({ connectionString: cluster.url })
+  await sql.connect()
+  const { rows } = await sql.query(
+    'select (select count(*) from conversation) as groups, (select count(*) from fact where kind = $1) as facts',
+    [conversationKinds.ConversationAdded.number],
+  )
+  await sql.end()
+  expect(rows[0].groups).toBe(rows[0].facts)
 })

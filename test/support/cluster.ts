@@ -1,8 +1,9 @@
 // Postgres clusters that a test stops, copies, cuts off and promotes; and an address that stays while the cluster behind it
 // changes, like a virtual IP or a DNS name in production.
 
-import { execFile } from 'node:child_process'
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile, execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -60,13 +61,18 @@ export class Cluster {
 
   /** Ends all of its processes at once, like a machine that loses its power: pending writes are lost. */
   async kill(): Promise<void> {
-    const postmaster = Number.parseInt(await readFile(path.join(this.directory, 'postmaster.pid'), 'utf8'), 10)
+    this.killNow()
+    await this.stop()
+  }
+
+  /** The same, while this process stands still. `kill` or `stop` has to follow. */
+  killNow(): void {
+    const postmaster = Number.parseInt(readFileSync(path.join(this.directory, 'postmaster.pid'), 'utf8'), 10)
     process.kill(postmaster, 'SIGSTOP') // so that it starts no more processes
-    const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid='])
+    const stdout = execFileSync('ps', ['-A', '-o', 'pid=,ppid=']).toString()
     const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
     const children = processes.flatMap(([pid = 0, parent]) => (parent === postmaster ? [pid] : []))
     for (const pid of [postmaster, ...children]) process.kill(pid, 'SIGKILL')
-    await this.stop()
   }
 
   /** A stopped cluster with the data of this one when it was stopped: a cold backup. */

@@ -28,6 +28,7 @@ export async function request<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   accessToken?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<RequestResult<Data>> {
   const response = await fetch(url, {
     method: 'POST',
@@ -35,6 +36,7 @@ export async function request<Data, Variables>(
       'content-type': 'application/json',
       accept: 'application/json',
       ...(accessToken ? { authorization: `Bearer ${accessToken}` } : {}),
+      ...more,
     },
     body: JSON.stringify({ query: print(document), variables }),
   })

@@ -137,7 +137,7 @@ export const Events = graphql(`
       occurredAt
       ... on SyncStarted { mode reason }
       ... on CaughtUp { count }
-      ... on MessageSent { conversation { id } message { id seq text clientMessageId sender { id username } conversation { id title } } }
+      ... on MessageSent { conversation { id } message { id seq text data clientMessageId sender { id username } conversation { id title } } }
       ... on ConversationAdded { conversation { id kind title } }
       ... on MemberJoined { conversation { id title } user { username } member { role } }
       ... on MemberLeft { conversation { id title memberCount } user { username } }
@@ -146,6 +146,7 @@ export const Events = graphql(`
       ... on MessageEdited { message { id text version } }
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
+      ... on AttachmentChanged { conversation { id } message { id attachments { id state thumbhash url } } }
       ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
       ... on UserUpdated { user { id username displayName isDeleted } }
       ... on ContactChanged { user { username viewerContact { state } } }

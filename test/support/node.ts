@@ -2,6 +2,9 @@
 // file that opened it, ends.
 
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type OpenApp, openApp } from '../../src/app.ts'
@@ -82,7 +85,10 @@ export function configOf(environment: Environment): Config {
 /** Opens a node, on a fresh database unless one is given. With `REDIS_URL` it shares its bus with other nodes. */
 export async function openNode(environment: Environment = {}, clock: Clock = systemClock): Promise<Node> {
   const databaseUrl = environment.DATABASE_URL ?? (await createDatabase())
-  const config = configOf({ ...environment, DATABASE_URL: databaseUrl })
+  // Nodes on one database have one directory for their files.
+  const dataDirectory = path.join(tmpdir(), 'parley-tests', new URL(databaseUrl).pathname)
+  const config = configOf({ PARLEY_DATA_DIR: dataDirectory, ...environment, DATABASE_URL: databaseUrl })
+  closeAtEnd(() => rm(dataDirectory, { recursive: true, force: true }))
   const log = openLog(config.logLevel, 'test')
   const { token, vapid } = config.secrets
   const app = await openApp(config, { databaseUrl, tokenSecrets: token ?? tokenSecret, vapid }, log, undefined, clock)
