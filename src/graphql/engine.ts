@@ -19,9 +19,9 @@ const fieldBytes = 4_096
 const known = new WeakMap<DocumentNode, number | null>()
 const compiled = new LRUCache<DocumentNode, CompiledQuery>({ maxSize: compiledBytesMax })
 
-/** The number of documents that are compiled now. */
-export function compiledCount(): number {
-  return compiled.size
+/** Whether a document is compiled now. */
+export function isCompiled(document: DocumentNode): boolean {
+  return compiled.has(document)
 }
 
 /** Executes an admitted operation, as `execute` of graphql-js does. */
