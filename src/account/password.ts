@@ -8,7 +8,7 @@ import { FairQueue } from '../graphql/fair-queue.ts'
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 /** The complexity of an operation that hashes a password: no client needs many in one request. */
-export const passwordCost = 5_000
+export const passwordCost = 30_000
 
 /** The request that needs a hash: its kind, network address and account. */
 export type Asker = {

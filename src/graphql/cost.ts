@@ -19,8 +19,11 @@ import {
   type ValueNode,
 } from 'graphql'
 
-/** The maximum cost of an operation, and of one event of a subscription. */
-export const costMax = { operation: 20_000, event: 2_500 } as const
+/**
+ * The maximum cost of an operation, and of one event of a subscription. An operation may read 100 conversations with 30 messages each,
+ * with all that a screen shows of them.
+ */
+export const costMax = { operation: 120_000, event: 2_500 } as const
 
 /** The values of an operation's variables, coerced. */
 export type VariableValues = Readonly<Record<string, unknown>>

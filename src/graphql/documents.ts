@@ -127,6 +127,7 @@ export function refusalsOf(
 export function costOf({ schema, document, operationName, variableValues }: ExecutionArgs): number | null {
   const plan = findPlan(document, operationName)
   if (!plan) return null
+  if (typeof plan.cost === 'number') return plan.cost
   const values = readVariables(schema, plan.operation.variableDefinitions ?? [], variableValues ?? {})
   return 'errors' in values ? null : evaluate(plan.cost, values.coerced)
 }

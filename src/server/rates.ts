@@ -8,6 +8,7 @@ import { BurstyRateLimiter, RateLimiterMemory, RateLimiterRes } from 'rate-limit
 import type { Config } from '../config/config.ts'
 import { ParleyError } from '../errors.ts'
 import type { Context } from '../graphql/context.ts'
+import { costOf } from '../graphql/documents.ts'
 import { clientError } from '../graphql/errors.ts'
 import { type RootFields, rootFieldsOf } from '../graphql/root-fields.ts'
 import type { App } from '../parts.ts'
@@ -36,12 +37,18 @@ const tooMany: { readonly [kind in RateKind]: string } = {
 const anonymousPoints: ReadonlyMap<RateKind, number> = new Map([['anonymous', 1]])
 const keyPoints: ReadonlyMap<RateKind, number> = new Map([['serverKeys', 1]])
 
-/** How often an operation of a user counts for each rate: each root field of a mutation once, a query or subscription once. */
-function pointsOf({ type, names }: RootFields): Map<RateKind, number> {
+/** A query counts once more for each of these costs: one that reads a thousand times as much is not as cheap. */
+const costOfQuery = 2_500
+
+/**
+ * How often an operation of a user counts for each rate: each root field of a mutation once, a query or subscription by its cost.
+ * @param queriesMax the most that one query counts, so that each can run
+ */
+function pointsOf({ type, names }: RootFields, cost: number, queriesMax: number): Map<RateKind, number> {
   const points = new Map<RateKind, number>()
   const add = (kind: RateKind) => points.set(kind, (points.get(kind) ?? 0) + 1)
   if (type !== OperationTypeNode.MUTATION) {
-    add('queries')
+    points.set('queries', Math.min(1 + Math.floor(cost / costOfQuery), queriesMax))
     for (const name of names) if (searches.has(name)) add('searches')
   } else {
     for (const name of names) add(name === 'sendMessage' ? 'sends' : signals.has(name) ? 'signals' : 'mutations')
@@ -52,9 +59,8 @@ function pointsOf({ type, names }: RootFields): Map<RateKind, number> {
 /** The rates of a node. */
 export type Rates = {
   /** Counts an operation. @returns the answer that refuses it; null if it may run */
-  refusalOf(operation: CountedOperation): Promise<ExecutionResult | null>
+  refusalOf(operation: ExecutionArgs): Promise<ExecutionResult | null>
 }
-type CountedOperation = Pick<ExecutionArgs, 'document' | 'operationName'> & { readonly contextValue?: unknown }
 
 /** Opens the rates of `app.config.rates`. */
 export function openRates(app: App): Rates {
@@ -68,10 +74,17 @@ export function openRates(app: App): Rates {
     ]),
   ) as { [kind in RateKind]: BurstyRateLimiter }
 
-  async function findRefusal({ caller, address }: Context, fields: RootFields): Promise<ParleyError | null> {
+  const { perSecond: queriesMax } = app.config.rates.queries
+
+  async function findRefusal({ caller, address }: Context, operation: ExecutionArgs): Promise<ParleyError | null> {
+    const fields = rootFieldsOf(operation.document, operation.operationName)
     const { viewer, key: serverKey } = caller
     const key = serverKey ? String(serverKey.id) : viewer ? String(viewer.userId) : neighbourhood(address)
-    for (const [kind, points] of serverKey ? keyPoints : viewer ? pointsOf(fields) : anonymousPoints) {
+    for (const [kind, points] of serverKey
+      ? keyPoints
+      : viewer
+        ? pointsOf(fields, costOf(operation) ?? 0, queriesMax)
+        : anonymousPoints) {
       try {
         await limiters[kind].consume(key, points)
       } catch (error) {
@@ -84,9 +97,9 @@ export function openRates(app: App): Rates {
     return null
   }
   return {
-    async refusalOf({ document, operationName, contextValue }) {
-      const context = contextValue as Context
-      const error = await findRefusal(context, rootFieldsOf(document, operationName))
+    async refusalOf(operation) {
+      const context = operation.contextValue as Context
+      const error = await findRefusal(context, operation)
       return error && { errors: [clientError(error, context.requestId, app)] }
     },
   }

@@ -110,10 +110,21 @@ describe.each(transports)('D7 over %s', (_name, ask) => {
   })
 
   test('refuses an operation that costs too much by its variables, and runs it with others', async () => {
-    const query =
-      'query Q($n: Int, $m: Int = 100) { conversations(first: $n) { nodes { messages(last: $m) { nodes { id text seq } } } } }'
-    expect((await ask({ query, variables: { n: 100 } })).errors?.[0]?.extensions.code).toBe('OPERATION_REFUSED')
+    const texts = Array.from({ length: 10 }, (_, i) => `t${i}: text`).join(' ')
+    const query = `query Q($n: Int, $m: Int = 100) { conversations(first: $n) { nodes { messages(last: $m) { nodes { id seq kind ${texts} } } } } }`
+    const [error] = (await ask({ query, variables: { n: 100 } })).errors ?? []
+    expect(error?.extensions.code).toBe('OPERATION_REFUSED')
+    expect(error?.message).toBe('The operation costs 140201, and the limit is 120000. Request less at once.')
     expect((await ask({ query, variables: { n: 100, m: 10 } })).data).toEqual({ conversations: { nodes: [] } })
+  })
+
+  test('runs what a screen needs: 100 conversations with 30 messages each', async () => {
+    const message = `id seq text createdAt editedAt deletedAt version clientMessageId sender { id displayName } mentions { id }
+      replyTo { id text sender { id } } reactions { emoji count viewerReacted } attachments { id url thumbhash }`
+    const query = `{ conversations(first: 100) { nodes {
+      id kind title lastActivityAt unreadCount unreadCountIsExact mentionCount viewerMembership { mutedUntil archivedAt role }
+      otherUser { id displayName username avatar { url } } messages(last: 30) { pageInfo { hasPreviousPage } nodes { ${message} } } } } }`
+    expect((await ask({ query })).data).toEqual({ conversations: { nodes: [] } })
   })
 
   test('invalid values cost little, and the error is short', async () => {

@@ -131,6 +131,22 @@ test('markRead and other signals take nothing from the rate of changes', async (
   expect((await dan.run(Unread, { id })).conversation?.unreadCount).toBe(0)
 })
 
+test('D7 a query that reads much counts as several', async () => {
+  const other = await openNode({ PARLEY_RATE_QUERIES: '4/12' })
+  const [fay] = (await signUpAll(other, 'Fay')) as [Device]
+  const query = '{ conversations(first: 100) { nodes { messages(last: 30) { nodes { id seq text version } } } } }'
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${fay.accessToken}` }
+  const ask = async () => {
+    const response = await fetch(other.url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+    return { errors: ((await response.json()) as { errors?: ClientError[] }).errors ?? [] }
+  }
+  const { done, refusals } = await burst(12, ask)
+  // It counts as four, the most that one may: the rate of one second, and two more of the burst.
+  expect(done).toBeGreaterThanOrEqual(3)
+  expect(done).toBeLessThanOrEqual(5)
+  refusedAll(refusals)
+})
+
 test('D7 subscriptions that are opened count as queries, over a WebSocket too', async () => {
   const other = await openNode({ PARLEY_RATE_QUERIES: '1/3' })
   const [eve] = (await signUpAll(other, 'Eve')) as [Device]
