@@ -37,8 +37,9 @@ begin
     if newest.written > written[i] then statuses[i] := 5; continue; end if;
     head := head + 1;
     statuses[i] := 0; positions[i] := head; seqs[i] := coalesce(newest.seq, 0) + 1; replies[i] := target;
-    insert into conversation_head(conversation_id, last_seq, last_position) values (conv[i], seqs[i], head)
-      on conflict (conversation_id) do update set last_seq = excluded.last_seq, last_position = excluded.last_position;
+    insert into conversation_head(conversation_id, last_seq, last_position, last_activity_at) values (conv[i], seqs[i], head, at)
+      on conflict (conversation_id) do update
+        set last_seq = excluded.last_seq, last_position = excluded.last_position, last_activity_at = excluded.last_activity_at;
     insert into fact(position, tag, occurred_at, kind, conversation_id, actor_id, subject_id)
       values (head, batch_tag, at, 1, conv[i], sender[i], head);
     insert into message(id, conversation_id, seq, sender_id, client_message_id, request_hash, text, created_at, reply_to_id, mentioned_user_ids,

@@ -54,9 +54,9 @@ begin
     update audience a set to_position = f.position from f
      where f.audience_change = -1 and a.conversation_id = f.conversation_id and a.user_id = f.subject_id and a.to_position is null
     returning 1)
-  insert into conversation_head(conversation_id, last_position)
-    select conversation_id, max(position) from f where conversation_id is not null group by 1
-    on conflict (conversation_id) do update set last_position = excluded.last_position;
+  insert into conversation_head(conversation_id, last_position, last_activity_at)
+    select conversation_id, max(position), at from f where conversation_id is not null group by 1
+    on conflict (conversation_id) do update set last_position = excluded.last_position, last_activity_at = excluded.last_activity_at;
   delete from journal_request where id = new.id;
   perform set_config('synchronous_commit', 'off', true);
   return null;

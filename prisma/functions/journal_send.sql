@@ -78,7 +78,7 @@ begin
   end loop;
   if k > 0 then
     with g as (select c, count(*)::int n, max(p) p from unnest(a_conv, a_pos) u(c, p) group by c),
-    h as (update conversation_head h set last_seq = h.last_seq + g.n, last_position = g.p
+    h as (update conversation_head h set last_seq = h.last_seq + g.n, last_position = g.p, last_activity_at = at
             from g where h.conversation_id = g.c returning h.conversation_id c, h.last_seq - g.n as base)
     select jsonb_object_agg(h.c::text, h.base) into bases from h;
     insert into fact(position, tag, occurred_at, kind, conversation_id, actor_id, subject_id)

@@ -5,7 +5,7 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { type Page, readPageByText } from '../graphql/page.ts'
 import { statement } from '../store/reader.ts'
 import { type UserRow, userColumns } from './access.ts'
-import { foldText } from './fold.ts'
+import { beginningWith } from './search-text.ts'
 import { isTenantOf } from './tenant.ts'
 
 /** A user in search results. `rank` is the sort key: how well the user matches, then the username. */
@@ -23,21 +23,19 @@ const foundForward = statement<FoundRow>('people_forward', `${found} order by f.
 const foundBackward = statement<FoundRow>('people_backward', `${found} order by f.rank desc limit $6`)
 
 /**
- * Reads a page of the users whose username or display name contains a text, all folded as messages are. The exact username
- * comes first, then names that begin with the text, then display names with a word that begins with it, then the rest. Omits
- * users of other tenants, and those who have blocked the viewer. `%` and `_` are not wildcards.
+ * Reads a page of the users whose username or display name contains a folded text (`parseSearchText`). The exact username comes first,
+ * then names that begin with the text, then display names with a word that begins with it, then the rest. Omits users of other
+ * tenants, and those who have blocked the viewer.
  */
-export async function searchUsers(context: Context, typed: string, args: DefaultConnectionArguments): Promise<Page<FoundRow>> {
+export async function searchUsers(context: Context, text: string, args: DefaultConnectionArguments): Promise<Page<FoundRow>> {
   const { userId } = requireViewer(context)
-  // People write usernames with an @ in front, which the stored usernames do not have.
-  const text = foldText(typed).replace(/^@+ ?/, '')
-  const beginning = `${text.replaceAll(/[\\%_]/g, '\\$&')}%`
   return readPageByText(
     args,
     ({ rank }) => rank,
-    async ({ after, before, from, limit }) =>
-      text === ''
-        ? []
-        : context.reader.rows(from === 'START' ? foundForward : foundBackward, [userId, text, beginning, after, before, limit]),
+    async ({ after, before, from, limit }) => {
+      if (text === '') return []
+      const values = [userId, text, beginningWith(text), after, before, limit]
+      return context.reader.rows(from === 'START' ? foundForward : foundBackward, values)
+    },
   )
 }

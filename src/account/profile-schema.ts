@@ -2,7 +2,6 @@
 
 import { z } from 'zod'
 import { avatarChange } from '../attachment/avatar-actions.ts'
-import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireSessionViewer, requireViewer } from '../graphql/context.ts'
 import { factEvent, subjectOf } from '../graphql/event.ts'
@@ -17,12 +16,12 @@ import { typedPassword } from './mutations.ts'
 import { passwordCost } from './password.ts'
 import { searchUsers } from './people-access.ts'
 import { changeUsername, deleteAccount } from './profile-actions.ts'
-import { User } from './schema.ts'
+import { User, UserConnection, UserEdge } from './schema.ts'
+import { parseSearchText, searchTextMax } from './search-text.ts'
 import { displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
 /** The longest bio, in characters. */
 export const bioMax = 500
-const queryMax = 100
 
 const username = z
   .string()
@@ -31,7 +30,6 @@ const username = z
 const usernameInputForm = z.object({ username })
 const profileForm = z.object({ displayName: line(displayNameMax).nullish(), bio: note(bioMax).nullish() })
 const deleteForm = z.object({ password: typedPassword.nullish() })
-const searchForm = z.object({ query: line(queryMax) })
 
 builder.queryFields((t) => ({
   searchUsers: t.connection(
@@ -41,22 +39,16 @@ builder.queryFields((t) => ({
         'Finds users whose username or display name contains a text, best matches first. Ignores case, accents and everything else that `searchMessages` ignores, and an @ before the text. Omits users who have blocked you. Errors: BAD_INPUT.',
       args: {
         query: t.arg.string({
-          description: `The text to search for: 1 to ${queryMax} characters. There are no wildcards: % and _ stand for themselves.`,
+          description: `The text to search for: 1 to ${searchTextMax} characters. There are no wildcards: % and _ stand for themselves.`,
         }),
       },
       complexity: searchCost,
-      resolve: (_root, { query, ...args }, context) => searchUsers(context, parseQuery(query), args),
+      resolve: (_root, { query, ...args }, context) => searchUsers(context, parseSearchText(query), args),
     },
-    { name: 'UserConnection', description: 'A page of users.' },
-    { name: 'UserEdge', description: 'A user on a page.' },
+    UserConnection,
+    UserEdge,
   ),
 }))
-
-function parseQuery(query: string): string {
-  const parsed = searchForm.safeParse({ query })
-  if (parsed.success) return parsed.data.query
-  throw badInput('query', parsed.error.issues[0]?.message ?? 'is not valid')
-}
 
 // ---- Mutations
 

@@ -2,13 +2,13 @@
 
 import { findAttachment, shownToAll } from '../attachment/access.ts'
 import { Attachment } from '../attachment/schema.ts'
-import { notFound } from '../errors.ts'
+import { badInput, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { readCustomData } from '../graphql/custom-data.ts'
 import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
-import { sessionIdOf, userIdOf } from '../id.ts'
+import { parseId, sessionIdOf, userIdOf } from '../id.ts'
 import {
   findFellow,
   findSession,
@@ -62,6 +62,14 @@ builder.node(User, {
     }),
   }),
 })
+
+/** A user on a page. */
+export const UserEdge = builder.edgeObject({ type: User, name: 'UserEdge', description: 'A user on a page.' })
+/** A page of users. */
+export const UserConnection = builder.connectionObject(
+  { type: User, name: 'UserConnection', description: 'A page of users.' },
+  UserEdge,
+)
 
 export const DeviceKind = builder.enumType('DeviceKind', {
   description: 'The kind of a device, as reported by the device itself.',
@@ -118,9 +126,20 @@ builder.queryFields((t) => ({
   user: t.field({
     type: User,
     nullable: true,
-    description: 'Finds a user by username; null if there is no such user.',
-    args: { username: t.arg.string({ description: 'The username. Case and Unicode compatibility forms make no difference.' }) },
-    resolve: (_root, args, context) => findUserByUsername(requireViewer(context), context.reader, args.username),
+    description: 'Finds a user by username or ID; null if there is no such user. Errors: BAD_INPUT unless you give exactly one.',
+    args: {
+      username: t.arg.string({
+        required: false,
+        description: 'The username. Case and Unicode compatibility forms make no difference.',
+      }),
+      id: t.arg.id({ required: false, description: 'The ID of the user.' }),
+    },
+    resolve: (_root, { username, id }, context) => {
+      const viewer = requireViewer(context)
+      if (id != null && username == null) return findFellow(context, parseId('User', id, 'id'))
+      if (username != null && id == null) return findUserByUsername(viewer, context.reader, username)
+      throw badInput('username', 'or id must be given, and not both')
+    },
   }),
   sessions: t.field({
     type: [Session],

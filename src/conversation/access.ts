@@ -1,11 +1,9 @@
 // Reads conversations. Only members can see a conversation and its members.
 
-import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { shownToAll } from '../attachment/access.ts'
 import type { AttachmentUse } from '../attachment/uses.ts'
 import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { cachedLoader, indexBy, type MaybePromise, mapMaybePromise, sharedLoader, viewerLoader } from '../graphql/loader.ts'
-import { batchedParts, type Page, type PageRequest, readPage } from '../graphql/page.ts'
 import { type AttachmentId, type ConversationId, type Position, positionOf, type UserId } from '../id.ts'
 import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
@@ -28,6 +26,9 @@ export type ConversationRow = {
   /** Custom data of the app, as JSON text; null if there is none. */
   readonly data: string | null
   readonly createdAt: Date
+  /** The two people of a direct conversation, the lower id first; null for a group. */
+  readonly directLow: UserId | null
+  readonly directHigh: UserId | null
   /** In events: the position at which a user last left it, as of this read; 0 if nobody had left. */
   readonly lastLeftAt?: Position
 }
@@ -48,18 +49,22 @@ export type MembershipRow = MemberRow & {
   readonly archivedAt: Date | null
 }
 
-const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
-  c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt"`
-const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
+/** The columns of a `ConversationRow`, from the table or alias `c`. */
+export const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
+  c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt",
+  c.direct_low as "directLow", c.direct_high as "directHigh"`
+/** The columns of a `MemberRow`, from the table or alias `m`. */
+export const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
 
 const conversationsByIds = statement<ConversationRow>(
   'conversations_by_ids',
   `select ${conversationColumns} from conversation c where c.id = any($1::bigint[])`,
 )
-const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
+/** The columns of a `MembershipRow`, from `m` and `lastInterval`. */
+export const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
   m.archived_at as "archivedAt"`
-// A member's last interval in the audience, even if it has ended: members of a closed conversation can still read it.
-const lastInterval = `cross join lateral (
+/** SQL: a member's last interval in the audience, even if it has ended: members of a closed conversation can still read it. */
+export const lastInterval = `cross join lateral (
   select visible_from_seq from audience
    where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a`
 const memberships = statement<MembershipRow>(
@@ -82,29 +87,6 @@ const memberCounts = statement<{ conversationId: ConversationId; count: number }
   'member_counts',
   'select conversation_id as "conversationId", count(*) as count from member where conversation_id = any($1::bigint[]) group by 1',
 )
-const readMemberParts = batchedParts<MemberRow>({
-  name: 'members',
-  table: 'member',
-  columns: memberColumns,
-  of: 'conversation_id',
-  key: 'user_id',
-})
-
-/** A conversation in the viewer's list, with the position of its last activity and the viewer's membership. */
-type ListedRow = ConversationRow & MembershipRow & { readonly lastPosition: Position }
-const listed = `select ${conversationColumns}, ${membershipColumns}, h.last_position as "lastPosition"
-  from member m
-  join conversation_head h on h.conversation_id = m.conversation_id
-  join conversation c on c.id = m.conversation_id
-  ${lastInterval}
- where m.user_id = $1 and h.last_position > $2 and h.last_position < $3
-   and ($5::boolean is null or (m.archived_at is not null) = $5)`
-const listedNewestFirst = statement<ListedRow>('conversations_newest_first', `${listed} order by h.last_position desc limit $4`)
-const listedOldestFirst = statement<ListedRow>('conversations_oldest_first', `${listed} order by h.last_position limit $4`)
-
-const lowest = -1
-const highest = Number.MAX_SAFE_INTEGER
-
 /** Finds a conversation by id without a permission check: a fact or a visible message must already name it. */
 export const findConversation = cachedLoader(
   async (reader, ids: readonly ConversationId[]) =>
@@ -215,40 +197,3 @@ export const findMember = sharedLoader(async (reader, pairs: readonly `${Convers
   const rows = await reader.rows(membersByPairs, [conversationIds, userIds])
   return new Map(rows.map((row) => [`${row.conversationId}:${row.userId}` as const, row]))
 })
-
-/** Reads a page of the members of a conversation, by user. The caller has checked that the viewer is a member. */
-export function readMembers(
-  context: Context,
-  conversationId: ConversationId,
-  args: DefaultConnectionArguments,
-): Promise<Page<MemberRow>> {
-  return readPage(
-    args,
-    (member) => member.userId,
-    ({ after, before, from, limit }) =>
-      readMemberParts(context, { of: conversationId, after: after ?? lowest, before: before ?? highest, from, limit }),
-  )
-}
-
-/** Reads a page of the viewer's conversations, most recent activity first: archived, not archived, or both (null). */
-export function readConversations(
-  context: Context,
-  archived: boolean | null,
-  args: DefaultConnectionArguments,
-): Promise<Page<ListedRow>> {
-  const { userId } = requireViewer(context)
-  return readPage(
-    args,
-    (conversation) => conversation.lastPosition,
-    async ({ after, before, from, limit }: PageRequest) => {
-      const bounds = [before ?? lowest, after ?? highest]
-      const statement = from === 'START' ? listedNewestFirst : listedOldestFirst
-      const conversations = await context.reader.rows(statement, [userId, ...bounds, limit, archived])
-      findMembership.prime(
-        context,
-        indexBy(conversations, ({ id }) => id),
-      )
-      return conversations
-    },
-  )
-}

@@ -10,7 +10,6 @@ import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { readCustomData } from '../graphql/custom-data.ts'
 import { type MaybePromise, mapMaybePromise } from '../graphql/loader.ts'
-import { pageCost } from '../graphql/page.ts'
 import { type ConversationId, conversationIdOf, parseId, type UserId } from '../id.ts'
 import {
   type ConversationRow,
@@ -22,8 +21,6 @@ import {
   ifShown,
   isShownInEvent,
   type MemberRow,
-  readConversations,
-  readMembers,
 } from './access.ts'
 
 const ConversationKind = builder.enumType('ConversationKind', {
@@ -146,47 +143,18 @@ builder.node(Conversation, {
       description: 'Your own membership; null if you are not a member.',
       resolve: ({ id }, _args, context) => findMembership(context, id),
     }),
-    members: t.connection(
-      {
-        type: Member,
-        description: 'The members; empty if you are not a member.',
-        complexity: pageCost,
-        resolve: async ({ id }, args, context) =>
-          (await ifShown(context, id, () => readMembers(context, id, args), null)) ??
-          readMembers(context, conversationIdOf(0), args),
-      },
-      { name: 'MemberConnection', description: 'A page of members.' },
-      { name: 'MemberEdge', description: 'A member on a page.' },
-    ),
   }),
 })
 
-builder.queryFields((t) => ({
-  conversation: t.field({
+builder.queryField('conversation', (t) =>
+  t.field({
     type: Conversation,
     nullable: true,
     description: 'One of your conversations; null if it does not exist or you are not a member.',
     args: { id: t.arg.id({ description: 'The ID of the conversation.' }) },
     resolve: (_root, { id }, context) => findOwnConversation(context, parseId('Conversation', id, 'id')),
   }),
-  conversations: t.connection(
-    {
-      type: Conversation,
-      description: 'Your conversations, most recent activity first. Omits archived ones unless you set `archived`.',
-      args: {
-        archived: t.arg.boolean({
-          required: false,
-          defaultValue: false,
-          description: 'False returns conversations that you have not archived, true those that you have, null both.',
-        }),
-      },
-      complexity: pageCost,
-      resolve: (_root, { archived, ...args }, context) => readConversations(context, archived ?? null, args),
-    },
-    { name: 'ConversationConnection', description: 'A page of conversations.' },
-    { name: 'ConversationEdge', description: 'A conversation on a page.' },
-  ),
-}))
+)
 
 /** Finds a conversation without a permission check: something that the viewer sees must already name it. */
 export function requireConversation(context: Context, conversationId: ConversationId): MaybePromise<ConversationRow> {

@@ -279,3 +279,26 @@ export const AllOfEvents = graphql(`
     }
   }
 `)
+export const ListOfConversations = graphql(`
+  query ListOfConversations {
+    conversations(first: 20) { nodes { id lastActivityAt otherUser { username } lastMessage { createdAt } } }
+  }
+`)
+export const FindConversations = graphql(`
+  query FindConversations($query: String!, $first: Int, $after: String, $last: Int) {
+    conversations(query: $query, first: $first, after: $after, last: $last) {
+      nodes { id title }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`)
+export const FindMembers = graphql(`
+  query FindMembers($id: ID!, $query: String, $role: MemberRole) {
+    conversation(id: $id) { members(query: $query, role: $role) { nodes { user { username } } } }
+  }
+`)
+export const GroupsInCommon = graphql(`
+  query GroupsInCommon($username: String!) {
+    user(username: $username) { groupsInCommon(first: 10) { nodes { id } } }
+  }
+`)

@@ -64,6 +64,7 @@ export const own: readonly string[] = [
   'blockedUsers',
   'changePassword',
   'changeUsername',
+  'contactRequestCount',
   'contactRequests',
   'contacts',
   'conversations',
@@ -79,6 +80,7 @@ export const own: readonly string[] = [
   'registerPushSubscription',
   'registerPushToken',
   'renewConnection',
+  'revokeOtherSessions',
   'searchUsers',
   'sendTestNotification',
   'sessions',
@@ -87,6 +89,7 @@ export const own: readonly string[] = [
   'setPresenceMode',
   'setPushSettings',
   'syncCursor',
+  'unreadTotals',
   'unregisterPush',
   'updateProfile',
   'viewer',
@@ -118,6 +121,7 @@ export const acrossTenants: Readonly<Record<string, string>> = {
   'blockUser somebody': 'N',
   'unblockUser somebody': 'N',
   'presence of the owner': 'N',
+  'groupsInCommon User of the owner': '-',
   'presence User of the owner': '-',
 }
 
@@ -147,7 +151,7 @@ export const fields: readonly Row[] = [
     of: 'by its token',
     document: 'query Look($token: String!) { invite(token: $token) { __typename } }',
     variables: ({ token }) => ({ token }),
-    expected: '+ + + + + + + S U',
+    expected: '+ + + + + + + S +',
   },
   {
     field: 'user',
@@ -252,6 +256,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'id',
         'isClosed',
         'kind',
+        'lastActivityAt',
         'memberCount',
         'mentionCount',
         'title',
@@ -281,6 +286,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
           variables: (w) => ({ id: w.conversationId, messageId: w.old }),
           expected: '+ + + N - - - S U',
         },
+        ofGroup('otherUser', 'otherUser { id }', '- - - - - - - S U'),
         ofGroup('pinnedMessages', 'pinnedMessages { id }', '+ + + 0 - - - S U'),
         ofGroup('readMarkers', 'readMarkers { seq }', '+ + + + - - - S U'),
         ofGroup('viewerMembership', 'viewerMembership { id }', '+ + + + - - - S U'),
@@ -306,6 +312,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'text',
         'version',
         'versions',
+        'viewerCanDelete',
+        'viewerCanEdit',
       ],
       rows: [
         ofMessage('clientMessageId', 'clientMessageId', '+ + + + - - - S U'),
@@ -316,6 +324,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       type: 'User',
       same: ['avatar', 'bio', 'createdAt', 'data', 'displayName', 'id', 'isDeleted', 'username', 'viewerHasBlocked'],
       rows: [
+        ofOwner('groupsInCommon', 'groupsInCommon { nodes { id } }', '+ + + + + + + S U'),
         ofOwner('presence', 'presence { __typename }', '+ + + + + + + S U'),
         ofOwner('externalId', 'externalId', '- - - - - - - S U'),
         ofOwner('tenant', 'tenant', '- - - - - - - S U'),
@@ -324,7 +333,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     },
     {
       type: 'Member',
-      same: ['id', 'joinedAt', 'role', 'user'],
+      same: ['id', 'joinedAt', 'readAt', 'role', 'user'],
       rows: [
         ofMember('archivedAt', '+ - - - - - - S U'),
         ofMember('mutedUntil', '+ - - - - - - S U'),

@@ -16,6 +16,8 @@ const laws: Readonly<Record<string, string>> = {
   'D5 the head of a conversation is its last fact': `
     select 1 from (select conversation_id, max(position) p from fact where conversation_id is not null group by 1) f
       full join conversation_head h using (conversation_id) where f.p is distinct from h.last_position`,
+  'D5 the last activity of a conversation is when its last fact happened': `
+    select 1 from conversation_head h join fact f on f.position = h.last_position where f.occurred_at <> h.last_activity_at`,
   'D5 a message has its fact': `
     select 1 from message m left join fact f on f.position = m.id
      where f.kind is distinct from 1 or f.subject_id <> m.id or f.conversation_id <> m.conversation_id or f.actor_id <> m.sender_id`,

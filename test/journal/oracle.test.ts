@@ -45,7 +45,7 @@ async function contents(world: pg.Client): Promise<unknown> {
     `select
        (select json_agg(f order by f.position) from (select position, kind, conversation_id, actor_id, subject_id, audience_change from fact) f) as facts,
        (select json_agg(m order by m.id) from (select id, conversation_id, seq, sender_id, client_message_id, request_hash::text, text from message) m) as messages,
-       (select json_agg(h order by h.conversation_id) from conversation_head h) as heads,
+       (select json_agg(h order by h.conversation_id) from (select conversation_id, last_seq, last_position from conversation_head) h) as heads,
        (select json_agg(a order by a.conversation_id, a.user_id, a.from_position) from audience a) as audience`,
   )
 }

@@ -41,6 +41,7 @@ export const KeptConversation = graphql(`
     id
     kind
     isClosed
+    lastActivityAt
     ...KeptSettings
     members(first: 20) { nodes { user { id } role } }
     messages(last: 50) { nodes { ...KeptMessage } }
@@ -92,6 +93,7 @@ export const Kept = graphql(`
     events(after: $after) {
       __typename
       cursor
+      occurredAt
       ... on SyncStarted { mode }
       ... on ConversationAdded { conversation { ...KeptConversation } }
       ... on ConversationUpdated { conversation { id ...KeptSettings } }

@@ -21,6 +21,7 @@ type KeptMessage = KeptMessageFragment
 type Conversation = {
   kind: string
   isClosed: boolean
+  lastActivityAt: string | null | undefined
   settings: Record<string, unknown>
   members: Map<string, string>
   messages: Map<number, KeptMessage>
@@ -45,6 +46,7 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
   return {
     kind: kept.kind,
     isClosed: kept.isClosed,
+    lastActivityAt: kept.lastActivityAt,
     settings: settingsOf(kept),
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
@@ -92,6 +94,7 @@ function plain(conversation: Conversation, viewerId: string, blocked: ReadonlySe
   return {
     kind: conversation.kind,
     isClosed: conversation.isClosed,
+    lastActivityAt: conversation.lastActivityAt,
     settings: conversation.settings,
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
@@ -213,6 +216,11 @@ export class Replica {
 
   #apply(event: KeptSubscription['events']): void {
     this.#cursor = event.cursor
+    if (isActivity(event)) {
+      this.#in(event.conversation.id, (c) => {
+        c.lastActivityAt = event.occurredAt
+      })
+    }
     switch (event.__typename) {
       case 'SyncStarted':
         this.starts.push(event.mode)
@@ -301,6 +309,14 @@ export class Replica {
     if (conversation) change(conversation)
   }
 }
+
+/** The events that move a conversation to the top of the list. */
+const activities = [
+  ...(['ConversationClosed', 'ConversationReopened', 'ConversationUpdated'] as const),
+  ...(['MemberJoined', 'MemberLeft', 'MemberUpdated', 'MessageSent'] as const),
+]
+type Activity = Extract<KeptSubscription['events'], { __typename: (typeof activities)[number] }>
+const isActivity = (event: KeptSubscription['events']): event is Activity => activities.some((name) => name === event.__typename)
 
 function mark({ markers }: Conversation, userId: string, seq: number): void {
   if (seq > (markers.get(userId) ?? 0)) markers.set(userId, seq)
