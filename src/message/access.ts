@@ -131,19 +131,48 @@ export async function readHistory(
 }
 
 /**
- * Reads a page of a conversation's messages around a given message, in order of `seq`.
- * @throws ParleyError NOT_FOUND if the message or the viewer is not in this conversation
+ * The `seq` of a message in this conversation.
+ * @throws ParleyError NOT_FOUND if the viewer does not see the message, or if it is in another conversation
+ */
+export async function requireSeqOf(context: Context, conversationId: ConversationId, messageId: MessageId): Promise<number> {
+  const message = await findOwnMessage(context, messageId)
+  if (message?.conversationId !== conversationId) throw notFound('Message')
+  return message.seq
+}
+
+// Within a conversation, times never go back and seqs have no gaps: half of what is left is ruled out in each step.
+const seqAt = statement<{ seq: number }>(
+  'message_seq_at',
+  `with recursive part(low, high) as (
+     select 1, h.last_seq from conversation_head h where h.conversation_id = $1
+     union all
+     select case when m.created_at < $2 then p.middle + 1 else p.low end, case when m.created_at < $2 then p.high else p.middle end
+       from (select low, high, (low + high) / 2 as middle from part where low < high) p
+       join message m on m.conversation_id = $1 and m.seq = p.middle)
+   select low as seq from part where low >= high`,
+)
+
+/** The `seq` of a conversation's first message from a time on; if there is none, of its newest; 1 if it has no messages. */
+export async function findSeqAt(context: Context, conversationId: ConversationId, at: Date): Promise<number> {
+  const [found] = await context.reader.rows(seqAt, [conversationId, at])
+  return found?.seq ?? 1
+}
+
+/**
+ * Reads a page of a conversation's messages around a `seq`, in order. Shows only what the viewer sees, also if that does not include
+ * the `seq` itself.
+ * @throws ParleyError NOT_FOUND if the viewer is not a member
  */
 export async function readHistoryAround(
   context: Context,
   conversationId: ConversationId,
-  messageId: MessageId,
+  seq: number,
   around: Around,
 ): Promise<Page<MessageRow>> {
-  const [message, membership] = await Promise.all([findOwnMessage(context, messageId), findMembership(context, conversationId)])
-  if (message?.conversationId !== conversationId || !membership) throw notFound('Message')
-  const page = await readPageAround(message.seq, around, seqOf, (request) => readVisible(context, membership, request))
-  if (!(await isStillMember(context, membership))) throw notFound('Message')
+  const membership = await findMembership(context, conversationId)
+  if (!membership) throw notFound('Conversation')
+  const page = await readPageAround(seq, around, seqOf, (request) => readVisible(context, membership, request))
+  if (!(await isStillMember(context, membership))) throw notFound('Conversation')
   return page
 }
 

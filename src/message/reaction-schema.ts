@@ -2,19 +2,20 @@
 
 import { z } from 'zod'
 import { findUsers } from '../account/access.ts'
-import { User } from '../account/schema.ts'
+import { User, UserConnection, UserEdge } from '../account/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
-import { type MessageId, parseId } from '../id.ts'
+import { pageCost } from '../graphql/page.ts'
+import { encodeId, type MessageId, parseId } from '../id.ts'
 import { ifSeen } from './access.ts'
 import { change } from './actions.ts'
 import { changeLimits } from './change.ts'
 import { findEmoji, findStoredEmoji } from './emoji.ts'
 import { messageKinds } from './events.ts'
 import { changePayload, messageEvent } from './mutations.ts'
-import { type ReactionGroupRow, readReactions } from './reaction-access.ts'
+import { type ReactionGroupRow, readReactions, readReactors } from './reaction-access.ts'
 import { Message } from './schema.ts'
 
 const emojiForm = (find: (text: string) => string | null) =>
@@ -31,6 +32,11 @@ const forms = {
 const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').implement({
   description: 'All reactions to a message that use the same emoji.',
   fields: (t) => ({
+    id: t.id({
+      shared: true,
+      description: 'Identifies the message and the emoji, for caches. It cannot be passed to `node`.',
+      resolve: ({ messageId, emoji }) => `ReactionGroup:${encodeId('Message', messageId)}:${emoji}`,
+    }),
     emoji: t.exposeString('emoji', {
       shared: true,
       description: 'The emoji in its fully-qualified form: with U+FE0F exactly where Unicode requires it.',
@@ -48,9 +54,19 @@ const ReactionGroup = builder.objectRef<ReactionGroupRow>('ReactionGroup').imple
     users: t.field({
       shared: true,
       type: [User],
-      description: 'The first ten people who reacted with this emoji, in order.',
+      description: 'The first ten people who reacted with this emoji, in order. `reactors` lists all.',
       resolve: ({ userIds }, _args, context) => findUsers(context, userIds.slice(0, 10)),
     }),
+    reactors: t.connection(
+      {
+        type: User,
+        description: 'All people who reacted with this emoji, ordered by user.',
+        complexity: pageCost,
+        resolve: (group, args, context) => readReactors(context, group, args),
+      },
+      UserConnection,
+      UserEdge,
+    ),
   }),
 })
 

@@ -4,17 +4,24 @@ import { z } from 'zod'
 import { requireUser } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { ifMember } from '../conversation/access.ts'
-import { Conversation, requireConversation } from '../conversation/schema.ts'
+import { Conversation, Member, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
 import { conversationOf, factEvent } from '../graphql/event.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId } from '../id.ts'
+import { encodeId, parseId } from '../id.ts'
 import { payloadOf } from '../journal/kind.ts'
 import { messageKinds } from './events.ts'
-import { type ReadMarkerRow, readMarkers, readUnread } from './read-marker-access.ts'
+import {
+  findReadTime,
+  type ReadMarkerRow,
+  readMarkers,
+  readUnread,
+  readUnreadTotals,
+  type UnreadTotalsRow,
+} from './read-marker-access.ts'
 import { type Marked, markRead } from './read-marker-actions.ts'
 
 const form = z.object({
@@ -25,6 +32,11 @@ const form = z.object({
 const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
   description: 'How far a user has read a conversation. It only moves forward.',
   fields: (t) => ({
+    id: t.id({
+      shared: true,
+      description: 'Identifies the conversation and the user, for caches. It cannot be passed to `node`.',
+      resolve: ({ conversationId, userId }) => `ReadMarker:${encodeId('Member', conversationId, userId)}`,
+    }),
     user: t.field({
       shared: true,
       type: User,
@@ -67,6 +79,39 @@ builder.objectFields(Conversation, (t) => ({
     resolve: ({ id }, _args, context) => ifMember(context, id, () => readMarkers(context, id), []),
   }),
 }))
+
+builder.objectField(Member, 'readAt', (t) =>
+  t.field({
+    type: 'DateTime',
+    nullable: true,
+    description: "When the member's read marker last moved; null if they have read nothing, or if you are not a member.",
+    resolve: ({ conversationId, userId }, _args, context) =>
+      ifMember(context, conversationId, () => findReadTime(context, `${conversationId}:${userId}`), null),
+  }),
+)
+
+const UnreadTotals = builder.objectRef<UnreadTotalsRow>('UnreadTotals').implement({
+  description: 'What is unread in all your conversations together, archived ones too, but without those that you have muted.',
+  fields: (t) => ({
+    conversations: t.exposeInt('conversations', { description: 'The number of conversations with unread messages.' }),
+    messages: t.exposeInt('messages', {
+      description: 'The number of unread messages, as `unreadCount` counts them, at most 1,000 of each conversation.',
+    }),
+    mentions: t.exposeInt('mentions', { description: 'The number of unread messages that mention you.' }),
+  }),
+})
+
+/** Counting scans up to 10,000 messages of each conversation with unread messages. */
+const totalsCost = 1_000
+
+builder.queryField('unreadTotals', (t) =>
+  t.field({
+    type: UnreadTotals,
+    complexity: totalsCost,
+    description: 'What is unread in all your conversations together, for a badge.',
+    resolve: (_root, _args, context) => readUnreadTotals(context, new Date(context.app.clock.now())),
+  }),
+)
 
 const MarkReadInput = builder.inputType('MarkReadInput', {
   description: 'Input for `markRead`.',

@@ -1,25 +1,15 @@
 // The schema of messages.
 
-import { z } from 'zod'
 import { findPresentUser, findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { readCustomData } from '../graphql/custom-data.ts'
-import { parseArguments } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { pageCost } from '../graphql/page.ts'
-import { type MessageId, messageIdOf, parseId, systemId } from '../id.ts'
-import {
-  findLastMessage,
-  findOwnMessage,
-  ifSeen,
-  readHistory,
-  readHistoryAround,
-  readVersions,
-  type VersionRow,
-} from './access.ts'
+import { type MessageId, messageIdOf, systemId } from '../id.ts'
+import { findLastMessage, findOwnMessage, ifSeen, readHistory, readVersions, type VersionRow } from './access.ts'
 import type { MessageRow } from './row.ts'
 
 const MessageVersion = builder.objectRef<VersionRow>('MessageVersion').implement({
@@ -145,18 +135,6 @@ export const MessageConnection = builder.connectionObject(
   MessageEdge,
 )
 
-const aroundSizes = { max: 50, fallback: 25 } as const
-const aroundCount = z
-  .int()
-  .nullish()
-  .transform((count) => count ?? aroundSizes.fallback)
-  .refine((count) => count >= 0 && count <= aroundSizes.max, `must be between 0 and ${aroundSizes.max}`)
-const aroundForm = z.object({
-  messageId: z.string(),
-  before: aroundCount,
-  after: aroundCount,
-})
-
 builder.objectFields(Conversation, (t) => ({
   messages: t.connection(
     {
@@ -169,27 +147,6 @@ builder.objectFields(Conversation, (t) => ({
     MessageConnection,
     MessageEdge,
   ),
-  messagesAround: t.field({
-    type: MessageConnection,
-    description:
-      'A page of messages around a given one, ordered by `seq`. Continue in `messages` with `before: startCursor` and `after: endCursor`. Errors: NOT_FOUND, BAD_INPUT.',
-    args: {
-      messageId: t.arg.id({ description: 'The ID of a message in this conversation.' }),
-      before: t.arg.int({
-        required: false,
-        description: `How many earlier messages to return: 0 to ${aroundSizes.max}. Defaults to ${aroundSizes.fallback}.`,
-      }),
-      after: t.arg.int({
-        required: false,
-        description: `How many later messages to return: 0 to ${aroundSizes.max}. Defaults to ${aroundSizes.fallback}.`,
-      }),
-    },
-    complexity: ({ before, after }) => ({ field: aroundCost, multiplier: sizeAround(before) + sizeAround(after) + 1 }),
-    resolve: ({ id }, args, context) => {
-      const { messageId, ...around } = parseArguments(aroundForm, args)
-      return readHistoryAround(context, id, parseId('Message', messageId, 'messageId'), around)
-    },
-  }),
   lastMessage: t.field({
     type: Message,
     nullable: true,
@@ -197,8 +154,3 @@ builder.objectFields(Conversation, (t) => ({
     resolve: ({ id }, _args, context) => findLastMessage(context, id),
   }),
 }))
-
-/** Finding the message and both sides takes three statements. */
-const aroundCost = 50
-/** The size of one side of such a page in the cost of an operation. */
-const sizeAround = (count: number | null | undefined) => Math.min(Math.max(count ?? aroundSizes.fallback, 0), aroundSizes.max)

@@ -6,6 +6,7 @@ import { AddReaction, RemoveReaction } from '../law/documents.ts'
 import { type Device, request, signUpAll } from '../support/device.ts'
 import { RemoveMember, SendMessage } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
+import { Reactors } from './documents.ts'
 
 let here: Node
 let there: Node
@@ -41,6 +42,21 @@ describe('reactions', () => {
     expect(groups['🎉']).toMatchObject({ count: 2, viewerReacted: false })
     expect(groups['🇰🇷']).toMatchObject({ count: 3, viewerReacted: true })
     expect((await bob.run(RemoveReaction, { input: { messageId, emoji: '🎉' } })).removeReaction.cursor).toBeNull()
+  })
+
+  test('list everybody who reacted, in pages', async () => {
+    const messageId = await sent(alice, 'news')
+    for (const device of [carol, alice, bob]) await device.run(AddReaction, { input: { messageId, emoji: '🎉' } })
+    const page = async (variables: object) => {
+      const { node } = await bob.run(Reactors, { id: messageId, ...variables })
+      const [group] = node?.__typename === 'Message' ? node.reactions : []
+      return { names: group?.reactors.nodes.map(({ username }) => username), ...group?.reactors.pageInfo, id: group?.id }
+    }
+    const first = await page({ first: 2 })
+    expect(first).toMatchObject({ names: ['alice', 'bob'], hasNextPage: true, id: `ReactionGroup:${messageId}:🎉` })
+    expect(await page({ first: 2, after: first.endCursor })).toMatchObject({ names: ['carol'], hasNextPage: false })
+    expect(await page({ last: 2 })).toMatchObject({ names: ['bob', 'carol'], hasPreviousPage: true })
+    expect((await stranger.run(Reactors, { id: messageId })).node).toBeNull()
   })
 
   test('are for members: not for a removed one, a stranger or an anonymous caller', async () => {

@@ -16,6 +16,7 @@ import { AddMembers, CreateGroup, LeaveConversation, RemoveMember, SendMessage, 
 import type { EventLog } from '../support/event-log.ts'
 import { type Node, openPair } from '../support/node.ts'
 import { withSeed } from '../support/random.ts'
+import { ReadTimes, Totals } from './documents.ts'
 
 let here: Node
 let there: Node
@@ -45,6 +46,46 @@ test('a marker only moves forward: a stale one succeeds without effect', async (
   expect(await read(bob, group, 1)).toMatchObject({ seq: 3, cursor: null, conversation: { unreadCount: 2 } })
   expect(await read(bob, group, 1_000)).toMatchObject({ seq: 5, conversation: { unreadCount: 0 } })
   expect(await counts(alice, group)).toEqual({ unread: 0, mentions: 0 })
+})
+
+test('Member.readAt is when the marker last moved; each marker has an id of its own', async () => {
+  const group = await alice.group('When', bob)
+  await alice.send(group, 'hello')
+  const times = async (device: Device) => {
+    const { conversation } = await device.run(ReadTimes, { id: group })
+    const ids = conversation?.readMarkers.map(({ id }) => id) ?? []
+    expect(new Set(ids).size).toBe(ids.length)
+    return conversation?.members.nodes.find(({ user }) => user.username === 'bob')?.readAt
+  }
+  expect(await times(alice)).toBeNull()
+  const before = Date.now()
+  await read(bob, group, 1)
+  const at = await times(alice)
+  expect(new Date(String(at)).getTime()).toBeGreaterThan(before - 2_000)
+  await read(bob, group, 1)
+  expect(await times(bob)).toBe(at)
+})
+
+test('unreadTotals adds up what is unread in all conversations that are not muted', async () => {
+  const [dora, erik] = (await signUpAll(here, 'Dora', 'Erik')) as [Device, Device]
+  const totals = async () => (await dora.run(Totals, {})).unreadTotals
+  expect(await totals()).toEqual({ conversations: 0, messages: 0, mentions: 0 })
+  const [one, two] = [await erik.group('One', dora), await erik.group('Two', dora)]
+  for (const group of [one, one, two]) await erik.send(group, 'hello')
+  await erik.run(SendMessage, {
+    input: { conversationId: two, clientMessageId: randomUUID(), text: 'you', mentionedUserIds: [dora.userId] },
+  })
+  await dora.send(one, 'my own does not count')
+  expect(await totals()).toEqual({ conversations: 2, messages: 4, mentions: 1 })
+  await read(dora, one, 1)
+  expect(await totals()).toEqual({ conversations: 2, messages: 3, mentions: 1 })
+  await dora.run(MuteConversation, { input: { conversationId: two, until: '2999-01-01T00:00:00Z' } })
+  expect(await totals()).toEqual({ conversations: 1, messages: 1, mentions: 0 })
+  await read(dora, one, 3)
+  await dora.run(MuteConversation, { input: { conversationId: two, until: null } })
+  expect(await totals()).toEqual({ conversations: 1, messages: 2, mentions: 1 })
+  await dora.run(BlockUser, { input: { userId: erik.userId } })
+  expect(await totals()).toEqual({ conversations: 0, messages: 0, mentions: 0 })
 })
 
 test('a move is announced to every member, on all devices', async () => {

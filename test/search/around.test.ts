@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { type Device, signUpAll } from '../support/device.ts'
 import { History, RemoveMember } from '../support/documents.ts'
 import { openNode } from '../support/node.ts'
-import { MessagesAround } from './documents.ts'
+import { MessagesAround, MessagesAt } from './documents.ts'
 
 let alice: Device
 let bob: Device
@@ -68,4 +68,35 @@ test.each([
 ])('refuses an invalid %s', async (argument, variables) => {
   const refusal = await bob.refused(MessagesAround, { id: group, messageId: ids[0] ?? '', ...variables })
   expect(refusal.extensions).toMatchObject({ code: 'BAD_INPUT', argument })
+})
+
+async function at(variables: { seq?: number; at?: string; messageId?: string }, [before, after] = [2, 1]) {
+  const { conversation } = await bob.run(MessagesAt, { id: group, before, after, ...variables })
+  return conversation?.messagesAround.nodes ?? []
+}
+const seqsAt = async (...args: Parameters<typeof at>) => (await at(...args)).map(({ seq }) => seq)
+
+test('a page around a seq, such as that of a read marker, which need not be one of a message', async () => {
+  expect(await seqsAt({ seq: 15 })).toEqual([13, 14, 15, 16])
+  expect(await seqsAt({ seq: 0 })).toEqual([1, 2])
+  expect(await seqsAt({ seq: 1_000 })).toEqual([29, 30])
+})
+
+test('a page around a time: the first message from then on is in the middle, or the newest', async () => {
+  const all = await at({ seq: 15 }, [50, 50])
+  for (const { createdAt } of all) {
+    const first = all.find((message) => message.createdAt === createdAt)?.seq
+    expect((await seqsAt({ at: String(createdAt) }, [0, 0]))[0]).toBe(first)
+  }
+  expect(await seqsAt({ at: '2000-01-01T00:00:00Z' }, [0, 0])).toEqual([1])
+  expect(await seqsAt({ at: '2999-01-01T00:00:00Z' }, [0, 0])).toEqual([30])
+  const empty = await alice.group('Empty', bob)
+  const { conversation } = await bob.run(MessagesAt, { id: empty, at: '2999-01-01T00:00:00Z' })
+  expect(conversation?.messagesAround.nodes).toEqual([])
+})
+
+test('exactly one place must be given', async () => {
+  for (const given of [{}, { seq: 1, at: '2000-01-01T00:00:00Z' }, { seq: 1, messageId: ids[0] ?? '' }, { seq: -1 }]) {
+    expect((await bob.refused(MessagesAt, { id: group, ...given })).extensions.code).toBe('BAD_INPUT')
+  }
 })

@@ -26,3 +26,10 @@ export const MessagesAround = graphql(`
     }
   }
 `)
+export const MessagesAt = graphql(`
+  query MessagesAt($id: ID!, $messageId: ID, $seq: Int, $at: DateTime, $before: Int, $after: Int) {
+    conversation(id: $id) {
+      messagesAround(messageId: $messageId, seq: $seq, at: $at, before: $before, after: $after) { nodes { seq createdAt } }
+    }
+  }
+`)

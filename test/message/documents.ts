@@ -1,0 +1,35 @@
+// The operations of the message tests.
+
+import { graphql } from '../support/generated/index.ts'
+
+export const Reactors = graphql(`
+  query Reactors($id: ID!, $first: Int, $after: String, $last: Int) {
+    node(id: $id) {
+      __typename
+      ... on Message {
+        reactions {
+          id
+          reactors(first: $first, after: $after, last: $last) {
+            nodes { username }
+            pageInfo { hasNextPage hasPreviousPage endCursor }
+          }
+        }
+      }
+    }
+  }
+`)
+export const ViewerCanChange = graphql(`
+  query ViewerCanChange($id: ID!) {
+    node(id: $id) { ... on Message { viewerCanEdit viewerCanDelete } }
+  }
+`)
+export const Totals = graphql(`
+  query Totals {
+    unreadTotals { conversations messages mentions }
+  }
+`)
+export const ReadTimes = graphql(`
+  query ReadTimes($id: ID!) {
+    conversation(id: $id) { members { nodes { readAt user { username } } } readMarkers { id seq user { id } } }
+  }
+`)
