@@ -109,6 +109,22 @@ export async function revokeSession(by: Viewer, sessionId: SessionId, app: App):
 }
 
 /**
+ * Ends all sessions of the viewer except this one. Of two sessions that end each other at once, one stays.
+ * @returns the place of the last fact; null if there was no other session
+ * @throws ParleyError SESSION_REVOKED if this session has ended
+ */
+export async function revokeOtherSessions(by: SessionViewer, app: App): Promise<Place | null> {
+  const { place } = await app.journal.writing(async (tx) => {
+    await tx.$queryRaw`select 1 from "user" where id = ${by.userId} for no key update`
+    const open = await tx.session.count({ where: { id: by.sessionId, revokedAt: null } })
+    if (open === 0) throw new ParleyError('SESSION_REVOKED', 'This session was ended.')
+    const ended = await endSessions(tx, by.userId, by.sessionId)
+    return { result: undefined, facts: ended.map((sessionId) => sessionRevoked(by.userId, sessionId)) }
+  })
+  return place
+}
+
+/**
  * Changes the password and ends all other sessions of the user.
  * @throws ParleyError INVALID_CREDENTIALS if the current password is wrong, or if another request changes it at the same moment
  */
@@ -153,7 +169,7 @@ export async function lockAccount(tx: Transaction, by: Viewer, passwordHash: str
   if (same.length === 0) throw wrongPassword()
 }
 
-/** Ends the sessions of a locked account except one. Returns the IDs of those whose access tokens may not have expired yet. */
+/** Ends the sessions of an account except one. Returns the IDs of those whose access tokens may not have expired yet. */
 export async function endSessions(tx: Transaction, userId: UserId, exceptId: SessionId | null): Promise<SessionId[]> {
   const rows = await tx.$queryRaw<{ id: bigint; isAlive: boolean }[]>`
     update session set revoked_at = now()

@@ -1,19 +1,17 @@
-// Account mutations: sign up, log in, refresh, renew a connection, change the password, log out, end a session.
+// Account mutations: sign up, log in, refresh, change the password. session-mutations.ts ends sessions.
 
 import { z } from 'zod'
 import { notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireSessionViewer, requireViewer } from '../graphql/context.ts'
+import { type Context, requireSessionViewer } from '../graphql/context.ts'
 import { lengthOf, line, parseInput, wellFormed } from '../graphql/input.ts'
-import { cursorField } from '../graphql/payload.ts'
-import { encodeId, parseId, type SessionId } from '../id.ts'
-import type { Place } from '../journal/fact.ts'
-import { findSession, readOpenSessions, requireUser, type SessionRow } from './access.ts'
-import { changePassword, logIn, logOut, revokeSession, type SessionCredentials, signUp } from './actions.ts'
+import { findSession, requireUser, type SessionRow } from './access.ts'
+import { changePassword, logIn, type SessionCredentials, signUp } from './actions.ts'
 import { lookalikeRule } from './lookalikes.ts'
 import { normalisePassword, passwordCost } from './password.ts'
 import { refreshGraceS, refreshSession } from './refresh-actions.ts'
 import { DeviceKind, Session, User } from './schema.ts'
+import { otherSessionsPayload } from './session-mutations.ts'
 import { deviceNameMax, displayNameMax, normaliseUsername, usernameForm, usernameRule } from './username.ts'
 
 /** The longest password that is accepted for hashing, in UTF-16 units: 256 characters, decomposed into letters and marks. */
@@ -143,25 +141,6 @@ const RefreshSessionInput = builder.inputType('RefreshSessionInput', {
   description: 'Input for `refreshSession`.',
   fields: (t) => ({ refreshToken: t.string({ description: 'The most recent refresh token of the session.' }) }),
 })
-const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
-  description: 'Input for `revokeSession`.',
-  fields: (t) => ({ sessionId: t.id({ description: 'The ID of one of your sessions.' }) }),
-})
-
-const RenewConnectionInput = builder.inputType('RenewConnectionInput', {
-  description: 'Input for `renewConnection`.',
-  fields: (t) => ({ accessToken: t.string({ description: 'A new access token of the same session, from `refreshSession`.' }) }),
-})
-const RenewConnectionPayload = builder.objectRef<{ expiresAt: Date }>('RenewConnectionPayload').implement({
-  description: 'The result of `renewConnection`.',
-  fields: (t) => ({
-    expiresAt: t.expose('expiresAt', {
-      type: 'DateTime',
-      description: 'When the server closes the WebSocket unless you renew it again.',
-    }),
-  }),
-})
-
 const ChangePasswordInput = builder.inputType('ChangePasswordInput', {
   description: 'Input for `changePassword`.',
   fields: (t) => ({
@@ -171,45 +150,7 @@ const ChangePasswordInput = builder.inputType('ChangePasswordInput', {
     }),
   }),
 })
-const ChangePasswordPayload = builder.objectRef<{ place: Place | null }>('ChangePasswordPayload').implement({
-  description: 'The result of `changePassword`.',
-  fields: (t) => ({
-    sessions: t.field({
-      type: [Session],
-      complexity: { field: 1, multiplier: 20 },
-      description: 'Your remaining sessions: only the current one.',
-      resolve: (_done, _args, context) => readOpenSessions(requireViewer(context), context.reader),
-    }),
-    cursor: cursorField(
-      t,
-      'The cursor of the `SessionRevoked` event of the last session that was ended; null if you had no other session.',
-    ),
-  }),
-})
-
-const LogOutPayload = builder.objectRef<{ sessionId: SessionId }>('LogOutPayload').implement({
-  description: 'The result of `logOut`.',
-  fields: (t) => ({
-    sessionId: t.id({
-      description: 'The ID of the session that was ended.',
-      resolve: ({ sessionId }) => encodeId('Session', sessionId),
-    }),
-  }),
-})
-const RevokeSessionPayload = builder.objectRef<{ sessionId: SessionId }>('RevokeSessionPayload').implement({
-  description: 'The result of `revokeSession`.',
-  fields: (t) => ({
-    session: t.field({
-      type: Session,
-      description: 'The session that was ended.',
-      resolve: async ({ sessionId }, _args, context) => {
-        const session = await findSession(requireViewer(context), sessionId, context.reader)
-        if (!session) throw notFound('Session')
-        return session
-      },
-    }),
-  }),
-})
+const ChangePasswordPayload = otherSessionsPayload('ChangePasswordPayload', 'changePassword')
 
 builder.mutationFields((t) => ({
   signUp: t.field({
@@ -243,18 +184,6 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: RefreshSessionInput, description: 'The refresh token to exchange.' }) },
     resolve: (_root, { input }, { app }) => refreshSession(input.refreshToken, app),
   }),
-  renewConnection: t.field({
-    type: RenewConnectionPayload,
-    description:
-      'Keeps the WebSocket that carries this mutation, and all operations running on it, open until the new access token expires. Errors: OPERATION_REFUSED over HTTP or if the token belongs to another session, UNAUTHENTICATED, TOKEN_EXPIRED, SESSION_REVOKED.',
-    args: { input: t.arg({ type: RenewConnectionInput, description: 'The new access token.' }) },
-    resolve: async (_root, { input }, context) => {
-      requireSessionViewer(context)
-      if (!context.renewConnection)
-        throw new ParleyError('OPERATION_REFUSED', 'Send renewConnection over the WebSocket that it renews.')
-      return { expiresAt: await context.renewConnection(input.accessToken) }
-    },
-  }),
   changePassword: t.field({
     type: ChangePasswordPayload,
     complexity: passwordCost,
@@ -264,26 +193,6 @@ builder.mutationFields((t) => ({
       const viewer = requireSessionViewer(context)
       const { currentPassword, newPassword } = parseInput(changePasswordForm, input)
       return { place: await changePassword(viewer, currentPassword, newPassword, context.app) }
-    },
-  }),
-  logOut: t.field({
-    type: LogOutPayload,
-    description: 'Ends the current session: every node rejects its tokens and closes its sockets.',
-    resolve: async (_root, _args, context) => {
-      const viewer = requireSessionViewer(context)
-      await logOut(viewer, context.app)
-      return viewer
-    },
-  }),
-  revokeSession: t.field({
-    type: RevokeSessionPayload,
-    description:
-      'Ends one of your sessions, on this or another device: every node rejects its tokens and closes its sockets. Errors: NOT_FOUND.',
-    args: { input: t.arg({ type: RevokeSessionInput, description: 'The session to end.' }) },
-    resolve: async (_root, { input }, context) => {
-      const sessionId = parseId('Session', input.sessionId, 'input.sessionId')
-      await revokeSession(requireViewer(context), sessionId, context.app)
-      return { sessionId }
     },
   }),
 }))

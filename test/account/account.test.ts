@@ -12,6 +12,7 @@ import { FindUser, LogIn, LogOut, RefreshSession, RevokeSession, SignUp, Viewer 
 import { connect, type Node, openNode, openPair } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
+import { FindUserBy, RevokeOtherSessions } from './documents.ts'
 
 const clock = new TestClock()
 let node: Node
@@ -292,6 +293,34 @@ describe('logging out', () => {
     expect(await stream.ending()).toMatchObject({ code: 4603 })
     expect((await laptop.refused(Viewer, {})).extensions.code).toBe('SESSION_REVOKED')
     await phone.run(RevokeSession, { input })
+  })
+
+  test('revokeOtherSessions ends all others, and of two that do it at once one stays', async () => {
+    const phone = await signUp(node, 'Oscar')
+    const [laptop, tablet] = [await phone.another(), await phone.another()]
+    const stream = await tablet.events().live()
+    const { revokeOtherSessions } = await laptop.run(RevokeOtherSessions, {})
+    expect(revokeOtherSessions.sessions).toEqual([{ id: laptop.sessionId }])
+    expect(revokeOtherSessions.cursor).not.toBeNull()
+    expect(await stream.ending()).toMatchObject({ code: 4603 })
+    for (const device of [phone, tablet]) expect((await device.refused(Viewer, {})).extensions.code).toBe('SESSION_REVOKED')
+    expect((await laptop.run(RevokeOtherSessions, {})).revokeOtherSessions.cursor).toBeNull()
+
+    const rival = await laptop.another()
+    const ends = await Promise.all([laptop, rival].map((d) => request(node.url, RevokeOtherSessions, {}, d.accessToken)))
+    expect(ends.filter(({ errors }) => errors.length === 0)).toHaveLength(1)
+    expect(ends.flatMap(({ errors }) => errors.map(({ extensions }) => extensions.code))).toEqual(['SESSION_REVOKED'])
+  })
+
+  test('user finds a person by username or by id, and asks for exactly one', async () => {
+    const [seeker, found] = [await signUp(node, 'Yves'), await signUp(node, 'Ursula')]
+    const expected = { user: { id: found.userId, username: 'ursula' } }
+    expect(await seeker.run(FindUserBy, { id: found.userId })).toEqual(expected)
+    expect(await seeker.run(FindUserBy, { username: 'URSULA' })).toEqual(expected)
+    expect(await seeker.run(FindUserBy, { id: 'usr_000000000zzzz' })).toEqual({ user: null })
+    for (const given of [{}, { id: found.userId, username: 'ursula' }, { id: 'nonsense' }]) {
+      expect((await seeker.refused(FindUserBy, given)).extensions.code).toBe('BAD_INPUT')
+    }
   })
 })
 

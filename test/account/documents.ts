@@ -115,3 +115,19 @@ export const Traces = graphql(`
     }
   }
 `)
+export const RevokeOtherSessions = graphql(`
+  mutation RevokeOtherSessions {
+    revokeOtherSessions { sessions { id } cursor }
+  }
+`)
+export const FindUserBy = graphql(`
+  query FindUserBy($username: String, $id: ID) {
+    user(username: $username, id: $id) { id username }
+  }
+`)
+export const RequestCounts = graphql(`
+  query RequestCounts {
+    incoming: contactRequestCount
+    outgoing: contactRequestCount(direction: OUTGOING)
+  }
+`)

@@ -227,6 +227,10 @@ Object.assign(cases, {
     await bob.run(people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
     replicas = replicas.filter(({ device }) => device.userId !== bob.userId || device === bob)
   },
+  revokeOtherSessions: async () => {
+    await bob.run(people.RevokeOtherSessions, {})
+    replicas = replicas.filter(({ device }) => device.userId !== bob.userId || device === bob)
+  },
   deleteAccount: async () => {
     const direct = await alice.direct(bob)
     const { message } = await alice.send(direct, 'read and liked')

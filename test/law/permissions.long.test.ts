@@ -245,6 +245,7 @@ const attempts: Record<string, Attempt> = {
   'revokeSession of somebody': act(documents.RevokeSession, () => ({ input: { sessionId: cast.other.sessionId } }), {
     ...refusedToAll('NOT_FOUND'),
   }),
+  'revokeOtherSessions, by each for themselves': act(people.RevokeOtherSessions, () => ({}), everybody),
   'changePassword without knowing it': act(
     people.ChangePassword,
     () => ({ input: { currentPassword: 'a wrong password', newPassword: 'another long password' } }),
