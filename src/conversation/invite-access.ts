@@ -9,7 +9,6 @@ import { type Page, readPage } from '../graphql/page.ts'
 import type { ConversationId, UserId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
-import type { Viewer } from '../viewer.ts'
 import { findMembership } from './access.ts'
 import { can } from './capabilities.ts'
 
@@ -48,6 +47,11 @@ const openInviteByToken = statement<InviteRow>(
   'open_invite_by_token',
   `select ${inviteColumns} from invite i where i.token = $1 and ${isOpen} and ${isForTenantOf('$2')}`,
 )
+const openInviteForAll = statement<InviteRow>(
+  'open_invite_for_all',
+  `select ${inviteColumns} from invite i join conversation c on c.id = i.conversation_id and c.tenant is null
+    where i.token = $1 and ${isOpen}`,
+)
 const openInvites = `select ${inviteColumns} from invite i where i.conversation_id = $1 and i.id > $2 and i.id < $3 and ${isOpen}`
 const invitesForward = statement<InviteRow>('invites_forward', `${openInvites} order by i.id limit $4`)
 const invitesBackward = statement<InviteRow>('invites_backward', `${openInvites} order by i.id desc limit $4`)
@@ -66,26 +70,33 @@ export async function findOwnInvite(context: Context, inviteId: number): Promise
 }
 
 /**
- * Finds the open invite with this token to a group of the viewer's tenant; null if there is none.
+ * Finds the open invite with this token to a group of the viewer's tenant, or, for a person without an account, to a group of no
+ * tenant; null if there is none.
  * @throws ParleyError RATE_LIMITED (`tryingInvite`)
  */
 export async function findOpenInvite(context: Context, token: string): Promise<InviteRow | null> {
-  const viewer = requireViewer(context)
+  const { viewer, key } = context.caller
+  // A token that was refused, and a key that acts for nobody, are not people without an account.
+  if (!viewer && (key || context.caller.refusal)) requireViewer(context)
   const find = async () => {
-    const [invite] = tokenForm.test(token) ? await context.reader.rows(openInviteByToken, [token, viewer.userId]) : []
+    if (!tokenForm.test(token)) return null
+    const [invite] = viewer
+      ? await context.reader.rows(openInviteByToken, [token, viewer.userId])
+      : await context.reader.rows(openInviteForAll, [token])
     return invite ?? null
   }
-  return tryingInvite(viewer, context.app, find)
+  return tryingInvite(viewer ? String(viewer.userId) : context.address, context.app, find)
 }
 
 /**
  * Tries an invite. An attempt counts if it finds none: if it resolves with null, or rejects with NOT_FOUND.
- * @throws ParleyError RATE_LIMITED if the viewer has tried too many; any error of `attempt`
+ * @param by the user's id, or the address of a person without an account
+ * @throws ParleyError RATE_LIMITED if they have tried too many; any error of `attempt`
  */
-export function tryingInvite<T>(by: Viewer, app: App, attempt: () => Promise<T>): Promise<T> {
+export function tryingInvite<T>(by: string, app: App, attempt: () => Promise<T>): Promise<T> {
   const counted = {
     limit: { name: 'invites-tried', most: app.config.attempts.failedInvitesMax, periodS: 900 },
-    key: String(by.userId),
+    key: by,
     refusal: 'You have tried too many invites that are not open. Try again later.',
     isCounted: (found: unknown) => found === null || (found instanceof ParleyError && found.code === 'NOT_FOUND'),
   }

@@ -86,7 +86,7 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
     const facts = [...(await admit(tx, group, [by.userId], by.userId)), ...toManagers(group, by)]
     return { result: group.id, facts }
   }
-  const { result, place } = await tryingInvite(by, app, async () => {
+  const { result, place } = await tryingInvite(String(by.userId), app, async () => {
     if (!tokenForm.test(token)) throw notFound('Invite')
     return app.journal.writing(join)
   })

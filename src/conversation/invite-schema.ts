@@ -96,7 +96,8 @@ const InvitePreview = builder.objectRef<InviteRow>('InvitePreview').implement({
       type: Conversation,
       nullable: true,
       description: 'The group itself if you are already a member; null otherwise.',
-      resolve: ({ conversationId }, _args, context) => findOwnConversation(context, conversationId),
+      resolve: ({ conversationId }, _args, context) =>
+        context.caller.viewer ? findOwnConversation(context, conversationId) : null,
     }),
   }),
 })
@@ -105,7 +106,8 @@ builder.queryField('invite', (t) =>
   t.field({
     type: InvitePreview,
     nullable: true,
-    description: 'Previews the group that an open invite leads to; null if the invite is unknown, revoked, expired or used up.',
+    description:
+      'Previews the group that an open invite leads to; null if the invite is unknown, revoked, expired or used up. Needs no access token. Errors: RATE_LIMITED.',
     args: { token: t.arg.string({ description: 'The token from the invite link.' }) },
     resolve: (_root, { token }, context) => findOpenInvite(context, token),
   }),

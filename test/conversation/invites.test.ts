@@ -192,13 +192,15 @@ describe('joining with an invite', () => {
     expect((await cast.removed.run(JoinWithInvite, join(usedUp.token))).joinWithInvite.cursor).toBeNull()
   })
 
-  test('a preview shows title and size to a logged-in user, and the group itself to a member', async () => {
+  test('a preview shows title and size to everybody with the token, and the group itself to a member', async () => {
     const id = await castGroup(cast, 'Come in')
     const { token } = await invite(cast.owner, id)
     const preview = { title: 'Come in', description: null, memberCount: 3 }
     expect((await cast.stranger.run(PreviewInvite, { token })).invite).toEqual({ ...preview, conversation: null })
     expect((await cast.member.run(PreviewInvite, { token })).invite).toEqual({ ...preview, conversation: { id } })
-    expect(codesOf([await request(node.url, PreviewInvite, { token })])).toEqual(['UNAUTHENTICATED'])
+    const anonymous = await request(node.url, PreviewInvite, { token })
+    expect(anonymous).toEqual({ data: { invite: { ...preview, conversation: null } }, errors: [] })
+    expect(codesOf([await request(node.url, PreviewInvite, { token }, 'rubbish')])).toEqual(['UNAUTHENTICATED'])
   })
 
   test('a full group admits nobody, and the attempt uses nothing up', async () => {
