@@ -40,6 +40,10 @@ const requested = `${own} and c.accepted_at is null and (c.requested_by = $1) = 
 const blocked = `select b.id, b.blocked_id as "userId", b.blocked_at as "blockedAt"
   from block b where b.blocker_id = $1 and b.id > $2 and b.id < $3`
 
+const requestCount = statement<{ count: number }>(
+  'contact_request_count',
+  `select count(*)::int as count from contact c where (c.low_id = $1 or c.high_id = $1) and c.accepted_at is null and (c.requested_by = $1) = $2`,
+)
 const contactsForward = statement<NamedContactRow>('contacts_forward', `${accepted} order by u.username limit $4`)
 const contactsBackward = statement<NamedContactRow>('contacts_backward', `${accepted} order by u.username desc limit $4`)
 const requestsNewestFirst = statement<ContactRow>('requests_newest_first', `${requested} order by c.id desc limit $5`)
@@ -109,6 +113,12 @@ export function readBlocks(context: Context, args: DefaultConnectionArguments): 
         limit,
       ]),
   )
+}
+
+/** Counts the pending contact requests that the viewer received, or those that they sent. */
+export async function countRequests(context: Context, areOutgoing: boolean): Promise<number> {
+  const [row] = await context.reader.rows(requestCount, [requireViewer(context).userId, areOutgoing])
+  return row?.count ?? 0
 }
 
 /** Reads who may start a direct conversation with the viewer or add them to a group. */

@@ -7,11 +7,12 @@ import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { asHearer, factEvent, subjectOf } from '../graphql/event.ts'
 import { pageCost } from '../graphql/page.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId, type UserId, userIdOf } from '../id.ts'
+import { encodeId, parseId, type UserId, userIdOf } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import {
   type BlockRow,
   type ContactRow,
+  countRequests,
   findContact,
   findOwnBlock,
   readBlocks,
@@ -49,6 +50,10 @@ const MessagePolicy = builder.enumType('MessagePolicy', {
 export const Contact = builder.objectRef<ContactRow>('Contact').implement({
   description: 'A contact, or a pending contact request, between you and another user. Visible only to the two of you.',
   fields: (t) => ({
+    id: t.id({
+      description: 'Identifies the other user, for caches. It cannot be passed to `node`.',
+      resolve: ({ userId }) => `Contact:${encodeId('User', userId)}`,
+    }),
     user: t.field({
       type: User,
       description: 'The other user.',
@@ -70,6 +75,10 @@ export const Contact = builder.objectRef<ContactRow>('Contact').implement({
 export const Block = builder.objectRef<BlockRow>('Block').implement({
   description: 'Your block of another user. Visible only to you.',
   fields: (t) => ({
+    id: t.id({
+      description: 'Identifies the user that you have blocked, for caches. It cannot be passed to `node`.',
+      resolve: ({ userId }) => `Block:${encodeId('User', userId)}`,
+    }),
     user: t.field({
       type: User,
       description: 'The user you have blocked.',
@@ -119,6 +128,18 @@ builder.queryFields((t) => ({
     { name: 'ContactRequestConnection', description: 'A page of contact requests.' },
     { name: 'ContactRequestEdge', description: 'A contact request on a page.' },
   ),
+  contactRequestCount: t.int({
+    description: 'The number of pending contact requests, for a badge.',
+    args: {
+      direction: t.arg({
+        type: ContactRequestDirection,
+        required: false,
+        defaultValue: 'INCOMING' as const,
+        description: 'Whether to count the requests that you received or those that you sent.',
+      }),
+    },
+    resolve: (_root, { direction }, context) => countRequests(context, direction === 'OUTGOING'),
+  }),
   blockedUsers: t.connection(
     {
       type: Block,

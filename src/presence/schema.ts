@@ -8,7 +8,7 @@ import { isBackend, requireSessionViewer, requireViewer } from '../graphql/conte
 import { asHearer, factEvent } from '../graphql/event.ts'
 import { viewerLoader } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { parseId, type UserId } from '../id.ts'
+import { encodeId, parseId, type UserId } from '../id.ts'
 import type { Place } from '../journal/fact.ts'
 import { findVisiblePresence, readOwnPresenceSettings, requireRelations, watchedMax } from './access.ts'
 import { setLastActiveVisibility, setPresenceMode } from './actions.ts'
@@ -66,6 +66,10 @@ type ShownPresence = VisiblePresence & { readonly scope?: object }
 const Presence = builder.objectRef<ShownPresence>('Presence').implement({
   description: 'The presence of a user.',
   fields: (t) => ({
+    id: t.id({
+      description: 'Identifies the user, for caches. It cannot be passed to `node`.',
+      resolve: ({ userId }) => `Presence:${encodeId('User', userId)}`,
+    }),
     user: t.field({
       type: User,
       description: 'The user.',

@@ -141,6 +141,10 @@ builder.objectField(Member, 'pushLevel', (t) =>
 const PushDecision = builder.objectRef<DecisionRow>('PushDecision').implement({
   description: 'A decision whether to notify you of a message, and its outcome, on one or all of your devices.',
   fields: (t) => ({
+    id: t.id({
+      description: 'Identifies the decision, for caches. It cannot be passed to `node`.',
+      resolve: ({ id }) => `PushDecision:${id}`,
+    }),
     message: t.field({
       type: Message,
       nullable: true,

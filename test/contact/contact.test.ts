@@ -39,6 +39,8 @@ const about = ({ userId }: Device) => ({ input: { userId } })
 async function has(device: Device) {
   const { contacts, incoming, outgoing } = await device.run(documents.People, {})
   const names = (connection: typeof contacts | typeof incoming) => connection.nodes?.map((c) => c?.user.username)
+  const counts = await device.run(documents.RequestCounts, {})
+  expect(counts).toEqual({ incoming: incoming.nodes.length, outgoing: outgoing.nodes.length })
   return { contacts: names(contacts), incoming: names(incoming), outgoing: names(outgoing) }
 }
 const nothing = { contacts: [], incoming: [], outgoing: [] }
