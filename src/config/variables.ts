@@ -23,10 +23,10 @@ const rate = (fallback: string) =>
     })
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
-/** The form of a region's name, and the rule in words. */
 /** How many appends a node has under way at once, by default. */
 export const appendLanesDefault = 2
 
+/** The form of a region's name, and the rule in words. */
 export const regionName = /^(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*$/
 export const regionRule = 'must have at most 64 lower-case letters and digits, with single hyphens between parts'
 

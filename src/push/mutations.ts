@@ -105,12 +105,12 @@ const RegisterPushSubscriptionInput = builder.inputType('RegisterPushSubscriptio
   }),
 })
 const RegisterPushTokenInput = builder.inputType('RegisterPushTokenInput', {
-  description: 'Input for `registerPushToken`. The server passes both values to its webhook.',
+  description: 'Input for `registerPushToken`.',
   fields: (t) => ({
     platform: t.string({
-      description: `The kind of device, as the webhook of this server knows it: 1 to ${platformMax} characters.`,
+      description: `\`fcm\` or \`apns\`, or a kind of device that the notification webhook of this server knows: 1 to ${platformMax} characters.`,
     }),
-    token: t.string({ description: `The token that identifies the device to the webhook: 1 to ${tokenMax} characters.` }),
+    token: t.string({ description: `The token that identifies the device there: 1 to ${tokenMax} characters.` }),
   }),
 })
 const QuietHoursInput = builder.inputType('QuietHoursInput', {
