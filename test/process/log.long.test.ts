@@ -57,7 +57,7 @@ test('every refusal leaves a line of JSON with its id, a failed log-in one at in
   await post(server, '{', { 'x-request-id': 'no-document' })
   await post(server, `# ${'long '.repeat(10_000)}\n{ __typename }`, { 'x-request-id': 'large' })
   await post(server, '{ nodes(ids: "x") { ...F } } fragment F on Node { id ...F }', { 'x-request-id': 'endless' })
-  const page = 'messages(first: 100) { nodes { sender { id } } }'
+  const page = 'messages(first: 100) { nodes { sender { id username displayName bio } } }'
   const costly = `{ conversations(first: 100) { nodes { a: ${page} b: ${page} c: ${page} } } }`
   await post(server, costly, { 'x-request-id': 'costly' })
   await postBody(server, '{', { 'x-request-id': 'no-json' })
