@@ -49,7 +49,7 @@ const { query } = pg.Client.prototype as unknown as { query: Query }
 let statements: string[] = []
 /** Statements of the node itself, of the start of a connection, and around transactions. */
 const background =
-  /^(journal_head|journal_trim|search_(progress|follow|take_turn|remove_rows|remove_range|add_rows|write_progress))$|^\s*update session|^UPDATE "public"."session"|^set search_path|^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)/
+  /^(journal_head|journal_trim|webhook_hold|audit_seal|search_(progress|follow|take_turn|remove_rows|remove_range|add_rows|write_progress))$|^\s*update session|^UPDATE "public"."session"|^set search_path|^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)/
 
 let node: Node
 let owner: Device
