@@ -1,11 +1,11 @@
 // Works on the files that this node is dealt, in a process of its own. Nothing runs until there is a file to work on.
 
 import type { App } from '../parts.ts'
-import { JobPostponed, openWorkers, type Workers } from '../store/workers.ts'
-import { fileJob, fileJobForm } from './file-jobs.ts'
+import { openWorkers, type Workers } from '../store/workers.ts'
+import { fileJob, fileJobForm, postponeFileJob } from './file-jobs.ts'
 import { StoreFailure } from './file-store.ts'
 import { Media } from './media.ts'
-import { processFile } from './process-file.ts'
+import { processFile, ScannerFailure } from './process-file.ts'
 
 /** Two at once, so that one file is fetched and stored while pictures are made of the other. */
 const concurrency = 2
@@ -16,10 +16,16 @@ export function openFileWorkers(app: App): { close(): Promise<void> } {
   let workers: Workers | null = null
   let isClosed = false
   const tasks = {
-    [fileJob]: (payload: unknown) =>
-      processFile(app, media, fileJobForm.parse(payload).fileId).catch((error: unknown) => {
-        throw error instanceof StoreFailure ? new JobPostponed(error.message, { cause: error }) : error
-      }),
+    [fileJob]: async (payload: unknown) => {
+      const { fileId } = fileJobForm.parse(payload)
+      try {
+        await processFile(app, media, fileId)
+      } catch (error) {
+        if (!(error instanceof StoreFailure || error instanceof ScannerFailure)) throw error
+        app.log.warn({ err: error, fileId }, 'work on a file is postponed')
+        await app.store.jobs.lasting((tx) => postponeFileJob(tx, fileId))
+      }
+    },
   }
   app.files.onWork(() => {
     if (!isClosed) workers ??= openWorkers(app, { tasks, concurrency })

@@ -19,6 +19,11 @@ const scanMs = 60_000
 /** How often a file may make the media process die before it counts as the file's fault. */
 const deathsMax = 3
 
+/** The scanner could not say whether a file is clean. */
+export class ScannerFailure extends Error {
+  override readonly name = 'ScannerFailure'
+}
+
 const fileById = statement<FileRow & { readonly isAvatar: boolean; readonly attachmentIds: AttachmentId[] }>(
   'file_by_id',
   `select ${fileColumns}, a.is_avatar as "isAvatar", a.ids as "attachmentIds" from stored_file f
@@ -41,7 +46,7 @@ const died = statement<{ deaths: number }>(
   'update stored_file set deaths = deaths + 1 where id = $1 returning deaths',
 )
 
-/** Processes a file. Rejects if a store or the scanner is away: the job is then repeated. */
+/** Processes a file. @throws StoreFailure, ScannerFailure if one is away: the job is then repeated */
 export async function processFile(app: App, media: Media, fileId: number): Promise<void> {
   const { reader } = app.store.jobs
   const [file] = await reader.rows(fileById, [fileId])
@@ -117,7 +122,7 @@ function isClean(command: string, file: string): Promise<boolean> {
     execFile(program, [...options, file], { timeout: scanMs }, (error) => {
       if (!error) resolve(true)
       else if (error.code === 1) resolve(false)
-      else reject(new Error('the scanner of PARLEY_SCAN_COMMAND failed', { cause: error }))
+      else reject(new ScannerFailure('the scanner of PARLEY_SCAN_COMMAND failed', { cause: error }))
     })
   })
 }

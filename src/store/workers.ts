@@ -68,11 +68,6 @@ export class JobInterrupted extends Error {
   override readonly name = 'JobInterrupted'
 }
 
-/** A job cannot be done now, because something that it needs is away. It is no fault, and is attempted again later. */
-export class JobPostponed extends Error {
-  override readonly name = 'JobPostponed'
-}
-
 /** Opens workers. */
 export function openWorkers({ store, log }: { readonly store: Store; readonly log: Log }, work: WorkerTasks): Workers {
   const taskList = Object.fromEntries(
@@ -175,7 +170,6 @@ function loggerOf(log: Log): Logger {
   return new Logger(() => (level, message, meta) => {
     const err = (meta as { error?: unknown } | undefined)?.error
     if (err instanceof JobInterrupted) log.debug({ from }, 'a job was interrupted')
-    else if (err instanceof JobPostponed) log.warn({ from, err: err.cause }, 'a job is postponed')
     else if (level === 'error' && err !== undefined && !isTransient(err)) log.error({ from, err }, 'a job failed')
     else if (err !== undefined && isTransient(err)) log.debug({ from }, message.split('\n')[0])
     else if (level === 'error' || level === 'warning') log.warn({ from }, message.split('\n')[0])

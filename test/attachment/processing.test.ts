@@ -7,7 +7,8 @@ import path from 'node:path'
 import sharp from 'sharp'
 import { beforeAll, expect, test } from 'vitest'
 import { type Device, signUpAll } from '../support/device.ts'
-import { type Node, openNode, openPair } from '../support/node.ts'
+import { connect, type Node, openNode, openPair } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import { fileOf, load, photo, processed, resolved, sendFiles, textFile, upload } from './files.ts'
 
 let here: Node
@@ -145,4 +146,31 @@ test('a file is not shown before the scan has released it', async () => {
   const refused = await processed(carol, evil)
   expect(refused).toMatchObject({ state: 'FAILED', url: null })
   expect(resolved(carol, '/files/')).toContain('/files/')
+})
+
+test('however often a scanner was away, a file waits for seconds only', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'parley-scan-'))
+  const [command, isBack] = [path.join(directory, 'scan'), path.join(directory, 'back')]
+  await writeFile(command, `#!/bin/sh\n[ -e ${isBack} ] || exit 2\n`)
+  await chmod(command, 0o755)
+  const scanning = await openNode({ PARLEY_SCAN_COMMAND: command })
+  const [dave] = (await signUpAll(scanning, 'Dave')) as [Device]
+  const id = await upload(dave, textFile('patience'))
+  const sql = await connect(scanning.databaseUrl)
+  const waits = async () => {
+    const { rows } = await sql.query<{ attempts: number; wait: number }>(
+      `select attempts, extract(epoch from run_at - now())::float8 as wait from graphile_worker.jobs
+        where task_identifier = 'file_process' and locked_at is null and run_at > now()`,
+    )
+    return rows[0] ?? null
+  }
+  for (let n = 0; n < 8; n += 1) {
+    await until('the job to be postponed', async () => (await waits()) !== null)
+    expect(await waits()).toMatchObject({ attempts: 0 })
+    expect((await waits())?.wait).toBeLessThanOrEqual(20)
+    // Instead of waiting.
+    await sql.query("select graphile_worker.add_job('file_process', payload, job_key := key) from graphile_worker._private_jobs")
+  }
+  await writeFile(isBack, '')
+  expect(await processed(dave, id)).toMatchObject({ state: 'READY' })
 })
