@@ -25,6 +25,7 @@ import type { Log, ReportProgress } from './log/log.ts'
 import { Outage } from './log/outage.ts'
 import { RepeatLog } from './log/repeats.ts'
 import { openBeforeSend } from './message/before-send.ts'
+import { openDeliveryMarkers } from './message/delivery-markers.ts'
 import { messageKinds } from './message/events.ts'
 import { openReadMarkers } from './message/read-markers.ts'
 import { SendOrder } from './message/send-order.ts'
@@ -98,7 +99,8 @@ export async function openApp(
       redisUrl === null ? openMemoryCounters() : openRedisCounters(redisUrl, () => journal.topic('counters'), outage),
     )
     const readMarkers = keep(openReadMarkers(journal))
-    const acknowledgements = keep(openAcknowledgements(journal, store.prisma))
+    const deliveryMarkers = keep(openDeliveryMarkers(journal, store.reader, log))
+    const acknowledgements = keep(openAcknowledgements(journal, store.prisma, deliveryMarkers))
     const profileChanges = keep(openProfileChanges(journal, config.limits.profileChangesEveryMs))
     const nodes = keep(openNodeRegistry(bus, clock, journal))
     const leases = keep(
@@ -120,7 +122,7 @@ export async function openApp(
     const app: App = {
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
       ...{ audit, beforeSend, changes, files, attachmentUses, sendOrder: new SendOrder() },
-      ...{ readMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
+      ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))
     guard.onRevoked((sessionId) => devices.endSession(sessionId))

@@ -5,6 +5,7 @@ import { viewerLoader } from '../graphql/loader.ts'
 import type { Position, UserId } from '../id.ts'
 import type { FactKinds } from '../journal/kind.ts'
 import { isNotHidden } from '../journal/tables.ts'
+import { messageKinds } from '../message/events.ts'
 import { statement } from '../store/reader.ts'
 
 /** The most facts that are counted for a device that is behind. */
@@ -17,7 +18,7 @@ const factsAfter = (kinds: FactKinds) =>
           select 1 from fact f
            where f.conversation_id = a.conversation_id and f.position > greatest(p.position, a.from_position - 1)
              and (a.to_position is null or f.position <= a.to_position)
-             and ${isNotHidden(kinds)}
+             and f.kind <> ${messageKinds.DeliveryMarkersMoved.number} and ${isNotHidden(kinds)}
            limit ${behindMax}) f
          where a.user_id = p.user_id)
        union all
@@ -26,7 +27,7 @@ const factsAfter = (kinds: FactKinds) =>
      from unnest($1::bigint[], $2::bigint[]) as p(user_id, position)`,
   )
 
-/** Counts the facts that a user may see after a position, for keys of the form `user:position`; at most `behindMax`. */
+/** Counts the facts that a user may see after a position, without deliveries, which acknowledging itself causes, for keys of the form `user:position`; at most `behindMax`. */
 export const countFactsAfter = viewerLoader(async ({ reader, app }: Context, pairs: readonly `${UserId}:${Position}`[]) => {
   const [userIds, positions] = [0, 1].map((part) => pairs.map((pair) => Number(pair.split(':')[part])))
   const rows = await reader.rows(factsAfter(app.journal.kinds), [userIds, positions])

@@ -105,7 +105,7 @@ const AcknowledgePayload = builder.objectRef<SessionViewer>('AcknowledgePayload'
 builder.objectField(Session, 'behindBy', (t) =>
   t.int({
     nullable: true,
-    description: `The number of events after \`syncedUntil\` that the device may see and that are still in the journal; ${behindMax} means ${behindMax} or more. Null if \`syncedUntil\` is null.`,
+    description: `The number of events after \`syncedUntil\` that the device may see and that are still in the journal, without \`DeliveryMarkersMoved\`; ${behindMax} means ${behindMax} or more. Null if \`syncedUntil\` is null.`,
     complexity: 10,
     resolve: ({ userId, syncedPosition }, _args, context) =>
       syncedPosition === null ? null : countFactsAfter(context, `${userId}:${syncedPosition}`),
@@ -116,7 +116,7 @@ builder.mutationField('acknowledge', (t) =>
   t.field({
     type: AcknowledgePayload,
     description:
-      'Reports up to which cursor this device has stored everything; `sessions` shows it. It only moves forward: an older cursor changes nothing and succeeds. It does not affect what `events` delivers. The answer comes once the cursor is stored, which takes up to a second. Errors: BAD_INPUT, CURSOR_REFUSED, RATE_LIMITED, UNAVAILABLE.',
+      'Reports up to which cursor this device has stored everything; `sessions` shows it, and the members of the conversations see the messages as delivered. It only moves forward: an older cursor changes nothing and succeeds. It does not affect what `events` delivers. The answer comes once the cursor is stored, which takes up to a second. Errors: BAD_INPUT, CURSOR_REFUSED, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: AcknowledgeInput, description: 'The cursor to acknowledge.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireSessionViewer(context)

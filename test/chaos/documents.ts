@@ -35,6 +35,7 @@ export const ChaosEvents = graphql(`
       ... on MemberJoined { conversation { id } user { id } }
       ... on MemberLeft { conversation { id } user { id } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on DeliveryMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on AttachmentChanged { conversation { id } message { id version } }
       ... on PinsChanged { conversation { id } message { id version } }
       ... on MemberUpdated { conversation { id } user { id } }

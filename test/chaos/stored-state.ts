@@ -141,6 +141,7 @@ function subjectOf(row: Row): string {
     case 'MemberLeft':
     case 'MemberUpdated':
       return `${conversation} ${user(subject)}`
+    case 'DeliveryMarkersMoved':
     case 'ReadMarkersMoved':
       return `${conversation} ${row.payload?.markers?.map(({ userId, seq }) => `${user(userId)} ${seq}`).join(' ')}`
     case 'ConversationAdded':

@@ -300,6 +300,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'createdAt',
         'data',
         'deletedAt',
+        'deliveredTo',
         'editedAt',
         'id',
         'kind',
@@ -333,7 +334,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     },
     {
       type: 'Member',
-      same: ['id', 'joinedAt', 'readAt', 'role', 'user'],
+      same: ['deliveredSeq', 'id', 'joinedAt', 'readAt', 'role', 'user'],
       rows: [
         ofMember('archivedAt', '+ - - - - - - S U'),
         ofMember('mutedUntil', '+ - - - - - - S U'),

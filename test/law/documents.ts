@@ -43,7 +43,7 @@ export const KeptConversation = graphql(`
     isClosed
     lastActivityAt
     ...KeptSettings
-    members(first: 20) { nodes { user { id } role } }
+    members(first: 20) { nodes { user { id } role deliveredSeq } }
     messages(last: 50) { nodes { ...KeptMessage } }
     pinnedMessages { id }
     readMarkers { user { id } seq }
@@ -99,9 +99,9 @@ export const Kept = graphql(`
       ... on ConversationUpdated { conversation { id ...KeptSettings } }
       ... on MembershipUpdated { conversation { id ...KeptSettings } }
       ... on InvitesChanged { conversation { id ...KeptSettings } }
-      ... on MemberJoined { conversation { id } user { id } member { role } seq }
+      ... on MemberJoined { conversation { id } user { id } member { role deliveredSeq } seq }
       ... on MemberLeft { conversation { id } user { id } }
-      ... on MemberUpdated { conversation { id ...KeptSettings } user { id } member { role } }
+      ... on MemberUpdated { conversation { id ...KeptSettings } user { id } member { role deliveredSeq } }
       ... on MessageSent { conversation { id } message { ...KeptMessage } }
       ... on MessageEdited { conversation { id } message { ...KeptMessage } }
       ... on MessageDeleted { conversation { id } message { ...KeptMessage } }
@@ -109,6 +109,7 @@ export const Kept = graphql(`
       ... on AttachmentChanged { conversation { id } message { ...KeptMessage } }
       ... on PinsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on DeliveryMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on SessionRevoked { session { id } }
       ... on PushSettingsChanged { pushSettings { ...KeptPushSettings } }
       ... on PushSubscriptionChanged { session { ...KeptSession } }

@@ -13,6 +13,7 @@ import { Subscription } from '../push/push-service.ts'
 import { pushing } from '../push/support.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import {
+  Acknowledge,
   AddMembers,
   CreateGroup,
   LeaveConversation,
@@ -96,6 +97,15 @@ const cases: Record<string, () => Promise<unknown>> = {
     await send(alice, 'three', { mentionedUserIds: [bob.userId] })
     await bob.run(MarkRead, { input: { conversationId: group, seq: 2 } })
     await alice.run(MarkRead, { input: { conversationId: group, seq: 99 } })
+  },
+  acknowledge: async () => {
+    const { sendMessage: first } = await send(alice, 'three')
+    await bob.run(Acknowledge, { input: { cursor: first.cursor } })
+    const { sendMessage: second } = await send(bob, 'four')
+    for (const device of [alice, bob]) await device.run(Acknowledge, { input: { cursor: second.cursor } })
+    await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
+    const { sendMessage: third } = await send(carol, 'five')
+    await alice.run(Acknowledge, { input: { cursor: third.cursor } })
   },
   pinMessage: async () => {
     for (const text of ['pinned', 'pinned too', 'gone']) {
@@ -243,12 +253,11 @@ Object.assign(cases, {
 } satisfies typeof cases)
 
 /**
- * Mutations that change nothing that a device stores: they create or renew a session, send a signal, begin an upload, or
- * acknowledge (a fact about that would itself need acknowledging). And those for server keys alone: test/platform has the facts of
- * those that change what devices store.
+ * Mutations that change nothing that a device stores: they create or renew a session, send a signal, or begin an upload. And those for
+ * server keys alone: test/platform has the facts of those that change what devices store.
  */
 const outside = [
-  ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'acknowledge', 'createUpload'],
+  ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'createUpload'],
   ...['createServerKey', 'revokeServerKey', 'upsertUsers', 'issueSession', 'suspendUser', 'unsuspendUser', 'deleteUser'],
   ...['upsertConversation', 'sendSystemMessage', 'acknowledgeChanges', 'deleteChangeConsumer'],
   ...['importConversation', 'importMessages', 'completeImport'],

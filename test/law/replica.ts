@@ -26,6 +26,8 @@ type Conversation = {
   members: Map<string, string>
   messages: Map<number, KeptMessage>
   markers: Map<string, number>
+  /** By user, the last message that was delivered. */
+  deliveries: Map<string, number>
 }
 /** The state of a device, as plain data that can be compared. */
 export type State = {
@@ -50,6 +52,7 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
     settings: settingsOf(kept),
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
+    deliveries: new Map(present(kept.members.nodes).map(({ user, deliveredSeq }) => [user.id, deliveredSeq])),
     markers: new Map(kept.readMarkers.map(({ user, seq }) => [user.id, seq])),
   }
 }
@@ -83,6 +86,13 @@ function counts({ messages, markers, isClosed }: Conversation, viewerId: string,
   return { unreadCount: unread.length, mentionCount: mentions.length }
 }
 
+/** What was delivered to each member of what others wrote: nothing tells that a member's own messages were. */
+function deliveriesOf({ messages, members, deliveries }: Conversation): Record<string, number> {
+  const delivered = (userId: string, upto: number) =>
+    Math.max(0, ...[...messages.values()].filter((m) => m.seq <= upto && m.sender?.id !== userId).map(({ seq }) => seq))
+  return Object.fromEntries([...members.keys()].sort().map((id) => [id, delivered(id, deliveries.get(id) ?? 0)]))
+}
+
 /** The pinned messages, the latest pin first. */
 function pinsOf({ messages }: Conversation): string[] {
   const pinned = [...messages.values()].filter(({ pinnedAt }) => pinnedAt)
@@ -99,6 +109,7 @@ function plain(conversation: Conversation, viewerId: string, blocked: ReadonlySe
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
     pinned: pinsOf(conversation),
+    deliveries: conversation.isClosed ? {} : deliveriesOf(conversation),
     markers: Object.fromEntries([...conversation.markers].filter(([userId]) => conversation.members.has(userId)).sort()),
     ...counts(conversation, viewerId, blocked),
   }
@@ -232,6 +243,7 @@ export class Replica {
       case 'MemberUpdated':
         this.#in(event.conversation.id, (c) => {
           if (event.member) c.members.set(event.user.id, event.member.role)
+          if (event.member) deliver(c, event.user.id, event.member.deliveredSeq)
           if (event.__typename === 'MemberUpdated') c.settings = settingsOf(event.conversation)
           // A new member has nothing unread: earlier messages are history.
           if (event.__typename === 'MemberJoined') mark(c, event.user.id, event.seq)
@@ -259,6 +271,11 @@ export class Replica {
       case 'ReadMarkersMoved':
         this.#in(event.conversation.id, (c) => {
           for (const { user, seq } of event.markers) mark(c, user.id, seq)
+        })
+        break
+      case 'DeliveryMarkersMoved':
+        this.#in(event.conversation.id, (c) => {
+          for (const { user, seq } of event.markers) deliver(c, user.id, seq)
         })
         break
       case 'UserUpdated':
@@ -320,4 +337,8 @@ const isActivity = (event: KeptSubscription['events']): event is Activity => act
 
 function mark({ markers }: Conversation, userId: string, seq: number): void {
   if (seq > (markers.get(userId) ?? 0)) markers.set(userId, seq)
+}
+
+function deliver({ deliveries }: Conversation, userId: string, seq: number): void {
+  if (seq > (deliveries.get(userId) ?? 0)) deliveries.set(userId, seq)
 }

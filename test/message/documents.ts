@@ -33,3 +33,16 @@ export const ReadTimes = graphql(`
     conversation(id: $id) { members { nodes { readAt user { username } } } readMarkers { id seq user { id } } }
   }
 `)
+export const DeliveredTo = graphql(`
+  query DeliveredTo($id: ID!) {
+    node(id: $id) { __typename ... on Message { deliveredTo { username } } }
+  }
+`)
+export const Delivered = graphql(`
+  query Delivered($id: ID!) {
+    conversation(id: $id) {
+      members { nodes { deliveredSeq user { username } } }
+      messages(first: 50) { nodes { seq } }
+    }
+  }
+`)

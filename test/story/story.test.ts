@@ -215,6 +215,7 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(bob, documents.AddMembers, { input: { conversationId, userIds: [dan.userId] } })
   await does(dan, people.SetMessagePolicy, { input: { messagePolicy: 'CONTACTS' } })
   await send(eve, conversationId, 'I am leaving')
+  await does(eve, people.RevokeOtherSessions, {})
   await does(eve, people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
   await does(eve, people.DeleteAccount, { input: { password: 'another long password' } })
   await does(bob, documents.LeaveConversation, { input: { conversationId } })

@@ -148,6 +148,7 @@ export const Events = graphql(`
       ... on ReactionsChanged { message { id } }
       ... on AttachmentChanged { conversation { id } message { id attachments { id state thumbhash url } } }
       ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
+      ... on DeliveryMarkersMoved { conversation { id } markers { user { username } seq } }
       ... on UserUpdated { user { id username displayName isDeleted } }
       ... on ContactChanged { user { username viewerContact { state } } }
       ... on BlockChanged { user { username viewerHasBlocked } }

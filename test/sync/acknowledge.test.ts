@@ -87,8 +87,10 @@ test('refuses a cursor older than the journal, and keeps an acknowledged one who
   const [dan, eve] = (await signUpAll(node, 'Dan', 'Eve')) as [Device, Device]
   const id = await dan.direct(eve)
   const [old, kept] = [await dan.send(id, 'old'), await dan.send(id, 'kept')]
-  await dan.send(id, 'last')
+  const log = await dan.events().live()
   const { syncedUntil } = await acknowledge(eve, kept.cursor)
+  await log.first('DeliveryMarkersMoved')
+  await dan.send(id, 'last')
   await (await connect(node.databaseUrl)).query(`call journal_trim_batch('0', 500, null, null)`)
   expect(await seenBy(eve, eve)).toEqual({ syncedUntil, behindBy: 1 })
   const later = await eve.another(await openNode({ DATABASE_URL: node.databaseUrl }))

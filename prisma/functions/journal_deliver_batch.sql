@@ -1,0 +1,10 @@
+-- Runs journal_deliver as journal_send_batch_2 runs journal_send.
+create or replace procedure journal_deliver_batch(conv bigint[], receiver bigint[], seq int[],
+  inout positions bigint[], inout statuses smallint[], inout at timestamptz, inout batch_tag int, inout previous_tag int)
+language plpgsql as $$
+begin
+  set local synchronous_commit = off;
+  select * into positions, statuses, at, batch_tag, previous_tag from journal_deliver(conv, receiver, seq);
+  commit;
+  call journal_flush(null);
+end $$;
