@@ -1,6 +1,7 @@
 // The client library of Parley: `createParleyClient` composes its parts for one session on one device. The library runs in
 // browsers and in Node, and relies on nothing of the server but docs/protocol.md.
 
+import { Acknowledger, followsAll } from './acknowledger.ts'
 import { ClientConnection } from './connection.ts'
 import { type Document, type Print, textOf, type Variables, withTypenames } from './document.ts'
 import { type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
@@ -8,7 +9,7 @@ import { type AnyEvent, EventFollower, type Following, type FollowOptions } from
 import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
 import { notify } from './notify.ts'
-import { logOut, refreshSession } from './operations.ts'
+import { acknowledge, logOut, refreshSession } from './operations.ts'
 import { defaults, type Limits, type ParleyClientOptions } from './options.ts'
 import { type Leaving, Outbox } from './outbox.ts'
 import { Session } from './session.ts'
@@ -189,18 +190,25 @@ class Client implements ParleyClient {
     variables?: Vars,
   ): Following {
     this.#refused = null
-    const follower = new EventFollower<Event>(withTypenames(textOf(document, this.#print)), variables ?? {}, options, {
+    const query = withTypenames(textOf(document, this.#print))
+    const acknowledger = followsAll(query, variables ?? {}) ? new Acknowledger((cursor) => this.#acknowledge(cursor)) : null
+    const follower = new EventFollower<Event>(query, variables ?? {}, options, {
       connection: this.#connection,
       silenceMs: this.#limits.silenceMs,
       backOff: this.#limits,
       received: (event) => this.#received(event),
-      reached: (cursor, isAll) => this.outbox.reached(cursor, isAll),
+      reached: (cursor) => this.outbox.reached(cursor, false),
+      processed: (event) => {
+        this.outbox.reached(event.cursor, event.__typename === 'CaughtUp' || event.__typename === 'Tick')
+        acknowledger?.processed(event)
+      },
       changed: () => this.#changed(),
     })
     this.#followers.add(follower)
     this.#changed()
     if (this.#endedWith !== null) follower.stop(signedOut(this.#endedWith))
     void follower.ended.then((failure) => {
+      acknowledger?.close()
       this.#followers.delete(follower)
       if (failure) this.#refused = failure
       if (this.#followers.size === 0) this.outbox.unfollowed()
@@ -254,6 +262,11 @@ class Client implements ParleyClient {
     await this.outbox.close()
     this.#changed()
     this.#listeners.clear()
+  }
+
+  async #acknowledge(cursor: string): Promise<void> {
+    const { errors } = await this.#http.execute(acknowledge, { input: { cursor } }, this.#session)
+    if (errors) throw refusal(errors)
   }
 
   async #refresh(refreshToken: string): Promise<Credentials> {

@@ -49,8 +49,10 @@ export type FollowHost = {
   readonly backOff: PauseBounds
   /** Called with each event before the app gets it. */
   received(event: AnyEvent): Leaving | null
-  /** The app has every event up to a cursor; `isAll` says that there were no more then. */
-  reached(cursor: string, isAll: boolean): void
+  /** The app has every event up to the cursor of its snapshot. */
+  reached(cursor: string): void
+  /** The app has processed an event, and so every event up to its cursor. */
+  processed(event: AnyEvent): void
   changed(): void
 }
 
@@ -141,7 +143,7 @@ export class EventFollower<Event extends AnyEvent> implements Following {
   async #snapshot(reason: string | null): Promise<string> {
     this.#prepare({ status: 'SNAPSHOT' })
     const cursor = await fromApp(() => this.#options.snapshot(reason))
-    this.#host.reached(cursor, false)
+    this.#host.reached(cursor)
     return cursor
   }
 
@@ -159,7 +161,7 @@ export class EventFollower<Event extends AnyEvent> implements Following {
       throw error
     }
     leaving?.processed()
-    this.#host.reached(event.cursor, event.__typename === 'CaughtUp' || event.__typename === 'Tick')
+    this.#host.processed(event)
   }
 
   /** Streams from a cursor until the stream ends or has to be replaced. */

@@ -16,4 +16,7 @@ export const createUpload = `mutation CreateUpload($input: CreateUploadInput!) {
 export const gateway = `query Gateway($region: String) {
   gateway(region: $region) { node { url } fallbacks { url } }
 }`
+export const acknowledge = `mutation Acknowledge($input: AcknowledgeInput!) {
+  acknowledge(input: $input) { session { id } }
+}`
 export const heartbeat = `mutation Heartbeat($input: HeartbeatInput) { heartbeat(input: $input) { __typename } }`

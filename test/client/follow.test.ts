@@ -2,6 +2,7 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { followsAll } from '../../src/client/acknowledger.ts'
 import { Events, LogOut, Snapshot } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
@@ -284,4 +285,37 @@ test('leaves nothing after close(): no socket at the node, no timer, no request'
   expect(await app.following?.ended).toBeNull()
   await expect(app.client.request('{ syncCursor }', {})).rejects.toMatchObject({ code: 'NO_ANSWER' })
   expect(proxy.count()).toBe(0)
+})
+
+test('acknowledges what the app has processed, so that the sender sees it delivered', async () => {
+  const { alice, bob, id } = await pair(node)
+  const log = await alice.events().live()
+  const told = () =>
+    log.seen.flatMap((event) => (event.__typename === 'DeliveryMarkersMoved' ? event.markers.map(({ seq }) => seq) : []))
+  await alice.send(id, 'before')
+  let isStored = true
+  const app = new TestApp({ url: node.url, session: sessionOf(bob) }).follow(async ({ __typename }) => {
+    if (__typename === 'MessageSent' && !isStored) throw new Error('the disk is full')
+  })
+  await log.until('what was there already', () => told().at(-1) === 1)
+  await app.live()
+  for (const text of ['one', 'two']) await alice.send(id, text)
+  await log.until('the messages', () => told().at(-1) === 3)
+  isStored = false
+  await alice.send(id, 'not stored')
+  await app.until('a failure', () => app.troubles.length > 1)
+  expect(told().at(-1)).toBe(3)
+  isStored = true
+  await log.until('the last', () => told().at(-1) === 4)
+})
+
+test.each([
+  ['subscription { events { cursor } }', {}, true],
+  ['subscription E($after: Cursor) { events(after: $after) { cursor } }', { after: 'x' }, true],
+  ['subscription E($id: ID) { events(conversationId: $id) { cursor } }', { id: null }, true],
+  ['subscription E($id: ID) { events(after: null, conversationId: $id) { cursor } }', { id: 'cnv_1' }, false],
+  ['subscription { events(conversationId: "cnv_1") { cursor } }', {}, false],
+  ['subscription { events(conversationId: null) { cursor } }', {}, true],
+])('acknowledges only if it follows all conversations: %s %o', (query, variables, expected) => {
+  expect(followsAll(query, variables)).toBe(expected)
 })
