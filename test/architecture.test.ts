@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
+const clientSrc = path.join(src, '../client/src')
 
 /**
  * From the ground up: the role of a file, by its path. The first match counts. A file imports files of its own rank and below.
@@ -160,12 +161,12 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
 async function imports(): Promise<{ file: string; target: string; isOurs: boolean }[]> {
   const found = await Promise.all(
     (await sources()).map(async (file) => {
-      const text = await readFile(path.join(src, file), 'utf8')
+      const text = await read(file)
       const form = /^(?:import|export)\b[^'"()=]*?\bfrom ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm
       const targets = [...text.matchAll(form)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
       return targets.map((target) =>
         target.startsWith('.')
-          ? { file, target: path.join(path.dirname(file), target), isOurs: true }
+          ? { file, target: path.join(path.dirname(file), target).replace('../client/src/', 'client/'), isOurs: true }
           : { file, target, isOurs: false },
       )
     }),
@@ -173,9 +174,16 @@ async function imports(): Promise<{ file: string; target: string; isOurs: boolea
   return found.flat()
 }
 
+/** The files of `src/`, and as `client/…` those of the client library. */
 async function sources(): Promise<string[]> {
-  return (await readdir(src, { recursive: true })).filter((file) => file.endsWith('.ts') && !file.includes('generated'))
+  const [ours, library] = await Promise.all([readdir(src, { recursive: true }), readdir(clientSrc, { recursive: true })])
+  const files = [...ours, ...library.map((file) => `client/${file}`)]
+  return files.filter((file) => /\.tsx?$/.test(file) && !file.includes('generated'))
 }
+
+/** The text of one of `sources`. */
+const read = (file: string) =>
+  readFile(file.startsWith('client/') ? path.join(clientSrc, file.slice('client/'.length)) : path.join(src, file), 'utf8')
 
 test('every file has a role', async () => {
   expect((await sources()).filter((file) => rankOf(file) < 0)).toEqual([])
@@ -214,7 +222,7 @@ test('folders import each other in one direction only', async () => {
 test('a name is the name of one type only', async () => {
   const files = new Map<string, string[]>()
   for (const file of await sources()) {
-    const text = await readFile(path.join(src, file), 'utf8')
+    const text = await read(file)
     for (const [, name = ''] of text.matchAll(/^(?:export )?(?:type|interface|class) (\w+)/gm)) {
       files.set(name, [...(files.get(name) ?? []), file])
     }
@@ -285,18 +293,14 @@ test('the page imports the client library and nothing of the server', async () =
 })
 
 test('the environment is read in one file, and only an uncaught error exits the process from within', async () => {
-  const texts = await Promise.all(
-    (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
-  )
+  const texts = await Promise.all((await sources()).map(async (file) => ({ file, text: await read(file) })))
   expect(texts.filter(({ text }) => /process\.env/.test(text)).map(({ file }) => file)).toEqual(['config/read-config.ts'])
   expect(texts.filter(({ text }) => /process\.exit\(/.test(text)).map(({ file }) => file)).toEqual(['log/standard-error.ts'])
 })
 
 test('only the files listed here read the time of the machine; what the product promises in time goes by the clock', async () => {
   const reads = /\bDate\.now\b|\bnew Date\(\)|\bset(Timeout|Interval)\(|\bperformance\.now\b|\bhrtime\b|node:timers/
-  const texts = await Promise.all(
-    (await sources()).map(async (file) => ({ file, text: await readFile(path.join(src, file), 'utf8') })),
-  )
+  const texts = await Promise.all((await sources()).map(async (file) => ({ file, text: await read(file) })))
   const reading = texts.filter(({ text }) => reads.test(text)).map(({ file }) => file)
   expect(reading.sort()).toEqual(Object.values(machineTime).flat().sort())
 })
@@ -305,9 +309,11 @@ test('every file that a document names exists', async () => {
   const root = path.join(src, '..')
   const docs = (await readdir(path.join(root, 'docs'))).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)
   const missing: string[] = []
-  for (const doc of ['README.md', 'CONTRIBUTING.md', 'src/client/README.md', ...docs]) {
+  for (const doc of ['README.md', 'CONTRIBUTING.md', 'client/README.md', ...docs]) {
     const text = await readFile(path.join(root, doc), 'utf8')
-    const named = [...text.matchAll(/(?<![\w./-])(?:src|test|prisma|scripts|deploy|bench)\/[\w./-]*\.\w+/g)].map(([name]) => name)
+    const named = [...text.matchAll(/(?<![\w./-])(?:src|client|test|prisma|scripts|deploy|bench)\/[\w./-]*\.\w+/g)].map(
+      ([name]) => name,
+    )
     const linked = [...text.matchAll(/\]\((?!\w+:)([^)#]+)/g)].map(([, link = '']) => path.join(path.dirname(doc), link))
     for (const name of [...named, ...linked]) {
       const isThere = await access(path.join(root, name)).then(

@@ -1,6 +1,6 @@
 // The chat: conversations on one side, the messages of the open one on the other. It draws everything again after each change.
 
-import type { ClientState, OutboxMessage, ParleyClient } from '../client/client.ts'
+import type { ClientState, OutboxMessage, ParleyClient } from '../../client/src/client.ts'
 import { FindUser, MarkRead, SetTyping, StartDirectConversation, Typing } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
 import { type Conversation, type Message, Model } from './model.ts'

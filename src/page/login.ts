@@ -1,6 +1,6 @@
 // The form to log in or sign up.
 
-import { type Credentials, createParleyClient, ParleyFailure } from '../client/client.ts'
+import { type Credentials, createParleyClient, ParleyFailure } from '../../client/src/client.ts'
 import { LogIn, SignUp } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
 

@@ -1,6 +1,6 @@
 // The page at `/`: a user logs in or signs up, and chats. It is small on purpose, and uses the client library.
 
-import { createParleyClient, indexedDbCredentials, indexedDbOutbox } from '../client/client.ts'
+import { createParleyClient, indexedDbCredentials, indexedDbOutbox } from '../../client/src/client.ts'
 import { showChat } from './chat.ts'
 import { showLogin } from './login.ts'
 

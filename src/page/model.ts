@@ -1,6 +1,6 @@
 // The data of the page: the answer of its snapshot with every event applied, and the unsent messages.
 
-import { applyEvent, type OutboxMessage, type ParleyClient } from '../client/client.ts'
+import { applyEvent, type OutboxMessage, type ParleyClient } from '../../client/src/client.ts'
 import { Events, OneConversation, Overview } from './documents.ts'
 import type {
   ConversationPartsFragment,

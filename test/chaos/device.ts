@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { print } from 'graphql'
 import WebSocket from 'ws'
-import { createParleyClient, type ParleyClient, ParleyFailure } from '../../src/client/client.ts'
+import { createParleyClient, type ParleyClient, ParleyFailure } from '../../client/src/client.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { ChaosEventsSubscription } from '../support/generated/graphql.ts'
 import type { Random } from '../support/random.ts'

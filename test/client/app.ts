@@ -10,7 +10,7 @@ import {
   type Following,
   type ParleyClient,
   type ParleyClientOptions,
-} from '../../src/client/client.ts'
+} from '../../client/src/client.ts'
 import { type Device, password, request, signUpAll } from '../support/device.ts'
 import { Events, LogIn, SignUp, Snapshot } from '../support/documents.ts'
 import type { EventSeen } from '../support/event-log.ts'

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** The contents of a bundle for a browser, our files and packages, and its size. */
 async function bundled(contents: string) {
   const { metafile, outputFiles } = await build({
-    stdin: { contents, resolveDir: `${root}/src/client`, loader: 'ts' },
+    stdin: { contents, resolveDir: `${root}/client/src`, loader: 'ts' },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -33,5 +33,5 @@ test('the library for a browser contains graphql-ws and no other package, and is
 test('a bundle leaves out what the app does not import', async () => {
   const { held, packages } = await bundled(`export { uuidv7 } from './client.ts'`)
   expect(packages).toEqual([])
-  expect(held.filter((file) => file.includes('src/client/'))).toEqual([expect.stringContaining('uuid.ts')])
+  expect(held.filter((file) => file.includes('client/src/'))).toEqual([expect.stringContaining('uuid.ts')])
 })

@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { followsAll } from '../../src/client/acknowledger.ts'
+import { followsAll } from '../../client/src/acknowledger.ts'
 import { Events, LogOut, Snapshot } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'

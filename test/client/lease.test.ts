@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { withLock } from '../../src/client/browser.ts'
+import { withLock } from '../../client/src/browser.ts'
 
 type Asked = { result: unknown; onsuccess?: () => void }
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { buildSchema, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
-import * as operations from '../../src/client/operations.ts'
+import * as operations from '../../client/src/operations.ts'
 
 const schema = buildSchema(await readFile(new URL('../../schema.graphql', import.meta.url), 'utf8'))
 test.each(Object.entries(operations))('%s', (_name, text) => {

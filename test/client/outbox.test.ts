@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { backOffMs, memoryOutbox, type OutboxStorage } from '../../src/client/client.ts'
+import { backOffMs, memoryOutbox, type OutboxStorage } from '../../client/src/client.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { AddMembers, Events, Snapshot } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'

@@ -5,18 +5,18 @@ import * as apollo from '@apollo/client'
 import * as urql from '@urql/core'
 import { transform } from 'esbuild'
 import * as graphql from 'graphql'
-import * as parleyApollo from '../../src/client/apollo.ts'
-import * as parley from '../../src/client/client.ts'
-import * as parleyUrql from '../../src/client/urql.ts'
+import * as parleyApollo from '../../client/src/apollo.ts'
+import * as parley from '../../client/src/client.ts'
+import * as parleyUrql from '../../client/src/urql.ts'
 
-const text = readFileSync(new URL('../../src/client/README.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../client/src/README.md', import.meta.url), 'utf8')
 const modules: { readonly [name: string]: { readonly [name: string]: unknown } } = {
   '@apollo/client': apollo,
   '@urql/core': urql,
   graphql,
-  'parley/client': parley,
-  'parley/client/apollo': parleyApollo,
-  'parley/client/urql': parleyUrql,
+  'parley-client': parley,
+  'parley-client/apollo': parleyApollo,
+  'parley-client/urql': parleyUrql,
 }
 
 /** The code blocks of the README in one language. */

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { createParleyClient, memoryOutbox, type OutboxMessage, type OutboxStorage } from '../../src/client/client.ts'
+import { createParleyClient, memoryOutbox, type OutboxMessage, type OutboxStorage } from '../../client/src/client.ts'
 import { MessageFiles } from '../attachment/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
