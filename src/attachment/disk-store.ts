@@ -25,16 +25,12 @@ export type DiskStore = FileStore & {
   readonly name: 'DISK'
   /** Whether there is room for so many more bytes. */
   hasRoom(byteSize: number): Promise<boolean>
-  /** How many bytes of an incomplete upload have arrived. */
-  received(key: string): Promise<number>
   /**
    * Adds bytes to an upload from `offset` on, and drops what was there after it. Most of what arrives before the stream fails
    * stays; up to `upTo` bytes in all are kept: the caller refuses longer streams. Fails as FULL before the room runs out that
    * others need. @returns how many bytes there are then
    */
   receive(key: string, offset: number, upTo: number, bytes: Readable): Promise<number>
-  /** Makes a completely received upload the original. Doing it again is no error. */
-  complete(key: string): Promise<void>
 }
 
 /**
@@ -81,20 +77,18 @@ export function openDiskStore(directory: string, isFresh: () => Promise<boolean>
       await requireStore()
       return hasRoom(byteSize)
     },
-    received: async (key) => (await sizeAt(partOf(originalOf(key)))) ?? 0,
     async receive(key, offset, upTo, bytes) {
       const part = partOf(originalOf(key))
       await makeRoom(part)
       return append(part, offset, upTo, inRoom(bytes, hasRoom))
     },
-    async complete(key) {
-      const object = originalOf(key)
-      await rename(partOf(object), pathOf(object)).catch(async (error: unknown) => {
-        if (codeOf(error) !== 'ENOENT' || (await sizeAt(pathOf(object))) === null) refuse(error)
-      })
+    uploadedSize: async (key) => (await sizeAt(pathOf(originalOf(key)))) ?? (await sizeAt(partOf(originalOf(key)))),
+    async keepUpload(key, byteSize) {
+      const [file, part] = [pathOf(originalOf(key)), partOf(originalOf(key))]
+      // The part of a node that died after the last byte is complete, and may not be on disk.
+      if ((await sizeAt(file)) === null && (await sizeAt(part)) === byteSize) await nameSynced(part, file).catch(refuse)
+      return (await sizeAt(file)) === byteSize
     },
-    uploadedSize: (key) => sizeAt(pathOf(originalOf(key))),
-    keepUpload: async (key, byteSize) => (await sizeAt(pathOf(originalOf(key)))) === byteSize,
     sizeOf: (object) => sizeAt(pathOf(object)),
     async read(object, range) {
       const file = pathOf(object)
@@ -110,9 +104,7 @@ export function openDiskStore(directory: string, isFresh: () => Promise<boolean>
       await makeRoom(part)
       try {
         await copyFile(file, part)
-        const handle = await open(part, 'r+')
-        await handle.sync().finally(() => handle.close())
-        await rename(part, pathOf(object))
+        await nameSynced(part, pathOf(object))
       } catch (error) {
         await rm(part, { force: true }).catch(() => undefined)
         refuse(error)
@@ -128,6 +120,13 @@ export function openDiskStore(directory: string, isFresh: () => Promise<boolean>
     },
     close: async () => undefined,
   }
+}
+
+/** Gives a file its name once it is on disk. */
+async function nameSynced(part: string, file: string): Promise<void> {
+  const handle = await open(part, 'r+')
+  await handle.sync().finally(() => handle.close())
+  await rename(part, file)
 }
 
 /** Writes a stream into a file from `offset` on, up to `upTo` bytes in all, and syncs it. @returns how many there are then */

@@ -87,8 +87,7 @@ async function put(app: App, attachment: AttachmentRow, request: IncomingMessage
         const { disk } = app.files
         const received = await disk.receive(now.storageKey, 0, now.byteSize, request)
         if (received !== now.byteSize) return request.socket.destroySoon()
-        await disk.complete(now.storageKey)
-        await completeLocked(app, now)
+        await complete(app, now)
       } else request.resume()
     } finally {
       await lock.release()
@@ -98,6 +97,12 @@ async function put(app: App, attachment: AttachmentRow, request: IncomingMessage
     request.resume()
   }
   response.writeHead(204).end()
+}
+
+/** Completes an upload all of whose bytes were received. @throws StoreFailure if they are gone */
+async function complete(app: App, attachment: AttachmentRow): Promise<void> {
+  const { state } = await completeLocked(app, attachment)
+  if (state === 'UPLOADING') throw new StoreFailure('AWAY', new Error('what was just received is not there'))
 }
 
 type Refusal = readonly [status: number, code: ErrorCode, message: string]
@@ -186,9 +191,7 @@ class TusUploads extends DataStore {
   /** Completes an upload whose bytes have all arrived. */
   async finish(id: string): Promise<void> {
     const attachment = await this.#find(id)
-    if (attachment.state !== 'UPLOADING') return
-    await this.#app.files.disk.complete(attachment.storageKey)
-    await completeLocked(this.#app, attachment)
+    if (attachment.state === 'UPLOADING') await complete(this.#app, attachment)
   }
 
   lockOf(id: string) {
@@ -207,9 +210,8 @@ class TusUploads extends DataStore {
     const { disk } = this.#app.files
     const { storageKey, byteSize, state } = attachment
     if (state !== 'UPLOADING') return byteSize
-    // It has its name, but a crash came before the row was changed.
-    if ((await disk.uploadedSize(storageKey)) === byteSize) return byteSize
-    return disk.received(storageKey)
+    // It may have its name, if a crash came before the row was changed.
+    return (await disk.uploadedSize(storageKey)) ?? 0
   }
 
   async #find(id: string): Promise<AttachmentRow> {

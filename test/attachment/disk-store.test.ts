@@ -26,18 +26,18 @@ const object = (digit: string) => `${key(digit)}/file`
 
 test('an upload gets its name only when it is complete', async () => {
   await disk.receive(key('a'), 0, 6, Readable.from([Buffer.from('par')]))
-  expect(await disk.received(key('a'))).toBe(3)
+  expect(await disk.uploadedSize(key('a'))).toBe(3)
   expect(await disk.sizeOf(object('a'))).toBeNull()
   expect(await disk.receive(key('a'), 3, 6, Readable.from([Buffer.from('ley')]))).toBe(6)
-  await disk.complete(key('a'))
-  await disk.complete(key('a'))
+  expect(await disk.keepUpload(key('a'), 7)).toBe(false)
+  for (let n = 0; n < 2; n += 1) expect(await disk.keepUpload(key('a'), 6)).toBe(true)
   expect(await readAll(await disk.read(object('a')))).toBe('parley')
 })
 
 test('bytes after the offset of a part are dropped, and never more are kept than announced', async () => {
   await disk.receive(key('b'), 0, 10, Readable.from([Buffer.from('12345')]))
   await disk.receive(key('b'), 2, 4, Readable.from([Buffer.from('xyz and much more')]))
-  await disk.complete(key('b'))
+  expect(await disk.keepUpload(key('b'), 4)).toBe(true)
   expect(await readAll(await disk.read(object('b')))).toBe('12xy')
 })
 

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { createConnection } from 'node:net'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
@@ -131,7 +132,7 @@ test('an upload in parts continues on another node where it was broken off', asy
   broken.write(bytes.subarray(0, 100_000))
   await until(
     'the first bytes to be stored',
-    async () => (await here.app.files.disk.received(await keyOf(here, attachment.id))) > 0,
+    async () => ((await here.app.files.disk.uploadedSize(await keyOf(here, attachment.id))) ?? 0) > 0,
   )
   broken.destroy()
   const offset = await offsetOf(second)
@@ -259,4 +260,29 @@ test('an upload is used only by its owner, when it is complete, and once', async
   ] as const) {
     expect([id, (await alice.refused(SendFiles, send([id]))).extensions.code]).toEqual([id, code])
   }
+})
+
+test('an upload whose node died after the last byte is complete, and a message can have it', async () => {
+  const file = textFile('the node dies now')
+  const { attachment, upload: how } = await begin(alice, file)
+  const url = new URL(how.resumableUrl ?? '', node.url).href
+  const last = file.bytes.length - 1
+  expect((await patch(url, 0, Buffer.from(file.bytes.subarray(0, last)))).status).toBe(204)
+  await node.app.files.disk.receive(
+    await keyOf(node, attachment.id),
+    last,
+    file.bytes.length,
+    Readable.from([Buffer.from(file.bytes.subarray(last))]),
+  )
+  expect(await offsetOf(url)).toBe(file.bytes.length)
+  const input = {
+    conversationId: await alice.direct(bob),
+    text: '',
+    clientMessageId: randomUUID(),
+    attachmentIds: [attachment.id],
+  }
+  const { sendMessage } = await alice.run(SendFiles, { input })
+  expect(sendMessage.message.attachments).toMatchObject([{ id: attachment.id, state: 'READY' }])
+  const response = await load(bob, (await fileOf(bob, attachment.id))?.url)
+  expect(await response.text()).toBe('the node dies now')
 })
