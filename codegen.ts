@@ -22,6 +22,11 @@ const config: CodegenConfig = {
       presetConfig: { fragmentMasking: false },
       config: types,
     },
+    'client/src/generated/operations.ts': {
+      documents: ['client/src/store/documents.ts'],
+      plugins: ['typescript', 'typescript-operations'],
+      config: { ...types, onlyOperationTypes: true, avoidOptionals: { field: true, object: true } },
+    },
     'src/page/generated/': {
       documents: ['src/page/*.ts'],
       preset: 'client',

@@ -91,8 +91,10 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'nodes',
       'outbox',
       'pause',
+      'react',
       'session',
       'socket',
+      'store/store',
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
@@ -275,6 +277,7 @@ test('the client library imports nothing of the server, of Node, or of any packa
   const allowed = (file: string) => [
     'graphql-ws/client',
     ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
+    ...(file === 'client/react.ts' ? ['react'] : []),
     ...(/^client\/apollo(-write)?\.ts$/.test(file) ? ['@apollo/client', '@apollo/client/utilities'] : []),
   ]
   const wrong = (await imports())

@@ -32,7 +32,7 @@ type IdbRow = StoredMessage & { readonly order: number }
 
 /** The name of the only object store of each database. */
 export const store = 'kept'
-/** The key of the only credentials of a database. */
+/** The key of the only value of a database. */
 const theOnly = 1
 const key = 'clientMessageId'
 
@@ -100,23 +100,27 @@ export function indexedDbOutbox(name: string): OutboxStorage {
  * @param name the name of the database. Use one for each user
  */
 export function indexedDbCredentials(name: string): CredentialsStore {
+  return keptValue<Credentials>(name)
+}
+
+/** Keeps one value in a database of its own; null removes it. */
+export function keptValue<Value>(name: string): { load(): Promise<Value | null>; save(value: Value | null): Promise<void> } {
   const once = async (mode: 'readonly' | 'readwrite', act: (kept: IdbStore) => void) => {
     const database = await openDatabase(name, (made) => void made.createObjectStore(store))
     await run(database, mode, act).finally(() => database.close())
   }
   return {
     async load() {
-      let credentials: Credentials | null = null
+      let value: Value | null = null
       await once('readonly', (kept) => {
         const request = kept.get(theOnly)
         request.onsuccess = () => {
-          credentials = (request.result as Credentials | undefined) ?? null
+          value = (request.result as Value | undefined) ?? null
         }
       })
-      return credentials
+      return value
     },
-    save: (credentials) =>
-      once('readwrite', (kept) => void (credentials ? kept.put(credentials, theOnly) : kept.delete(theOnly))),
+    save: (value) => once('readwrite', (kept) => void (value === null ? kept.delete(theOnly) : kept.put(value, theOnly))),
   }
 }
 

@@ -3,7 +3,7 @@
 import type { ClientState, OutboxMessage, ParleyClient } from '../../client/src/client.ts'
 import { FindUser, MarkRead, SetTyping, StartDirectConversation, Typing } from './documents.ts'
 import { el, fieldsOf } from './dom.ts'
-import { type Conversation, type Message, Model } from './model.ts'
+import { Model, type ShownConversation, type ShownMessage } from './model.ts'
 
 /** How often to repeat `setTyping`, which lasts for 6 s. */
 const typingEveryMs = 4_000
@@ -178,7 +178,7 @@ class Chat {
   }
 
   /** Marks the visible messages as read. After a failure, the next change tries again. */
-  #markRead(conversation: Conversation): void {
+  #markRead(conversation: ShownConversation): void {
     const seq = messagesOf(conversation).at(-1)?.seq ?? 0
     const before = this.#readTo.get(conversation.id) ?? 0
     if (seq <= before) return
@@ -188,7 +188,7 @@ class Chat {
     })
   }
 
-  #item(conversation: Conversation): HTMLElement {
+  #item(conversation: ShownConversation): HTMLElement {
     const last = messagesOf(conversation).at(-1)
     const isOpen = conversation.id === this.#openId
     const button = el('button', {
@@ -204,7 +204,7 @@ class Chat {
     return el('li', {}, button)
   }
 
-  #message(message: Message): HTMLElement {
+  #message(message: ShownMessage): HTMLElement {
     const isOwn = message.sender?.id === this.#model.viewer?.id
     const by = isOwn ? 'You' : (message.sender?.displayName ?? 'Deleted user')
     const edited = message.editedAt && !message.deletedAt ? ', edited' : ''
@@ -233,8 +233,8 @@ class Chat {
   }
 }
 
-const textOf = ({ text, deletedAt }: Message) => (deletedAt ? 'This message was deleted.' : text)
-const messagesOf = ({ messages }: Conversation) => (messages.nodes ?? []).flatMap((message) => (message ? [message] : []))
+const textOf = ({ text, deletedAt }: ShownMessage) => (deletedAt ? 'This message was deleted.' : text)
+const messagesOf = ({ messages }: ShownConversation) => (messages.nodes ?? []).flatMap((message) => (message ? [message] : []))
 
 /** Replaces the items of a list, but keeps unchanged elements: a screen reader then reads only new ones. */
 function patch(list: HTMLElement, items: readonly HTMLElement[]): void {

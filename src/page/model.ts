@@ -9,8 +9,8 @@ import type {
   OverviewHereQuery,
 } from './generated/graphql.ts'
 
-export type Conversation = ConversationPartsFragment
-export type Message = MessagePartsFragment
+export type ShownConversation = ConversationPartsFragment
+export type ShownMessage = MessagePartsFragment
 type Event = EventsHereSubscription['events']
 
 /** The state of the page. */
@@ -45,8 +45,8 @@ export class Model {
   }
 
   /** All conversations, the one with the newest message first. */
-  get conversations(): readonly Conversation[] {
-    const lastAt = ({ messages }: Conversation) => messages.nodes?.at(-1)?.createdAt ?? ''
+  get conversations(): readonly ShownConversation[] {
+    const lastAt = ({ messages }: ShownConversation) => messages.nodes?.at(-1)?.createdAt ?? ''
     return this.#all.toSorted((a, b) => lastAt(b).localeCompare(lastAt(a)))
   }
 
@@ -60,21 +60,21 @@ export class Model {
   }
 
   /** The title of a conversation, or the names of its other members. */
-  titleOf({ title, members }: Conversation): string {
+  titleOf({ title, members }: ShownConversation): string {
     const others = (members.nodes ?? []).flatMap((member) => (member && member.user.id !== this.viewer?.id ? [member.user] : []))
     return title ?? (others.map(({ displayName }) => displayName).join(', ') || 'Only you')
   }
 
   /** Adds or replaces a conversation. */
-  put(conversation: Conversation): void {
+  put(conversation: ShownConversation): void {
     this.#set([...this.#all.filter(({ id }) => id !== conversation.id), conversation])
   }
 
-  get #all(): readonly Conversation[] {
+  get #all(): readonly ShownConversation[] {
     return (this.#data?.conversations.nodes ?? []).flatMap((node) => (node ? [node] : []))
   }
 
-  #set(nodes: readonly Conversation[]): void {
+  #set(nodes: readonly ShownConversation[]): void {
     if (!this.#data) return
     this.#data = { ...this.#data, conversations: { ...this.#data.conversations, nodes } }
     this.#changed()
@@ -103,7 +103,7 @@ export class Model {
       this.#changed()
       return
     }
-    const message: Message = {
+    const message: ShownMessage = {
       id: sent.messageId,
       seq: sent.seq,
       version: 1,

@@ -1,0 +1,290 @@
+// Ready documents: what a chat shows, typed by codegen (`npm run generate`). An app may use them with any GraphQL client, or as a
+// beginning for its own.
+
+import type {
+  BlockedUsersQuery,
+  BlockedUsersQueryVariables,
+  ConversationPageQuery,
+  ConversationPageQueryVariables,
+  ConversationsQuery,
+  ConversationsQueryVariables,
+  EventsSubscription,
+  EventsSubscriptionVariables,
+  HistoryAroundQuery,
+  HistoryAroundQueryVariables,
+  HistoryQuery,
+  HistoryQueryVariables,
+  MarkReadMutation,
+  MarkReadMutationVariables,
+  MembersQuery,
+  MembersQueryVariables,
+  OverviewQuery,
+  OverviewQueryVariables,
+  PresenceSubscription,
+  PresenceSubscriptionVariables,
+  SetTypingMutation,
+  SetTypingMutationVariables,
+  TypingSubscription,
+  TypingSubscriptionVariables,
+  UnreadTotalsQuery,
+  UnreadTotalsQueryVariables,
+} from '../generated/operations.ts'
+
+/** A document as text, with the types of its answer and variables. */
+export type TypedText<Data, Vars> = string & { readonly __apiType?: (variables: Vars) => Data }
+
+const typed = <Data, Vars>(text: string) => text as TypedText<Data, Vars>
+
+/** A user: names and picture. */
+export const personParts = /* GraphQL */ `
+  fragment PersonParts on User {
+    id
+    username
+    displayName
+    isDeleted
+    avatar { id url thumbhash }
+  }
+`
+
+/** An attachment, with the addresses of its file and of smaller pictures. */
+export const attachmentParts = /* GraphQL */ `
+  fragment AttachmentParts on Attachment {
+    id
+    kind
+    state
+    fileName
+    contentType
+    byteSize
+    width
+    height
+    durationMs
+    thumbhash
+    url
+    urlExpiresAt
+    variants { url width height contentType }
+  }
+`
+
+/** A message, with all that a screen shows of it. Every field is the same for all viewers, so that events execute once for all. */
+export const messageParts = /* GraphQL */ `
+  fragment MessageParts on Message {
+    id
+    seq
+    kind
+    text
+    data
+    version
+    clientMessageId
+    createdAt
+    editedAt
+    deletedAt
+    pinnedAt
+    sender { ...PersonParts }
+    mentions { id username displayName }
+    replyTo { id seq text deletedAt sender { id displayName } }
+    reactions { id emoji count viewerReacted users { id displayName } }
+    attachments { ...AttachmentParts }
+  }
+`
+
+/** A conversation with what a list shows of it. */
+export const conversationParts = /* GraphQL */ `
+  fragment ConversationParts on Conversation {
+    id
+    kind
+    title
+    description
+    data
+    isClosed
+    createdAt
+    lastActivityAt
+    memberCount
+    avatar { id url thumbhash }
+    otherUser { ...PersonParts }
+    viewerMembership { id role mutedUntil archivedAt pushLevel }
+    viewerCanAddMembers
+    viewerCanRemoveMembers
+    viewerCanEditConversation
+    viewerCanManageInvites
+    viewerCanDeleteOthersMessages
+    viewerCanChangeRoles
+    viewerCanHandOver
+    viewerCanPin
+    unreadCount
+    unreadCountIsExact
+    mentionCount
+    lastMessage { ...MessageParts }
+    readMarkers { user { id } seq }
+  }
+`
+
+const conversationFragments = personParts + attachmentParts + messageParts + conversationParts
+const messageFragments = personParts + attachmentParts + messageParts
+
+/** The first screen, and the cursor from which \`Events\` continues. */
+export const Overview = typed<OverviewQuery, OverviewQueryVariables>(
+  /* GraphQL */ `
+    query Overview($first: Int!) {
+      syncCursor
+      viewer { ...PersonParts }
+      contactRequestCount
+      blockedUsers(first: 100) { nodes { id user { id } } }
+      conversations(first: $first, archived: null) {
+        nodes { ...ConversationParts }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+    ${conversationFragments}
+  `,
+)
+
+/** The users whom you have blocked. */
+export const BlockedUsers = typed<BlockedUsersQuery, BlockedUsersQueryVariables>(/* GraphQL */ `
+  query BlockedUsers {
+    blockedUsers(first: 100) { nodes { id user { id } } }
+  }
+`)
+
+/** A further page of the list of conversations. */
+export const ConversationPage = typed<ConversationPageQuery, ConversationPageQueryVariables>(
+  /* GraphQL */ `
+    query ConversationPage($first: Int!, $after: String) {
+      conversations(first: $first, after: $after, archived: null) {
+        nodes { ...ConversationParts }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+    ${conversationFragments}
+  `,
+)
+
+/** Some conversations by id; null for those that you are not a member of. */
+export const Conversations = typed<ConversationsQuery, ConversationsQueryVariables>(
+  /* GraphQL */ `
+    query Conversations($ids: [ID!]!) {
+      nodes(ids: $ids) { __typename ...ConversationParts }
+    }
+    ${conversationFragments}
+  `,
+)
+
+/** A page of messages. */
+export const History = typed<HistoryQuery, HistoryQueryVariables>(
+  /* GraphQL */ `
+    query History($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+      conversation(id: $id) {
+        id
+        messages(first: $first, after: $after, last: $last, before: $before) {
+          nodes { ...MessageParts }
+          pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        }
+      }
+    }
+    ${messageFragments}
+  `,
+)
+
+/** A page of messages around a message, a seq or a time. */
+export const HistoryAround = typed<HistoryAroundQuery, HistoryAroundQueryVariables>(
+  /* GraphQL */ `
+    query HistoryAround($id: ID!, $messageId: ID, $seq: Int, $at: DateTime, $before: Int, $after: Int) {
+      conversation(id: $id) {
+        id
+        messagesAround(messageId: $messageId, seq: $seq, at: $at, before: $before, after: $after) {
+          nodes { ...MessageParts }
+          pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        }
+      }
+    }
+    ${messageFragments}
+  `,
+)
+
+/** The members of a conversation, and how far they have received messages. */
+export const Members = typed<MembersQuery, MembersQueryVariables>(
+  /* GraphQL */ `
+    query Members($id: ID!, $after: String) {
+      conversation(id: $id) {
+        id
+        members(first: 100, after: $after) {
+          nodes { id role joinedAt deliveredSeq user { ...PersonParts } }
+          pageInfo { hasNextPage endCursor }
+        }
+      }
+    }
+    ${personParts}
+  `,
+)
+
+/** What is unread in all conversations. */
+export const UnreadTotals = typed<UnreadTotalsQuery, UnreadTotalsQueryVariables>(/* GraphQL */ `
+  query UnreadTotals {
+    unreadTotals { conversations messages mentions }
+  }
+`)
+
+/**
+ * Every event that a chat shows. What depends on the viewer is not selected, so that the server executes an event once for all who hear
+ * it: read a conversation again when it has changed.
+ */
+export const Events = typed<EventsSubscription, EventsSubscriptionVariables>(
+  /* GraphQL */ `
+    subscription Events($after: Cursor) {
+      events(after: $after) {
+        __typename
+        cursor
+        occurredAt
+        ... on SyncStarted { mode reason }
+        ... on MessageSent { conversation { id } message { ...MessageParts } }
+        ... on MessageEdited { conversation { id } message { ...MessageParts } }
+        ... on MessageDeleted { conversation { id } message { ...MessageParts } }
+        ... on ReactionsChanged { conversation { id } message { ...MessageParts } }
+        ... on PinsChanged { conversation { id } message { ...MessageParts } }
+        ... on AttachmentChanged { conversation { id } message { ...MessageParts } }
+        ... on ReadMarkersMoved { conversation { id } markers { id seq user { id } } }
+        ... on DeliveryMarkersMoved { conversation { id } markers { id seq user { id } } }
+        ... on ConversationAdded { conversation { id } }
+        ... on ConversationUpdated { conversation { id } }
+        ... on ConversationClosed { conversation { id } }
+        ... on ConversationReopened { conversation { id } }
+        ... on MembershipUpdated { conversation { id } }
+        ... on InvitesChanged { conversation { id } }
+        ... on MemberJoined { conversation { id } seq user { ...PersonParts } }
+        ... on MemberUpdated { conversation { id } user { ...PersonParts } }
+        ... on MemberLeft { conversation { id } user { id } }
+        ... on UserUpdated { user { ...PersonParts } }
+        ... on ContactChanged { user { ...PersonParts } }
+        ... on BlockChanged { user { ...PersonParts } }
+      }
+    }
+    ${messageFragments}
+  `,
+)
+
+/** Marks messages as read. */
+export const MarkRead = typed<MarkReadMutation, MarkReadMutationVariables>(/* GraphQL */ `
+  mutation MarkRead($input: MarkReadInput!) {
+    markRead(input: $input) { seq cursor }
+  }
+`)
+
+/** Says whether you are typing. */
+export const SetTyping = typed<SetTypingMutation, SetTypingMutationVariables>(/* GraphQL */ `
+  mutation SetTyping($input: SetTypingInput!) {
+    setTyping(input: $input) { __typename }
+  }
+`)
+
+/** Who is typing in a conversation. */
+export const Typing = typed<TypingSubscription, TypingSubscriptionVariables>(/* GraphQL */ `
+  subscription Typing($id: ID!) {
+    typing(conversationId: $id) { conversationId users { id displayName } }
+  }
+`)
+
+/** The presence of some users. */
+export const Presence = typed<PresenceSubscription, PresenceSubscriptionVariables>(/* GraphQL */ `
+  subscription Presence($userIds: [ID!]!) {
+    presence(userIds: $userIds) { id state lastActiveAt user { id } }
+  }
+`)

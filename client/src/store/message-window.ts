@@ -1,0 +1,74 @@
+// The messages of a conversation that an app has loaded: one stretch of its history without gaps. It grows at both ends, and new messages
+// join it while it reaches to the newest. Pure.
+
+import type { MessagePartsFragment } from '../generated/operations.ts'
+
+/** A message. */
+export type Message = MessagePartsFragment
+
+/** The loaded messages, by `seq`, and whether there are more on either side. */
+export type MessageWindow = {
+  readonly messages: readonly Message[]
+  readonly hasOlder: boolean
+  readonly hasNewer: boolean
+}
+
+/** The most messages that a window holds. What goes beyond is dropped at the other end. */
+export const windowMax = 1_000
+
+/** A page of messages as the server returns it. */
+export type MessagePage = {
+  readonly nodes: readonly Message[]
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly hasPreviousPage: boolean }
+}
+
+/** The window of a page that stands alone. */
+export function windowOf({ nodes, pageInfo }: MessagePage): MessageWindow {
+  return { messages: nodes, hasOlder: pageInfo.hasPreviousPage, hasNewer: pageInfo.hasNextPage }
+}
+
+/** The window with an older page before it. `known` are newer states of messages, which win. */
+export function withOlder(window: MessageWindow, { nodes, pageInfo }: MessagePage): MessageWindow {
+  const first = window.messages[0]?.seq ?? Number.POSITIVE_INFINITY
+  const messages = [...nodes.filter(({ seq }) => seq < first), ...window.messages]
+  const cut = messages.slice(0, windowMax)
+  return { messages: cut, hasOlder: pageInfo.hasPreviousPage, hasNewer: window.hasNewer || cut.length < messages.length }
+}
+
+/** The window with a newer page after it. */
+export function withNewer(window: MessageWindow, { nodes, pageInfo }: MessagePage): MessageWindow {
+  const last = window.messages.at(-1)?.seq ?? 0
+  const messages = [...window.messages, ...nodes.filter(({ seq }) => seq > last)]
+  const cut = messages.slice(-windowMax)
+  return { messages: cut, hasOlder: window.hasOlder || cut.length < messages.length, hasNewer: pageInfo.hasNextPage }
+}
+
+/**
+ * The window with a message that was sent or changed: replaced where it is, appended if it is the next after the newest. A message outside
+ * of the window changes nothing, but for replies to it.
+ */
+export function withMessage(window: MessageWindow, message: Message): MessageWindow {
+  const { messages, hasNewer } = window
+  const at = messages.findIndex(({ id }) => id === message.id)
+  const last = messages.at(-1)?.seq ?? null
+  const isNext = !hasNewer && (last === null ? !window.hasOlder || message.seq === 1 : message.seq === last + 1)
+  let changed = messages
+  if (at >= 0) changed = messages.with(at, message)
+  else if (isNext) changed = [...messages, message].slice(-windowMax)
+  // After a gap the rest has to be loaded.
+  else if (!hasNewer && last !== null && message.seq > last) return { ...window, hasNewer: true }
+  const replied = withReplies(changed, message)
+  return replied === messages
+    ? window
+    : { ...window, messages: replied, hasOlder: window.hasOlder || replied[0]?.id !== changed[0]?.id }
+}
+
+/** Messages that quote another one, with its current text. */
+function withReplies(messages: readonly Message[], { id, text, deletedAt = null }: Message): readonly Message[] {
+  const quotes = ({ replyTo }: Message) =>
+    replyTo?.id === id && (replyTo.text !== text || (replyTo.deletedAt ?? null) !== deletedAt)
+  if (!messages.some(quotes)) return messages
+  return messages.map((message) =>
+    message.replyTo && quotes(message) ? { ...message, replyTo: { ...message.replyTo, text, deletedAt } } : message,
+  )
+}

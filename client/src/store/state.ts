@@ -1,0 +1,394 @@
+// What an app knows of its account: people, conversations, their loaded messages. It begins with a snapshot, and events keep it true.
+// It does no input or output; `changed` says which parts a change concerns.
+
+import type {
+  ConversationPartsFragment,
+  EventsSubscription,
+  OverviewQuery,
+  PersonPartsFragment,
+} from '../generated/operations.ts'
+import { isIncluded, type JournalPlace, laterOf, placeOf } from '../place.ts'
+import { type Message, type MessagePage, type MessageWindow, withMessage } from './message-window.ts'
+import { counted, deleted, readUpTo, received, shownCounts, type Unread } from './unread.ts'
+
+/** A user. */
+export type Person = PersonPartsFragment
+/** An event that the store follows. */
+export type StoreEvent = EventsSubscription['events']
+
+type Parts = Omit<ConversationPartsFragment, 'unreadCount' | 'unreadCountIsExact' | 'mentionCount' | 'readMarkers'>
+/** A conversation, with the viewer's counts. */
+export type Conversation = Parts & {
+  readonly unreadCount: number
+  readonly unreadCountIsExact: boolean
+  readonly mentionCount: number
+  /** The viewer's read marker. */
+  readonly readSeq: number
+}
+
+/** All that is known of a conversation. */
+export type KnownConversation = {
+  parts: Parts
+  unread: Unread
+  /** The read markers, and what was delivered, by user. */
+  readonly read: ReadonlyMap<string, number>
+  readonly delivered: ReadonlyMap<string, number>
+  window: MessageWindow | null
+  /** Where the server was when it told the parts. */
+  readonly place: JournalPlace | null
+  /** Among conversations with the same time of activity, the greater is the more recent one. */
+  readonly order: number
+}
+
+/** The parts of the state that somebody may watch. */
+export type Topic = 'list' | 'viewer' | 'totals' | `conversation ${string}` | `messages ${string}` | `markers ${string}`
+
+/** How many changed messages are remembered, for pages that were read before they changed. */
+const recentMax = 500
+
+/** The events that move a conversation to the top of the list. */
+const activities: ReadonlySet<string> = new Set([
+  ...[
+    'ConversationClosed',
+    'ConversationReopened',
+    'ConversationUpdated',
+    'MemberJoined',
+    'MemberLeft',
+    'MemberUpdated',
+    'MessageSent',
+  ],
+])
+
+/** The state of a store. */
+export class StoreState {
+  viewer: Person | null = null
+  contactRequestCount = 0
+  blocked: ReadonlySet<string> = new Set()
+  /** Where the list continues; null if all conversations are known. */
+  nextPage: string | null = null
+  readonly conversations = new Map<string, KnownConversation>()
+  readonly #views = new Map<string, Conversation>()
+  readonly #recent = new Map<string, { readonly message: Message; readonly place: JournalPlace | null }>()
+  #list: readonly string[] | null = null
+  #order = 0
+  /** Where the last event was. */
+  #applied: JournalPlace | null = null
+  readonly #changed: (topic: Topic) => void
+  readonly #stale: (conversationId: string) => void
+  readonly #blocksChanged: () => void
+
+  /** @param stale called for a conversation that has to be read again @param blocksChanged called if the blocked users have to be */
+  constructor(changed: (topic: Topic) => void, stale: (conversationId: string) => void, blocksChanged: () => void) {
+    this.#changed = changed
+    this.#stale = stale
+    this.#blocksChanged = blocksChanged
+  }
+
+  /** Begins again with a snapshot. Loaded windows are dropped: what has changed in them is unknown. */
+  begin({ viewer, contactRequestCount, blockedUsers, conversations, syncCursor }: OverviewQuery): void {
+    this.viewer = viewer
+    this.contactRequestCount = contactRequestCount
+    this.blocked = new Set(blockedUsers.nodes.map(({ user }) => user.id))
+    for (const [id, known] of this.conversations) {
+      if (known.window) this.#changed(`messages ${id}`)
+      this.#touch(id)
+    }
+    this.conversations.clear()
+    this.#recent.clear()
+    this.#applied = null
+    this.#changed('viewer')
+    this.putPage(conversations, placeOf(syncCursor))
+  }
+
+  /** Begins with a state that was kept. */
+  restore(
+    kept: Pick<StoreState, 'viewer' | 'contactRequestCount' | 'blocked' | 'nextPage'> & {
+      conversations: readonly KnownConversation[]
+    },
+  ): void {
+    this.viewer = kept.viewer
+    this.contactRequestCount = kept.contactRequestCount
+    this.blocked = kept.blocked
+    this.nextPage = kept.nextPage
+    for (const known of kept.conversations) {
+      this.conversations.set(known.parts.id, known)
+      this.#order = Math.max(this.#order, known.order + 1)
+    }
+    this.#list = null
+  }
+
+  /** Adds a page of the list. */
+  putPage({ nodes, pageInfo }: OverviewQuery['conversations'], place: JournalPlace | null): void {
+    for (const parts of [...nodes].reverse()) this.put(parts, place)
+    this.nextPage = pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null
+    this.#listChanged()
+  }
+
+  /** Puts a conversation as the server has told it, unless it has told a newer state. */
+  put(
+    { unreadCount, unreadCountIsExact, mentionCount, readMarkers, ...parts }: ConversationPartsFragment,
+    place: JournalPlace | null,
+  ): void {
+    const before = this.conversations.get(parts.id)
+    if (before?.place && place && isIncluded(place, before.place) && place.position < before.place.position) return
+    const read = new Map(readMarkers.map(({ user, seq }) => [user.id, seq]))
+    // An answer from before the last event may lack what the events have told since.
+    if (!isIncluded(this.#applied, place))
+      for (const [userId, seq] of before?.read ?? []) if (seq > (read.get(userId) ?? 0)) read.set(userId, seq)
+    const lastSeq = parts.lastMessage?.seq ?? 0
+    const server = { count: unreadCount, isExact: unreadCountIsExact, mentions: mentionCount, lastSeq }
+    const readSeq = readMarkers.find(({ user }) => user.id === this.viewer?.id)?.seq ?? 0
+    const newest = this.#newer(before?.parts.lastMessage ?? null, parts.lastMessage ?? null)
+    const known: KnownConversation = {
+      parts: { ...parts, lastMessage: newest, lastActivityAt: later(before?.parts.lastActivityAt, parts.lastActivityAt) },
+      unread: counted(before?.unread ?? null, { ...server, readSeq }),
+      read,
+      delivered: before?.delivered ?? new Map(),
+      window: before?.window ?? null,
+      place,
+      order: before?.order ?? this.#order++,
+    }
+    this.conversations.set(parts.id, known)
+    this.#touch(parts.id)
+    this.#listChanged()
+  }
+
+  /** Forgets a conversation that the viewer is no longer in. */
+  remove(id: string): void {
+    if (!this.conversations.delete(id)) return
+    this.#touch(id)
+    this.#changed(`messages ${id}`)
+    this.#listChanged()
+  }
+
+  /** The conversations by last activity, latest first: the same array until it changes. */
+  get list(): readonly string[] {
+    this.#list ??= [...this.conversations.values()]
+      .sort((a, b) => compare(b.parts.lastActivityAt ?? '', a.parts.lastActivityAt ?? '') || b.order - a.order)
+      .map(({ parts }) => parts.id)
+    return this.#list
+  }
+
+  /** A conversation as the app shows it: the same object until it changes. */
+  conversation(id: string): Conversation | null {
+    const known = this.conversations.get(id)
+    if (!known) return null
+    const view = this.#views.get(id) ?? { ...known.parts, ...shownCounts(known.unread), readSeq: known.unread.readSeq }
+    this.#views.set(id, view)
+    return view
+  }
+
+  /** Sets the loaded messages of a conversation. */
+  setWindow(id: string, window: MessageWindow | null): void {
+    const known = this.conversations.get(id)
+    if (!known || known.window === window) return
+    known.window = window
+    this.#changed(`messages ${id}`)
+  }
+
+  /** A page with the newer states of messages that events have brought meanwhile. */
+  brought(page: MessagePage, place: JournalPlace | null): MessagePage {
+    const nodes = page.nodes.map((message) => {
+      const recent = this.#recent.get(message.id)
+      return recent && !isIncluded(recent.place, place) ? recent.message : message
+    })
+    return { ...page, nodes }
+  }
+
+  /** Sets the users whom the viewer has blocked: their messages do not count as unread, so all is counted again. */
+  setBlocked(userIds: readonly string[]): void {
+    this.blocked = new Set(userIds)
+    this.#changed('viewer')
+    for (const id of this.conversations.keys()) this.#stale(id)
+  }
+
+  /** Moves the viewer's read marker, before the server has stored it. */
+  markRead(id: string, seq: number): void {
+    if (this.viewer) this.#moveRead(id, [{ user: this.viewer, seq }])
+  }
+
+  /** Sets what was delivered to members. */
+  setDelivered(id: string, markers: readonly { readonly user: { readonly id: string }; readonly seq: number }[]): void {
+    this.#edit(id, (known) => ({ ...known, delivered: moved(known.delivered, markers) }))
+    this.#changed(`markers ${id}`)
+  }
+
+  /** Applies an event. */
+  apply(event: StoreEvent): void {
+    const place = placeOf(event.cursor)
+    this.#applied = laterOf(this.#applied, place)
+    const id = 'conversation' in event ? event.conversation.id : null
+    if (id !== null && activities.has(event.__typename)) this.#active(id, event.occurredAt)
+    switch (event.__typename) {
+      case 'MessageSent':
+      case 'MessageEdited':
+      case 'MessageDeleted':
+      case 'ReactionsChanged':
+      case 'PinsChanged':
+      case 'AttachmentChanged':
+        this.#putMessage(event, place)
+        break
+      case 'ReadMarkersMoved':
+        this.#moveRead(event.conversation.id, event.markers)
+        break
+      case 'DeliveryMarkersMoved':
+        this.setDelivered(event.conversation.id, event.markers)
+        break
+      case 'MemberJoined':
+        // A new member has nothing unread: earlier messages are history.
+        this.#moveRead(event.conversation.id, [event])
+        this.#stale(event.conversation.id)
+        break
+      case 'MemberLeft':
+        if (event.user.id === this.viewer?.id) this.remove(event.conversation.id)
+        else this.#stale(event.conversation.id)
+        break
+      case 'ConversationAdded':
+      case 'ConversationUpdated':
+      case 'ConversationClosed':
+      case 'ConversationReopened':
+      case 'MembershipUpdated':
+      case 'MemberUpdated':
+        this.#stale(event.conversation.id)
+        break
+      case 'UserUpdated':
+        this.#putPerson(event.user)
+        break
+      case 'BlockChanged':
+        this.#blocksChanged()
+        break
+      case 'ContactChanged':
+        this.#changed('viewer')
+        break
+    }
+  }
+
+  #putMessage(event: Extract<StoreEvent, { message: unknown }>, place: JournalPlace | null): void {
+    const { message, conversation } = event
+    this.#recent.delete(message.id)
+    this.#recent.set(message.id, { message, place })
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > recentMax && oldest !== undefined) this.#recent.delete(oldest)
+    const known = this.conversations.get(conversation.id)
+    // It is not among the pages that were loaded so far.
+    if (!known) {
+      if (event.__typename === 'MessageSent') this.#stale(conversation.id)
+      return
+    }
+    if (known.window) this.setWindow(conversation.id, withMessage(known.window, message))
+    this.#edit(conversation.id, (now) => ({
+      ...now,
+      parts: { ...now.parts, lastMessage: this.#newer(now.parts.lastMessage ?? null, message) },
+      unread: this.#unreadAfter(now.unread, event),
+    }))
+    if (this.conversations.get(conversation.id)?.unread.isStale) this.#stale(conversation.id)
+  }
+
+  #unreadAfter(unread: Unread, { __typename, message }: Extract<StoreEvent, { message: unknown }>): Unread {
+    const isOthers = message.sender?.id !== this.viewer?.id && !this.blocked.has(message.sender?.id ?? '')
+    if (__typename === 'MessageDeleted') return deleted(unread, message.seq)
+    if (__typename !== 'MessageSent' || !isOthers || message.deletedAt) return unread
+    return received(
+      unread,
+      message,
+      message.mentions.some(({ id }) => id === this.viewer?.id),
+    )
+  }
+
+  /** The newer of two messages; of two states of one message, the second. */
+  #newer(one: Message | null, other: Message | null): Message | null {
+    return one && other && one.seq > other.seq ? one : other
+  }
+
+  #active(id: string, at: string): void {
+    const order = this.#order++
+    this.#edit(id, (known) => ({
+      ...known,
+      order,
+      parts: { ...known.parts, lastActivityAt: later(known.parts.lastActivityAt, at) },
+    }))
+    this.#listChanged()
+  }
+
+  #moveRead(id: string, markers: readonly { readonly user: { readonly id: string }; readonly seq: number }[]): void {
+    const own = markers.find(({ user }) => user.id === this.viewer?.id)
+    this.#edit(id, (known) => ({
+      ...known,
+      read: moved(known.read, markers),
+      unread: own ? readUpTo(known.unread, own.seq) : known.unread,
+    }))
+    this.#changed(`markers ${id}`)
+    if (own && this.conversations.get(id)?.unread.isStale) this.#stale(id)
+  }
+
+  #putPerson(person: Person): void {
+    if (person.id === this.viewer?.id) this.viewer = person
+    const shown = person.isDeleted ? null : person
+    const isIt = ({ id }: { readonly id: string }) => id === person.id
+    /** The same selection of fields, with the new names. */
+    const named = <Each extends { readonly displayName: string }>(each: Each): Each => ({
+      ...each,
+      displayName: person.displayName,
+      ...('username' in each ? { username: person.username } : {}),
+    })
+    const inMessage = (message: Message): Message => {
+      const sender = message.sender && isIt(message.sender) ? shown : message.sender
+      const mentions = message.mentions.some(isIt)
+        ? message.mentions.map((each) => (isIt(each) ? named(each) : each))
+        : message.mentions
+      const reactions = message.reactions.some(({ users }) => users.some(isIt))
+        ? message.reactions.map((group) => ({ ...group, users: group.users.map((each) => (isIt(each) ? named(each) : each)) }))
+        : message.reactions
+      const { replyTo } = message
+      const quoted = replyTo?.sender && isIt(replyTo.sender) ? { ...replyTo, sender: shown && named(replyTo.sender) } : replyTo
+      const isSame = sender === message.sender && mentions === message.mentions && reactions === message.reactions
+      return isSame && quoted === replyTo ? message : { ...message, sender, mentions, reactions, replyTo: quoted }
+    }
+    for (const [id, known] of this.conversations) {
+      const { otherUser, lastMessage } = known.parts
+      const parts = {
+        ...known.parts,
+        otherUser: otherUser?.id === person.id ? shown : otherUser,
+        lastMessage: lastMessage ? inMessage(lastMessage) : lastMessage,
+      }
+      if (parts.otherUser !== otherUser || parts.lastMessage !== lastMessage) this.#edit(id, (now) => ({ ...now, parts }))
+      const messages = known.window?.messages.map(inMessage)
+      if (known.window && messages?.some((message, i) => message !== known.window?.messages[i]))
+        this.setWindow(id, { ...known.window, messages })
+    }
+    this.#changed('viewer')
+  }
+
+  #edit(id: string, change: (known: KnownConversation) => KnownConversation): void {
+    const known = this.conversations.get(id)
+    if (!known) return
+    this.conversations.set(id, change(known))
+    this.#touch(id)
+  }
+
+  #touch(id: string): void {
+    this.#views.delete(id)
+    this.#changed(`conversation ${id}`)
+    this.#changed('totals')
+  }
+
+  #listChanged(): void {
+    const before = this.#list
+    this.#list = null
+    if (before?.length === this.list.length && before.every((id, i) => id === this.list[i])) this.#list = before
+    else this.#changed('list')
+  }
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+const later = (one: string | null | undefined, other: string | null | undefined) =>
+  (compare(one ?? '', other ?? '') > 0 ? one : other) ?? null
+
+/** Markers that have moved forward. */
+function moved(
+  markers: ReadonlyMap<string, number>,
+  news: readonly { readonly user: { readonly id: string }; readonly seq: number }[],
+): ReadonlyMap<string, number> {
+  const forward = news.filter(({ user, seq }) => seq > (markers.get(user.id) ?? 0))
+  return forward.length === 0 ? markers : new Map([...markers, ...forward.map(({ user, seq }) => [user.id, seq] as const)])
+}

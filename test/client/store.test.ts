@@ -1,0 +1,219 @@
+// The store of the client library: whatever happens, it is what a new one would read.
+
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { beforeAll, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { createParleyClient } from '../../client/src/client.ts'
+import { memoryStore, openStore, type ParleyStore } from '../../client/src/react.ts'
+import { BlockUser, UnblockUser, UpdateProfile } from '../account/documents.ts'
+import * as groups from '../conversation/documents.ts'
+import * as messages from '../law/documents.ts'
+import { type Device, signUpAll } from '../support/device.ts'
+import { AddMembers, LeaveConversation, RemoveMember, SendMessage } from '../support/documents.ts'
+import { closeAtEnd, type Node, openNode } from '../support/node.ts'
+import { openProxy } from '../support/proxy.ts'
+import { type Random, withSeed } from '../support/random.ts'
+import { until } from '../support/until.ts'
+import { quick, sessionOf, withoutGateway } from './app.ts'
+
+let node: Node
+let [alice, bob, carol]: Device[] = []
+const of = (device: Device | undefined): Device => {
+  if (!device) throw new Error('not signed up')
+  return device
+}
+beforeAll(async () => {
+  node = await openNode()
+  ;[alice, bob, carol] = await signUpAll(node, 'Alice', 'Bob', 'Carol')
+})
+
+function clientOf(device: Device, url = node.url) {
+  const client = createParleyClient({
+    url,
+    session: sessionOf(device),
+    webSocketImpl: WebSocket as never,
+    fetch: withoutGateway,
+    limits: quick,
+  })
+  closeAtEnd(() => client.close())
+  return client
+}
+
+async function storeOf(device: Device, ...[storage, url]: [storage?: ReturnType<typeof memoryStore> | null, url?: string]) {
+  const store = await openStore(clientOf(device, url), storage ?? null)
+  closeAtEnd(() => store.close())
+  await until('the store to be live', () => store.client.state.status === 'LIVE')
+  return store
+}
+
+/** What a store shows, with the messages of all its conversations. */
+function shown(store: ParleyStore) {
+  const conversations = store.list.map((id) => {
+    const list = store.messages(id)
+    return {
+      ...store.conversation(id),
+      messages: list.messages.slice(-20),
+      read: Object.fromEntries([...store.readMarkers(id)].sort()),
+    }
+  })
+  // Events have the names of types, answers do not.
+  const plain = JSON.stringify({ viewer: store.viewer, totals: store.totals, conversations }, (key, value) =>
+    key === '__typename' ? undefined : value,
+  )
+  return JSON.parse(plain)
+}
+
+const watchAll = (store: ParleyStore) => {
+  for (const id of store.list) store.watch(id)
+}
+
+/** Compares a store with a new one, until they are equal. */
+async function expectFresh(store: ParleyStore, device: Device): Promise<void> {
+  const fresh = await storeOf(device)
+  const both = () => {
+    watchAll(fresh)
+    watchAll(store)
+    return [shown(store), shown(fresh)] as const
+  }
+  for (const deadline = Date.now() + 8_000; Date.now() < deadline; ) {
+    const [kept, read] = both()
+    const isLoaded = [store, fresh].every((each) => each.list.every((id) => !each.messages(id).isLoading))
+    if (isLoaded && isDeepStrictEqual(kept, read)) break
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const [kept, read] = both()
+  expect(kept).toEqual(read)
+  await fresh.client.close()
+}
+
+const quiet = async (work: Promise<unknown>) => {
+  await work.catch((error: { errors?: { extensions: { code: string } }[] }) => {
+    const code = error.errors?.[0]?.extensions.code
+    if (!code || code === 'INTERNAL') throw error
+  })
+}
+
+/** Does something at random. */
+async function act(random: Random, conversations: string[], sent: string[]): Promise<void> {
+  const people = [of(alice), of(bob), of(carol)]
+  const device = random.one(people as [Device, ...Device[]])
+  const other = random.one(people as [Device, ...Device[]])
+  const conversationId = random.one(conversations as [string, ...string[]])
+  const messageId = sent.length > 0 ? random.one(sent.slice(-12) as [string, ...string[]]) : ''
+  const acts: (() => Promise<unknown>)[] = [
+    async () => {
+      const input = {
+        conversationId,
+        clientMessageId: randomUUID(),
+        text: `by ${device.username}`,
+        replyToId: random.chance(0.3) && messageId ? messageId : null,
+        mentionedUserIds: random.chance(0.3) ? [other.userId] : [],
+      }
+      sent.push((await device.run(SendMessage, { input })).sendMessage.message.id)
+    },
+    () => device.run(messages.EditMessage, { input: { messageId, text: `edited ${random.whole(1, 99)}` } }),
+    () => device.run(messages.DeleteMessage, { input: { messageId } }),
+    () => device.run(messages.AddReaction, { input: { messageId, emoji: random.one(['🎉', '👍']) } }),
+    () => device.run(messages.PinMessage, { input: { messageId } }),
+    () => device.run(messages.MarkRead, { input: { conversationId, seq: random.whole(0, 8) } }),
+    () => device.run(AddMembers, { input: { conversationId, userIds: [other.userId] } }),
+    () => device.run(RemoveMember, { input: { conversationId, userId: other.userId } }),
+    () => device.run(groups.UpdateConversation, { input: { conversationId, title: `Title ${random.whole(1, 9)}` } }),
+    () =>
+      device.run(groups.SetMemberRole, {
+        input: { conversationId, userId: other.userId, role: random.chance(0.5) ? ('ADMIN' as const) : ('MEMBER' as const) },
+      }),
+    () => device.run(groups.MuteConversation, { input: { conversationId, until: random.one([null, '2999-01-01T00:00:00Z']) } }),
+    () => device.run(groups.ArchiveConversation, { input: { conversationId, archived: random.chance(0.5) } }),
+    () => device.run(UpdateProfile, { input: { displayName: `Name ${random.whole(1, 9)}` } }),
+    () =>
+      random.chance(0.5)
+        ? device.run(BlockUser, { input: { userId: other.userId } })
+        : device.run(UnblockUser, { input: { userId: other.userId } }),
+    async () => void conversations.push(await device.group(`Group ${conversations.length}`, other)),
+    () => device.run(LeaveConversation, { input: { conversationId } }),
+  ]
+  const weights = [14, 2, 2, 3, 1, 4, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1]
+  const drawn = weights.flatMap((weight, i) => Array.from({ length: weight }, () => acts[i] as () => Promise<unknown>))
+  await quiet(random.one(drawn as [() => Promise<unknown>])())
+}
+
+test('D5 after any run of events, a store equals a new one', () =>
+  withSeed(async (random) => {
+    const conversations = [await of(alice).group('First', of(bob), of(carol)), await of(bob).direct(of(alice))]
+    const sent: string[] = []
+    const store = await storeOf(of(alice))
+    watchAll(store)
+    for (let n = 0; n < 8; n += 1) {
+      for (let k = 0; k < 15; k += 1) await act(random, conversations, sent)
+      await expectFresh(store, of(alice))
+    }
+  }))
+
+test('opens offline with what it last knew, and continues from there', async () => {
+  const [alice, bob] = await signUpAll(node, 'Dora', 'Erik')
+  const group = await of(alice).group('Kept', of(bob))
+  for (const text of ['one', 'two']) await of(bob).send(group, text)
+  const storage = memoryStore()
+  const first = await storeOf(of(alice), storage)
+  first.watch(group)
+  await until('the messages', () => first.messages(group).messages.length === 2)
+  await first.close()
+  await first.client.close()
+
+  const proxy = await openProxy(node.url)
+  proxy.cut()
+  const offline = await openStore(clientOf(of(alice), proxy.url), storage)
+  closeAtEnd(() => offline.close())
+  expect(offline.conversation(group)).toMatchObject({ title: 'Kept', unreadCount: 2 })
+  expect(offline.messages(group).messages.map(({ text }) => text)).toEqual(['one', 'two'])
+  await of(bob).send(group, 'three')
+  proxy.restore()
+  await until('the rest', () => offline.messages(group).messages.length === 3)
+  expect(offline.conversation(group)?.unreadCount).toBe(3)
+  await expectFresh(offline, of(alice))
+})
+
+test('history is endless in both directions, and a jump shows another part of it', async () => {
+  const [alice, bob] = await signUpAll(node, 'Fay', 'Gus')
+  const group = await of(alice).group('Long', of(bob))
+  for (let n = 1; n <= 130; n += 1) await of(alice).send(group, `${n}`)
+  const store = await storeOf(of(bob))
+  store.watch(group)
+  const seqs = () => store.messages(group).messages.map(({ seq }) => seq)
+  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  await until('the newest', () => seqs().length === 50)
+  expect(seqs()).toEqual(range(81, 130))
+  await store.loadOlder(group)
+  expect(seqs()).toEqual(range(31, 130))
+  await store.loadOlder(group)
+  expect(store.messages(group)).toMatchObject({ hasOlder: false, hasNewer: false })
+  expect(seqs()).toEqual(range(1, 130))
+  await store.showAround(group, { seq: 40 })
+  expect(seqs()).toEqual(range(15, 65))
+  await of(alice).send(group, '131')
+  await until('the count', () => store.conversation(group)?.unreadCount === 131)
+  expect(seqs()).toEqual(range(15, 65))
+  while (store.messages(group).hasNewer) await store.loadNewer(group)
+  expect(seqs()).toEqual(range(15, 131))
+  await of(alice).send(group, '132')
+  await until('the new one', () => seqs().at(-1) === 132)
+})
+
+test('a message is pending until its event comes, and is never shown twice', async () => {
+  const [alice, bob] = await signUpAll(node, 'Hal', 'Ida')
+  const group = await of(alice).group('Pending', of(bob))
+  const store = await storeOf(of(alice))
+  store.watch(group)
+  const states: string[] = []
+  store.subscribe(`messages ${group}`, () => {
+    const { messages: list, pending } = store.messages(group)
+    states.push(`${list.length} ${pending.length}`)
+  })
+  await store.send({ conversationId: group, text: 'hello' })
+  await until('the event', () => store.messages(group).messages.length === 1)
+  await until('the outbox', () => store.messages(group).pending.length === 0)
+  expect(states).toContain('0 1')
+  for (const state of states) expect(['0 0', '0 1', '1 0']).toContain(state)
+})
