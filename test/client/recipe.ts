@@ -9,7 +9,7 @@ import * as parleyApollo from '../../client/src/apollo.ts'
 import * as parley from '../../client/src/client.ts'
 import * as parleyUrql from '../../client/src/urql.ts'
 
-const text = readFileSync(new URL('../../client/src/README.md', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../client/README.md', import.meta.url), 'utf8')
 const modules: { readonly [name: string]: { readonly [name: string]: unknown } } = {
   '@apollo/client': apollo,
   '@urql/core': urql,

@@ -13,7 +13,7 @@ import * as law from '../law/documents.ts'
 import * as presence from '../presence/documents.ts'
 import { SetPushSettings } from '../push/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
-import { RemoveMember } from '../support/documents.ts'
+import { Acknowledge, RemoveMember } from '../support/documents.ts'
 import { connect, type Node, openNode, openPair } from '../support/node.ts'
 import { until } from '../support/until.ts'
 import { type Backend, deviceOf, openBackend, openBackendOf } from './backend.ts'
@@ -110,7 +110,11 @@ async function doEverything(): Promise<void> {
   const [carol] = (await signUpAll(here, 'Carol')) as [Device]
   const group = await alice.group('Everything', bob, carol)
   const input = { conversationId: group }
-  const { message } = await alice.send(group, 'one')
+  const log = await alice.events({ conversationId: group }).live()
+  const { message, cursor } = await alice.send(group, 'one')
+  await bob.run(Acknowledge, { input: { cursor } })
+  await log.first('DeliveryMarkersMoved')
+  log.stop()
   const messageId = message.id
   await alice.run(law.EditMessage, { input: { messageId, text: 'two' } })
   await bob.run(law.AddReaction, { input: { messageId, emoji: '👍' } })

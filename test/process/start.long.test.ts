@@ -76,7 +76,7 @@ test('without any settings it brings its own Postgres, says how to log in, exits
 test('npm start builds what has changed, and starts at once if nothing has', async () => {
   const project = path.join(path.dirname(directory), 'project')
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  await mkdir(path.join(project, 'src'), { recursive: true })
+  for (const place of ['src', 'client/src', 'web']) await mkdir(path.join(project, place), { recursive: true })
   for (const name of ['scripts', 'prisma', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'prisma.config.ts']) {
     await cp(path.join(root, name), path.join(project, name), { recursive: true })
   }
