@@ -94,6 +94,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'react',
       'session',
       'socket',
+      'stale',
       'store/store',
       'upload',
       'uuid',

@@ -1,13 +1,14 @@
 // Parley for Apollo Client: a link for subscriptions over the client's socket, and functions that apply events to an
 // InMemoryCache.
 
-import { type ApolloCache, ApolloLink, type DocumentNode, Observable, type Reference } from '@apollo/client'
+import { type ApolloCache, type ApolloClient, ApolloLink, type DocumentNode, Observable, type Reference } from '@apollo/client'
 import { print } from '@apollo/client/utilities'
 import { writeEvent } from './apollo-write.ts'
 import type { ParleyClient } from './client.ts'
 import { News } from './news.ts'
-import { type EventData, isOlder, placeIn } from './patch.ts'
+import { type EventData, edgeOf, endingWith, isOlder, placeIn } from './patch.ts'
 import { laterOf, placeOfAnswer } from './place.ts'
+import { isStale, Refresher } from './stale.ts'
 
 /** A link for subscriptions such as typing and presence, over the socket of a client. For `events` use `client.follow`. */
 export function subscriptionLink(client: ParleyClient): ApolloLink {
@@ -30,7 +31,10 @@ const newsOf = new WeakMap<ApolloCache, News>()
 export type LiveLink = {
   /** Put it before the HTTP link. */
   readonly link: ApolloLink
-  /** Records an event. Call it from `onEvent`, before `applyEvent`. */
+  /**
+   * Records an event, and refetches the queries on the screen soon that only the server can mend: counts, the order of lists, what you may
+   * do. Call it from `onEvent`, before `applyEvent`. Show a query that was off the screen with the fetch policy `cache-and-network`.
+   */
   note(event: EventData): void
   /** Forgets all events and answers. Call it from `snapshot`, before you fill the cache again. */
   reset(): void
@@ -39,8 +43,15 @@ export type LiveLink = {
 /** Makes a link that brings answers up to date before they reach the cache. Each Apollo Client needs its own. */
 export function liveLink(): LiveLink {
   const news = new News()
+  let apollo: ApolloClient | null = null
+  const refresher = new Refresher((events) => {
+    const onQueryUpdated = (_query: unknown, { result }: { readonly result: unknown }) =>
+      events.some((event) => isStale(result, event))
+    apollo?.refetchQueries({ include: 'active', onQueryUpdated }).catch(() => undefined)
+  })
   return {
     link: new ApolloLink((operation, forward) => {
+      apollo = operation.client
       newsOf.set(operation.client.cache, news)
       const sentAt = news.latest
       return new Observable((observer) =>
@@ -54,8 +65,14 @@ export function liveLink(): LiveLink {
         }),
       )
     }),
-    note: (event) => void news.add(named(event)),
-    reset: () => news.clear(),
+    note(event) {
+      news.add(named(event))
+      refresher.add(event)
+    },
+    reset() {
+      news.clear()
+      refresher.clear()
+    },
   }
 }
 
@@ -64,10 +81,14 @@ const named = ({ message, ...event }: EventData): EventData =>
   message ? { ...event, message: { __typename: 'Message', ...message } } : event
 
 const replaced = { merge: false } as const
-/** Type policies for an InMemoryCache: the lists of an event replace the cached ones. */
+/** Type policies for an InMemoryCache: the lists of an event replace the cached ones, and pages keep what other queries asked of them. */
 export const typePolicies = {
   Message: { fields: { reactions: replaced, mentions: replaced, versions: replaced } },
   Conversation: { fields: { readMarkers: replaced, pinnedMessages: replaced } },
+  // One query may ask for nodes and another for edges of the same page.
+  ConversationConnection: { merge: true },
+  MemberConnection: { merge: true },
+  MessageConnection: { merge: true },
 } as const
 
 type CachedMessage = {
@@ -79,7 +100,12 @@ type CachedMessage = {
   readonly conversation?: CachedConversation | null
 }
 type CachedConversation = { readonly __typename?: string; readonly id: string }
-type CachedPage = { readonly nodes: readonly Reference[]; readonly pageInfo?: { readonly hasNextPage?: boolean } }
+type CachedEdge = { readonly node: Reference }
+type CachedPage = {
+  readonly nodes?: readonly Reference[]
+  readonly edges?: readonly CachedEdge[]
+  readonly pageInfo?: { readonly hasNextPage?: boolean }
+}
 
 /**
  * Applies an event to a cache. Call it from `onEvent`. It writes all fields of the event, appends a new message to the newest
@@ -127,17 +153,30 @@ function add(cache: ApolloCache, conversationId: string, message: CachedMessage,
     id,
     fields: {
       messages(existing, { readField }) {
-        const page = existing as CachedPage
-        if (!Array.isArray(page?.nodes)) return existing
-        const seqOf = (node: Reference) => readField<number>('seq', node)
+        const page = existing as CachedPage | null | undefined
         const isOwn = (node: Reference) =>
           message.clientMessageId != null && readField('clientMessageId', node) === message.clientMessageId
-        if (page.nodes.some((node) => node.__ref === reference.__ref)) return existing
-        const own = page.nodes.findIndex(isOwn)
-        if (own >= 0) return { ...page, nodes: page.nodes.with(own, reference) }
-        const seqs = page.nodes.map((node) => ({ seq: seqOf(node) }))
-        const place = placeIn({ ...page, nodes: seqs as never }, message)
-        return place === null ? existing : { ...page, nodes: page.nodes.toSpliced(place, 0, reference) }
+        /** The references with the new one in its place; the same ones if it does not belong there. */
+        const added = (nodes: readonly Reference[]): readonly Reference[] => {
+          if (nodes.some((node) => node.__ref === reference.__ref)) return nodes
+          const own = nodes.findIndex(isOwn)
+          if (own >= 0) return nodes.with(own, reference)
+          const seqs = nodes.map((node) => ({ seq: readField<number>('seq', node) }))
+          const place = placeIn({ nodes: seqs as never, pageInfo: page?.pageInfo ?? null }, message)
+          return place === null ? nodes : nodes.toSpliced(place, 0, reference)
+        }
+        const { nodes, edges } = page ?? {}
+        if (!nodes && !edges) return existing
+        const known = new Map(edges?.map((edge) => [edge.node.__ref, edge]))
+        const edgeFor = (node: Reference) => known.get(node.__ref) ?? edgeOf(node, message.seq)
+        const references = nodes ?? edges?.map(({ node }) => node) ?? []
+        const isLast = added(references).at(-1)?.__ref === reference.__ref
+        return {
+          ...page,
+          ...(page?.pageInfo && isLast && { pageInfo: endingWith(page.pageInfo, message.seq) }),
+          ...(nodes && { nodes: added(nodes) }),
+          ...(edges && { edges: added(edges.map(({ node }) => node)).map(edgeFor) }),
+        }
       },
       lastMessage(existing, { readField }) {
         const last = existing as Reference | null

@@ -23,6 +23,10 @@ type PatchedPage = {
   readonly nodes: readonly (MessageEntity | null)[]
   readonly pageInfo?: { readonly hasNextPage?: boolean } | null
 }
+type PatchedEdges = {
+  readonly edges: readonly ({ readonly node: MessageEntity | null } | null)[]
+  readonly pageInfo?: { readonly hasNextPage?: boolean } | null
+}
 
 /**
  * Applies an event to an answer. It appends a new message to the newest page of its conversation (`messages.nodes`) and makes
@@ -66,6 +70,7 @@ function walk(value: unknown, changed: ReadonlyMap<unknown, Entity>, added: Addi
   if (added && before.id !== undefined && before.id === added.conversationId) {
     if ('lastMessage' in before && isAfter(added.message, before.lastMessage)) after.lastMessage = added.message
     if (isPage(before.messages)) after.messages = withMessage(after.messages as PatchedPage, added.message)
+    if (hasEdges(before.messages)) after.messages = withEdge(after.messages as PatchedEdges, added.message)
   }
   return Object.keys(before).some((field) => after[field] !== before[field]) ? after : before
 }
@@ -93,6 +98,8 @@ const isObject = (value: unknown): value is Entity => typeof value === 'object' 
 
 const isPage = (value: unknown): value is PatchedPage => Array.isArray((value as PatchedPage | null | undefined)?.nodes)
 
+const hasEdges = (value: unknown): value is PatchedEdges => Array.isArray((value as PatchedEdges | null | undefined)?.edges)
+
 const isAfter = (message: MessageEntity, last: unknown) =>
   last === null || ((last as MessageEntity).id !== message.id && ((last as MessageEntity).seq ?? 0) < (message.seq ?? 1))
 
@@ -104,7 +111,36 @@ export function withMessage(page: PatchedPage, message: MessageEntity): PatchedP
     return { ...page, nodes: page.nodes.with(own, message) }
   }
   const place = placeIn(page, message)
-  return place === null ? page : { ...page, nodes: page.nodes.toSpliced(place, 0, message) }
+  if (place === null) return page
+  const nodes = page.nodes.toSpliced(place, 0, message)
+  return page.pageInfo ? { ...page, nodes, pageInfo: endingWith(page.pageInfo, nodes.at(-1)?.seq) } : { ...page, nodes }
+}
+
+/** Edges with that of a message added in its place, as `withMessage` does with nodes. */
+function withEdge(page: PatchedEdges, message: MessageEntity): PatchedEdges {
+  const nodes = page.edges.map((edge) => edge?.node ?? null)
+  const patched = withMessage({ nodes, pageInfo: page.pageInfo ?? null }, message)
+  if (patched.nodes.every((node, i) => node === nodes[i]) && patched.nodes.length === nodes.length) return page
+  const known = new Map(page.edges.map((edge) => [edge?.node, edge]))
+  return {
+    ...page,
+    ...(page.pageInfo && { pageInfo: patched.pageInfo }),
+    edges: patched.nodes.map((node) => known.get(node ?? undefined) ?? edgeOf(node, node?.seq)),
+  }
+}
+
+/** The edge of a new message. */
+export function edgeOf<Node>(node: Node, seq: number | undefined) {
+  return { __typename: 'MessageEdge', cursor: cursorOf(seq), highlights: [], node }
+}
+
+/** The cursor of a message in a page. Cursors are opaque to apps, but the library belongs to Parley: this one is that of its `seq`. */
+const cursorOf = (seq: number | undefined) =>
+  seq === undefined ? null : btoa(String(seq)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+
+/** The information on a page whose last message is now this one. */
+export function endingWith<PageInfo extends object>(pageInfo: PageInfo, seq: number | undefined): PageInfo {
+  return 'endCursor' in pageInfo && seq !== undefined ? { ...pageInfo, endCursor: cursorOf(seq) } : pageInfo
 }
 
 /** The same message, or the copy that an app showed before it had an id. */

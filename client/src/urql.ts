@@ -7,6 +7,7 @@ import type { ServerError } from './failure.ts'
 import { News } from './news.ts'
 import { applyEvent, type EventData } from './patch.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf, placeOfAnswer } from './place.ts'
+import { isStale, Refresher } from './stale.ts'
 
 /** For `subscriptionExchange`: typing and presence over the client's socket. For `events` use `client.follow`. */
 export function forwardSubscription(client: ParleyClient): SubscriptionForwarder {
@@ -40,7 +41,10 @@ type Kept = { readonly result: OperationResult; readonly place: JournalPlace | n
 export type LiveExchange = {
   /** Put it before `cacheExchange`. */
   readonly exchange: Exchange
-  /** Applies an event to all answers, on the screen and from urql's cache. Call it from `onEvent`. */
+  /**
+   * Applies an event to all answers, on the screen and from urql's cache, and reads those again soon that only the server can tell: counts,
+   * the order of lists, what you may do. Call it from `onEvent`.
+   */
   apply(event: EventData): void
   /** Forgets all events and answers, and reruns the queries on the screen. Call it from `snapshot` once you have the cursor. */
   reset(): void
@@ -51,6 +55,15 @@ export function liveExchange(): LiveExchange {
   const kept = new Map<number, Kept>()
   const active = new Map<number, Operation>()
   const news = new News()
+  /** Reads the answers on the screen again that events have made stale, and forgets the others. */
+  const refresher = new Refresher((events) => {
+    for (const [key, { result, place }] of kept) {
+      if (!events.some((event) => !isIncluded(placeOf(event.cursor), place) && isStale(result.data, event))) continue
+      const operation = active.get(key)
+      if (operation) rerun(operation)
+      else kept.delete(key)
+    }
+  })
   let rerun: (operation: Operation) => void = () => undefined
   const { source, next } = makeSubject<OperationResult>()
   /** An answer of the server, brought up to date. */
@@ -101,6 +114,7 @@ export function liveExchange(): LiveExchange {
       },
     apply(event) {
       const newest = news.add(event)
+      refresher.add(event)
       for (const [key, { result, place }] of kept) {
         if (isIncluded(placeOf(event.cursor), place)) continue
         const data = applyEvent(result.data, newest)
@@ -112,6 +126,7 @@ export function liveExchange(): LiveExchange {
     },
     reset() {
       news.clear()
+      refresher.clear()
       kept.clear()
       for (const operation of active.values()) rerun(operation)
     },

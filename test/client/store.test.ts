@@ -1,20 +1,16 @@
 // The store of the client library: whatever happens, it is what a new one would read.
 
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createParleyClient } from '../../client/src/client.ts'
 import { memoryStore, openStore, type ParleyStore } from '../../client/src/react.ts'
-import { BlockUser, UnblockUser, UpdateProfile } from '../account/documents.ts'
-import * as groups from '../conversation/documents.ts'
-import * as messages from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
-import { AddMembers, LeaveConversation, RemoveMember, SendMessage } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
-import { type Random, withSeed } from '../support/random.ts'
+import { withSeed } from '../support/random.ts'
 import { until } from '../support/until.ts'
+import { act } from './actions.ts'
 import { quick, sessionOf, withoutGateway } from './app.ts'
 
 let node: Node
@@ -87,66 +83,14 @@ async function expectFresh(store: ParleyStore, device: Device): Promise<void> {
   await fresh.client.close()
 }
 
-const quiet = async (work: Promise<unknown>) => {
-  await work.catch((error: { errors?: { extensions: { code: string } }[] }) => {
-    const code = error.errors?.[0]?.extensions.code
-    if (!code || code === 'INTERNAL') throw error
-  })
-}
-
-/** Does something at random. */
-async function act(random: Random, conversations: string[], sent: string[]): Promise<void> {
-  const people = [of(alice), of(bob), of(carol)]
-  const device = random.one(people as [Device, ...Device[]])
-  const other = random.one(people as [Device, ...Device[]])
-  const conversationId = random.one(conversations as [string, ...string[]])
-  const messageId = sent.length > 0 ? random.one(sent.slice(-12) as [string, ...string[]]) : ''
-  const acts: (() => Promise<unknown>)[] = [
-    async () => {
-      const input = {
-        conversationId,
-        clientMessageId: randomUUID(),
-        text: `by ${device.username}`,
-        replyToId: random.chance(0.3) && messageId ? messageId : null,
-        mentionedUserIds: random.chance(0.3) ? [other.userId] : [],
-      }
-      sent.push((await device.run(SendMessage, { input })).sendMessage.message.id)
-    },
-    () => device.run(messages.EditMessage, { input: { messageId, text: `edited ${random.whole(1, 99)}` } }),
-    () => device.run(messages.DeleteMessage, { input: { messageId } }),
-    () => device.run(messages.AddReaction, { input: { messageId, emoji: random.one(['🎉', '👍']) } }),
-    () => device.run(messages.PinMessage, { input: { messageId } }),
-    () => device.run(messages.MarkRead, { input: { conversationId, seq: random.whole(0, 8) } }),
-    () => device.run(AddMembers, { input: { conversationId, userIds: [other.userId] } }),
-    () => device.run(RemoveMember, { input: { conversationId, userId: other.userId } }),
-    () => device.run(groups.UpdateConversation, { input: { conversationId, title: `Title ${random.whole(1, 9)}` } }),
-    () =>
-      device.run(groups.SetMemberRole, {
-        input: { conversationId, userId: other.userId, role: random.chance(0.5) ? ('ADMIN' as const) : ('MEMBER' as const) },
-      }),
-    () => device.run(groups.MuteConversation, { input: { conversationId, until: random.one([null, '2999-01-01T00:00:00Z']) } }),
-    () => device.run(groups.ArchiveConversation, { input: { conversationId, archived: random.chance(0.5) } }),
-    () => device.run(UpdateProfile, { input: { displayName: `Name ${random.whole(1, 9)}` } }),
-    () =>
-      random.chance(0.5)
-        ? device.run(BlockUser, { input: { userId: other.userId } })
-        : device.run(UnblockUser, { input: { userId: other.userId } }),
-    async () => void conversations.push(await device.group(`Group ${conversations.length}`, other)),
-    () => device.run(LeaveConversation, { input: { conversationId } }),
-  ]
-  const weights = [14, 2, 2, 3, 1, 4, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1]
-  const drawn = weights.flatMap((weight, i) => Array.from({ length: weight }, () => acts[i] as () => Promise<unknown>))
-  await quiet(random.one(drawn as [() => Promise<unknown>])())
-}
-
 test('D5 after any run of events, a store equals a new one', () =>
   withSeed(async (random) => {
     const conversations = [await of(alice).group('First', of(bob), of(carol)), await of(bob).direct(of(alice))]
-    const sent: string[] = []
+    const made = { people: [of(alice), of(bob), of(carol)], conversations, sent: [], haveParted: false }
     const store = await storeOf(of(alice))
     watchAll(store)
     for (let n = 0; n < 8; n += 1) {
-      for (let k = 0; k < 15; k += 1) await act(random, conversations, sent)
+      for (let k = 0; k < 15; k += 1) await act(random, made)
       await expectFresh(store, of(alice))
     }
   }))
