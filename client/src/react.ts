@@ -16,7 +16,6 @@ import * as documents from './store/documents.ts'
 import type { Conversation, Person, Topic } from './store/state.ts'
 import type { HistoryPlace, MessageList, ParleyStore, Totals } from './store/store.ts'
 
-export * from './store/documents.ts'
 export type { Message } from './store/message-window.ts'
 export { indexedDbStore, memoryStore, type StoreDump, type StoreStorage } from './store/persistence.ts'
 export type { Conversation, Person } from './store/state.ts'

@@ -61,7 +61,8 @@ test.each([
   await writeFile(
     path.join(app, files[0] ?? ''),
     `import { createParleyClient, type ParleyClient } from 'parley-client'
-import { openStore, useMessages, Overview } from 'parley-client/react'
+import { Overview } from 'parley-client/documents'
+import { openStore, useMessages } from 'parley-client/react'
 const client: ParleyClient = createParleyClient({ url: 'http://localhost' })
 const { viewer } = await client.request(Overview, { first: 1 })
 const name: string = viewer.displayName
