@@ -9,7 +9,15 @@ import type { Journal } from '../journal/journal.ts'
 import type { Log } from '../log/log.ts'
 import { type Reader, statement } from '../store/reader.ts'
 import { messageKinds } from './events.ts'
-import { type ConversationMarkers, flatten, type MarkerBatchRow, type MarkerInput, markerBytes, markersMoved } from './markers.ts'
+import {
+  type ConversationMarkers,
+  flatten,
+  furthestOf,
+  type MarkerBatchRow,
+  type MarkerInput,
+  markerBytes,
+  markersMoved,
+} from './markers.ts'
 
 declare module '../parts.ts' {
   interface App {
@@ -67,9 +75,7 @@ const deliverProcedure: Procedure<ConversationMarkers, null, MarkerBatchRow> = {
 export function openDeliveryMarkers(journal: Journal, reader: Reader, log: Log): DeliveryMarkers {
   const running = new Set<Promise<unknown>>()
   const coalescer = new Coalescer(coalesceMs, async (conversationId: ConversationId, inputs: readonly MarkerInput[]) => {
-    const furthest = new Map<UserId, number>()
-    for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
-    const markers = [...furthest].map(([userId, seq]) => ({ userId, seq }))
+    const markers = furthestOf(inputs)
     // The conversation is the key in the lanes, as senders are. It is negative, because user ids use the same numbers.
     await journal.append(deliverProcedure, -conversationId, { conversationId, markers })
     return inputs.map(() => null)

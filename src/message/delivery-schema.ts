@@ -1,19 +1,17 @@
 // The schema of delivery: to which members a message has been delivered.
 
-import { findUsers, requireUser } from '../account/access.ts'
+import { findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { ifMember } from '../conversation/access.ts'
-import { Conversation, Member, requireConversation } from '../conversation/schema.ts'
+import { Member } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
-import { conversationOf, factEvent } from '../graphql/event.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
-import { encodeId, type MessageId } from '../id.ts'
-import { payloadOf } from '../journal/kind.ts'
+import type { MessageId } from '../id.ts'
 import { ifSeen } from './access.ts'
 import { findDeliveredSeq, findReceivers } from './delivery-access.ts'
 import { messageKinds } from './events.ts'
-import type { MarkerInput } from './markers.ts'
+import { markersEvent, markerType } from './marker-schema.ts'
 import { Message } from './schema.ts'
 
 const readReceivers = (context: Context, messageId: MessageId) =>
@@ -47,42 +45,11 @@ builder.objectField(Member, 'deliveredSeq', (t) =>
   }),
 )
 
-const DeliveryMarker = builder.objectRef<MarkerInput>('DeliveryMarker').implement({
-  description: 'How far the messages of a conversation have been delivered to a user. It only moves forward.',
-  fields: (t) => ({
-    id: t.id({
-      shared: true,
-      description: 'Identifies the conversation and the user, for caches. It cannot be passed to `node`.',
-      resolve: ({ conversationId, userId }) => `DeliveryMarker:${encodeId('Member', conversationId, userId)}`,
-    }),
-    user: t.field({
-      shared: true,
-      type: User,
-      description: 'The user.',
-      resolve: ({ userId }, _args, context) => requireUser(context, userId),
-    }),
-    seq: t.exposeInt('seq', { shared: true, description: 'The `seq` of the last message that was delivered to the user.' }),
-  }),
-})
-
-const DeliveryMarkersMoved = factEvent(
+markersEvent(
   messageKinds.DeliveryMarkersMoved,
   'Messages of others were delivered to one or more members. Deliveries within a second are combined into one event. After a long absence a device tells it in its 50 most recently active conversations only; `Member.deliveredSeq` is always current.',
+  markerType('DeliveryMarker', {
+    description: 'How far the messages of a conversation have been delivered to a user. It only moves forward.',
+    seq: 'The `seq` of the last message that was delivered to the user.',
+  }),
 )
-builder.objectFields(DeliveryMarkersMoved, (t) => ({
-  conversation: t.field({
-    shared: true,
-    type: Conversation,
-    description: 'The conversation.',
-    resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
-  }),
-  markers: t.field({
-    shared: true,
-    type: [DeliveryMarker],
-    description: 'The markers that moved, each with its new `seq`. Keep the greatest `seq` of each user.',
-    resolve: (event) => {
-      const { markers } = payloadOf(messageKinds.DeliveryMarkersMoved, event.item.fact)
-      return markers.map((marker) => ({ conversationId: conversationOf(event), ...marker }))
-    },
-  }),
-}))

@@ -23,6 +23,13 @@ export type MarkerBatchRow = {
   readonly previous_tag: number
 }
 
+/** The furthest marker of each user. */
+export function furthestOf(inputs: readonly MarkerInput[]): readonly Marker[] {
+  const furthest = new Map<UserId, number>()
+  for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
+  return [...furthest].map(([userId, seq]) => ({ userId, seq }))
+}
+
 /** The markers of several conversations, in the order of a procedure's arrays. */
 export function flatten(inputs: readonly ConversationMarkers[]): MarkerInput[] {
   return inputs.flatMap(({ conversationId, markers }) => markers.map((marker) => ({ conversationId, ...marker })))

@@ -4,10 +4,8 @@ import { type Context, requireViewer } from '../graphql/context.ts'
 import { groupBy, indexBy, sharedLoader, viewerLoader } from '../graphql/loader.ts'
 import type { ConversationId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
+import type { MarkerInput } from './markers.ts'
 import { countMentions, countUnread, scanMax, unreadMax } from './unread.ts'
-
-/** How far a member has read a conversation. */
-export type ReadMarkerRow = { readonly conversationId: ConversationId; readonly userId: UserId; readonly seq: number }
 
 /** The viewer's unread counts of a conversation. */
 export type UnreadRow = {
@@ -18,7 +16,7 @@ export type UnreadRow = {
   readonly isExact: boolean
 }
 
-const markers = statement<ReadMarkerRow>(
+const markers = statement<MarkerInput>(
   'read_markers',
   `select r.conversation_id as "conversationId", r.user_id as "userId", r.seq
      from read_marker r

@@ -1,27 +1,17 @@
 // The schema of read markers, and of the counts that depend on them.
 
 import { z } from 'zod'
-import { requireUser } from '../account/access.ts'
-import { User } from '../account/schema.ts'
 import { ifMember } from '../conversation/access.ts'
 import { Conversation, Member, requireConversation } from '../conversation/schema.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { conversationOf, factEvent } from '../graphql/event.ts'
 import { parseInput } from '../graphql/input.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
-import { encodeId, parseId } from '../id.ts'
-import { payloadOf } from '../journal/kind.ts'
+import { parseId } from '../id.ts'
 import { messageKinds } from './events.ts'
-import {
-  findReadTime,
-  type ReadMarkerRow,
-  readMarkers,
-  readUnread,
-  readUnreadTotals,
-  type UnreadTotalsRow,
-} from './read-marker-access.ts'
+import { markersEvent, markerType } from './marker-schema.ts'
+import { findReadTime, readMarkers, readUnread, readUnreadTotals, type UnreadTotalsRow } from './read-marker-access.ts'
 import { type Marked, markRead } from './read-marker-actions.ts'
 
 const form = z.object({
@@ -29,22 +19,9 @@ const form = z.object({
   seq: z.number().int().min(0, 'must be 0 or more'),
 })
 
-const ReadMarker = builder.objectRef<ReadMarkerRow>('ReadMarker').implement({
+const ReadMarker = markerType('ReadMarker', {
   description: 'How far a user has read a conversation. It only moves forward.',
-  fields: (t) => ({
-    id: t.id({
-      shared: true,
-      description: 'Identifies the conversation and the user, for caches. It cannot be passed to `node`.',
-      resolve: ({ conversationId, userId }) => `ReadMarker:${encodeId('Member', conversationId, userId)}`,
-    }),
-    user: t.field({
-      shared: true,
-      type: User,
-      description: 'The user.',
-      resolve: ({ userId }, _args, context) => requireUser(context, userId),
-    }),
-    seq: t.exposeInt('seq', { shared: true, description: 'The `seq` of the last message that the user has read; 0 if none.' }),
-  }),
+  seq: 'The `seq` of the last message that the user has read; 0 if none.',
 })
 
 /** Counting scans up to 10,000 messages of a conversation. */
@@ -152,24 +129,8 @@ builder.mutationField('markRead', (t) =>
   }),
 )
 
-const ReadMarkersMoved = factEvent(
+markersEvent(
   messageKinds.ReadMarkersMoved,
   'The read markers of one or more members moved forward; yours may be among them. Moves within a second are combined into one event.',
+  ReadMarker,
 )
-builder.objectFields(ReadMarkersMoved, (t) => ({
-  conversation: t.field({
-    shared: true,
-    type: Conversation,
-    description: 'The conversation.',
-    resolve: (event, _args, context) => requireConversation(context, conversationOf(event)),
-  }),
-  markers: t.field({
-    shared: true,
-    type: [ReadMarker],
-    description: 'The markers that moved, each with its new `seq`. Keep the greatest `seq` of each user.',
-    resolve: (event) => {
-      const { markers } = payloadOf(messageKinds.ReadMarkersMoved, event.item.fact)
-      return markers.map((marker) => ({ conversationId: conversationOf(event), ...marker }))
-    },
-  }),
-}))

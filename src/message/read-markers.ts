@@ -1,13 +1,21 @@
 // Moves read markers: the parameters and the result of the SQL procedure journal_mark_batch. A node collects the markers of a
 // conversation for a second and writes them together, as one fact (B6).
 
-import type { ConversationId, UserId } from '../id.ts'
+import type { ConversationId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
 import { Coalescer } from '../journal/coalescer.ts'
 import type { Place } from '../journal/fact.ts'
 import type { Journal } from '../journal/journal.ts'
 import { messageKinds } from './events.ts'
-import { type ConversationMarkers, flatten, type MarkerBatchRow, type MarkerInput, markerBytes, markersMoved } from './markers.ts'
+import {
+  type ConversationMarkers,
+  flatten,
+  furthestOf,
+  type MarkerBatchRow,
+  type MarkerInput,
+  markerBytes,
+  markersMoved,
+} from './markers.ts'
 
 declare module '../parts.ts' {
   interface App {
@@ -60,9 +68,7 @@ export type ReadMarkers = {
 /** Opens the read markers of a node: it appends at most one fact a second for each conversation. */
 export function openReadMarkers(journal: Journal): ReadMarkers {
   const coalescer = new Coalescer(coalesceMs, async (conversationId: ConversationId, inputs: readonly MarkerInput[]) => {
-    const furthest = new Map<UserId, number>()
-    for (const { userId, seq } of inputs) furthest.set(userId, Math.max(seq, furthest.get(userId) ?? 0))
-    const markers = [...furthest].map(([userId, seq]) => ({ userId, seq }))
+    const markers = furthestOf(inputs)
     // The conversation is the key in the lanes, as senders are. It is negative, because user ids use the same numbers.
     const outcomes = await journal.append(markProcedure, -conversationId, { conversationId, markers })
     const byUser = new Map(markers.map(({ userId }, i) => [userId, outcomes[i]]))
