@@ -11,6 +11,9 @@ declare
   head bigint; prev timestamptz; at_conv int; facts int := 0;
   f_conv bigint[] := '{}'; f_receiver bigint[] := '{}'; f_markers jsonb[] := '{}';
 begin
+  -- Read the pages before taking the lock: those that are not in memory are then loaded in parallel, and not under the lock.
+  perform 1 from unnest(conv, receiver) u(c, r) cross join lateral
+    (select 1 from audience a where a.conversation_id = u.c and a.user_id = u.r limit 1) x;
   perform journal_lock();
   select h.head, h.at, h.tag into head, prev, previous_tag from journal_head() h;
   at := greatest(clock_timestamp(), prev);
