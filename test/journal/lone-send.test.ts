@@ -66,6 +66,7 @@ test('a second node hardly adds statements to a send: its readers stand by once 
   const send = await lonely(node)
   statements = []
   for (let i = 0; i < 5; i += 1) await send()
-  // Each reader of the second node may lose its first turn now: three statements. If it went on, there would be 35.
-  expect(statements.length).toBeLessThanOrEqual(23)
+  // Five sends cost 20. A reader of the second node that loses a turn adds three, and on a busy machine one may lose two before it
+  // stands by. If both went on, there would be 35.
+  expect(statements.length).toBeLessThanOrEqual(29)
 })
