@@ -145,6 +145,33 @@ test('history is endless in both directions, and a jump shows another part of it
   await until('the new one', () => seqs().at(-1) === 132)
 })
 
+test('a jump does not wait for the messages that are being loaded', async () => {
+  const [alice, bob] = await signUpAll(node, 'Jim', 'Kay')
+  const group = await of(alice).group('Jump', of(bob))
+  for (let n = 1; n <= 80; n += 1) await of(alice).send(group, `${n}`)
+  const store = await storeOf(of(bob))
+  store.watch(group)
+  expect(store.messages(group).isLoading).toBe(true)
+  await store.showAround(group, { seq: 10 })
+  const { messages: list, hasNewer } = store.messages(group)
+  expect([list[0]?.seq, hasNewer]).toEqual([1, true])
+  // The answer that the jump has made useless changes nothing.
+  await store.showNewest(group)
+  expect(store.messages(group).messages.at(-1)?.seq).toBe(80)
+})
+
+test('a conversation that is not in the loaded list is read when it is watched', async () => {
+  const [alice, bob] = await signUpAll(node, 'Lou', 'Mia')
+  const old = await of(alice).group('Old', of(bob))
+  await of(alice).send(old, 'long ago')
+  for (let n = 1; n <= 50; n += 1) await of(alice).group(`${n}`, of(bob))
+  const store = await storeOf(of(bob))
+  expect([store.conversation(old), store.hasMore]).toEqual([null, true])
+  store.watch(old)
+  await until('its messages', () => store.messages(old).messages.length === 1)
+  expect(store.conversation(old)?.title).toBe('Old')
+})
+
 test('a message is pending until its event comes, and is never shown twice', async () => {
   const [alice, bob] = await signUpAll(node, 'Hal', 'Ida')
   const group = await of(alice).group('Pending', of(bob))

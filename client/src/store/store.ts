@@ -42,7 +42,7 @@ const saveEveryMs = 1_000
 const windowsMax = 30
 const retry = { firstMs: 1_000, maxMs: 30_000 } as const
 
-type Loading = { isLoading: boolean; failure: ParleyFailure | null }
+type Loading = { readonly isLoading: boolean; readonly failure: ParleyFailure | null }
 
 /** Opens a store on a client, which follows from then on. `storage` keeps it between runs of the app. */
 export async function openStore(client: ParleyClient, storage: StoreStorage | null = null): Promise<ParleyStore> {
@@ -170,8 +170,7 @@ export class ParleyStore {
     this.#watched.set(id, (this.#watched.get(id) ?? 0) + 1)
     this.#shown.delete(id)
     this.#shown.add(id)
-    if (!this.#state.conversations.get(id)?.window) void this.showNewest(id)
-    void this.#loadDeliveries(id)
+    this.#loadWatched(id)
     return () => {
       const count = (this.#watched.get(id) ?? 1) - 1
       if (count > 0) this.#watched.set(id, count)
@@ -199,16 +198,20 @@ export class ParleyStore {
 
   /** Shows the messages around a place, in place of the loaded ones. */
   async showAround(id: string, place: HistoryPlace): Promise<void> {
-    await this.#load(id, place, (_now, answer) => windowOf(answer))
+    await this.#load(id, place, (_now, answer) => windowOf(answer), null, null, true)
   }
 
   /** Shows the newest messages, in place of the loaded ones. */
   async showNewest(id: string): Promise<void> {
-    await this.#loadPage(id, async () => {
-      const { data, place } = await this.#ask(documents.History, { id, last: pageSize, first: null, after: null, before: null })
-      const messages = data.conversation?.messages
-      return messages ? { window: windowOf(this.#state.brought(messages, place)) } : null
-    })
+    await this.#loadPage(
+      id,
+      async () => {
+        const { data, place } = await this.#ask(documents.History, { id, last: pageSize, first: null, after: null, before: null })
+        const messages = data.conversation?.messages
+        return messages ? { window: windowOf(this.#state.brought(messages, place)) } : null
+      },
+      true,
+    )
   }
 
   /** Loads a further page of conversations. */
@@ -247,11 +250,16 @@ export class ParleyStore {
     const { data } = await this.#ask(documents.Overview, { first: listPageSize })
     this.#state.begin(data)
     this.#reached(data.syncCursor)
-    for (const id of this.#watched.keys()) {
-      void this.showNewest(id)
-      void this.#loadDeliveries(id)
-    }
+    for (const id of this.#watched.keys()) this.#loadWatched(id)
     return data.syncCursor
+  }
+
+  /** Loads what is shown of a watched conversation. One that is not known yet is read first: it may be beyond the loaded list. */
+  #loadWatched(id: string): void {
+    const known = this.#state.conversations.get(id)
+    if (!known) this.#refresh(id)
+    else if (!known.window && !this.#loading.get(id)?.isLoading) void this.showNewest(id)
+    if (known) void this.#loadDeliveries(id)
   }
 
   #reached(cursor: string): void {
@@ -273,25 +281,36 @@ export class ParleyStore {
     merge: (now: MessageWindow, page: MessagePage) => MessageWindow,
     before: number | null = null,
     after: number | null = null,
+    isJump = false,
   ): Promise<void> {
-    await this.#loadPage(id, async () => {
-      const none = { messageId: null, seq: null, at: null }
-      const { data, place: at } = await this.#ask(documents.HistoryAround, { ...none, ...place, id, before, after })
-      const page = data.conversation?.messagesAround
-      const now = this.#state.conversations.get(id)?.window ?? { messages: [], hasOlder: true, hasNewer: true }
-      return page ? { window: merge(now, this.#state.brought(page, at)) } : null
-    })
+    await this.#loadPage(
+      id,
+      async () => {
+        const none = { messageId: null, seq: null, at: null }
+        const { data, place: at } = await this.#ask(documents.HistoryAround, { ...none, ...place, id, before, after })
+        const page = data.conversation?.messagesAround
+        const now = this.#state.conversations.get(id)?.window ?? { messages: [], hasOlder: true, hasNewer: true }
+        return page ? { window: merge(now, this.#state.brought(page, at)) } : null
+      },
+      isJump,
+    )
   }
 
-  async #loadPage(id: string, load: () => Promise<{ window: MessageWindow } | null>): Promise<void> {
-    if (this.#loading.get(id)?.isLoading) return
-    this.#setLoading(id, { isLoading: true, failure: null })
+  /** Loads one page at a time. A jump does not wait for the page that is under way, which it makes useless. */
+  async #loadPage(id: string, load: () => Promise<{ window: MessageWindow } | null>, isJump: boolean): Promise<void> {
+    if (this.#loading.get(id)?.isLoading && !isJump) return
+    const loading: Loading = { isLoading: true, failure: null }
+    const end = (failure: ParleyFailure | null) => {
+      if (this.#loading.get(id) !== loading) return false
+      this.#setLoading(id, { isLoading: false, failure })
+      return true
+    }
+    this.#setLoading(id, loading)
     try {
       const loaded = await load()
-      this.#setLoading(id, { isLoading: false, failure: null })
-      if (loaded) this.#state.setWindow(id, loaded.window)
+      if (end(null) && loaded) this.#state.setWindow(id, loaded.window)
     } catch (error) {
-      this.#setLoading(id, { isLoading: false, failure: failureOf(error) })
+      end(failureOf(error))
     }
   }
 
@@ -335,8 +354,10 @@ export class ParleyStore {
       this.#attempt = 0
       for (const [i, id] of ids.entries()) {
         const node = data.nodes[i]
+        const isNew = !this.#state.conversations.has(id)
         if (node?.__typename === 'Conversation') this.#state.put(node, place)
         else this.#state.remove(id)
+        if (isNew && node && this.#watched.has(id)) this.#loadWatched(id)
       }
     } catch (error) {
       this.#attempt += 1
