@@ -12,6 +12,7 @@ COPY prisma.config.ts tsconfig.json tsconfig.build.json codegen.ts schema.graphq
 COPY prisma prisma
 COPY scripts scripts
 COPY client client
+COPY web web
 COPY src src
 COPY deploy/prune.sh deploy/
 RUN npm run build && deploy/prune.sh

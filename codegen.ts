@@ -1,4 +1,4 @@
-// Typed documents for the tests' own client and for the page, from the committed schema: `npm run generate`. An app does the
+// Typed documents for the tests' own client and for the web client, from the committed schema: `npm run generate`. An app does the
 // same with its own documents; docs/clients.md shows how.
 
 import type { CodegenConfig } from '@graphql-codegen/cli'
@@ -27,11 +27,11 @@ const config: CodegenConfig = {
       plugins: ['typescript', 'typescript-operations'],
       config: { ...types, onlyOperationTypes: true, avoidOptionals: { field: true, object: true } },
     },
-    'src/page/generated/': {
-      documents: ['src/page/*.ts'],
+    'web/src/generated/': {
+      documents: ['web/src/*.ts'],
       preset: 'client',
       presetConfig: { fragmentMasking: false },
-      // The page needs no syntax trees.
+      // The web client needs no syntax trees.
       config: { ...types, documentMode: 'string' },
     },
   },

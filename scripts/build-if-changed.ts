@@ -12,6 +12,7 @@ const mark = path.join(root, 'dist/.built')
 const sources = [
   'src',
   'client/src',
+  'web',
   'prisma',
   'scripts',
   'package-lock.json',

@@ -4,10 +4,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type DocumentNode, print } from 'graphql'
-import * as page from '../src/page/generated/graphql.ts'
 import { recordDatabase } from '../test/released/recording.ts'
 import * as generated from '../test/support/generated/graphql.ts'
 import { closeAll } from '../test/support/node.ts'
+import * as web from '../web/src/generated/graphql.ts'
 
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 const directory = new URL(`../test/released/${version}/`, import.meta.url)
@@ -16,10 +16,10 @@ const isDocument = (value: unknown): value is DocumentNode =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Document'
 const isOperation = (text: string) => /^\s*(query|mutation|subscription)\b/m.test(text)
 
-/** Every operation of the tests and of the page, each complete with its fragments. */
+/** Every operation of the tests and of the web client, each complete with its fragments. */
 const operations = [
   ...Object.values(generated).filter(isDocument).map(print),
-  ...Object.entries(page).flatMap(([name, value]) => (name.endsWith('Document') ? [String(value)] : [])),
+  ...Object.entries(web).flatMap(([name, value]) => (name.endsWith('Document') ? [String(value)] : [])),
 ].filter(isOperation)
 
 await mkdir(directory, { recursive: true })

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
 const clientSrc = path.join(src, '../client/src')
+const webSrc = path.join(src, '../web/src')
 
 /**
  * From the ground up: the role of a file, by its path. The first match counts. A file imports files of its own rank and below.
@@ -37,7 +38,7 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['server', /^server\//],
   ['process', /^main\.ts$|^commands\//],
   ['client library', /^client\//],
-  ['page', /^page\//],
+  ['web client', /^web\//],
 ]
 const rankOf = (file: string) => ranks.findIndex(([, paths]) => paths.test(file))
 const placeOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
@@ -99,7 +100,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
-    ...['page/chat.ts', 'page/main.ts'],
+    ...['attachments.tsx', 'names.ts', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
   ],
   'limits on I/O, and back-offs after failures': [
     'account/guard.ts',
@@ -177,16 +178,18 @@ async function imports(): Promise<{ file: string; target: string; isOurs: boolea
   return found.flat()
 }
 
-/** The files of `src/`, and as `client/…` those of the client library. */
+/** The files of `src/`, and as `client/…` and `web/…` those of the client library and of the web client. */
 async function sources(): Promise<string[]> {
-  const [ours, library] = await Promise.all([readdir(src, { recursive: true }), readdir(clientSrc, { recursive: true })])
-  const files = [...ours, ...library.map((file) => `client/${file}`)]
+  const [ours = [], library = [], web = []] = await Promise.all(
+    [src, clientSrc, webSrc].map((place) => readdir(place, { recursive: true })),
+  )
+  const files = [...ours, ...library.map((file) => `client/${file}`), ...web.map((file) => `web/${file}`)]
   return files.filter((file) => /\.tsx?$/.test(file) && !file.includes('generated'))
 }
 
 /** The text of one of `sources`. */
-const read = (file: string) =>
-  readFile(file.startsWith('client/') ? path.join(clientSrc, file.slice('client/'.length)) : path.join(src, file), 'utf8')
+const read = (file: string) => readFile(path.join(folderOf(file), file.replace(/^(client|web)\//, '')), 'utf8')
+const folderOf = (file: string) => (file.startsWith('client/') ? clientSrc : file.startsWith('web/') ? webSrc : src)
 
 test('every file has a role', async () => {
   expect((await sources()).filter((file) => rankOf(file) < 0)).toEqual([])
@@ -224,7 +227,8 @@ test('folders import each other in one direction only', async () => {
 
 test('a name is the name of one type only', async () => {
   const files = new Map<string, string[]>()
-  for (const file of await sources()) {
+  // Each component of the web client calls what it takes `Props`.
+  for (const file of (await sources()).filter((each) => placeOf(each) !== 'web')) {
     const text = await read(file)
     for (const [, name = ''] of text.matchAll(/^(?:export )?(?:type|interface|class) (\w+)/gm)) {
       files.set(name, [...(files.get(name) ?? []), file])
@@ -288,10 +292,12 @@ test('the client library imports nothing of the server, of Node, or of any packa
   expect(wrong).toEqual([])
 })
 
-test('the page imports the client library and nothing of the server', async () => {
+test('the web client imports the client library, React, and nothing of the server', async () => {
   const wrong = (await imports())
-    .filter(({ file }) => placeOf(file) === 'page')
-    .filter(({ target, isOurs }) => !isOurs || !['page', 'client'].includes(placeOf(target)))
+    .filter(({ file }) => placeOf(file) === 'web')
+    .filter(({ target, isOurs }) =>
+      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/react)?|react|react-dom\/client)$/.test(target),
+    )
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])
 })

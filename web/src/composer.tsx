@@ -1,0 +1,156 @@
+// The text to send: Enter sends, Shift and Enter break the line. Files come by the button, by pasting, or by dropping them.
+
+import { useSend } from 'parley-client/react'
+import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useAction } from './ask.ts'
+import { ChosenFiles, ReferenceBar } from './composer-parts.tsx'
+import { EditMessage } from './documents.ts'
+import { Icon } from './icon.tsx'
+import type { Reference } from './reference.ts'
+import { texts } from './texts.ts'
+
+type Props = {
+  /** The ID of the conversation. */
+  id: string
+  viewerId: string
+  reference: Reference | null
+  setReference: (reference: Reference | null) => void
+  setTyping: (isTyping: boolean) => void
+  onSend: () => void
+}
+
+/** The text of a field, kept in this tab until it is sent. */
+function useDraft(key: string) {
+  const [text, setText] = useState(() => sessionStorage.getItem(key) ?? '')
+  const change = (next: string) => {
+    setText(next)
+    if (next === '') sessionStorage.removeItem(key)
+    else sessionStorage.setItem(key, next)
+  }
+  return [text, change] as const
+}
+
+export function Composer({ id, viewerId, reference, setReference, setTyping, onSend }: Props) {
+  const { send } = useSend(id)
+  const [draft, setDraft] = useDraft(`parley.draft.${viewerId}.${id}`)
+  const [edited, setEdited] = useState('')
+  const [files, setFiles] = useState<readonly File[]>([])
+  const { run, client, problem } = useAction()
+  const field = useRef<HTMLTextAreaElement>(null)
+  const edit = reference?.kind === 'edit' ? reference.message : null
+  const text = edit ? edited : draft
+
+  useEffect(() => {
+    if (reference?.kind === 'edit') setEdited(reference.message.text)
+    if (reference) field.current?.focus()
+  }, [reference])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
+  useLayoutEffect(() => {
+    if (!field.current) return
+    field.current.style.height = 'auto'
+    field.current.style.height = `${field.current.scrollHeight}px`
+  }, [text])
+
+  const change = (next: string) => {
+    if (edit) return setEdited(next)
+    setDraft(next)
+    setTyping(next !== '')
+  }
+  const submit = () => {
+    if (text.trim() === '' && (files.length === 0 || edit)) return
+    if (edit) {
+      void run(() => client.request(EditMessage, { input: { messageId: edit.id, text: text.trim() } })).then(
+        (isDone) => isDone && setReference(null),
+      )
+      return
+    }
+    const sent = files.map((file) => ({ blob: file, fileName: file.name }))
+    void run(() => send({ text: text.trim(), files: sent, replyToId: reference?.message.id ?? null }))
+    setDraft('')
+    setFiles([])
+    setReference(null)
+    setTyping(false)
+    onSend()
+  }
+  const keyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape' && reference) setReference(null)
+    // Enter also ends the composition of a Korean or Japanese word: that one does not send.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    event.preventDefault()
+    submit()
+  }
+  const add = (list: FileList) => setFiles([...files, ...list])
+  const paste = (event: ClipboardEvent) => {
+    if (event.clipboardData.files.length === 0) return
+    event.preventDefault()
+    add(event.clipboardData.files)
+  }
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+      {...useDrop(add)}
+    >
+      {reference && <ReferenceBar reference={reference} onCancel={() => setReference(null)} />}
+      {files.length > 0 && <ChosenFiles files={files} setFiles={setFiles} />}
+      {problem !== null && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div className="write">
+        {!edit && <FileButton onChoose={add} />}
+        <textarea
+          ref={field}
+          {...{ rows: 1, dir: 'auto', value: text, placeholder: texts.message, 'aria-label': texts.message }}
+          onChange={({ target }) => change(target.value)}
+          onKeyDown={keyDown}
+          onPaste={paste}
+        />
+        <button type="submit" className="round send" aria-label={edit ? texts.save : texts.send}>
+          <Icon name={edit ? 'check' : 'send'} />
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function FileButton({ onChoose }: { onChoose: (files: FileList) => void }) {
+  const chooser = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <button type="button" className="round" aria-label={texts.attach} onClick={() => chooser.current?.click()}>
+        <Icon name="attach" />
+      </button>
+      <input
+        ref={chooser}
+        {...{ type: 'file', multiple: true, hidden: true }}
+        onChange={({ target }) => {
+          if (target.files) onChoose(target.files)
+          target.value = ''
+        }}
+      />
+    </>
+  )
+}
+
+/** Takes files that are dropped. */
+function useDrop(add: (files: FileList) => void) {
+  const [isOver, setIsOver] = useState(false)
+  return {
+    'data-drop': isOver,
+    onDragOver(event: DragEvent) {
+      event.preventDefault()
+      setIsOver(true)
+    },
+    onDragLeave: () => setIsOver(false),
+    onDrop(event: DragEvent) {
+      event.preventDefault()
+      setIsOver(false)
+      add(event.dataTransfer.files)
+    },
+  }
+}

@@ -1,0 +1,90 @@
+// The list of conversations, latest first. Each row reads its own conversation, so that a change of one renders one row.
+
+import { type Conversation, useConversation, useConversations, usePresence, useStore, useViewer } from 'parley-client/react'
+import { useState } from 'react'
+import { Avatar } from './avatar.tsx'
+import { Icon } from './icon.tsx'
+import { isMuted, nameOf, pictureOf, titleOf } from './names.ts'
+import { goTo } from './place.ts'
+import { texts } from './texts.ts'
+import { shortTimeOf } from './time.ts'
+
+/** How many people of the list are watched for presence at most: the server's limit for one subscription. */
+const watchedMax = 100
+
+export function ConversationList({ openId }: { openId: string | null }) {
+  const store = useStore()
+  const viewer = useViewer()
+  const { ids, hasMore, loadMore } = useConversations()
+  const [isArchive, setIsArchive] = useState(false)
+  const others = ids.flatMap((id) => store.conversation(id)?.otherUser?.id ?? []).slice(0, watchedMax)
+  const presence = usePresence(others)
+  const isOnline = (id: string) => presence.get(store.conversation(id)?.otherUser?.id ?? '')?.state === 'ONLINE'
+  return (
+    <div className="list">
+      {viewer !== null && ids.length === 0 && <p className="empty">{texts.noConversations}</p>}
+      <ul>
+        {ids.map((id) => (
+          <Row key={id} id={id} isOpen={id === openId} isArchive={isArchive} isOnline={isOnline(id)} />
+        ))}
+      </ul>
+      {hasMore && (
+        <button type="button" className="link" onClick={() => void loadMore().catch(() => undefined)}>
+          {texts.more}
+        </button>
+      )}
+      <button type="button" className="link" aria-pressed={isArchive} onClick={() => setIsArchive(!isArchive)}>
+        {texts.archived}
+      </button>
+    </div>
+  )
+}
+
+type RowProps = { id: string; isOpen: boolean; isArchive: boolean; isOnline: boolean }
+
+function Row({ id, isOpen, isArchive, isOnline }: RowProps) {
+  const conversation = useConversation(id)
+  if (!conversation || Boolean(conversation.viewerMembership?.archivedAt) !== isArchive) return null
+  const { unreadCount, unreadCountIsExact, lastActivityAt, createdAt } = conversation
+  const count = unreadCountIsExact ? String(unreadCount) : `${unreadCount}+`
+  return (
+    <li>
+      <button type="button" className="row" aria-current={isOpen} onClick={() => goTo(id)}>
+        <Avatar {...pictureOf(conversation)} isOnline={isOnline} />
+        <b dir="auto">{titleOf(conversation)}</b>
+        <time>{shortTimeOf(lastActivityAt ?? createdAt)}</time>
+        <LastMessage conversation={conversation} />
+        <span className="signs">
+          {isMuted(conversation) && (
+            <span role="img" aria-label={texts.muted}>
+              <Icon name="muted" />
+            </span>
+          )}
+          {unreadCount > 0 && (
+            <span className="count" data-muted={isMuted(conversation)}>
+              <span aria-hidden="true">{count}</span>
+              <span className="unseen">{texts.unread(count)}</span>
+            </span>
+          )}
+        </span>
+      </button>
+    </li>
+  )
+}
+
+function LastMessage({ conversation: { lastMessage, kind, isClosed } }: { conversation: Conversation }) {
+  const viewer = useViewer()
+  if (!lastMessage) return <span className="last">{isClosed ? texts.closed : ''}</span>
+  const isOwn = lastMessage.sender?.id === viewer?.id
+  const who = isOwn ? `${texts.you}: ` : kind === 'GROUP' && lastMessage.kind === 'USER' ? `${nameOf(lastMessage.sender)}: ` : ''
+  const [file] = lastMessage.attachments
+  const text = lastMessage.deletedAt
+    ? texts.deletedMessage
+    : lastMessage.text || (file?.kind === 'IMAGE' ? texts.picture : texts.file)
+  return (
+    <span className="last" dir="auto">
+      {who}
+      {text}
+    </span>
+  )
+}

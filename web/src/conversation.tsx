@@ -1,0 +1,103 @@
+// The open conversation: who it is with, its messages, and the text to send.
+
+import { type Conversation, useConversation, useMessages, usePresence, useTyping, useViewer } from 'parley-client/react'
+import { useState } from 'react'
+import { useAction } from './ask.ts'
+import { Avatar } from './avatar.tsx'
+import { Composer } from './composer.tsx'
+import { DetailsDialog } from './details.tsx'
+import { ArchiveConversation, MuteConversation } from './documents.ts'
+import { History } from './history.tsx'
+import { Icon } from './icon.tsx'
+import { Menu } from './menu.tsx'
+import { isMuted, pictureOf, titleOf } from './names.ts'
+import { goTo } from './place.ts'
+import type { Reference } from './reference.ts'
+import { texts } from './texts.ts'
+
+export function OpenConversation({ id, messageId }: { id: string; messageId: string | null }) {
+  const viewer = useViewer()
+  const conversation = useConversation(id)
+  const view = useMessages(id)
+  const { users, setTyping } = useTyping(id)
+  const [reference, setReference] = useState<Reference | null>(null)
+  if (!conversation || !viewer)
+    return (
+      <>
+        <header className="bar">
+          <BackButton />
+        </header>
+        <p className="empty">{texts.loading}</p>
+      </>
+    )
+  const names = users.map(({ displayName }) => displayName).join(', ')
+  return (
+    <>
+      <Header conversation={conversation} />
+      <History {...{ conversation, viewer, view, messageId }} onRefer={setReference} />
+      <p className="typing" role="status" dir="auto">
+        {names === '' ? '' : texts.typing(names)}
+      </p>
+      {conversation.isClosed ? (
+        <p className="closed">{texts.closedConversation}</p>
+      ) : (
+        <Composer
+          {...{ id, viewerId: viewer.id, reference, setReference, setTyping }}
+          // What is sent belongs below the newest messages.
+          onSend={() => (view.hasNewer ? void view.showNewest() : undefined)}
+        />
+      )}
+    </>
+  )
+}
+
+function BackButton() {
+  return (
+    <button type="button" className="round back" aria-label={texts.back} onClick={() => goTo(null)}>
+      <Icon name="back" />
+    </button>
+  )
+}
+
+function Header({ conversation }: { conversation: Conversation }) {
+  const { id, kind, otherUser, memberCount, viewerMembership } = conversation
+  const { request, problem } = useAction()
+  const [isOpen, setIsOpen] = useState(false)
+  const presence = usePresence(otherUser ? [otherUser.id] : [])
+  const isOnline = presence.get(otherUser?.id ?? '')?.state === 'ONLINE'
+  const muted = isMuted(conversation)
+  const isArchived = Boolean(viewerMembership?.archivedAt)
+  const about =
+    kind === 'GROUP' ? texts.memberCount(memberCount) : isOnline ? texts.online : otherUser && `@${otherUser.username}`
+  return (
+    <header className="bar">
+      <BackButton />
+      <Avatar {...pictureOf(conversation)} isOnline={isOnline} />
+      <div className="names">
+        <h1 dir="auto">{titleOf(conversation)}</h1>
+        <p className="faint">{problem ?? about}</p>
+      </div>
+      <Menu label={texts.menu} icon="dots">
+        <button type="button" onClick={() => setIsOpen(true)}>
+          {texts.details}
+        </button>
+        <button
+          type="button"
+          onClick={() => void request(MuteConversation, { input: { conversationId: id, until: muted ? null : farAway } })}
+        >
+          {muted ? texts.unmute : texts.mute}
+        </button>
+        <button
+          type="button"
+          onClick={() => void request(ArchiveConversation, { input: { conversationId: id, archived: !isArchived } })}
+        >
+          {isArchived ? texts.unarchive : texts.archive}
+        </button>
+      </Menu>
+      {isOpen && <DetailsDialog conversation={conversation} onClose={() => setIsOpen(false)} />}
+    </header>
+  )
+}
+
+/** When a mute ends that the user did not limit. */
+const farAway = '2100-01-01T00:00:00.000Z'

@@ -1,0 +1,197 @@
+// The details of a conversation: a person to add to the contacts or block, or a group with its title, members and invites.
+
+import { type Conversation, Members, useViewer } from 'parley-client/react'
+import type { FormEvent } from 'react'
+import { useAction, useAnswer } from './ask.ts'
+import { Avatar } from './avatar.tsx'
+import { Dialog, Problem } from './dialog.tsx'
+import * as documents from './documents.ts'
+import type { MemberRole } from './generated/graphql.ts'
+import { InviteList } from './invite.tsx'
+import { nameOf, titleOf } from './names.ts'
+import { findUser } from './new-conversation.tsx'
+import { goTo } from './place.ts'
+import { texts } from './texts.ts'
+
+type Props = { conversation: Conversation; onClose: () => void }
+
+export function DetailsDialog({ conversation, onClose }: Props) {
+  return (
+    <Dialog title={titleOf(conversation)} onClose={onClose}>
+      {conversation.kind === 'GROUP' ? (
+        <GroupDetails {...{ conversation, onClose }} />
+      ) : (
+        <PersonDetails {...{ conversation, onClose }} />
+      )}
+    </Dialog>
+  )
+}
+
+function PersonDetails({ conversation: { otherUser, isClosed }, onClose }: Props) {
+  const { request, problem, isBusy } = useAction()
+  if (!otherUser) return <p className="faint">{texts.deletedAccount}</p>
+  const input = { userId: otherUser.id }
+  const done = (isDone: boolean) => isDone && onClose()
+  return (
+    <>
+      <p className="faint">@{otherUser.username}</p>
+      <p className="choices">
+        <button type="button" disabled={isBusy} onClick={() => void request(documents.RequestContact, { input }).then(done)}>
+          {texts.addContact}
+        </button>
+        {!isClosed && (
+          <button
+            {...{ type: 'button', className: 'danger', disabled: isBusy }}
+            onClick={() => void request(documents.BlockUser, { input }).then(done)}
+          >
+            {texts.block}
+          </button>
+        )}
+      </p>
+      <Problem text={problem} />
+    </>
+  )
+}
+
+function GroupDetails({ conversation, onClose }: Props) {
+  const { id, viewerCanEditConversation, viewerCanManageInvites, description } = conversation
+  const { request, problem } = useAction()
+  const leave = () => {
+    if (!confirm(texts.confirmLeave)) return
+    void request(documents.LeaveConversation, { input: { conversationId: id } }).then((isDone) => {
+      if (!isDone) return
+      onClose()
+      goTo(null)
+    })
+  }
+  return (
+    <>
+      {viewerCanEditConversation ? <TitleForm conversation={conversation} /> : <p dir="auto">{description}</p>}
+      <MemberList conversation={conversation} />
+      {viewerCanManageInvites && <InviteList conversationId={id} />}
+      <Problem text={problem} />
+      <button type="button" className="danger" onClick={leave}>
+        {texts.leave}
+      </button>
+    </>
+  )
+}
+
+function TitleForm({ conversation: { id, title, description } }: { conversation: Conversation }) {
+  const { request, problem, isBusy } = useAction()
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const form = new FormData(event.currentTarget)
+    const text = (name: string) => String(form.get(name) ?? '').trim()
+    const input = { conversationId: id, title: text('title'), description: text('description') || null }
+    void request(documents.UpdateConversation, { input })
+  }
+  return (
+    <form onSubmit={submit}>
+      <label>
+        {texts.title}
+        <input name="title" dir="auto" defaultValue={title ?? ''} required maxLength={120} />
+      </label>
+      <label>
+        {texts.description}
+        <input name="description" dir="auto" defaultValue={description ?? ''} />
+      </label>
+      <Problem text={problem} />
+      <button type="submit" disabled={isBusy}>
+        {texts.save}
+      </button>
+    </form>
+  )
+}
+
+type Member = {
+  readonly role: MemberRole
+  readonly user: { readonly id: string; readonly username: string; readonly displayName: string }
+}
+
+function MemberList({ conversation }: { conversation: Conversation }) {
+  const { id, viewerCanAddMembers } = conversation
+  // The store reads a conversation again when its members have changed.
+  const { data, problem } = useAnswer(Members, { id, after: null }, conversation)
+  const { client, run, isBusy, problem: adding } = useAction()
+  const members = data?.conversation?.members.nodes ?? []
+  const add = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const form = event.currentTarget
+    const username = String(new FormData(form).get('username') ?? '').trim()
+    void run(async () => {
+      const userIds = [await findUser(client, username)]
+      await client.request(documents.AddMembers, { input: { conversationId: id, userIds } })
+      form.reset()
+    })
+  }
+  return (
+    <section>
+      <h3>{texts.members}</h3>
+      <ul className="people">
+        {members.map((member) => (
+          <MemberRow key={member.user.id} {...{ member, conversation }} />
+        ))}
+      </ul>
+      {viewerCanAddMembers && (
+        <form className="inline" onSubmit={add}>
+          <input
+            {...{
+              name: 'username',
+              'aria-label': texts.addMember,
+              placeholder: texts.addMember,
+              required: true,
+              autoComplete: 'off',
+            }}
+          />
+          <button type="submit" disabled={isBusy}>
+            {texts.add}
+          </button>
+        </form>
+      )}
+      <Problem text={problem ?? adding} />
+    </section>
+  )
+}
+
+function MemberRow({ member: { user, role }, conversation }: { member: Member; conversation: Conversation }) {
+  const { id, viewerCanChangeRoles, viewerCanHandOver, viewerCanRemoveMembers } = conversation
+  const viewer = useViewer()
+  const { request, problem } = useAction()
+  const isOther = user.id !== viewer?.id && role !== 'OWNER'
+  const about = { conversationId: id, userId: user.id }
+  const roles = (['MEMBER', 'ADMIN', 'OWNER'] as const).filter((each) => each !== 'OWNER' || viewerCanHandOver)
+  return (
+    <li>
+      <Avatar id={user.id} name={user.displayName} url={null} />
+      <span className="names">
+        <b dir="auto">{nameOf(user)}</b>
+        <small>{problem ?? `@${user.username}`}</small>
+      </span>
+      {isOther && viewerCanChangeRoles ? (
+        <select
+          {...{ 'aria-label': `${texts.role}: ${user.displayName}`, value: role }}
+          onChange={({ target }) =>
+            void request(documents.SetMemberRole, { input: { ...about, role: target.value as MemberRole } })
+          }
+        >
+          {roles.map((each) => (
+            <option key={each} value={each}>
+              {texts.roles[each]}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <small>{texts.roles[role]}</small>
+      )}
+      {isOther && viewerCanRemoveMembers && (
+        <button
+          {...{ type: 'button', className: 'danger', 'aria-label': `${texts.remove}: ${user.displayName}` }}
+          onClick={() => void request(documents.RemoveMember, { input: about })}
+        >
+          {texts.remove}
+        </button>
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,101 @@
+// What users do with a message: react, reply, edit, delete. And its reactions, which are buttons too.
+
+import type { Message } from 'parley-client/react'
+import { type FormEvent, useState } from 'react'
+import { useAction } from './ask.ts'
+import { AddReaction, DeleteMessage, RemoveReaction } from './documents.ts'
+import type { Reference } from './reference.ts'
+import { texts } from './texts.ts'
+
+const emojis = ['👍', '❤️', '😂', '😮', '😢', '🎉'] as const
+
+function useReact(messageId: string) {
+  const { request, problem } = useAction()
+  const react = (emoji: string, isAdded: boolean) => {
+    const input = { messageId, emoji }
+    return isAdded ? request(AddReaction, { input }) : request(RemoveReaction, { input })
+  }
+  return { react, problem }
+}
+
+export function Reactions({ message }: { message: Message }) {
+  const { react, problem } = useReact(message.id)
+  return (
+    <div className="reactions">
+      {message.reactions.map(({ id, emoji, count, viewerReacted, users }) => (
+        <button
+          key={id}
+          {...{ type: 'button', 'aria-pressed': viewerReacted, 'aria-label': texts.reaction(emoji, count) }}
+          title={users.map(({ displayName }) => displayName).join(', ')}
+          onClick={() => void react(emoji, !viewerReacted)}
+        >
+          {emoji} {count}
+        </button>
+      ))}
+      {problem !== null && <p className="problem">{problem}</p>}
+    </div>
+  )
+}
+
+type Props = {
+  message: Message
+  canEdit: boolean
+  canDelete: boolean
+  onRefer: (reference: Reference) => void
+  onClose: () => void
+}
+
+export function MessageActions({ message, canEdit, canDelete, onRefer, onClose }: Props) {
+  const { react, problem } = useReact(message.id)
+  const deletion = useAction()
+  const add = (emoji: string) => void react(emoji, true).then((isDone) => isDone && onClose())
+  const refer = (kind: Reference['kind']) => {
+    onRefer({ kind, message })
+    onClose()
+  }
+  const remove = () => {
+    if (confirm(texts.confirmDelete)) void deletion.request(DeleteMessage, { input: { messageId: message.id } })
+  }
+  return (
+    <div className="actions">
+      {emojis.map((emoji) => (
+        <button key={emoji} type="button" className="emoji" aria-label={`${texts.react} ${emoji}`} onClick={() => add(emoji)}>
+          {emoji}
+        </button>
+      ))}
+      <OtherEmoji onAdd={add} />
+      <button type="button" onClick={() => refer('reply')}>
+        {texts.reply}
+      </button>
+      {canEdit && (
+        <button type="button" onClick={() => refer('edit')}>
+          {texts.edit}
+        </button>
+      )}
+      {canDelete && (
+        <button type="button" className="danger" onClick={remove}>
+          {texts.delete}
+        </button>
+      )}
+      <p className="problem" role="alert">
+        {problem ?? deletion.problem}
+      </p>
+    </div>
+  )
+}
+
+function OtherEmoji({ onAdd }: { onAdd: (emoji: string) => void }) {
+  const [emoji, setEmoji] = useState('')
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (emoji.trim() !== '') onAdd(emoji.trim())
+  }
+  return (
+    <form onSubmit={submit}>
+      <input
+        {...{ placeholder: '🙂', 'aria-label': texts.otherEmoji, maxLength: 16, value: emoji }}
+        onChange={({ target }) => setEmoji(target.value)}
+      />
+    </form>
+  )
+}

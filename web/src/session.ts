@@ -1,0 +1,76 @@
+// The session of this browser: who is logged in, the client and the store of that user, and their end.
+
+import { type Credentials, createParleyClient, indexedDbCredentials, indexedDbOutbox, type ParleyClient } from 'parley-client'
+import { indexedDbStore, openStore, type ParleyStore } from 'parley-client/react'
+
+/** The address of the server that served this page. */
+export const endpoint = new URL('/graphql', location.href).href
+
+/** The localStorage key of the ID of the user who is logged in. The credentials are in IndexedDB. */
+const key = 'parley.user'
+/** After this long without input, the user is idle. */
+const idleAfterMs = 5 * 60_000
+
+const credentialsOf = (userId: string) => indexedDbCredentials(`parley-login-${userId}`)
+
+/** The user who is logged in; null if nobody is. */
+export const loggedInUser = () => localStorage.getItem(key)
+
+/** Keeps a login for this browser. */
+export async function keepLogin(userId: string, credentials: Credentials): Promise<void> {
+  await credentialsOf(userId).save(credentials)
+  localStorage.setItem(key, userId)
+}
+
+/** An open session. */
+export type OpenSession = { readonly client: ParleyClient; readonly store: Promise<ParleyStore>; close(): Promise<void> }
+
+/** Opens the session of a user. @param ended called when it is over, with the code that says why */
+export function openSession(userId: string, ended: (code: string) => void): OpenSession {
+  const credentials = credentialsOf(userId)
+  const client = createParleyClient({
+    url: endpoint,
+    session: {
+      load: credentials.load,
+      async save(given) {
+        await credentials.save(given)
+        // Another user may have logged in from another tab.
+        if (given === null && localStorage.getItem(key) === userId) localStorage.removeItem(key)
+      },
+    },
+    outbox: indexedDbOutbox(`parley-outbox-${userId}`),
+  })
+  const storage = indexedDbStore(`parley-store-${userId}`)
+  const store = openStore(client, storage)
+  const stopWatching = watchPresence((isIdle) => client.setIdle(isIdle))
+  const close = async () => {
+    stopWatching()
+    await (await store).close()
+    await client.close()
+  }
+  client.onState((state) => {
+    if (state.status !== 'SIGNED_OUT') return
+    // What was read in a session does not stay on the device after it.
+    void close()
+      .then(() => storage.save(null))
+      .finally(() => ended(state.code))
+  })
+  return { client, store, close }
+}
+
+/** Reports whether the user is idle: the page is hidden, or had no input for a while. @returns a function to stop it */
+function watchPresence(report: (isIdle: boolean) => void): () => void {
+  let timer = 0
+  const look = () => {
+    clearTimeout(timer)
+    report(document.hidden)
+    timer = window.setTimeout(() => report(true), idleAfterMs)
+  }
+  const types = ['visibilitychange', 'pointerdown', 'keydown'] as const
+  for (const type of types) document.addEventListener(type, look)
+  look()
+  return () => {
+    clearTimeout(timer)
+    for (const type of types) document.removeEventListener(type, look)
+  }
+}

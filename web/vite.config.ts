@@ -1,0 +1,31 @@
+// Builds the web client into dist/page, which the server serves at `/`. `npx vite web` serves it for development, beside a Parley on
+// port 4000.
+
+import { fileURLToPath } from 'node:url'
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const parley = 'http://localhost:4000'
+
+export default defineConfig({
+  root: at('.'),
+  plugins: [react()],
+  // The library from its source. An app of another repository imports the same names from the package.
+  resolve: {
+    alias: [
+      { find: /^parley-client\/react$/, replacement: at('../client/src/react.ts') },
+      { find: /^parley-client$/, replacement: at('../client/src/client.ts') },
+    ],
+  },
+  build: {
+    outDir: at('../dist/page'),
+    emptyOutDir: true,
+    target: ['es2023', 'chrome111', 'firefox115', 'safari16.4'],
+    // The policy of the page allows no inline script, and files only from `/assets`.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+  server: { proxy: { '/graphql': { target: parley, ws: true }, '/files': parley, '/uploads': parley } },
+})
