@@ -320,6 +320,36 @@ test('a group has members, roles and an invite, which another person follows; on
   await dialog.getByLabel('Role: jon').waitFor({ state: 'hidden' })
 })
 
+test('one mutes, archives, names oneself, makes contacts and blocks people', async () => {
+  const [lea, max] = [await open(), await open()]
+  await signUp(lea.page, 'lea')
+  await signUp(max.page, 'max')
+  await command(lea.page, 'navigation', 'Profile')
+  await lea.page.getByLabel('Name', { exact: true }).fill('Lea Sol')
+  await lea.page.getByRole('button', { name: 'Save' }).click()
+  await lea.page.getByText('Saved').waitFor()
+  await lea.page.keyboard.press('Escape')
+  await lea.page.getByRole('heading', { name: 'Lea Sol' }).waitFor()
+  await start(lea.page, 'max')
+  await command(lea.page, 'main', 'Mute')
+  await lea.page.getByRole('navigation').getByRole('img', { name: 'Muted' }).waitFor()
+  await command(lea.page, 'main', 'Archive')
+  await lea.page.locator('.row').waitFor({ state: 'hidden' })
+  await lea.page.getByRole('button', { name: 'Archived' }).click()
+  await lea.page.locator('.row').waitFor()
+
+  await command(lea.page, 'navigation', 'Contacts')
+  await lea.page.getByRole('dialog').getByLabel('Username').fill('max')
+  await lea.page.getByRole('button', { name: 'Add contact' }).click()
+  await command(max.page, 'navigation', 'Contacts')
+  await max.page.getByRole('button', { name: 'Accept: Lea Sol' }).click()
+  await lea.page.getByRole('button', { name: 'Block: max' }).click()
+  await lea.page.getByRole('button', { name: 'Unblock: max' }).waitFor()
+  await lea.page.keyboard.press('Escape')
+  await lea.page.getByText('Nobody can write here at the moment.').waitFor()
+  expect([...lea.complaints, ...max.complaints]).toEqual([])
+})
+
 test('axe-core finds no accessibility violation: at the log-in, in a conversation, a dialog, in dark mode, and on a phone', async () => {
   const { page } = await open()
   const found = { login: await faults(page) } as Record<string, string[]>

@@ -16,7 +16,11 @@ export function useAnswer<Data, Vars extends Variables>(document: Document<Data,
   useEffect(() => {
     let isCurrent = true
     client.request(document, JSON.parse(key) as Vars).then(
-      (answer) => isCurrent && setData(answer),
+      (answer) => {
+        if (!isCurrent) return
+        setData(answer)
+        setProblem(null)
+      },
       (error: unknown) => isCurrent && setProblem(sentenceOf(error)),
     )
     return () => {

@@ -9,15 +9,17 @@ import { goTo } from './place.ts'
 import { texts } from './texts.ts'
 import { shortTimeOf } from './time.ts'
 
-/** How many people of the list are watched for presence at most: the server's limit for one subscription. */
-const watchedMax = 100
+/** The most people whose presence one subscription reports. */
+const watchedMax = 200
 
 export function ConversationList({ openId }: { openId: string | null }) {
   const store = useStore()
   const viewer = useViewer()
   const { ids, hasMore, loadMore } = useConversations()
   const [isArchive, setIsArchive] = useState(false)
-  const others = ids.flatMap((id) => store.conversation(id)?.otherUser?.id ?? []).slice(0, watchedMax)
+  // One person whose presence may not be seen, as after a block, would end the subscription for all.
+  const open = ids.map((id) => store.conversation(id)).filter((conversation) => conversation?.isClosed === false)
+  const others = open.flatMap((conversation) => conversation?.otherUser?.id ?? []).slice(0, watchedMax)
   const presence = usePresence(others)
   const isOnline = (id: string) => presence.get(store.conversation(id)?.otherUser?.id ?? '')?.state === 'ONLINE'
   return (

@@ -60,10 +60,10 @@ function BackButton() {
 }
 
 function Header({ conversation }: { conversation: Conversation }) {
-  const { id, kind, otherUser, memberCount, viewerMembership } = conversation
+  const { id, kind, otherUser, memberCount, isClosed, viewerMembership } = conversation
   const { request, problem } = useAction()
   const [isOpen, setIsOpen] = useState(false)
-  const presence = usePresence(otherUser ? [otherUser.id] : [])
+  const presence = usePresence(otherUser && !isClosed ? [otherUser.id] : [])
   const isOnline = presence.get(otherUser?.id ?? '')?.state === 'ONLINE'
   const muted = isMuted(conversation)
   const isArchived = Boolean(viewerMembership?.archivedAt)

@@ -4,7 +4,7 @@ import { useAction, useAnswer } from './ask.ts'
 import { Dialog, Problem } from './dialog.tsx'
 import { Devices, RevokeOtherSessions, RevokeSession } from './documents.ts'
 import { texts } from './texts.ts'
-import { wholeTimeOf } from './time.ts'
+import { mediumTimeOf } from './time.ts'
 
 export function DevicesDialog({ onClose }: { onClose: () => void }) {
   const { data, problem, reload } = useAnswer(Devices, {})
@@ -18,7 +18,7 @@ export function DevicesDialog({ onClose }: { onClose: () => void }) {
             <span className="names">
               <b dir="auto">{deviceName}</b>
               <small>
-                {isCurrent ? texts.thisDevice : state === 'ONLINE' ? texts.online : texts.lastUsed(wholeTimeOf(lastUsedAt))}
+                {isCurrent ? texts.thisDevice : state === 'ONLINE' ? texts.online : texts.lastUsed(mediumTimeOf(lastUsedAt))}
               </small>
             </span>
             {!isCurrent && (

@@ -18,11 +18,23 @@ const subscribe = (changed: () => void) => {
 }
 
 function placeOf(hash: string): Place {
-  const [kind, first = null, second = null] = hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent)
+  const [kind, first = null, second = null] = hash
+    .replace(/^#\/?/, '')
+    .split('/')
+    .map((part) => decoded(part))
   return {
     conversationId: kind === 'c' ? first : null,
     messageId: kind === 'c' ? second : null,
     invite: kind === 'invite' ? first : null,
+  }
+}
+
+/** A part of the address; an address that somebody has broken leads to the list. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return ''
   }
 }
 
@@ -35,6 +47,12 @@ export function usePlace(): Place {
 export function goTo(conversationId: string | null, messageId: string | null = null): void {
   const parts = ['c', conversationId, messageId].filter((part) => part !== null).map(encodeURIComponent)
   location.hash = conversationId === null ? '/' : `/${parts.join('/')}`
+}
+
+/** Removes the message from the address, once the user is there: so the same jump works again. */
+export function arrive(conversationId: string): void {
+  history.replaceState(history.state, '', `#/c/${encodeURIComponent(conversationId)}`)
+  dispatchEvent(new HashChangeEvent('hashchange'))
 }
 
 /** The address of an invite. */

@@ -3,6 +3,7 @@
 
 import { type MessageView, useStore } from 'parley-client/react'
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { arrive } from './place.ts'
 
 /** How near to an edge more is loaded, and how near to the end counts as the end, in pixels. */
 const loadWithin = 800
@@ -65,6 +66,9 @@ export function useScrolling({ id, view, messageId, startId }: Options) {
     goal.current = { id: messageId }
     void store.showAround(id, { messageId })
   }, [store, id, messageId])
+  useEffect(() => {
+    if (messageId !== null && messageId === targetId) arrive(id)
+  }, [id, messageId, targetId])
 
   // After every change: go to where the list should be, or keep what is visible where it is.
   useLayoutEffect(() => {

@@ -8,12 +8,15 @@ const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', wee
 const dayOfYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'long', year: 'numeric' })
 const shortDay = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' })
 const whole = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' })
+const mediumTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
 const oneDayMs = 24 * 3_600_000
 
 /** The time of day. */
 export const clockOf = (at: string) => clock.format(new Date(at))
 /** The date and the time. */
 export const wholeTimeOf = (at: string) => whole.format(new Date(at))
+/** The date and the time, short. */
+export const mediumTimeOf = (at: string) => mediumTime.format(new Date(at))
 /** The calendar day, the same text for all times of one day. */
 export const dayKeyOf = (at: string) => new Date(at).toDateString()
 
