@@ -24,12 +24,12 @@ beforeAll(async () => {
   ;[alice, bob, carol] = await signUpAll(node, 'Alice', 'Bob', 'Carol')
 })
 
-function clientOf(device: Device, url = node.url) {
+function clientOf(device: Device, url = node.url, fetch: typeof globalThis.fetch = withoutGateway) {
   const client = createParleyClient({
     url,
     session: sessionOf(device),
     webSocketImpl: WebSocket as never,
-    fetch: withoutGateway,
+    fetch,
     limits: quick,
   })
   closeAtEnd(() => client.close())
@@ -158,6 +158,33 @@ test('a jump does not wait for the messages that are being loaded', async () => 
   // The answer that the jump has made useless changes nothing.
   await store.showNewest(group)
   expect(store.messages(group).messages.at(-1)?.seq).toBe(80)
+})
+
+test('a message that arrives while the newest ones are being loaded is shown', async () => {
+  const [alice, bob] = await signUpAll(node, 'Ned', 'Oli')
+  const group = await of(alice).group('Meanwhile', of(bob))
+  await of(alice).send(group, 'before')
+  let [isRead, release] = [false, () => {}]
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const slowFetch: typeof fetch = async (...args) => {
+    const answer = await withoutGateway(...args)
+    if (!String(args[1]?.body).includes('query History(')) return answer
+    isRead = true
+    await held
+    return answer
+  }
+  const store = await openStore(clientOf(of(bob), node.url, slowFetch))
+  closeAtEnd(() => store.close())
+  await until('the store to be live', () => store.client.state.status === 'LIVE')
+  store.watch(group)
+  await until('the answer', () => isRead)
+  await of(alice).send(group, 'meanwhile')
+  await until('the event', () => store.conversation(group)?.lastMessage?.text === 'meanwhile')
+  release()
+  await until('the messages', () => !store.messages(group).isLoading)
+  expect(store.messages(group).messages.map(({ text }) => text)).toEqual(['before', 'meanwhile'])
 })
 
 test('a conversation that is not in the loaded list is read when it is watched', async () => {

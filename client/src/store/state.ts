@@ -43,6 +43,9 @@ export type KnownConversation = {
 /** The parts of the state that somebody may watch. */
 export type Topic = 'list' | 'viewer' | 'totals' | `conversation ${string}` | `messages ${string}` | `markers ${string}`
 
+/** A message that an event has brought. */
+type RecentMessage = { readonly message: Message; readonly conversationId: string; readonly place: JournalPlace | null }
+
 /** How many changed messages are remembered, for pages that were read before they changed. */
 const recentMax = 500
 
@@ -68,7 +71,7 @@ export class StoreState {
   nextPage: string | null = null
   readonly conversations = new Map<string, KnownConversation>()
   readonly #views = new Map<string, Conversation>()
-  readonly #recent = new Map<string, { readonly message: Message; readonly place: JournalPlace | null }>()
+  readonly #recent = new Map<string, RecentMessage>()
   #list: readonly string[] | null = null
   #order = 0
   /** Where the last event was. */
@@ -195,6 +198,16 @@ export class StoreState {
     return { ...page, nodes }
   }
 
+  /** A window that was just read, with the messages that events have brought meanwhile: its answer may be from before them. */
+  joined(id: string, window: MessageWindow): MessageWindow {
+    const last = window.messages.at(-1)?.seq ?? 0
+    return [...this.#recent.values()]
+      .filter(({ conversationId, message }) => conversationId === id && message.seq > last)
+      .map(({ message }) => message)
+      .sort((a, b) => a.seq - b.seq)
+      .reduce(withMessage, window)
+  }
+
   /** Sets the users whom the viewer has blocked: their messages do not count as unread, so all is counted again. */
   setBlocked(userIds: readonly string[]): void {
     this.blocked = new Set(userIds)
@@ -266,7 +279,7 @@ export class StoreState {
   #putMessage(event: Extract<StoreEvent, { message: unknown }>, place: JournalPlace | null): void {
     const { message, conversation } = event
     this.#recent.delete(message.id)
-    this.#recent.set(message.id, { message, place })
+    this.#recent.set(message.id, { message, conversationId: conversation.id, place })
     const [oldest] = this.#recent.keys()
     if (this.#recent.size > recentMax && oldest !== undefined) this.#recent.delete(oldest)
     const known = this.conversations.get(conversation.id)

@@ -308,7 +308,7 @@ export class ParleyStore {
     this.#setLoading(id, loading)
     try {
       const loaded = await load()
-      if (end(null) && loaded) this.#state.setWindow(id, loaded.window)
+      if (end(null) && loaded) this.#state.setWindow(id, this.#state.joined(id, loaded.window))
     } catch (error) {
       end(failureOf(error))
     }
