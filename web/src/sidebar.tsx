@@ -1,7 +1,7 @@
 // The side of the chat: the user's menu, the search, the connection, and the list of conversations.
 
 import { useConnectionState, useStore, useViewer } from 'parley-client/react'
-import { useState } from 'react'
+import { useState, useSyncExternalStore } from 'react'
 import { Avatar } from './avatar.tsx'
 import { ConversationList } from './conversation-list.tsx'
 import { DevicesDialog } from './devices.tsx'
@@ -62,9 +62,19 @@ export function Sidebar({ openId }: { openId: string | null }) {
   )
 }
 
-/** Says when the page is not up to date. */
+const subscribeToNetwork = (changed: () => void) => {
+  const types = ['online', 'offline'] as const
+  for (const type of types) addEventListener(type, changed)
+  return () => {
+    for (const type of types) removeEventListener(type, changed)
+  }
+}
+
+/** Says when the page is not up to date. The browser may know that the network is away before a connection breaks. */
 function Connection() {
-  const { status } = useConnectionState()
+  const state = useConnectionState()
+  const hasNetwork = useSyncExternalStore(subscribeToNetwork, () => navigator.onLine)
+  const status = hasNetwork ? state.status : 'WAITING'
   const said = { WAITING: texts.offline, CONNECTING: texts.connecting, CATCHING_UP: texts.connecting, REFUSED: texts.refused }
   const text = (said as { readonly [status: string]: string | undefined })[status] ?? ''
   return (
