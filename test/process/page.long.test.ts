@@ -15,6 +15,7 @@ import {
   choose,
   command,
   faults,
+  kept,
   launch,
   live,
   logIn,
@@ -177,11 +178,15 @@ test('a session that was ended on another device shows the log-in with a sentenc
   const [one, other] = [await open(), await open()]
   await logIn(one.page, 'dan')
   await logIn(other.page, 'dan')
+  const userId = await one.page.evaluate(() => localStorage.getItem('parley.user'))
+  await expect.poll(() => kept(one.page, `parley-store-${userId}`), { timeout: 20_000 }).toBe(true)
   await command(other.page, 'navigation', 'Devices')
   await other.page.getByRole('button', { name: 'End all others' }).click()
   await one.page.getByText('This session was ended on another device').waitFor()
   await expect.poll(() => one.page.getByRole('button', { name: 'Log in' }).isVisible()).toBe(true)
   await other.page.getByRole('button', { name: 'End all others' }).waitFor({ state: 'hidden' })
+  for (const what of ['store', 'login'])
+    await expect.poll(() => kept(one.page, `parley-${what}-${userId}`), { message: what }).toBe(false)
   await logIn(one.page, 'dan')
 })
 

@@ -112,6 +112,27 @@ export function token(page: Page, isEnded = false): Promise<string> {
   )
 }
 
+/** Whether something is kept under a name in IndexedDB. */
+export function kept(page: Page, name: string): Promise<boolean> {
+  return page.evaluate(
+    (database) =>
+      new Promise<boolean>((resolve) => {
+        const opening = indexedDB.open(database)
+        // There is none yet: leave it to the page to make it.
+        opening.onupgradeneeded = () => opening.transaction?.abort()
+        opening.onerror = () => resolve(false)
+        opening.onsuccess = () => {
+          const asked = opening.result.transaction('kept').objectStore('kept').get(1)
+          asked.onsuccess = () => {
+            opening.result.close()
+            resolve(Boolean(asked.result))
+          }
+        }
+      }),
+    name,
+  )
+}
+
 /** The violations that axe-core finds on the current page, of any impact. */
 export async function faults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)

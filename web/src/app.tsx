@@ -24,7 +24,7 @@ export function App() {
     void session.store.then((opened) => isCurrent && setStore(opened))
     return () => {
       isCurrent = false
-      if (session.client.state.status !== 'SIGNED_OUT') void session.close()
+      void session.close()
     }
   }, [userId])
 

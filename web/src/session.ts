@@ -43,10 +43,16 @@ export function openSession(userId: string, ended: (code: string) => void): Open
   const storage = indexedDbStore(`parley-store-${userId}`)
   const store = openStore(client, storage)
   const stopWatching = watchPresence((isIdle) => client.setIdle(isIdle))
-  const close = async () => {
+  let closing: Promise<void> | null = null
+  const closeOnce = async () => {
     stopWatching()
     await (await store).close()
     await client.close()
+  }
+  const close = () => {
+    // The store saves when it closes: a second time it would bring back what was removed.
+    closing ??= closeOnce()
+    return closing
   }
   client.onState((state) => {
     if (state.status !== 'SIGNED_OUT') return

@@ -10,7 +10,7 @@ export const english = {
   sessionEnded: 'This session was ended on another device, or has expired. Please log in again.',
   ...{ conversations: 'Conversations', archived: 'Archived', noConversations: 'No conversations yet.', menu: 'Menu' },
   ...{ newConversation: 'New conversation', more: 'Show more', back: 'All conversations', deletedAccount: 'Deleted account' },
-  ...{ unread: (count: string) => `${count} unread`, muted: 'Muted', you: 'You', onlyYou: 'Only you', online: 'online' },
+  ...{ unread: (count: string) => `${count} unread`, muted: 'Muted', you: 'You', online: 'online' },
   ...{ file: 'File', picture: 'Picture', deletedMessage: 'This message was deleted.', edited: 'edited', closed: 'closed' },
   choose: 'Choose a conversation, or start one.',
   ...{ messages: 'Messages', message: 'Message', newMessages: 'New messages', newest: 'Newest messages', send: 'Send' },
@@ -29,7 +29,7 @@ export const english = {
   ...{ replyingTo: (name: string) => `Reply to ${name}`, editing: 'Edit message', cancel: 'Cancel', save: 'Save' },
   confirmDelete: 'Delete this message for everybody?',
   reaction: (emoji: string, count: number) => `${emoji}, ${count}`,
-  ...{ attach: 'Attach files', remove: 'Remove', dropHere: 'Drop files to attach them', download: 'Download' },
+  ...{ attach: 'Attach files', remove: 'Remove' },
   ...{ search: 'Search', searchMessages: 'Search messages', noResults: 'Nothing found.', close: 'Close' },
   ...{
     direct: 'With one person',
