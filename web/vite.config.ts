@@ -14,6 +14,7 @@ export default defineConfig({
   // The library from its source. An app of another repository imports the same names from the package.
   resolve: {
     alias: [
+      { find: /^parley-client\/documents$/, replacement: at('../client/src/store/documents.ts') },
       { find: /^parley-client\/react$/, replacement: at('../client/src/react.ts') },
       { find: /^parley-client$/, replacement: at('../client/src/client.ts') },
     ],

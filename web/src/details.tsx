@@ -1,6 +1,7 @@
 // The details of a conversation: a person to add to the contacts or block, or a group with its title, members and invites.
 
-import { type Conversation, Members, useViewer } from 'parley-client/react'
+import { Members } from 'parley-client/documents'
+import { type Conversation, useViewer } from 'parley-client/react'
 import type { FormEvent } from 'react'
 import { useAction, useAnswer } from './ask.ts'
 import { Avatar } from './avatar.tsx'
