@@ -296,7 +296,7 @@ test('the web client imports the client library, React, and nothing of the serve
   const wrong = (await imports())
     .filter(({ file }) => placeOf(file) === 'web')
     .filter(({ target, isOurs }) =>
-      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/react)?|react|react-dom\/client)$/.test(target),
+      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/(documents|react))?|react|react-dom\/client)$/.test(target),
     )
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])

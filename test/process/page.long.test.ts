@@ -140,9 +140,10 @@ test('two tabs of one user share a log-in, which they refresh in turn, and an ou
   await write(page, 'from one')
   await write(second, 'from the other')
   await page.context().setOffline(false)
+  // A request that was under way ends after 15 s, and the pause after it takes up to 30 s.
   for (const tab of [page, second]) {
-    await sent(tab, 'from one').waitFor({ timeout: 20_000 })
-    await sent(tab, 'from the other').waitFor({ timeout: 20_000 })
+    await sent(tab, 'from one').waitFor({ timeout: 60_000 })
+    await sent(tab, 'from the other').waitFor({ timeout: 60_000 })
     await expect.poll(() => tab.locator('.message').count()).toBe(2)
   }
   const tokens = new Set<string>()
@@ -150,7 +151,7 @@ test('two tabs of one user share a log-in, which they refresh in turn, and an ou
   for (const tab of [page, second]) await live(tab)
   await command(page, 'navigation', 'Log out')
   for (const tab of [page, second]) await tab.getByRole('button', { name: 'Log in' }).waitFor()
-}, 90_000)
+}, 180_000)
 
 test('two tabs opened at once over a slow network refresh an expired token in turn, and stay logged in', async () => {
   const { page } = await open()
