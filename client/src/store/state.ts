@@ -141,7 +141,7 @@ export class StoreState {
     const lastSeq = parts.lastMessage?.seq ?? 0
     const server = { count: unreadCount, isExact: unreadCountIsExact, mentions: mentionCount, lastSeq }
     const readSeq = readMarkers.find(({ user }) => user.id === this.viewer?.id)?.seq ?? 0
-    const newest = this.#newer(before?.parts.lastMessage ?? null, parts.lastMessage ?? null)
+    const newest = this.#lastMessage(before?.parts.lastMessage ?? null, parts.lastMessage ?? null, place)
     const known: KnownConversation = {
       parts: { ...parts, lastMessage: newest, lastActivityAt: later(before?.parts.lastActivityAt, parts.lastActivityAt) },
       unread: counted(before?.unread ?? null, { ...server, readSeq }),
@@ -191,11 +191,20 @@ export class StoreState {
 
   /** A page with the newer states of messages that events have brought meanwhile. */
   brought(page: MessagePage, place: JournalPlace | null): MessagePage {
-    const nodes = page.nodes.map((message) => {
-      const recent = this.#recent.get(message.id)
-      return recent && !isIncluded(recent.place, place) ? recent.message : message
-    })
-    return { ...page, nodes }
+    return { ...page, nodes: page.nodes.map((message) => this.#newest(message, place)) }
+  }
+
+  /** A message of an answer, or its newer state if an event has brought one meanwhile. */
+  #newest(message: Message, place: JournalPlace | null): Message {
+    const recent = this.#recent.get(message.id)
+    return recent && !isIncluded(recent.place, place) ? recent.message : message
+  }
+
+  /** The last message after an answer, which may be from before the last event. */
+  #lastMessage(known: Message | null, answered: Message | null, place: JournalPlace | null): Message | null {
+    const server = answered && this.#newest(answered, place)
+    if (isIncluded(this.#applied, place) || !known) return server
+    return server && server.seq >= known.seq ? server : known
   }
 
   /** A window that was just read, with the messages that events have brought meanwhile: its answer may be from before them. */
