@@ -64,11 +64,14 @@ export function withMessage(window: MessageWindow, message: Message): MessageWin
 }
 
 /** Messages that quote another one, with its current text. */
-function withReplies(messages: readonly Message[], { id, text, deletedAt = null }: Message): readonly Message[] {
-  const quotes = ({ replyTo }: Message) =>
-    replyTo?.id === id && (replyTo.text !== text || (replyTo.deletedAt ?? null) !== deletedAt)
-  if (!messages.some(quotes)) return messages
-  return messages.map((message) =>
-    message.replyTo && quotes(message) ? { ...message, replyTo: { ...message.replyTo, text, deletedAt } } : message,
-  )
+function withReplies(messages: readonly Message[], quoted: Message): readonly Message[] {
+  const changed = messages.map((message) => withQuote(message, quoted))
+  return changed.some((message, i) => message !== messages[i]) ? changed : messages
+}
+
+/** A message with the current text of the one that it quotes; the same object if it quotes another one, or has that text. */
+export function withQuote(message: Message, { id, text, deletedAt }: Message): Message {
+  const { replyTo } = message
+  if (replyTo?.id !== id || (replyTo.text === text && replyTo.deletedAt === deletedAt)) return message
+  return { ...message, replyTo: { ...replyTo, text, deletedAt } }
 }

@@ -8,7 +8,7 @@ import type {
   PersonPartsFragment,
 } from '../generated/operations.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from '../place.ts'
-import { type Message, type MessagePage, type MessageWindow, withMessage } from './message-window.ts'
+import { type Message, type MessagePage, type MessageWindow, withMessage, withQuote } from './message-window.ts'
 import { counted, deleted, readUpTo, received, shownCounts, type Unread } from './unread.ts'
 
 /** A user. */
@@ -196,8 +196,15 @@ export class StoreState {
 
   /** A message of an answer, or its newer state if an event has brought one meanwhile. */
   #newest(message: Message, place: JournalPlace | null): Message {
-    const recent = this.#recent.get(message.id)
-    return recent && !isIncluded(recent.place, place) ? recent.message : message
+    const newest = this.#since(message.id, place) ?? message
+    const quoted = newest.replyTo && this.#since(newest.replyTo.id, place)
+    return quoted ? withQuote(newest, quoted) : newest
+  }
+
+  /** A message as an event has brought it since a place; null if none has. */
+  #since(id: string, place: JournalPlace | null): Message | null {
+    const recent = this.#recent.get(id)
+    return recent && !isIncluded(recent.place, place) ? recent.message : null
   }
 
   /** The last message after an answer, which may be from before the last event. */
@@ -300,7 +307,10 @@ export class StoreState {
     if (known.window) this.setWindow(conversation.id, withMessage(known.window, message))
     this.#edit(conversation.id, (now) => ({
       ...now,
-      parts: { ...now.parts, lastMessage: this.#newer(now.parts.lastMessage ?? null, message) },
+      parts: {
+        ...now.parts,
+        lastMessage: this.#newer(now.parts.lastMessage && withQuote(now.parts.lastMessage, message), message),
+      },
       unread: this.#unreadAfter(now.unread, event),
     }))
     if (this.conversations.get(conversation.id)?.unread.isStale) this.#stale(conversation.id)
