@@ -147,7 +147,7 @@ test.each([
     ].map(([text, variables]) => ({ text, variables, shown: adapter.show(parse(text), variables) }))
     await until('the first answers', () => queries.every(({ shown }) => shown.current() !== undefined))
 
-    for (let n = 0; n < 6; n += 1) {
+    for (let n = 0; n < 3; n += 1) {
       for (let k = 0; k < 12; k += 1) await act(random, made)
       for (const { text, variables, shown } of queries) {
         let fresh: unknown
