@@ -215,3 +215,29 @@ test('a message is pending until its event comes, and is never shown twice', asy
   expect(states).toContain('0 1')
   for (const state of states) expect(['0 0', '0 1', '1 0']).toContain(state)
 })
+
+test('after a RESET nothing of the former state is shown', async () => {
+  const [lea] = (await signUpAll(node, 'Lea')) as [Device]
+  const group = await lea.group('Former')
+  await lea.send(group, 'gone')
+  const storage = memoryStore()
+  const former = await storeOf(lea, storage)
+  former.watch(group)
+  await until('the message', () => former.messages(group).messages.length === 1)
+  await former.close()
+
+  const other = await openNode()
+  const [kim] = (await signUpAll(other, 'Kim')) as [Device]
+  const store = await openStore(clientOf(kim, other.url), storage)
+  closeAtEnd(() => store.close())
+  const texts = () => store.messages(group).messages.map(({ text }) => text)
+  expect(texts()).toEqual(['gone'])
+  let shown = texts()
+  store.subscribe(`messages ${group}`, () => {
+    shown = texts()
+  })
+  await until('the new state', () => store.viewer?.username === 'kim')
+  expect(store.list).toEqual([])
+  expect(shown).toEqual([])
+  expect(texts()).toEqual([])
+})

@@ -138,7 +138,7 @@ export const Overview = typed<OverviewQuery, OverviewQueryVariables>(
   `,
 )
 
-/** The users whom you have blocked. */
+/** The users that you have blocked. */
 export const BlockedUsers = typed<BlockedUsersQuery, BlockedUsersQueryVariables>(/* GraphQL */ `
   query BlockedUsers {
     blockedUsers(first: 100) { nodes { id user { id } } }

@@ -92,15 +92,17 @@ export class StoreState {
     this.viewer = viewer
     this.contactRequestCount = contactRequestCount
     this.blocked = new Set(blockedUsers.nodes.map(({ user }) => user.id))
-    for (const [id, known] of this.conversations) {
-      if (known.window) this.#changed(`messages ${id}`)
-      this.#touch(id)
-    }
+    const before = [...this.conversations.keys()]
     this.conversations.clear()
     this.#recent.clear()
     this.#applied = null
-    this.#changed('viewer')
     this.putPage(conversations, placeOf(syncCursor))
+    this.#changed('viewer')
+    // Last: who hears of it reads at once.
+    for (const id of before) {
+      this.#touch(id)
+      this.#changed(`messages ${id}`)
+    }
   }
 
   /** Begins with a state that was kept. */
@@ -224,7 +226,7 @@ export class StoreState {
       .reduce(withMessage, window)
   }
 
-  /** Sets the users whom the viewer has blocked: their messages do not count as unread, so all is counted again. */
+  /** Sets the users that the viewer has blocked. Their messages do not count as unread, so everything is counted again. */
   setBlocked(userIds: readonly string[]): void {
     this.blocked = new Set(userIds)
     this.#changed('viewer')
