@@ -1,4 +1,4 @@
-// Reads attachments. Whoever uploaded one sees it; who else does is decided by what uses it.
+// Reads attachments. Its owner sees one; what uses it decides who else does.
 
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { indexBy, sharedLoader } from '../graphql/loader.ts'

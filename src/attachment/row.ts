@@ -1,4 +1,4 @@
-// Attachments as rows: a reference to a stored file, read together with that file. Facts never carry them: whoever shows one reads it.
+// Attachments as rows: a reference to a stored file, read together with that file. Facts never carry them: an event that shows one reads it.
 
 import type { ParleyError } from '../errors.ts'
 import type { AttachmentId, UserId } from '../id.ts'

@@ -1,4 +1,4 @@
-// Reads the attachments of messages. Whoever sees a message sees what it has attached; a URL is only for current members.
+// Reads the attachments of messages. A user who sees a message sees what it has attached; a URL is only for current members.
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { findAttachment } from '../attachment/access.ts'

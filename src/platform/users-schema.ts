@@ -81,7 +81,7 @@ async function requireNamed(key: ServerKey, context: Context, name: string): Pro
 const named = 'The user: the ID, or the `externalId`.'
 
 const UpsertUserInput = builder.inputType('UpsertUserInput', {
-  description: 'A user to make or to change. What is omitted stays as it is, and so does what is null but for `data`.',
+  description: 'A user to make or to change. Omitted and null fields stay unchanged; a null `data` removes the data.',
   fields: (t) => ({
     externalId: t.string({
       description: `The ID by which your backend knows the user: ${externalIdRule}. With an identity provider, the \`sub\` of its tokens.`,

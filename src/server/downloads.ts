@@ -1,4 +1,4 @@
-// Sends files. Whoever has a valid URL gets the file, if it is still in use; the answer is the same for everybody, so a CDN may keep
+// Sends files. Everybody with a valid URL gets the file, if it is still in use; the answer is the same for everybody, so a CDN may keep
 // it until the URL ends. A browser never takes a file for a page of the app: its type is one of a few, it is sandboxed, and what is
 // not a picture, sound or video is only saved.
 

@@ -172,7 +172,7 @@ test('while the provider is unreachable, its users are told to retry, and known 
   isDown = false
 })
 
-test('a user whom the backend makes by the sub of the tokens is the user of those tokens', async () => {
+test('a user that the backend makes by the sub of the tokens is the user of those tokens', async () => {
   const backend = await openBackend(node, 'USERS')
   const users = [{ externalId: 'u-20', username: 'twenty', displayName: 'Twenty' }]
   const [made] = (await backend.run(UpsertUsers, { input: { users } })).upsertUsers.users
@@ -184,7 +184,7 @@ test('a user whom the backend makes by the sub of the tokens is the user of thos
   expect(issueSession.viewer.id).toBe(first.data?.viewer.id)
 })
 
-test('a user whom the backend made before there was a provider is found by the sub, too', async () => {
+test('a user that the backend made before there was a provider is found by the sub, too', async () => {
   const alone = await openNode()
   const backend = await openBackend(alone, 'USERS')
   const [made] = (await backend.run(UpsertUsers, { input: { users: [{ externalId: 'u-22' }] } })).upsertUsers.users

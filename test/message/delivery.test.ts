@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 const acknowledge = (device: Device, cursor: string) => device.run(Acknowledge, { input: { cursor } })
 
-/** Whom a message was delivered to, as a device sees it. */
+/** The users that a message was delivered to, as a device sees it. */
 async function deliveredTo(device: Device, id: string): Promise<string[] | null> {
   const { node } = await device.run(DeliveredTo, { id })
   return node?.__typename === 'Message' ? node.deliveredTo.map(({ username }) => username) : null
