@@ -127,7 +127,6 @@ export const Overview = typed<OverviewQuery, OverviewQueryVariables>(
     query Overview($first: Int!) {
       syncCursor
       viewer { ...PersonParts }
-      contactRequestCount
       blockedUsers(first: 100) { nodes { id user { id } } }
       conversations(first: $first, archived: null) {
         nodes { ...ConversationParts }

@@ -12,7 +12,6 @@ export type StoreDump = {
   readonly version: 1
   readonly cursor: string
   readonly viewer: Person | null
-  readonly contactRequestCount: number
   readonly blocked: readonly string[]
   readonly nextPage: string | null
   readonly conversations: readonly KeptConversation[]
@@ -43,10 +42,10 @@ const messagesMax = 50
 /** What to keep of a state; null if it is too much. @param shown the conversations whose messages were shown last */
 export function dumpOf(state: StoreState, cursor: string, shown: readonly string[]): StoreDump | null {
   if (state.conversations.size > conversationsMax) return null
-  const { viewer, contactRequestCount, blocked, nextPage } = state
+  const { viewer, blocked, nextPage } = state
   const withMessages = new Set(shown)
   const conversations = [...state.conversations].map(([id, known]) => keptOf(known, withMessages.has(id)))
-  return { version: 1, cursor, viewer, contactRequestCount, blocked: [...blocked], nextPage, conversations }
+  return { version: 1, cursor, viewer, blocked: [...blocked], nextPage, conversations }
 }
 
 function keptOf(

@@ -9,6 +9,7 @@ import type {
 } from '../generated/operations.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from '../place.ts'
 import { type Message, type MessagePage, type MessageWindow, withMessage, withQuote } from './message-window.ts'
+import { withPerson } from './person.ts'
 import { counted, deleted, readUpTo, received, shownCounts, type Unread } from './unread.ts'
 
 /** A user. */
@@ -65,7 +66,6 @@ const activities: ReadonlySet<string> = new Set([
 /** The state of a store. */
 export class StoreState {
   viewer: Person | null = null
-  contactRequestCount = 0
   blocked: ReadonlySet<string> = new Set()
   /** Where the list continues; null if all conversations are known. */
   nextPage: string | null = null
@@ -88,9 +88,8 @@ export class StoreState {
   }
 
   /** Begins again with a snapshot. Loaded windows are dropped: what has changed in them is unknown. */
-  begin({ viewer, contactRequestCount, blockedUsers, conversations, syncCursor }: OverviewQuery): void {
+  begin({ viewer, blockedUsers, conversations, syncCursor }: OverviewQuery): void {
     this.viewer = viewer
-    this.contactRequestCount = contactRequestCount
     this.blocked = new Set(blockedUsers.nodes.map(({ user }) => user.id))
     const before = [...this.conversations.keys()]
     this.conversations.clear()
@@ -107,12 +106,11 @@ export class StoreState {
 
   /** Begins with a state that was kept. */
   restore(
-    kept: Pick<StoreState, 'viewer' | 'contactRequestCount' | 'blocked' | 'nextPage'> & {
+    kept: Pick<StoreState, 'viewer' | 'blocked' | 'nextPage'> & {
       conversations: readonly KnownConversation[]
     },
   ): void {
     this.viewer = kept.viewer
-    this.contactRequestCount = kept.contactRequestCount
     this.blocked = kept.blocked
     this.nextPage = kept.nextPage
     for (const known of kept.conversations) {
@@ -358,26 +356,7 @@ export class StoreState {
   #putPerson(person: Person): void {
     if (person.id === this.viewer?.id) this.viewer = person
     const shown = person.isDeleted ? null : person
-    const isIt = ({ id }: { readonly id: string }) => id === person.id
-    /** The same selection of fields, with the new names. */
-    const named = <Each extends { readonly displayName: string }>(each: Each): Each => ({
-      ...each,
-      displayName: person.displayName,
-      ...('username' in each ? { username: person.username } : {}),
-    })
-    const inMessage = (message: Message): Message => {
-      const sender = message.sender && isIt(message.sender) ? shown : message.sender
-      const mentions = message.mentions.some(isIt)
-        ? message.mentions.map((each) => (isIt(each) ? named(each) : each))
-        : message.mentions
-      const reactions = message.reactions.some(({ users }) => users.some(isIt))
-        ? message.reactions.map((group) => ({ ...group, users: group.users.map((each) => (isIt(each) ? named(each) : each)) }))
-        : message.reactions
-      const { replyTo } = message
-      const quoted = replyTo?.sender && isIt(replyTo.sender) ? { ...replyTo, sender: shown && named(replyTo.sender) } : replyTo
-      const isSame = sender === message.sender && mentions === message.mentions && reactions === message.reactions
-      return isSame && quoted === replyTo ? message : { ...message, sender, mentions, reactions, replyTo: quoted }
-    }
+    const inMessage = (message: Message) => withPerson(message, person)
     for (const [id, known] of this.conversations) {
       const { otherUser, lastMessage } = known.parts
       const parts = {
