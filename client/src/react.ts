@@ -13,13 +13,15 @@ import {
 } from 'react'
 import type { ClientState, ParleyClient } from './client.ts'
 import * as documents from './store/documents.ts'
+import type { HistoryPlace } from './store/history.ts'
 import type { Conversation, Person, Topic } from './store/state.ts'
-import type { HistoryPlace, MessageList, ParleyStore, Totals } from './store/store.ts'
+import type { MessageList, ParleyStore, Totals } from './store/store.ts'
 
+export type { HistoryPlace } from './store/history.ts'
 export type { Message } from './store/message-window.ts'
 export { indexedDbStore, memoryStore, type StoreDump, type StoreStorage } from './store/persistence.ts'
 export type { Conversation, Person } from './store/state.ts'
-export { type HistoryPlace, type MessageList, openStore, ParleyStore, type Totals } from './store/store.ts'
+export { type MessageList, openStore, ParleyStore, type Totals } from './store/store.ts'
 
 const Store = createContext<ParleyStore | null>(null)
 

@@ -6,6 +6,7 @@ import WebSocket from 'ws'
 import { createParleyClient } from '../../client/src/client.ts'
 import { memoryStore, openStore, type ParleyStore } from '../../client/src/react.ts'
 import { type Device, signUpAll } from '../support/device.ts'
+import { LeaveConversation } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
 import { withSeed } from '../support/random.ts'
@@ -185,6 +186,64 @@ test('a message that arrives while the newest ones are being loaded is shown', a
   release()
   await until('the messages', () => !store.messages(group).isLoading)
   expect(store.messages(group).messages.map(({ text }) => text)).toEqual(['before', 'meanwhile'])
+})
+
+/** A network that the test takes away from the requests whose text it names. */
+function network() {
+  let lost: string | null = null
+  const fetchOrFail: typeof fetch = async (...args) => {
+    if (lost !== null && String(args[1]?.body).includes(lost)) throw new TypeError('Failed to fetch')
+    return withoutGateway(...args)
+  }
+  const lose = (text: string | null) => {
+    lost = text
+  }
+  return { fetch: fetchOrFail, lose }
+}
+
+test('what failed to load is loaded as soon as the network allows it', async () => {
+  const [alice, bob] = await signUpAll(node, 'Pia', 'Quin')
+  const group = await of(alice).group('Tunnel', of(bob))
+  for (let n = 1; n <= 60; n += 1) await of(alice).send(group, `${n}`)
+  const { fetch, lose } = network()
+  const store = await openStore(clientOf(of(bob), node.url, fetch))
+  closeAtEnd(() => store.close())
+  await until('the store to be live', () => store.client.state.status === 'LIVE')
+  lose('')
+  store.watch(group)
+  await until('the failure', () => store.messages(group).failure !== null)
+  expect(store.messages(group).failure?.code).toBe('NO_ANSWER')
+  lose(null)
+  await until('the newest', () => store.messages(group).messages.length === 50)
+  await until('who received it', () => store.deliveryMarkers(group).size > 0)
+  lose('HistoryAround')
+  const older = store.loadOlder(group)
+  await until('the failure', () => store.messages(group).failure !== null)
+  lose(null)
+  await older
+  expect(store.messages(group)).toMatchObject({ hasOlder: false, isLoading: false, failure: null })
+  expect(store.messages(group).messages.length).toBe(60)
+})
+
+test('what was read without a network is marked as read later, and stays read meanwhile', async () => {
+  const [alice, bob, carla] = await signUpAll(node, 'Ria', 'Sol', 'Carla')
+  const group = await of(alice).group('Read', of(bob), of(carla))
+  for (const text of ['one', 'two']) await of(alice).send(group, text)
+  const { fetch, lose } = network()
+  const store = await openStore(clientOf(of(bob), node.url, fetch))
+  closeAtEnd(() => store.close())
+  await until('the store to be live', () => store.client.state.status === 'LIVE')
+  lose('MarkRead')
+  const marking = store.markRead(group, 2)
+  expect(store.conversation(group)?.unreadCount).toBe(0)
+  // The server, which does not know of it yet, tells the conversation again.
+  await of(carla).run(LeaveConversation, { input: { conversationId: group } })
+  await until('the conversation', () => store.conversation(group)?.memberCount === 2)
+  expect(store.conversation(group)?.unreadCount).toBe(0)
+  lose(null)
+  await marking
+  const fresh = await storeOf(of(bob))
+  expect(fresh.conversation(group)?.unreadCount).toBe(0)
 })
 
 test('a conversation that is not in the loaded list is read when it is watched', async () => {

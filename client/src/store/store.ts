@@ -2,15 +2,15 @@
 // the client's outbox, and may be kept on disk, so that an app opens with what it last knew and continues from there.
 
 import type { ParleyClient } from '../client.ts'
-import type { Document, Variables } from '../document.ts'
-import { failureOf, type ParleyFailure, refusal } from '../failure.ts'
+import { failureOf, type ParleyFailure } from '../failure.ts'
 import type { Following } from '../follow.ts'
 import type { OutboxMessage } from '../outbox-message.ts'
-import { backOffMs, Pause } from '../pause.ts'
-import { type JournalPlace, placeOf, placeOfAnswer } from '../place.ts'
+import { type Ask, askOf } from './ask.ts'
 import * as documents from './documents.ts'
-import { type Message, type MessagePage, type MessageWindow, windowOf, withNewer, withOlder } from './message-window.ts'
+import { HistoryLoader, type HistoryPlace } from './history.ts'
+import type { Message } from './message-window.ts'
 import { dumpOf, restored, type StoreStorage } from './persistence.ts'
+import { Retries } from './retries.ts'
 import { type Conversation, type Person, StoreState, type Topic } from './state.ts'
 
 /** The loaded messages of a conversation, and those that are not sent yet. */
@@ -22,17 +22,13 @@ export type MessageList = {
   readonly hasOlder: boolean
   readonly hasNewer: boolean
   readonly isLoading: boolean
-  /** Why the last attempt to load messages failed; null if it did not. */
+  /** Why the last attempt to load messages failed; null if it did not. With `isLoading`, it is repeated after a while. */
   readonly failure: ParleyFailure | null
 }
 
 /** What is unread in all conversations that are not muted. */
 export type Totals = { readonly conversations: number; readonly messages: number; readonly mentions: number }
 
-/** A place in the history of a conversation. */
-export type HistoryPlace = { readonly messageId: string } | { readonly seq: number } | { readonly at: string }
-
-const pageSize = 50
 const listPageSize = 50
 /** How long conversations that have changed are gathered before they are read again, in milliseconds. */
 const gatherMs = 50
@@ -40,9 +36,6 @@ const idsAtOnce = 50
 const saveEveryMs = 1_000
 /** How many conversations keep their messages without being watched. */
 const windowsMax = 30
-const retry = { firstMs: 1_000, maxMs: 30_000 } as const
-
-type Loading = { readonly isLoading: boolean; readonly failure: ParleyFailure | null }
 
 /** Opens a store on a client, which follows from then on. `storage` keeps it between runs of the app. */
 export async function openStore(client: ParleyClient, storage: StoreStorage | null = null): Promise<ParleyStore> {
@@ -58,11 +51,10 @@ export class ParleyStore {
   readonly #state = new StoreState(
     (topic) => this.#changed(topic),
     (id) => this.#refresh(id),
-    () => void this.#readBlocks(),
+    () => void this.#readBlocks().catch(() => undefined),
   )
   readonly #listeners = new Map<string, Set<() => void>>()
   readonly #lists = new Map<string, MessageList>()
-  readonly #loading = new Map<string, Loading>()
   readonly #watched = new Map<string, number>()
   /** Conversations whose messages were shown, the most recent one last. */
   readonly #shown = new Set<string>()
@@ -72,14 +64,19 @@ export class ParleyStore {
   #cursor: string | null = null
   #refreshTimer: ReturnType<typeof setTimeout> | undefined
   #saveTimer: ReturnType<typeof setTimeout> | undefined
-  #attempt = 0
-  readonly #pause = new Pause()
+  readonly #retries = new Retries()
+  readonly #ask: Ask
+  readonly #history: HistoryLoader
+  /** Read markers that the server does not have yet, by conversation. */
+  readonly #marks = new Map<string, number>()
   #totals: Totals | null = null
   #isClosed = false
 
   constructor(client: ParleyClient, storage: StoreStorage | null) {
     this.client = client
     this.#storage = storage
+    this.#ask = askOf(client)
+    this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, (id) => this.#changed(`messages ${id}`))
     this.#unlisten = client.outbox.onChange(({ input }) => this.#changed(`messages ${input.conversationId}`))
   }
 
@@ -149,7 +146,7 @@ export class ParleyStore {
     const known = this.#lists.get(id)
     if (known) return known
     const window = this.#state.conversations.get(id)?.window ?? null
-    const { isLoading, failure } = this.#loading.get(id) ?? { isLoading: false, failure: null }
+    const { isLoading, failure } = this.#history.loading(id)
     const sent = new Set(window?.messages.map(({ clientMessageId }) => clientMessageId))
     const list: MessageList = {
       messages: window?.messages ?? [],
@@ -179,39 +176,24 @@ export class ParleyStore {
     }
   }
 
-  /** Loads the messages before the loaded ones. */
-  async loadOlder(id: string): Promise<void> {
-    const window = this.#state.conversations.get(id)?.window
-    const [first] = window?.messages ?? []
-    if (!window?.hasOlder || !first) return
-    const page = { seq: first.seq - 1 }
-    await this.#load(id, page, (now, answer) => withOlder(now, answer), pageSize - 1, 0)
+  /** Loads the messages before the loaded ones. Like all loading, it is repeated until it succeeds, and does not throw. */
+  loadOlder(id: string): Promise<void> {
+    return this.#history.older(id)
   }
 
   /** Loads the messages after the loaded ones. */
-  async loadNewer(id: string): Promise<void> {
-    const window = this.#state.conversations.get(id)?.window
-    const last = window?.messages.at(-1)
-    if (!window?.hasNewer) return
-    await this.#load(id, { seq: (last?.seq ?? 0) + 1 }, (now, answer) => withNewer(now, answer), 0, pageSize - 1)
+  loadNewer(id: string): Promise<void> {
+    return this.#history.newer(id)
   }
 
   /** Shows the messages around a place, in place of the loaded ones. */
-  async showAround(id: string, place: HistoryPlace): Promise<void> {
-    await this.#load(id, place, (_now, answer) => windowOf(answer), null, null, true)
+  showAround(id: string, place: HistoryPlace): Promise<void> {
+    return this.#history.around(id, place)
   }
 
   /** Shows the newest messages, in place of the loaded ones. */
-  async showNewest(id: string): Promise<void> {
-    await this.#loadPage(
-      id,
-      async () => {
-        const { data, place } = await this.#ask(documents.History, { id, last: pageSize, first: null, after: null, before: null })
-        const messages = data.conversation?.messages
-        return messages ? { window: windowOf(this.#state.brought(messages, place)) } : null
-      },
-      true,
-    )
+  showNewest(id: string): Promise<void> {
+    return this.#history.newest(id)
   }
 
   /** Loads a further page of conversations. */
@@ -227,12 +209,16 @@ export class ParleyStore {
     return this.client.send(input)
   }
 
-  /** Marks everything up to a seq as read: here at once, and on the server. */
+  /** Marks everything up to a seq as read: here at once, and on the server as soon as it answers. */
   async markRead(id: string, seq: number): Promise<void> {
     const known = this.#state.conversations.get(id)
     if (!known || seq <= known.unread.readSeq) return
+    this.#marks.set(id, seq)
     this.#state.markRead(id, seq)
-    await this.#ask(documents.MarkRead, { input: { conversationId: id, seq } }).catch(() => this.#refresh(id))
+    const isLatest = () => this.#marks.get(id) === seq
+    const input = { conversationId: id, seq }
+    await this.#retries.run(() => this.#ask(documents.MarkRead, { input }), isLatest).catch(() => this.#refresh(id))
+    if (isLatest()) this.#marks.delete(id)
   }
 
   /** Stops following, and saves. The client stays open. */
@@ -240,7 +226,7 @@ export class ParleyStore {
     this.#isClosed = true
     this.#following?.stop()
     this.#unlisten()
-    this.#pause.end()
+    this.#retries.close()
     clearTimeout(this.#refreshTimer)
     await this.#save()
     await this.#storage?.close()
@@ -249,6 +235,7 @@ export class ParleyStore {
   async #snapshot(): Promise<string> {
     const { data } = await this.#ask(documents.Overview, { first: listPageSize })
     this.#state.begin(data)
+    for (const [id, seq] of this.#marks) this.#state.markRead(id, seq)
     this.#reached(data.syncCursor)
     for (const id of this.#watched.keys()) this.#loadWatched(id)
     return data.syncCursor
@@ -258,8 +245,8 @@ export class ParleyStore {
   #loadWatched(id: string): void {
     const known = this.#state.conversations.get(id)
     if (!known) this.#refresh(id)
-    else if (!known.window && !this.#loading.get(id)?.isLoading) void this.showNewest(id)
-    if (known) void this.#loadDeliveries(id)
+    else if (!known.window && !this.#history.loading(id).isLoading) void this.showNewest(id)
+    if (known) this.#loadDeliveries(id).catch(() => undefined)
   }
 
   #reached(cursor: string): void {
@@ -275,53 +262,12 @@ export class ParleyStore {
     }
   }
 
-  async #load(
-    id: string,
-    place: HistoryPlace,
-    merge: (now: MessageWindow, page: MessagePage) => MessageWindow,
-    before: number | null = null,
-    after: number | null = null,
-    isJump = false,
-  ): Promise<void> {
-    await this.#loadPage(
-      id,
-      async () => {
-        const none = { messageId: null, seq: null, at: null }
-        const { data, place: at } = await this.#ask(documents.HistoryAround, { ...none, ...place, id, before, after })
-        const page = data.conversation?.messagesAround
-        const now = this.#state.conversations.get(id)?.window ?? { messages: [], hasOlder: true, hasNewer: true }
-        return page ? { window: merge(now, this.#state.brought(page, at)) } : null
-      },
-      isJump,
-    )
-  }
-
-  /** Loads one page at a time. A jump does not wait for the page that is under way, which it makes useless. */
-  async #loadPage(id: string, load: () => Promise<{ window: MessageWindow } | null>, isJump: boolean): Promise<void> {
-    if (this.#loading.get(id)?.isLoading && !isJump) return
-    const loading: Loading = { isLoading: true, failure: null }
-    const end = (failure: ParleyFailure | null) => {
-      if (this.#loading.get(id) !== loading) return false
-      this.#setLoading(id, { isLoading: false, failure })
-      return true
-    }
-    this.#setLoading(id, loading)
-    try {
-      const loaded = await load()
-      if (end(null) && loaded) this.#state.setWindow(id, this.#state.joined(id, loaded.window))
-    } catch (error) {
-      end(failureOf(error))
-    }
-  }
-
-  #setLoading(id: string, loading: Loading): void {
-    this.#loading.set(id, loading)
-    this.#changed(`messages ${id}`)
-  }
-
   async #loadDeliveries(id: string): Promise<void> {
-    const { data } = await this.#ask(documents.Members, { id, after: null }).catch(() => ({ data: null }))
-    const members = data?.conversation?.members.nodes ?? []
+    const { data } = await this.#retries.run(
+      () => this.#ask(documents.Members, { id, after: null }),
+      () => this.#watched.has(id),
+    )
+    const members = data.conversation?.members.nodes ?? []
     this.#state.setDelivered(
       id,
       members.map(({ user, deliveredSeq }) => ({ user, seq: deliveredSeq })),
@@ -329,52 +275,35 @@ export class ParleyStore {
   }
 
   async #readBlocks(): Promise<void> {
-    for (let attempt = 0; !this.#isClosed; attempt += 1) {
-      const answer = await this.#ask(documents.BlockedUsers, {}).catch(failureOf)
-      if (!(answer instanceof Error)) return this.#state.setBlocked(answer.data.blockedUsers.nodes.map(({ user }) => user.id))
-      if (!answer.isRetryable) return
-      await this.#pause.wait(backOffMs(attempt, retry))
-    }
+    const { data } = await this.#retries.run(() => this.#ask(documents.BlockedUsers, {}))
+    this.#state.setBlocked(data.blockedUsers.nodes.map(({ user }) => user.id))
   }
 
   /** Reads a conversation again, soon, together with others. */
   #refresh(id: string): void {
     this.#stale.add(id)
-    this.#refreshTimer ??= setTimeout(
-      () => void this.#refreshNow(),
-      this.#attempt === 0 ? gatherMs : backOffMs(this.#attempt, retry),
-    )
+    this.#refreshTimer ??= setTimeout(() => void this.#refreshAll(), gatherMs)
   }
 
-  async #refreshNow(): Promise<void> {
+  async #refreshAll(): Promise<void> {
+    while (this.#stale.size > 0 && !this.#isClosed) await this.#retries.run(() => this.#refreshSome()).catch(() => undefined)
+    this.#refreshTimer = undefined
+  }
+
+  async #refreshSome(): Promise<void> {
     const ids = [...this.#stale].slice(0, idsAtOnce)
     for (const id of ids) this.#stale.delete(id)
-    try {
-      const { data, place } = await this.#ask(documents.Conversations, { ids })
-      this.#attempt = 0
-      for (const [i, id] of ids.entries()) {
-        const node = data.nodes[i]
-        const isNew = !this.#state.conversations.has(id)
-        if (node?.__typename === 'Conversation') this.#state.put(node, place)
-        else this.#state.remove(id)
-        if (isNew && node && this.#watched.has(id)) this.#loadWatched(id)
-      }
-    } catch (error) {
-      this.#attempt += 1
+    const { data, place } = await this.#ask(documents.Conversations, { ids }).catch((error: unknown) => {
       if (failureOf(error).isRetryable) for (const id of ids) this.#stale.add(id)
+      throw error
+    })
+    for (const [i, id] of ids.entries()) {
+      const node = data.nodes[i]
+      const isNew = !this.#state.conversations.has(id)
+      if (node?.__typename === 'Conversation') this.#state.put(node, place)
+      else this.#state.remove(id)
+      if (isNew && node && this.#watched.has(id)) this.#loadWatched(id)
     }
-    this.#refreshTimer = undefined
-    const [next] = this.#stale
-    if (next !== undefined && !this.#isClosed) this.#refresh(next)
-  }
-
-  async #ask<Data, Vars extends Variables>(
-    document: Document<Data, Vars>,
-    variables: Vars,
-  ): Promise<{ data: Data; place: JournalPlace | null }> {
-    const result = await this.client.execute(document, variables)
-    if (result.errors || result.data == null) throw refusal(result.errors ?? [])
-    return { data: result.data, place: placeOfAnswer(result) ?? placeOf(null) }
   }
 
   #evict(): void {

@@ -23,8 +23,11 @@ export type CountedUnread = Omit<Unread, 'since' | 'isStale'>
 export function counted(before: Unread | null, { readSeq, ...server }: CountedUnread): Unread {
   const marker = Math.max(readSeq, before?.readSeq ?? 0)
   const since = new Map([...(before?.since ?? [])].filter(([seq]) => seq > server.lastSeq && seq > marker))
-  // The server may not have seen a marker that this device has just moved.
-  return { ...server, readSeq: marker, since, isStale: marker > readSeq && readSeq < server.lastSeq && marker < server.lastSeq }
+  // The server may not have seen a marker that this device has moved.
+  if (marker > readSeq && marker >= server.lastSeq) {
+    return { ...server, count: 0, mentions: 0, isExact: true, readSeq: marker, since, isStale: false }
+  }
+  return { ...server, readSeq: marker, since, isStale: marker > readSeq }
 }
 
 /** The counts after a message of another person was sent. */
