@@ -33,7 +33,7 @@ test('D7 after too many failures an account refuses log-ins from that address, o
   }
 })
 
-test('D7 many wrong passwords at once count as many, and a right one makes the address start anew', async () => {
+test('D7 many wrong passwords at once count as many, and a right one sets the address back to none', async () => {
   const node = await openNode({ PARLEY_FAILED_LOG_INS_MAX: '5' })
   const ann = await signUp(node, 'Ann')
   for (let round = 0; round < 3; round += 1) {

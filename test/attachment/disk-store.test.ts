@@ -48,7 +48,7 @@ test('a directory that cannot be used is a store that is away', async () => {
   await expect(away.write(object('d'), await localFile('x'), 'text/plain')).rejects.toMatchObject({ reason: 'AWAY' })
 })
 
-test('a store that has files and is not where it was is away, and is not begun anew', async () => {
+test('a store that has files and is not where it was is away, and no new one is begun in its place', async () => {
   const place = path.join(await mkdtemp(path.join(tmpdir(), 'parley-disk-')), 'files')
   let isFresh = true
   const mounted = openDiskStore(place, async () => isFresh)

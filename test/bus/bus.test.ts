@@ -242,7 +242,7 @@ describe('the Redis bus alone', () => {
     const proxy = await openProxy(inject('redisUrl'))
     proxy.freeze()
     const ends = open(() => ({ here: redisBus(proxy.url), there: redisBus(proxy.url) }))
-    await until('connections that were given up to be made anew', () => proxy.count() > 4)
+    await until('new connections in place of those that were given up', () => proxy.count() > 4)
     proxy.restore()
     await ready(ends)
     const ear = await hear(ends.there, 'again')

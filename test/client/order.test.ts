@@ -224,7 +224,7 @@ each(
       return client.fetch(...args)
     })
     expect(await app.snapshot()).toMatch(/^[\w-]{28}$/)
-    await until('both to be asked anew', () => asked >= 2)
+    await until('both to be asked again', () => asked >= 2)
   },
 )
 

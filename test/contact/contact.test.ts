@@ -1,4 +1,4 @@
-// Contacts: requesting, accepting, declining, removing; both at once; and who may write to whom.
+// Contacts: requesting, accepting, declining, removing; both at once; and which users may write to each other.
 
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -239,7 +239,7 @@ describe('the message policy', () => {
     expect(nodes?.map((member) => member?.user.username)).toEqual([alice.username])
   })
 
-  test('lets those add the user to a group whom it admits', async () => {
+  test('lets the users that it admits add the user to a group', async () => {
     await choose(bob, 'CONTACTS')
     await alice.run(documents.RequestContact, about(bob))
     const add = { input: { conversationId: await alice.group('Of Alice'), userIds: [bob.userId] } }

@@ -34,7 +34,7 @@ async function members(device: Device, id: string): Promise<Record<string, strin
 }
 
 describe('a direct conversation', () => {
-  test('is one for two users, whoever starts it', async () => {
+  test('is the same one, whichever of the two users starts it', async () => {
     const id = await alice.direct(bob)
     expect(await bob.direct(alice)).toBe(id)
     const { conversation } = await bob.run(OneConversation, { id })

@@ -1,4 +1,4 @@
-// Invites: who makes them, whom they admit, and that no use is counted twice or lost under concurrency.
+// Invites: who makes them, who may use them, and that no use is counted twice or lost under concurrency.
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { encodeId } from '../../src/id.ts'

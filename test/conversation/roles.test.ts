@@ -98,7 +98,7 @@ describe('setMemberRole', () => {
 
   test('never takes the role from an owner, and only the owner transfers it', async () => {
     const id = await castGroup(cast)
-    for (const [who, whom, role] of [
+    for (const [giver, member, role] of [
       [cast.admin, cast.owner, 'MEMBER'],
       [cast.admin, cast.owner, 'ADMIN'],
       [cast.admin, cast.admin, 'OWNER'],
@@ -106,7 +106,7 @@ describe('setMemberRole', () => {
       [cast.owner, cast.owner, 'ADMIN'],
       [cast.owner, cast.owner, 'MEMBER'],
     ] as const) {
-      expect((await who.refused(SetMemberRole, give(id, whom, role))).extensions.code).toBe('FORBIDDEN')
+      expect((await giver.refused(SetMemberRole, give(id, member, role))).extensions.code).toBe('FORBIDDEN')
     }
     expect(
       (await cast.admin.refused(RemoveMember, { input: { conversationId: id, userId: cast.owner.userId } })).extensions.code,

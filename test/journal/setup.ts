@@ -95,14 +95,14 @@ export async function request(client: pg.Client, facts: readonly PlainFact[], ta
 
 /** The fact of a join. */
 export function joins(conversationId: number, userId: number, actorId: number): PlainFact {
-  const whom = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
-  return { kind: conversationKinds.MemberJoined.number, ...whom, audience_change: 1 }
+  const ids = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
+  return { kind: conversationKinds.MemberJoined.number, ...ids, audience_change: 1 }
 }
 
 /** The fact of a leave. */
 export function leaves(conversationId: number, userId: number, actorId: number): PlainFact {
-  const whom = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
-  return { kind: conversationKinds.MemberLeft.number, ...whom, audience_change: -1 }
+  const ids = { conversation_id: conversationId, actor_id: actorId, subject_id: userId }
+  return { kind: conversationKinds.MemberLeft.number, ...ids, audience_change: -1 }
 }
 
 /** Creates users without conversations. */

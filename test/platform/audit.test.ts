@@ -1,4 +1,4 @@
-// The audit log: what server keys change is in it before it happens, for whom, about what; nobody can change it unnoticed.
+// The audit log: what server keys change is in it before it happens: on whose behalf, and about what; nobody can change it unnoticed.
 
 import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'

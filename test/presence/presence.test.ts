@@ -1,4 +1,4 @@
-// Presence over the API, on two nodes: who sees whom, in which state, and how soon (P1).
+// Presence over the API, on two nodes: who is shown to which users, in which state, and how soon (P1).
 
 import { beforeAll, expect, test } from 'vitest'
 import { AcceptContact, BlockUser, RemoveContact, RequestContact, UnblockUser } from '../account/documents.ts'

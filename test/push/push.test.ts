@@ -201,7 +201,7 @@ test('N4 N5 muted conversations and quiet hours notify of nothing but the chosen
   expect(his.shown.map((shown) => shown.split(': ')[1])).toEqual(['you', 'loud again'])
 })
 
-test('N2 nobody is notified of messages that they may not see, or that come from a user whom they have blocked', async () => {
+test('N2 nobody is notified of messages that they may not see, or that come from a user they have blocked', async () => {
   const [his, hers] = [await service.subscribe(bob), await service.subscribe(carol)]
   const group = await alice.group('Blocked', bob, carol)
   const direct = await alice.direct(bob)

@@ -1,4 +1,4 @@
-// Search over the API: what is found, in what order, by whom, and what never is.
+// Search over the API: what users find, in what order, and what they never find.
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Device, request, signUpAll } from '../support/device.ts'

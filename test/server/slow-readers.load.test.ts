@@ -11,7 +11,7 @@ import type { EventLog } from '../support/event-log.ts'
 import { closeAtEnd, connect, type Node, openNode } from '../support/node.ts'
 import { until } from '../support/until.ts'
 
-/** A node with two users in a direct conversation, one of whom follows it. */
+/** A node with two users in a direct conversation; one of them follows it. */
 async function scene(environment: Record<string, string> = {}) {
   const node = await openNode({ PARLEY_LOG_LEVEL: 'silent', ...environment })
   const [ann, ben] = (await signUpAll(node, 'Ann', 'Ben')) as [Device, Device]

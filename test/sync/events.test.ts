@@ -1,4 +1,4 @@
-// Events over WebSocket and server-sent events: which events, in what order, and for whom.
+// Events over WebSocket and server-sent events: which events, in what order, and on which devices.
 
 import { print } from 'graphql'
 import { createClient as createSseClient } from 'graphql-sse'
