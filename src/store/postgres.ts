@@ -68,6 +68,28 @@ export function connectionSettings(databaseUrl: string, applicationName: string)
   }
 }
 
+type Connected = Parameters<pg.Pool['connect']>[0]
+
+/**
+ * A pool whose connections may be released twice. graphile-worker does that if it stops while its LISTEN is under way and the
+ * connection breaks; pg throws then, where nobody catches it.
+ */
+class Pool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>
+  override connect(callback: Connected): void
+  override connect(callback?: Connected): Promise<pg.PoolClient> | undefined {
+    if (!callback) return super.connect()
+    super.connect((error, client, release) => {
+      let isReleased = false
+      callback(error, client, (failed) => {
+        if (!isReleased) release(failed)
+        isReleased = true
+      })
+    })
+    return undefined
+  }
+}
+
 /**
  * Opens a pool that logs lost connections, and never waits for a free one for longer than 5 s. `opening` is SQL that each
  * connection runs first, after `pinning`.
@@ -76,7 +98,7 @@ export function openPool(databaseUrl: string, purpose: string, max: number, log:
   const settings = { ...connectionSettings(databaseUrl, `parley ${purpose}`), max, idleTimeoutMillis: 60_000 }
   const beginning = opening === undefined ? pinning : `${pinning}; ${opening}`
   const begin = { text: beginning, query_timeout: settings.connectionTimeoutMillis } as pg.QueryConfig
-  const pool = new pg.Pool({ ...settings, onConnect: (client) => client.query(begin) })
+  const pool = new Pool({ ...settings, onConnect: (client) => client.query(begin) })
   pool.on('error', (error) => log.debug({ err: error, pool: purpose }, 'a Postgres connection was lost'))
   // A checked-out idle connection that dies emits its error only on itself; without a listener the process would end.
   pool.on('connect', (client) =>

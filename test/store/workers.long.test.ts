@@ -64,3 +64,19 @@ test.concurrent.each<readonly [string, Break, string]>(cases)(
     expect(lines.filter((line) => !line.includes('the first attempt'))).toEqual([])
   },
 )
+
+test('workers that close while they lose Postgres leave no error behind', async () => {
+  const node = await openNode()
+  const proxy = await FaultyProxy.open(node.databaseUrl)
+  const store = openStore(proxy.url, 3, pino({ level: 'silent' }))
+  closeAtEnd(() => store.close())
+  const workers = openWorkers(
+    { store, log: pino({ level: 'silent' }) },
+    { tasks: { idle_test: async () => undefined }, concurrency: 1 },
+  )
+  await proxy.waitFor('LISTEN "jobs:insert"')
+  // Vitest reports what nobody catches.
+  const closing = workers.close()
+  await proxy.cut('RESET')
+  await closing
+})
