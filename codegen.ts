@@ -8,7 +8,7 @@ const types = {
   enumsAsTypes: true,
   immutableTypes: true,
   strictScalars: true,
-  scalars: { Cursor: 'string', DateTime: 'string', JSON: 'unknown' },
+  scalars: { Base64: 'string', Cursor: 'string', DateTime: 'string', JSON: 'unknown' },
 }
 
 const config: CodegenConfig = {

@@ -16,6 +16,9 @@ import { openRedisLeases } from './bus/redis-leases.ts'
 import { createSeal } from './bus/seal.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config, VapidKeys } from './config/config.ts'
+import { Challenges } from './encryption/challenges.ts'
+import { endDevice } from './encryption/device-actions.ts'
+import { openDeviceSweeper } from './encryption/device-sweeper.ts'
 import { StartError } from './errors.ts'
 import { attachmentUses, erasures, factKinds } from './features.ts'
 import { openNodeRegistry } from './gateway/node-registry.ts'
@@ -123,9 +126,12 @@ export async function openApp(
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
       ...{ audit, beforeSend, changes, files, attachmentUses, sendOrder: new SendOrder() },
       ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
+      challenges: new Challenges(keys, clock),
     }
     const guard = keep(await openGuard(app))
     guard.onRevoked((sessionId) => devices.endSession(sessionId))
+    const deviceSweeper = keep(openDeviceSweeper(app, endDevice))
+    guard.onRevoked(() => deviceSweeper.wake())
     const keyGuard = keep(openKeyGuard(app))
     const indexer = keep(openIndexer(app))
     keep(openPush(app))

@@ -26,6 +26,13 @@ export const errorCodes = {
   FILE_REFUSED:
     'The content of the file cannot be used here: it is damaged, too large to show, no picture, or refused by a scan.',
   STORAGE_FULL: 'There is no room for the file: your quota is used up, or the storage of the server is full.',
+  EPOCH_CONFLICT:
+    'Another commit came first, or somebody left and your device did not know: apply everything up to `cursor`, and commit again.',
+  EPOCH_STALE: 'The message was encrypted in an epoch that is over: apply the commits since, and encrypt it again.',
+  REKEY_REQUIRED:
+    'Somebody left the encrypted conversation, or a device is gone: a member must commit without them before the next message.',
+  ENCRYPTION_REQUIRED:
+    'The conversation is encrypted, and this is in the clear; or it is not, and this is a ciphertext. `argument` names what.',
   CURSOR_REFUSED:
     'The server cannot continue from this cursor: it belongs to another epoch or history, is ahead of the journal, or is too old. `events` would start with a RESET.',
   LIMIT_EXCEEDED: 'The request would exceed a limit of this server; `argument` names what is too large.',
@@ -46,6 +53,8 @@ export type ErrorDetails = {
   argument?: string
   /** How long to wait before a retry, in milliseconds. */
   retryAfterMs?: number
+  /** The cursor of what came first. */
+  cursor?: string
   /** The underlying error, for the log only. */
   cause?: unknown
 }
@@ -57,6 +66,7 @@ export class ParleyError extends Error {
   readonly code: ErrorCode
   readonly argument: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly cursor: string | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause })
@@ -64,6 +74,7 @@ export class ParleyError extends Error {
     this.code = code
     this.argument = details.argument
     this.retryAfterMs = details.retryAfterMs
+    this.cursor = details.cursor
   }
 
   /** Whether the same request may succeed later. */

@@ -31,6 +31,9 @@ export type AttachmentId = Branded<'Attachment'>
 /** The id of a server key. */
 export type ServerKeyId = Branded<'ServerKey'>
 
+/** The id of a device with a signature key. */
+export type DeviceId = Branded<'Device'>
+
 /** The id of a webhook. */
 export type WebhookId = Branded<'Webhook'>
 
@@ -55,6 +58,9 @@ export const attachmentIdOf = (value: bigint | number | string) => Number(value)
 /** Brands the id of a server key where it enters from outside. */
 export const serverKeyIdOf = (value: bigint | number | string) => Number(value) as ServerKeyId
 
+/** Brands the id of a device where it enters from outside. */
+export const deviceIdOf = (value: bigint | number | string) => Number(value) as DeviceId
+
 /** Brands the id of a webhook where it enters from outside. */
 export const webhookIdOf = (value: bigint | number | string) => Number(value) as WebhookId
 
@@ -71,6 +77,7 @@ const prefixes = {
   Attachment: 'att',
   ServerKey: 'key',
   Webhook: 'whk',
+  Device: 'dev',
 } as const
 
 /** The types that have a global id. */
@@ -87,6 +94,7 @@ type IdNumbers = {
   Attachment: [AttachmentId]
   ServerKey: [ServerKeyId]
   Webhook: [WebhookId]
+  Device: [DeviceId]
 }
 
 const width = 13

@@ -20,13 +20,13 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['facts of a feature', /^[a-z]+\/(events|row)\.ts$/],
   [
     'state of a node',
-    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
+    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^encryption\/challenges\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
   ],
   ['parts of a node', /^parts\.ts$/],
   ['GraphQL machinery', /^graphql\//],
   [
     'parts of a feature',
-    /^(account|attachment|contact|conversation|message|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
+    /^(account|attachment|contact|conversation|encryption|message|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
   ],
   ['what may be read', /^[a-z]+\/([a-z-]+-)?access\.ts$/],
   ['what users do', /^[a-z]+\/(([a-z-]+-)?actions|erasure)\.ts$/],
@@ -203,7 +203,7 @@ test('a file imports files of its own rank and below', async () => {
 })
 
 test('the machinery imports no feature', async () => {
-  const features = /^(account|attachment|contact|conversation|message|presence|search|push|sync|gateway)$/
+  const features = /^(account|attachment|contact|conversation|encryption|message|presence|search|push|sync|gateway)$/
   const wrong = (await imports())
     .filter(({ file, target, isOurs }) => /^(store|bus|journal|graphql)\//.test(file) && isOurs && features.test(placeOf(target)))
     .map(({ file, target }) => `${file} -> ${target}`)

@@ -15,6 +15,7 @@
 --   5 the message is another sender's, or the actor is not entitled
 --   6 too many different emoji
 --   7 too many pins
+--   8 the message is encrypted: its edits and reactions are messages, too
 drop function if exists journal_change(text[], bigint[], bigint[], text[], int[], boolean[], int, int);
 create or replace function journal_change(change text[], message_id bigint[], actor bigint[], body text[], expected int[], entitled boolean[],
   data text[], emoji_max int, pins_max int,
@@ -40,6 +41,7 @@ begin
       fact_kind := 7;
       if m.deleted_at is not null then statuses[i] := 4; continue; end if;
       if m.sender_id <> actor[i] then statuses[i] := 5; continue; end if;
+      if m.epoch is not null then statuses[i] := 8; continue; end if;
       datum := case when data[i] is null then m.data::text when data[i] <> 'null' then data[i] end;
       if m.text = body[i] and datum is not distinct from m.data::text then statuses[i] := 1; continue; end if;
       if expected[i] is not null and m.version <> expected[i] then statuses[i] := 2; continue; end if;
@@ -50,7 +52,7 @@ begin
       if m.sender_id <> actor[i] and not entitled[i] then statuses[i] := 5; continue; end if;
       if m.deleted_at is not null then statuses[i] := 1; continue; end if;
       update message x set text = '', version = m.version + 1, deleted_at = at, mentioned_user_ids = '{}', reply_to_id = null,
-        attachment_ids = '{}', data = null, changed_position = head + 1 where x.id = m.id;
+        attachment_ids = '{}', data = null, ciphertext = null, changed_position = head + 1 where x.id = m.id;
       update message_attachment x set removed_at = at where x.attachment_id = any (m.attachment_ids);
       delete from message_version v where v.message_id = m.id;
       delete from reaction r where r.message_id = m.id;
@@ -59,6 +61,7 @@ begin
     elsif change[i] = 'react' then
       fact_kind := 9;
       if m.deleted_at is not null then statuses[i] := 4; continue; end if;
+      if m.epoch is not null then statuses[i] := 8; continue; end if;
       if not exists (select 1 from reaction r where r.message_id = m.id and r.emoji = body[i])
          and (select count(distinct r.emoji) from reaction r where r.message_id = m.id) >= emoji_max then statuses[i] := 6; continue; end if;
       insert into reaction(message_id, emoji, user_id, created_at) values (m.id, body[i], actor[i], at) on conflict do nothing;

@@ -8,7 +8,7 @@ import { type AttachmentId, type ConversationId, type Position, positionOf, type
 import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
-import type { HistoryVisibility } from './events.ts'
+import type { Encryption, HistoryVisibility } from './events.ts'
 import { conversationKinds } from './events.ts'
 
 /** The part of a conversation that does not depend on the viewer. */
@@ -26,6 +26,8 @@ export type ConversationRow = {
   /** Custom data of the app, as JSON text; null if there is none. */
   readonly data: string | null
   readonly createdAt: Date
+  /** Whether devices encrypt what is said. It never changes. */
+  readonly encryption: Encryption
   /** The two people of a direct conversation, the lower id first; null for a group. */
   readonly directLow: UserId | null
   readonly directHigh: UserId | null
@@ -52,6 +54,7 @@ export type MembershipRow = MemberRow & {
 /** The columns of a `ConversationRow`, from the table or alias `c`. */
 export const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
   c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt",
+  c.encryption,
   c.direct_low as "directLow", c.direct_high as "directHigh"`
 /** The columns of a `MemberRow`, from the table or alias `m`. */
 export const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`

@@ -14,8 +14,8 @@ import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
 import { type Capability, can, canRemove, canSetRole, type Kind, type Role } from './capabilities.ts'
-import type { HistoryVisibility } from './events.ts'
-import { conversationUpdated, joining, memberLeft, memberUpdated } from './events.ts'
+import type { Encryption, HistoryVisibility } from './events.ts'
+import { conversationUpdated, joining, memberLeft, memberUpdated, starting } from './events.ts'
 
 /** The settings of a group. */
 export type Settings = {
@@ -34,7 +34,7 @@ export type Settings = {
  */
 export async function createGroup(
   by: Viewer,
-  settings: Omit<Settings, 'avatarId'>,
+  settings: Omit<Settings, 'avatarId'> & { readonly encryption: Encryption },
   memberIds: readonly UserId[],
   app: App,
 ): Promise<Done> {
@@ -50,7 +50,7 @@ export async function createGroup(
       data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
     })
     const facts = joining(conversationId, [by.userId, ...others], by.userId, settings.historyVisibility)
-    return { result: conversationId, facts }
+    return { result: conversationId, facts: starting(settings.encryption, facts) }
   }
   const { result, place } = await reaching(by, others, app, () => app.journal.writing(create))
   return { conversationId: result, place }

@@ -11,7 +11,7 @@ import { findMembership } from './access.ts'
 import { type Capability, can } from './capabilities.ts'
 import { addMembers, createGroup, leaveConversation, removeMember, setMemberRole, updateConversation } from './group-actions.ts'
 import { conversationPayload as payload } from './mutations.ts'
-import { Conversation, HistoryVisibility, MemberRole } from './schema.ts'
+import { Conversation, Encryption, HistoryVisibility, MemberRole } from './schema.ts'
 
 /** The longest title of a group, in characters. */
 export const titleMax = 120
@@ -77,6 +77,11 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
     }),
     memberIds: t.idList({ description: 'The IDs of the users to add besides yourself. Your own ID and duplicates are ignored.' }),
     data: t.field({ type: 'JSON', required: false, description: `Custom data of your app: ${customDataRule}.` }),
+    encryption: t.field({
+      type: Encryption,
+      defaultValue: 'NONE',
+      description: 'Whether devices encrypt what is said. Title, description and custom data stay in the clear.',
+    }),
   }),
 })
 const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
@@ -152,6 +157,7 @@ builder.mutationFields((t) => ({
         description: description ?? null,
         historyVisibility: historyVisibility ?? 'ALL',
         data: data ?? null,
+        encryption: input.encryption,
       }
       return createGroup(requireViewer(context), settings, parseUserIds(memberIds, 'input.memberIds'), context.app)
     },

@@ -12,7 +12,7 @@ import type { Viewer } from '../viewer.ts'
 import type { BeforeSend, MessageContent } from './before-send.ts'
 import { type ChangeInput, changeLimits, changeProcedure } from './change.ts'
 import { type MessageRow, readMessages } from './row.ts'
-import { type SendInput, sendProcedure } from './send.ts'
+import { type SendInput, type SendOutcome, sendProcedure } from './send.ts'
 
 /** A message to send. The schema has checked its form. */
 export type Send = Omit<SendInput, 'senderId' | 'attachments' | 'changed'> & {
@@ -27,7 +27,7 @@ export type SentMessage = { readonly message: MessageRow; readonly place: Place 
  * Sends a message. When this returns it is committed (D1). A repeat with the same clientMessageId and content returns the
  * first message and changes nothing (D2).
  * @throws ParleyError NOT_FOUND if the viewer is not a member, FORBIDDEN if the conversation is closed, IDEMPOTENCY_CONFLICT,
- *   UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, UNAVAILABLE
+ *   UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, ENCRYPTION_REQUIRED, REKEY_REQUIRED, EPOCH_STALE, UNAVAILABLE
  */
 export async function sendMessage(by: Viewer, send: Send, app: App): Promise<SentMessage> {
   const { attachmentIds } = send
@@ -45,22 +45,45 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
       throw usedBefore()
     case 'NOT_MEMBER':
       throw await refusalOf(by.userId, send, app)
+    default:
+      throw refusalOfSend(outcome, send.sealed !== null)
+  }
+}
+
+/** The error of a send that was refused for what is in it. */
+function refusalOfSend(
+  outcome: Exclude<SendOutcome, { readonly status: 'SENT' | 'REPEATED' | 'CONFLICT' | 'NOT_MEMBER' }>,
+  isSealed: boolean,
+): ParleyError {
+  switch (outcome.status) {
     case 'NOTHING_TO_REPLY_TO':
-      throw new ParleyError('NOT_FOUND', 'The message that you reply to is not in this conversation.', {
+      return new ParleyError('NOT_FOUND', 'The message that you reply to is not in this conversation.', {
         argument: 'input.replyToId',
       })
     case 'ATTACHMENTS_REFUSED':
-      throw outcome.refusal ?? notFound('Attachment')
+      return outcome.refusal ?? notFound('Attachment')
     case 'ATTACHMENT_USED':
-      throw new ParleyError('ATTACHMENT_USED', 'An attachment is already in another message: upload the file again.', {
+      return new ParleyError('ATTACHMENT_USED', 'An attachment is already in another message: upload the file again.', {
         argument: 'input.attachmentIds',
       })
     case 'MENTIONS_STRANGER':
-      throw new ParleyError('NOT_FOUND', 'A user that you mention is not in this conversation.', {
+      return new ParleyError('NOT_FOUND', 'A user that you mention is not in this conversation.', {
         argument: 'input.mentionedUserIds',
+      })
+    case 'OTHER_ENCRYPTION':
+      return isSealed
+        ? encryptionRequired('This conversation is not encrypted: send a text.', 'input.ciphertext')
+        : encryptionRequired('This conversation is encrypted: send a ciphertext.', 'input.text')
+    case 'NEEDS_REKEY':
+      return new ParleyError('REKEY_REQUIRED', 'Somebody has left, or a device is gone: commit a new epoch first.')
+    case 'STALE_EPOCH':
+      return new ParleyError('EPOCH_STALE', 'The message was encrypted in an epoch that is over: encrypt it again.', {
+        argument: 'input.epoch',
       })
   }
 }
+
+const encryptionRequired = (message: string, argument: string) => new ParleyError('ENCRYPTION_REQUIRED', message, { argument })
 
 /** What is read before a send, if it has attachments or there is a hook. */
 type PreparedSend = Pick<SendInput, 'attachments' | 'changed'>
@@ -68,8 +91,11 @@ type PreparedSend = Pick<SendInput, 'attachments' | 'changed'>
 async function prepareSend(by: Viewer, send: Send, app: App): Promise<PreparedSend> {
   const { attachmentIds } = send
   const argument = (index: number) => `input.attachmentIds.${index}`
-  const attachments = attachmentIds.length === 0 ? null : await useAttachments(by, attachmentIds, 'MESSAGE', argument, app)
-  return { attachments, changed: app.beforeSend ? await askHook(by, send, app.beforeSend, app) : null }
+  const isEncrypted = send.sealed !== null
+  const use = { purpose: 'MESSAGE', isEncrypted } as const
+  const attachments = attachmentIds.length === 0 ? null : await useAttachments(by, attachmentIds, use, argument, app)
+  // The hook could not read a ciphertext.
+  return { attachments, changed: app.beforeSend && !isEncrypted ? await askHook(by, send, app.beforeSend, app) : null }
 }
 
 const mayAsk = statement<{ one: number }>(
@@ -102,6 +128,7 @@ function inputOf(by: Viewer, send: Send, prepared: PreparedSend | null): SendInp
     attachments: prepared?.attachments ?? null,
     data: send.data,
     changed: prepared?.changed ?? null,
+    sealed: send.sealed,
   }
 }
 
@@ -111,13 +138,22 @@ export type SystemMessage = Pick<SendInput, 'conversationId' | 'clientMessageId'
 /**
  * Sends a message of the backend of the product, without a sender. It is committed and repeated as those of users are, with one key for
  * all system messages.
- * @throws ParleyError NOT_FOUND if nobody is in the conversation, IDEMPOTENCY_CONFLICT, UNAVAILABLE
+ * @throws ParleyError NOT_FOUND if nobody is in the conversation, ENCRYPTION_REQUIRED, IDEMPOTENCY_CONFLICT, UNAVAILABLE
  */
 export async function sendSystemMessage(message: SystemMessage, app: App): Promise<SentMessage> {
-  const input = { ...message, senderId: systemId, replyToId: null, mentionedUserIds: [], attachments: null, changed: null }
+  const input = {
+    ...message,
+    senderId: systemId,
+    replyToId: null,
+    mentionedUserIds: [],
+    attachments: null,
+    changed: null,
+    sealed: null,
+  }
   const outcome = await app.journal.append(sendProcedure, systemId, input)
   if (outcome.status === 'SENT') return outcome
   if (outcome.status === 'REPEATED') return findFirst(outcome.messageId, app)
+  if (outcome.status === 'OTHER_ENCRYPTION') throw refusalOfSend(outcome, false)
   throw outcome.status === 'CONFLICT' ? usedBefore() : notFound('Conversation')
 }
 
@@ -130,7 +166,7 @@ export type Changed = { readonly messageId: MessageId; readonly place: Place | n
 /**
  * Replaces the text of one of the viewer's messages; the previous text is kept as a version.
  * @param expectedVersion the version that the viewer saw; null to replace any version
- * @throws ParleyError NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, MESSAGE_REFUSED, UNAVAILABLE
+ * @throws ParleyError NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, MESSAGE_REFUSED, ENCRYPTION_REQUIRED, UNAVAILABLE
  */
 export async function editMessage(
   by: Viewer,
@@ -153,7 +189,7 @@ async function askAboutEdit(
   app: App,
 ): Promise<EditedContent> {
   const [message] = await readMessages(app.store.reader, [messageId])
-  if (message?.senderId !== by.userId || message.deletedAt !== null) return edit
+  if (message?.senderId !== by.userId || message.deletedAt !== null || message.epoch != null) return edit
   const { data = message.data ?? null } = edit
   const { attachmentIds, ...about } = message
   return hook.ask({ ...about, kind: 'EDIT', messageId, text: edit.text, data, attachmentIds: attachmentIds ?? [] })
@@ -196,6 +232,8 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
       throw new ParleyError('LIMIT_EXCEEDED', `A conversation can have at most ${changeLimits.pins} pinned messages.`, {
         argument: 'input.messageId',
       })
+    case 'ENCRYPTED':
+      throw encryptionRequired('This conversation is encrypted: send what you change as a message.', 'input.messageId')
     case 'TOO_MANY_EMOJI':
       throw new ParleyError('LIMIT_EXCEEDED', `A message can have at most ${changeLimits.emojiOnMessage} different emoji.`, {
         argument: 'input.emoji',

@@ -48,6 +48,7 @@ const statuses = [
   'NOT_ENTITLED',
   'TOO_MANY_EMOJI',
   'TOO_MANY_PINS',
+  'ENCRYPTED',
 ] as const
 const kinds = {
   edit: messageKinds.MessageEdited.number,

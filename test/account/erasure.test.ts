@@ -6,6 +6,7 @@ import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import { CreateInvite } from '../conversation/documents.ts'
+import { bytes, commit, encryptedGroup, register, stock } from '../encryption/support.ts'
 import { AddReaction, MarkRead, PinMessage } from '../law/documents.ts'
 import { openBackend } from '../platform/backend.ts'
 import { RegisterPushToken, SendTestNotification, SetPushSettings } from '../push/documents.ts'
@@ -31,6 +32,8 @@ const kept: { readonly [reason: string]: readonly string[] } = {
   'messages stay without a sender': ['message.sender_id', 'message.mentioned_user_ids', 'message_search.sender_id'],
   'what was sent stays with its message': ['attachment.owner_id', 'stored_file.uploaded_by'],
   'others see how often, and by a deleted account': ['reaction.user_id', 'pin.pinned_by'],
+  'others verify with its key what a device signed': ['device.user_id'],
+  'who moved an encrypted group on': ['epoch_commit.sender_id'],
   'the group keeps its invite links': ['invite.created_by'],
   'the audit log keeps ids, for ever': ['audit_entry.user_id'],
   'the journal is replayed as it was, until it is trimmed': [
@@ -41,7 +44,7 @@ const kept: { readonly [reason: string]: readonly string[] } = {
 
 /** Columns with such a name refer to something else. */
 const refersToOthers =
-  /\.(id|(conversation|message|session|registration|reply_to|attachment|avatar|file|creator_key|key)_ids?|(\w+_)?position|floor|walked|number|upto|place|byte_size|made_bytes)$/
+  /\.(id|(conversation|message|session|registration|reply_to|attachment|avatar|file|creator_key|key|device)_ids?|(\w+_)?position|floor|walked|number|upto|place|byte_size|made_bytes)$/
 
 type Column = { readonly name: string; readonly table: string; readonly column: string; readonly isList: boolean }
 
@@ -88,6 +91,11 @@ async function leaveTraces(user: Device, bob: Device, carol: Device, dora: Devic
   const left = await bob.group('Left', user)
   await user.run(LeaveConversation, { input: { conversationId: left } })
   await sendFiles(user, group, [await upload(user, textFile())])
+  const [deviceId, deviceOfBob] = [await register(user), await register(bob)]
+  const secret = await encryptedGroup(user, bob)
+  await commit(user, secret, 0, [{ deviceId: deviceOfBob, welcome: bytes() }])
+  await commit(bob, secret, 1, [{ deviceId, welcome: bytes() }])
+  await stock(user, 1)
   await user.run(RegisterPushToken, { input: { platform: 'apns', token: 'token of the phone' } })
   await user.run(SetPushSettings, { input: { level: 'NONE' } })
   await user.run(SendTestNotification, {})

@@ -150,9 +150,11 @@ async function populate(
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
     const historyVisibility = random.one(visibilities)
     const title = titleOf(`Group ${i}`, historyVisibility)
-    const input = { title, historyVisibility, memberIds: [...members].map(({ id }) => id) }
+    const isEncrypted = i % 4 === 0
+    const settings = { title, historyVisibility, encryption: isEncrypted ? ('MLS' as const) : ('NONE' as const) }
+    const input = { ...settings, memberIds: [...members].map(({ id }) => id) }
     const { createGroup } = await answered(ask(endpoints[0], NewGroup, { input }, owner.accessToken))
-    known.learn(createGroup.conversation)
+    known.learn(createGroup.conversation).isEncrypted = isEncrypted
   }
   for (const [i, person] of known.people.entries()) {
     const other = known.people[(i + 1) % known.people.length]

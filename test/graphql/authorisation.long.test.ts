@@ -10,6 +10,7 @@ import { schema } from '../../src/schema.ts'
 import { AcceptContact, BlockUser, RequestContact } from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import { ArchiveConversation, CreateGroupWith, CreateInvite, MuteConversation, SetMemberRole } from '../conversation/documents.ts'
+import { register } from '../encryption/support.ts'
 import { PinMessage } from '../law/documents.ts'
 import { deviceOf, openBackend } from '../platform/backend.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
@@ -36,6 +37,7 @@ let node: Node
 let people: Readonly<Record<Person, Device>>
 /** A second session of the owner, which may be ended. */
 let sessionId: string
+let deviceId: string
 
 beforeAll(async () => {
   node = await openNode()
@@ -48,6 +50,7 @@ beforeAll(async () => {
   await people.member.run(RequestContact, { input: { userId: people.owner.userId } })
   await people.owner.run(AcceptContact, { input: { userId: people.member.userId } })
   sessionId = (await people.owner.another()).sessionId
+  deviceId = await register(await people.owner.another())
   await suspendUser(parseId('User', people.suspended.userId, 'userId'), { reason: null, until: null }, node.app)
 })
 
@@ -67,7 +70,7 @@ async function createWorld(): Promise<World> {
   const fresh = (await owner.run(SendMessage, { input: reply })).sendMessage.message.id
   const { invite } = (await owner.run(CreateInvite, { input: { conversationId } })).createInvite
   const users = Object.fromEntries(Object.entries(people).map(([name, { userId }]) => [name, userId])) as World['users']
-  return { conversationId, old, fresh, file, inviteId: invite.id, token: invite.token, users, sessionId }
+  return { conversationId, old, fresh, file, inviteId: invite.id, token: invite.token, users, sessionId, deviceId }
 }
 
 type Result = { data?: Record<string, unknown> | null; errors?: { extensions: { code: string } }[] }
@@ -215,6 +218,7 @@ const samples: Readonly<Record<string, unknown>> = {
     auth: randomBytes(16).toString('base64url'),
   },
   registerPushToken: { platform: 'fcm', token: 'x' },
+  registerDevice: { name: 'x', signatureKey: 'AA==', signature: 'AA==' },
   renewConnection: { accessToken: 'x' },
   replayWebhook: { webhookId: 'whk_0000000000001', after: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
   revokeServerKey: { serverKeyId: 'key_0000000000001' },
@@ -226,6 +230,7 @@ const samples: Readonly<Record<string, unknown>> = {
   suspendUser: { userId: 'somebody' },
   updateWebhook: { webhookId: 'whk_0000000000001' },
   unsuspendUser: { userId: 'somebody' },
+  uploadKeyPackages: { keyPackages: ['AA=='] },
   upsertConversation: { externalId: 'somebody' },
   upsertUsers: { users: [{ externalId: 'somebody' }] },
 }

@@ -15,6 +15,8 @@ export type World = {
   readonly inviteId: string
   readonly token: string
   readonly sessionId: string
+  /** A device of the owner. */
+  readonly deviceId: string
   /** `victim` is a member; `target` knows nobody, and has blocked `blocked`. */
   readonly users: Readonly<Record<Exclude<UserKind, 'anonymous'> | 'victim' | 'target', string>>
 }
@@ -70,13 +72,16 @@ export const own: readonly string[] = [
   'conversations',
   'createUpload',
   'deleteAccount',
+  'deviceChallenge',
   'heartbeat',
+  'keyPackageCount',
   'lastActiveVisibility',
   'logOut',
   'messagePolicy',
   'presenceMode',
   'pushDecisions',
   'pushSettings',
+  'registerDevice',
   'registerPushSubscription',
   'registerPushToken',
   'renewConnection',
@@ -92,6 +97,7 @@ export const own: readonly string[] = [
   'unreadTotals',
   'unregisterPush',
   'updateProfile',
+  'uploadKeyPackages',
   'viewer',
 ]
 /** For server keys alone, whatever the user may do. */
@@ -114,6 +120,7 @@ export const acrossTenants: Readonly<Record<string, string>> = {
   'user the owner': '-',
   'joinWithInvite the group': 'N',
   'startDirectConversation with somebody': 'N',
+  'claimKeyPackages of somebody': 'N',
   'requestContact of somebody': 'N',
   'createGroup with somebody': 'N',
   'declineContact of somebody': 'N',
@@ -121,6 +128,7 @@ export const acrossTenants: Readonly<Record<string, string>> = {
   'blockUser somebody': 'N',
   'unblockUser somebody': 'N',
   'presence of the owner': 'N',
+  'devices User of the owner': '-',
   'groupsInCommon User of the owner': '-',
   'presence User of the owner': '-',
 }
@@ -136,6 +144,7 @@ export const fields: readonly Row[] = [
   look('node', 'for the file of the old message', (w) => w.file, 'node(id: $id) { id }', '+ + + - - - - S U'),
   look('node', 'for the invite', (w) => w.inviteId, 'node(id: $id) { id }', '+ + - - - - - S U'),
   look('node', "for the owner's session", (w) => w.sessionId, 'node(id: $id) { id }', '+ - - - - - - S U'),
+  look('node', 'for a device of the owner', (w) => w.deviceId, 'node(id: $id) { id }', '+ + + + - - - S U'),
   look('node', 'for the owner', (w) => w.users.owner, 'node(id: $id) { id }', '+ + + + + + + S U'),
   look('nodes', 'for the group', (w) => w.conversationId, 'nodes(ids: [$id]) { id }', '+ + + + 0 0 0 S U'),
   look('nodes', 'for the old message', (w) => w.old, 'nodes(ids: [$id]) { id }', '+ + + 0 0 0 0 S U'),
@@ -165,6 +174,10 @@ export const fields: readonly Row[] = [
   act('addReaction', 'to the old message', (w) => ({ ...old(w), emoji: '👍' }), '+ + + N N N N S U'),
   act('addReaction', 'to the new message', (w) => ({ ...fresh(w), emoji: '👍' }), '+ + + + N N N S U'),
   act('archiveConversation', 'the group', (w) => ({ ...group(w), archived: true }), '+ + + + N N N S U'),
+  act('bindDevice', 'of nobody', () => ({ deviceId: 'dev_0000000000099', signature: 'AA==' }), 'N N N N N N N S U'),
+  act('claimKeyPackages', 'of somebody', (w) => ({ userIds: [w.users.target] }), '+ + + + + F + S U'),
+  // They have no devices.
+  act('commitEpoch', 'in the group', (w) => ({ ...group(w), epoch: 0, commit: 'AA==', groupInfo: 'AA==' }), 'F F F F N N N S U'),
   act('createInvite', 'to the group', group, '+ + F F N N N S U'),
   act('deleteMessage', 'the old message', old, '+ + F N N N N S U'),
   act('deleteMessage', 'the new message', fresh, '+ + F F N N N S U'),
@@ -175,6 +188,7 @@ export const fields: readonly Row[] = [
   act('muteConversation', 'the group', (w) => ({ ...group(w), until: null }), '+ + + + N N N S U'),
   act('pinMessage', 'the old message', old, '+ + F N N N N S U'),
   act('pinMessage', 'the new message', fresh, '+ + F F N N N S U'),
+  act('removeDevice', 'of nobody', () => ({ deviceId: 'dev_0000000000099' }), 'N N N N N N N S U'),
   act('removeMember', 'a member', (w) => ({ ...group(w), userId: w.users.victim }), '+ + F F N N N S U'),
   act('removeMember', 'the owner', (w) => ({ ...group(w), userId: w.users.owner }), 'B F F F N N N S U'),
   act('removeReaction', 'from the old message', (w) => ({ ...old(w), emoji: '👍' }), '+ + + N N N N S U'),
@@ -252,6 +266,9 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'createdAt',
         'data',
         'description',
+        'encryption',
+        'epoch',
+        'groupInfo',
         'historyVisibility',
         'id',
         'isClosed',
@@ -259,6 +276,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'lastActivityAt',
         'memberCount',
         'mentionCount',
+        'needsRekey',
         'title',
         'unreadCount',
         'unreadCountIsExact',
@@ -296,12 +314,14 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       type: 'Message',
       same: [
         'attachments',
+        'ciphertext',
         'conversation',
         'createdAt',
         'data',
         'deletedAt',
         'deliveredTo',
         'editedAt',
+        'epoch',
         'id',
         'kind',
         'mentions',
@@ -325,6 +345,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       type: 'User',
       same: ['avatar', 'bio', 'createdAt', 'data', 'displayName', 'id', 'isDeleted', 'username', 'viewerHasBlocked'],
       rows: [
+        // By then each of them has joined a group of the owner.
+        ofOwner('devices', 'devices { nodes { id } }', '+ + + + + + + S U'),
         ofOwner('groupsInCommon', 'groupsInCommon { nodes { id } }', '+ + + + + + + S U'),
         ofOwner('presence', 'presence { __typename }', '+ + + + + + + S U'),
         ofOwner('externalId', 'externalId', '- - - - - - - S U'),
@@ -350,6 +372,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       ],
       rows: [],
     },
+    // People near see a device: the row of `node` says so.
+    { type: 'Device', same: ['addedAt', 'id', 'name', 'removedAt', 'signatureKey', 'user'], rows: [] },
     // Only its user sees a session, and only managers of the group see an invite: the rows of `node` say so.
     {
       type: 'Session',

@@ -7,6 +7,8 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { photo, processed, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import { DeviceNode, RemoveDevice } from '../encryption/documents.ts'
+import { commit, encryptedGroup, register as registerDevice, Signer, seal } from '../encryption/support.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -24,6 +26,7 @@ import {
   StartDirectConversation,
 } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
 import { expectLaw, Replica } from './replica.ts'
 
@@ -106,6 +109,43 @@ const cases: Record<string, () => Promise<unknown>> = {
     await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
     const { sendMessage: third } = await send(carol, 'five')
     await alice.run(Acknowledge, { input: { cursor: third.cursor } })
+  },
+  commitEpoch: async () => {
+    for (const device of [alice, bob, carol]) await registerDevice(device)
+    const secret = await encryptedGroup(alice, bob, carol)
+    await commit(alice, secret, 0)
+    const { message } = await seal(bob, secret, 1)
+    await seal(alice, secret, 1, { replyToId: message.id })
+    await bob.run(DeleteMessage, { input: { messageId: message.id } })
+    await alice.run(RemoveMember, { input: { conversationId: secret, userId: carol.userId } })
+    await commit(bob, secret, 1)
+    await bob.run(LeaveConversation, { input: { conversationId: secret } })
+  },
+  registerDevice: async () => {
+    await encryptedGroup(alice, bob)
+    await registerDevice(alice)
+    await registerDevice(bob)
+  },
+  bindDevice: async () => {
+    const signer = new Signer()
+    const phone = await bob.another(there)
+    const deviceId = await registerDevice(phone, signer)
+    await registerDevice(alice)
+    const secret = await encryptedGroup(alice, bob)
+    await commit(alice, secret, 0)
+    await phone.run(LogOut, {})
+    const isGone = async () => {
+      const { node: device } = await alice.run(DeviceNode, { id: deviceId })
+      return device?.__typename === 'Device' && device.removedAt !== null
+    }
+    await until('the device is gone', isGone)
+    await signer.bind(bob, deviceId)
+  },
+  removeDevice: async () => {
+    const deviceId = await registerDevice(bob)
+    const secret = await encryptedGroup(bob, alice)
+    await commit(bob, secret, 0)
+    await bob.run(RemoveDevice, { input: { deviceId } })
   },
   pinMessage: async () => {
     for (const text of ['pinned', 'pinned too', 'gone']) {
@@ -253,10 +293,12 @@ Object.assign(cases, {
 } satisfies typeof cases)
 
 /**
- * Mutations that change nothing that a device stores: they create or renew a session, send a signal, or begin an upload. And those for
+ * Mutations that change nothing that a device stores: they create or renew a session, send a signal, begin an upload, or keep key
+ * packages in stock. And those for
  * server keys alone: test/platform has the facts of those that change what devices store.
  */
 const outside = [
+  ...['uploadKeyPackages', 'claimKeyPackages'],
   ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'createUpload'],
   ...['createServerKey', 'revokeServerKey', 'upsertUsers', 'issueSession', 'suspendUser', 'unsuspendUser', 'deleteUser'],
   ...['upsertConversation', 'sendSystemMessage', 'acknowledgeChanges', 'deleteChangeConsumer'],

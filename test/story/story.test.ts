@@ -10,6 +10,8 @@ import * as people from '../account/documents.ts'
 import { CreateUpload } from '../attachment/documents.ts'
 import { photo, processed, put, uploadOf } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import * as encryption from '../encryption/documents.ts'
+import { bytes, commitOf, encryptedGroup, register, Signer, seal } from '../encryption/support.ts'
 import { ofKeys } from '../graphql/authorisation.ts'
 import * as messages from '../law/documents.ts'
 import { expectLaw, Replica } from '../law/replica.ts'
@@ -219,6 +221,23 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(eve, people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
   await does(eve, people.DeleteAccount, { input: { password: 'another long password' } })
   await does(bob, documents.LeaveConversation, { input: { conversationId } })
+
+  // An encrypted conversation, of which the server has ciphertexts only.
+  const signer = new Signer()
+  const { device } = (await does(alice, encryption.RegisterDevice, signer.registration(alice.userId))).registerDevice
+  await register(bob)
+  await does(bob, encryption.UploadKeyPackages, { input: { keyPackages: [bytes()] } })
+  const secret = await encryptedGroup(alice, bob)
+  const claim = { input: { userIds: [bob.userId] } }
+  const [claimed] = (await does(alice, encryption.ClaimKeyPackages, claim)).claimKeyPackages.keyPackages
+  await does(alice, encryption.CommitEpoch, commitOf(secret, 0, [{ deviceId: claimed?.device.id ?? '', welcome: bytes() }]))
+  await seal(bob, secret, 1)
+  const { deviceChallenge } = await alicesLaptop.run(encryption.DeviceChallenge, {})
+  const proof = signer.sign('parley.device.bind.v1', device.id, deviceChallenge)
+  await does(alicesLaptop, encryption.BindDevice, { input: { deviceId: device.id, signature: proof } })
+  await does(alicesLaptop, encryption.RemoveDevice, { input: { deviceId: device.id } })
+  await does(bob, encryption.CommitEpoch, commitOf(secret, 1))
+  await seal(bob, secret, 2)
 
   // Sessions: one is revoked, one is logged out, one is refreshed.
   const lost = await alice.another(there, 'Lost phone')
