@@ -53,6 +53,7 @@ const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [/^graphql-ws\/client$/, /^client\//],
   [/^(@urql\/core|wonka)$/, /^client\/urql\.ts$/],
   [/^@apollo\/client(\/.*)?$/, /^client\/apollo(-write)?\.ts$/],
+  [/^ts-mls(\/.*)?$/, /^client\/e2ee\//],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
   [/^web-push$/, /^local\/secrets\.ts$|^push\/providers\/web-push\.ts$/],
   [/^graphile-worker$/, /^store\/(workers|migrate)\.ts$/],
@@ -86,6 +87,8 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'acknowledger',
       'client',
       'connection',
+      'e2ee/keeper',
+      'e2ee/key-packages',
       'follow',
       'http',
       'lease',
@@ -100,7 +103,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
-    ...['attachments.tsx', 'names.ts', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
+    ...['attachments.tsx', 'encryption.ts', 'names.ts', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
   ],
   'limits on I/O, and back-offs after failures': [
     'account/guard.ts',
@@ -283,6 +286,9 @@ test('the client library imports nothing of the server, of Node, or of any packa
     'graphql-ws/client',
     ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
     ...(file === 'client/react.ts' ? ['react'] : []),
+    ...(/^client\/e2ee\//.test(file)
+      ? ['ts-mls', ...['groupInfo', 'keyPackage', 'privateMessage'].map((name) => `ts-mls/${name}.js`)]
+      : []),
     ...(/^client\/apollo(-write)?\.ts$/.test(file) ? ['@apollo/client', '@apollo/client/utilities'] : []),
   ]
   const wrong = (await imports())
@@ -296,7 +302,7 @@ test('the web client imports the client library, React, and nothing of the serve
   const wrong = (await imports())
     .filter(({ file }) => placeOf(file) === 'web')
     .filter(({ target, isOurs }) =>
-      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/(documents|react))?|react|react-dom\/client)$/.test(target),
+      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/(documents|e2ee|react))?|react|react-dom\/client)$/.test(target),
     )
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])
