@@ -23,7 +23,7 @@ const config: CodegenConfig = {
       config: types,
     },
     'client/src/generated/operations.ts': {
-      documents: ['client/src/store/documents.ts'],
+      documents: ['client/src/store/documents.ts', 'client/src/e2ee/documents.ts'],
       plugins: ['typescript', 'typescript-operations'],
       config: { ...types, onlyOperationTypes: true, avoidOptionals: { field: true, object: true } },
     },

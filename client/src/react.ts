@@ -20,6 +20,8 @@ import type { MessageList, ParleyStore, Totals } from './store/store.ts'
 export type { HistoryPlace } from './store/history.ts'
 export type { Message } from './store/message-window.ts'
 export { indexedDbStore, memoryStore, type StoreDump, type StoreStorage } from './store/persistence.ts'
+export type { ContentChange, MessageContents } from './store/sealed.ts'
+export type { SealedState } from './store/sealed-state.ts'
 export type { Conversation, Person } from './store/state.ts'
 export { type MessageList, openStore, ParleyStore, type Totals } from './store/store.ts'
 

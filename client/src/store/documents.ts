@@ -75,6 +75,7 @@ export const messageParts = /* GraphQL */ `
     data
     version
     clientMessageId
+    epoch
     createdAt
     editedAt
     deletedAt
@@ -95,6 +96,7 @@ export const conversationParts = /* GraphQL */ `
     title
     description
     data
+    encryption
     isClosed
     createdAt
     lastActivityAt
