@@ -15,6 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^parley-client\/documents$/, replacement: at('../client/src/store/documents.ts') },
+      { find: /^parley-client\/e2ee$/, replacement: at('../client/src/e2ee.ts') },
       { find: /^parley-client\/react$/, replacement: at('../client/src/react.ts') },
       { find: /^parley-client$/, replacement: at('../client/src/client.ts') },
     ],

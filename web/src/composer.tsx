@@ -1,6 +1,6 @@
 // The text to send: Enter sends, Shift and Enter break the line. Files come by the button, by pasting, or by dropping them.
 
-import { useSend } from 'parley-client/react'
+import { useSend, useStore } from 'parley-client/react'
 import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useAction } from './ask.ts'
 import { ChosenFiles, ReferenceBar } from './composer-parts.tsx'
@@ -32,6 +32,7 @@ function useDraft(key: string) {
 
 export function Composer({ id, viewerId, reference, setReference, setTyping, onSend }: Props) {
   const { send } = useSend(id)
+  const store = useStore()
   const [draft, setDraft] = useDraft(`parley.draft.${viewerId}.${id}`)
   const [edited, setEdited] = useState('')
   const [files, setFiles] = useState<readonly File[]>([])
@@ -59,7 +60,8 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
   const submit = () => {
     if (text.trim() === '' && (files.length === 0 || edit)) return
     if (edit) {
-      void run(() => client.request(EditMessage, { input: { messageId: edit.id, text: text.trim() } })).then(
+      const input = { messageId: edit.id, text: text.trim() }
+      void run(() => (edit.sealed ? store.change(id, { type: 'edit', ...input }) : client.request(EditMessage, { input }))).then(
         (isDone) => isDone && setReference(null),
       )
       return

@@ -7,6 +7,7 @@ import { Avatar } from './avatar.tsx'
 import { Composer } from './composer.tsx'
 import { DetailsDialog } from './details.tsx'
 import { ArchiveConversation, MuteConversation } from './documents.ts'
+import { EncryptionDialog } from './encryption-dialog.tsx'
 import { History } from './history.tsx'
 import { Icon } from './icon.tsx'
 import { Menu } from './menu.tsx'
@@ -63,6 +64,8 @@ function Header({ conversation }: { conversation: Conversation }) {
   const { id, kind, otherUser, memberCount, isClosed, viewerMembership } = conversation
   const { request, problem } = useAction()
   const [isOpen, setIsOpen] = useState(false)
+  const [showsEncryption, setShowsEncryption] = useState(false)
+  const isEncrypted = conversation.encryption === 'MLS'
   const presence = usePresence(otherUser && !isClosed ? [otherUser.id] : [])
   const isOnline = presence.get(otherUser?.id ?? '')?.state === 'ONLINE'
   const muted = isMuted(conversation)
@@ -77,6 +80,14 @@ function Header({ conversation }: { conversation: Conversation }) {
         <h1 dir="auto">{titleOf(conversation)}</h1>
         <p className="faint">{problem ?? about}</p>
       </div>
+      {isEncrypted && (
+        <button
+          {...{ type: 'button', className: 'round', 'aria-label': texts.encryption }}
+          onClick={() => setShowsEncryption(true)}
+        >
+          <Icon name="lock" />
+        </button>
+      )}
       <Menu label={texts.menu} icon="dots">
         <button type="button" onClick={() => setIsOpen(true)}>
           {texts.details}
@@ -94,6 +105,7 @@ function Header({ conversation }: { conversation: Conversation }) {
           {isArchived ? texts.unarchive : texts.archive}
         </button>
       </Menu>
+      {showsEncryption && <EncryptionDialog conversation={conversation} onClose={() => setShowsEncryption(false)} />}
       {isOpen && <DetailsDialog conversation={conversation} onClose={() => setIsOpen(false)} />}
     </header>
   )

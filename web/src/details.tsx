@@ -7,6 +7,7 @@ import { useAction, useAnswer } from './ask.ts'
 import { Avatar } from './avatar.tsx'
 import { Dialog, Problem } from './dialog.tsx'
 import * as documents from './documents.ts'
+import { useEncryption } from './encryption.ts'
 import type { MemberRole } from './generated/graphql.ts'
 import { InviteList } from './invite.tsx'
 import { nameOf, titleOf } from './names.ts'
@@ -115,6 +116,7 @@ function MemberList({ conversation }: { conversation: Conversation }) {
   // The store reads a conversation again when its members have changed.
   const { data, problem } = useAnswer(Members, { id, after: null }, conversation)
   const { client, run, isBusy, problem: adding } = useAction()
+  const encryption = useEncryption()
   const members = data?.conversation?.members.nodes ?? []
   const add = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -123,6 +125,8 @@ function MemberList({ conversation }: { conversation: Conversation }) {
     void run(async () => {
       const userIds = [await findUser(client, username)]
       await client.request(documents.AddMembers, { input: { conversationId: id, userIds } })
+      // So that they can read the next message already.
+      if (conversation.encryption === 'MLS') await encryption?.prepare(id)
       form.reset()
     })
   }

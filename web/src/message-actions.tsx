@@ -1,25 +1,29 @@
 // What users do with a message: react, reply, edit, delete. And its reactions, which are buttons too.
 
-import type { Message } from 'parley-client/react'
+import { type Message, useStore } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction } from './ask.ts'
 import { AddReaction, DeleteMessage, RemoveReaction } from './documents.ts'
+import { usePlace } from './place.ts'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
 
 const emojis = ['👍', '❤️', '😂', '😮', '😢', '🎉'] as const
 
-function useReact(messageId: string) {
-  const { request, problem } = useAction()
+function useReact({ id: messageId, sealed }: Message) {
+  const { run, request, problem } = useAction()
+  const store = useStore()
+  const { conversationId } = usePlace()
   const react = (emoji: string, isAdded: boolean) => {
     const input = { messageId, emoji }
+    if (sealed && conversationId !== null) return run(() => store.change(conversationId, { type: 'reaction', ...input, isAdded }))
     return isAdded ? request(AddReaction, { input }) : request(RemoveReaction, { input })
   }
   return { react, problem }
 }
 
 export function Reactions({ message }: { message: Message }) {
-  const { react, problem } = useReact(message.id)
+  const { react, problem } = useReact(message)
   return (
     <div className="reactions">
       {message.reactions.map(({ id, emoji, count, viewerReacted, users }) => (
@@ -46,7 +50,7 @@ type Props = {
 }
 
 export function MessageActions({ message, canEdit, canDelete, onRefer, onClose }: Props) {
-  const { react, problem } = useReact(message.id)
+  const { react, problem } = useReact(message)
   const deletion = useAction()
   const add = (emoji: string) => void react(emoji, true).then((isDone) => isDone && onClose())
   const refer = (kind: Reference['kind']) => {

@@ -9,6 +9,7 @@ import { MessageActions, Reactions } from './message-actions.tsx'
 import { nameOf } from './names.ts'
 import { goTo } from './place.ts'
 import type { Reference } from './reference.ts'
+import { SealedFiles, SealedNote } from './sealed.tsx'
 import { texts } from './texts.ts'
 import { clockOf, wholeTimeOf } from './time.ts'
 
@@ -61,7 +62,10 @@ function Content({ message, isOwn, state, readCount, isGroup, canDelete, onRefer
         <div className="bubble">
           {replyTo && !deletedAt && <Quote replyTo={replyTo} />}
           {deletedAt ? <p className="deleted">{texts.deletedMessage}</p> : text !== '' && <Text text={text} />}
-          {!deletedAt && attachments.length > 0 && <Attachments attachments={attachments} />}
+          {message.sealed && !deletedAt && <SealedNote sealed={message.sealed} />}
+          {!deletedAt &&
+            attachments.length > 0 &&
+            (message.sealed ? <SealedFiles message={message} /> : <Attachments attachments={attachments} />)}
           <p className="meta">
             {editedAt && !deletedAt && `${texts.edited} · `}
             <time dateTime={createdAt} title={wholeTimeOf(createdAt)}>

@@ -2,6 +2,7 @@
 
 import { type Credentials, createParleyClient, indexedDbCredentials, indexedDbOutbox, type ParleyClient } from 'parley-client'
 import { indexedDbStore, openStore, type ParleyStore } from 'parley-client/react'
+import { encryptFor, forgetEncryption } from './encryption.ts'
 
 /** The address of the server that served this page. */
 export const endpoint = new URL('/graphql', location.href).href
@@ -42,10 +43,12 @@ export function openSession(userId: string, ended: (code: string) => void): Open
   })
   const storage = indexedDbStore(`parley-store-${userId}`)
   const store = openStore(client, storage)
+  const stopEncrypting = store.then((opened) => encryptFor(opened, userId))
   const stopWatching = watchPresence((isIdle) => client.setIdle(isIdle))
   let closing: Promise<void> | null = null
   const closeOnce = async () => {
     stopWatching()
+    await (await stopEncrypting)()
     await (await store).close()
     await client.close()
   }
@@ -58,7 +61,11 @@ export function openSession(userId: string, ended: (code: string) => void): Open
     if (state.status !== 'SIGNED_OUT') return
     // What was read in a session does not stay on the device after it.
     void close()
-      .then(() => storage.save(null))
+      .then(() => {
+        // After an expiry the keys wait for the next log-in on this device.
+        if (state.code === 'LOGGED_OUT' || state.code === 'SESSION_REVOKED') forgetEncryption(userId)
+        return storage.save(null)
+      })
       .finally(() => ended(state.code))
   })
   return { client, store, close }

@@ -46,6 +46,20 @@ export const english = {
   ...{ invited: 'You are invited', join: 'Join', badInvite: 'This invite does not work any more.' },
   memberCount: (count: number) => (count === 1 ? '1 member' : `${count} members`),
   ...{ mute: 'Mute', unmute: 'Unmute', archive: 'Archive', unarchive: 'Unarchive', block: 'Block', unblock: 'Unblock' },
+  ...{ encryption: 'Encryption', encrypted: 'End-to-end encrypted (experimental)', verify: 'We have compared it' },
+  encryptionExplained:
+    'Only the devices of the members can read what is said here. Compare these numbers with each person by another way: if they are the same on both sides, nobody is in between.',
+  safety: {
+    UNVERIFIED: 'Not compared yet',
+    VERIFIED: 'Compared',
+    CHANGED: 'Changed since you compared it: there is another device',
+  },
+  sealed: { READING: 'Decrypting …', UNKNOWN: 'This message was written with a newer version.' },
+  unreadable: {
+    BEFORE_JOINING: 'Written before this device joined.',
+    NOT_GENUINE: 'This message is not genuine.',
+    KEYS_LOST: 'This device no longer has the keys of this message.',
+  },
   ...{ profile: 'Profile', bio: 'About you', saved: 'Saved', devices: 'Devices', thisDevice: 'this device' },
   ...{ endSession: 'End this session', endOthers: 'End all others', lastUsed: (time: string) => `Last used ${time}` },
   ...{ people: 'Contacts', contacts: 'Contacts', requests: 'Requests', requested: 'You asked', blocked: 'Blocked' },

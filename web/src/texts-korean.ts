@@ -39,6 +39,16 @@ export const korean: Texts = {
   ...{ invited: '초대를 받았습니다', join: '참여하기', badInvite: '더 이상 쓸 수 없는 초대입니다.' },
   memberCount: (count) => `멤버 ${count}명`,
   ...{ mute: '알림 끄기', unmute: '알림 켜기', archive: '보관', unarchive: '보관 취소', block: '차단', unblock: '차단 해제' },
+  ...{ encryption: '암호화', encrypted: '종단간 암호화 (실험적)', verify: '비교했습니다' },
+  encryptionExplained:
+    '여기서 나누는 말은 참여자의 기기에서만 읽을 수 있습니다. 다른 방법으로 상대방과 이 숫자를 비교해 보세요. 양쪽이 같으면 중간에 아무도 없습니다.',
+  safety: { UNVERIFIED: '아직 비교하지 않음', VERIFIED: '비교함', CHANGED: '비교한 뒤에 바뀌었습니다: 다른 기기가 있습니다' },
+  sealed: { READING: '복호화 중 …', UNKNOWN: '더 새로운 버전으로 쓴 메시지입니다.' },
+  unreadable: {
+    BEFORE_JOINING: '이 기기가 참여하기 전에 쓴 메시지입니다.',
+    NOT_GENUINE: '진짜가 아닌 메시지입니다.',
+    KEYS_LOST: '이 기기에는 이 메시지의 키가 더 이상 없습니다.',
+  },
   ...{ profile: '프로필', bio: '소개', saved: '저장됨', devices: '기기', thisDevice: '이 기기' },
   ...{ endSession: '이 세션 종료', endOthers: '다른 세션 모두 종료', lastUsed: (time) => `마지막 사용 ${time}` },
   ...{ people: '연락처', contacts: '연락처', requests: '받은 요청', requested: '보낸 요청', blocked: '차단한 사람' },
