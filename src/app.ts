@@ -29,6 +29,7 @@ import { openDeliveryMarkers } from './message/delivery-markers.ts'
 import { messageKinds } from './message/events.ts'
 import { openReadMarkers } from './message/read-markers.ts'
 import { SendOrder } from './message/send-order.ts'
+import { openReportSweeper } from './moderation/sweeper.ts'
 import type { App } from './parts.ts'
 import { openAudit } from './platform/audit.ts'
 import { openChanges } from './platform/change-stream.ts'
@@ -131,6 +132,7 @@ export async function openApp(
     keep(openPush(app))
     keep(openFileWorkers(app))
     keep(openSweeper(app, ({ kind }) => kind === messageKinds.MessageDeleted.number))
+    keep(openReportSweeper(app))
     return { ...app, guard, keyGuard, indexer, close }
   } catch (error) {
     await close()

@@ -34,6 +34,9 @@ export type ServerKeyId = Branded<'ServerKey'>
 /** The id of a webhook. */
 export type WebhookId = Branded<'Webhook'>
 
+/** The id of a report to the moderators. */
+export type ReportId = Branded<'Report'>
+
 /** Brands the id of a user where it enters from outside: from Prisma, a token, a bus message or a global id. */
 export const userIdOf = (value: bigint | number | string) => Number(value) as UserId
 
@@ -58,6 +61,9 @@ export const serverKeyIdOf = (value: bigint | number | string) => Number(value) 
 /** Brands the id of a webhook where it enters from outside. */
 export const webhookIdOf = (value: bigint | number | string) => Number(value) as WebhookId
 
+/** Brands the id of a report where it enters from outside. */
+export const reportIdOf = (value: bigint | number | string) => Number(value) as ReportId
+
 /** The sender of system messages, in place of a user: no user has this id. */
 export const systemId = userIdOf(0)
 
@@ -71,6 +77,7 @@ const prefixes = {
   Attachment: 'att',
   ServerKey: 'key',
   Webhook: 'whk',
+  Report: 'rpt',
 } as const
 
 /** The types that have a global id. */
@@ -87,6 +94,7 @@ type IdNumbers = {
   Attachment: [AttachmentId]
   ServerKey: [ServerKeyId]
   Webhook: [WebhookId]
+  Report: [ReportId]
 }
 
 const width = 13

@@ -26,7 +26,7 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['GraphQL machinery', /^graphql\//],
   [
     'parts of a feature',
-    /^(account|attachment|contact|conversation|message|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
+    /^(account|attachment|contact|conversation|message|moderation|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
   ],
   ['what may be read', /^[a-z]+\/([a-z-]+-)?access\.ts$/],
   ['what users do', /^[a-z]+\/(([a-z-]+-)?actions|erasure)\.ts$/],
@@ -203,7 +203,7 @@ test('a file imports files of its own rank and below', async () => {
 })
 
 test('the machinery imports no feature', async () => {
-  const features = /^(account|attachment|contact|conversation|message|presence|search|push|sync|gateway)$/
+  const features = /^(account|attachment|contact|conversation|message|moderation|presence|search|push|sync|gateway)$/
   const wrong = (await imports())
     .filter(({ file, target, isOurs }) => /^(store|bus|journal|graphql)\//.test(file) && isOurs && features.test(placeOf(target)))
     .map(({ file, target }) => `${file} -> ${target}`)

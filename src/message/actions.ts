@@ -168,6 +168,14 @@ export function deleteMessage(by: Viewer, messageId: MessageId, isEntitled: bool
   return change({ change: 'delete', messageId, actorId: by.userId, isEntitled }, app)
 }
 
+/**
+ * Deletes a message for everyone, on behalf of no member. The caller has the right to do it.
+ * @throws ParleyError NOT_FOUND, UNAVAILABLE
+ */
+export function removeMessage(messageId: MessageId, app: App): Promise<Changed> {
+  return change({ change: 'remove', messageId, actorId: systemId }, app)
+}
+
 function notEntitled(change: ChangeInput['change']): string {
   if (change === 'edit') return 'Only the author may edit a message.'
   if (change === 'delete') return 'Only the author or a group admin may delete a message.'

@@ -17,6 +17,7 @@ import { indexed } from '../search/support.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { AddMembers, RemoveMember, SendMessage } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import {
   acrossTenants,
   fields,
@@ -215,8 +216,11 @@ const samples: Readonly<Record<string, unknown>> = {
     auth: randomBytes(16).toString('base64url'),
   },
   registerPushToken: { platform: 'fcm', token: 'x' },
+  removeMessage: { messageId: 'msg_0000000000001' },
   renewConnection: { accessToken: 'x' },
   replayWebhook: { webhookId: 'whk_0000000000001', after: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+  report: 'rpt_0000000000001',
+  resolveReport: { reportId: 'rpt_0000000000001', actions: [] },
   revokeServerKey: { serverKeyId: 'key_0000000000001' },
   searchUsers: 'x',
   sendSystemMessage: { conversationId: 'cnv_0000000000001', clientMessageId: randomUUID(), text: 'x' },

@@ -93,14 +93,16 @@ export const own: readonly string[] = [
   'unregisterPush',
   'updateProfile',
   'viewer',
+  'viewerRole',
 ]
-/** For server keys alone, whatever the user may do. */
+/** For server keys, and for moderators, whatever the user may do elsewhere. */
 export const ofKeys: readonly string[] = [
   ...['createServerKey', 'revokeServerKey', 'serverKeys'],
   ...['deleteUser', 'issueSession', 'suspendUser', 'unsuspendUser', 'upsertUsers', 'users'],
   ...['conversationByExternalId', 'sendSystemMessage', 'upsertConversation'],
   ...['acknowledgeChanges', 'changeConsumers', 'changes', 'deleteChangeConsumer'],
   ...['completeImport', 'importConversation', 'importMessages'],
+  ...['auditLog', 'removeMessage', 'report', 'reports', 'resolveReport'],
   ...['createWebhook', 'deleteWebhook', 'replayWebhook', 'updateWebhook', 'webhooks'],
 ]
 
@@ -120,6 +122,7 @@ export const acrossTenants: Readonly<Record<string, string>> = {
   'removeContact with somebody': 'N',
   'blockUser somebody': 'N',
   'unblockUser somebody': 'N',
+  'reportUser somebody': 'N',
   'presence of the owner': 'N',
   'groupsInCommon User of the owner': '-',
   'presence User of the owner': '-',
@@ -179,6 +182,8 @@ export const fields: readonly Row[] = [
   act('removeMember', 'the owner', (w) => ({ ...group(w), userId: w.users.owner }), 'B F F F N N N S U'),
   act('removeReaction', 'from the old message', (w) => ({ ...old(w), emoji: '👍' }), '+ + + N N N N S U'),
   act('removeReaction', 'from the new message', (w) => ({ ...fresh(w), emoji: '👍' }), '+ + + + N N N S U'),
+  act('reportMessage', 'the old message', (w) => ({ ...old(w), reason: 'x' }), 'B + + N N N N S U'),
+  act('reportMessage', 'the new message', (w) => ({ ...fresh(w), reason: 'x' }), 'B + + + N N N S U'),
   act('revokeInvite', 'to the group', ({ inviteId }) => ({ inviteId }), '+ + F F N N N S U'),
   act('revokeSession', 'of the owner', ({ sessionId }) => ({ sessionId }), '+ N N N N N N S U'),
   act(
@@ -209,6 +214,7 @@ export const fields: readonly Row[] = [
   act('removeContact', 'with somebody', target, '+ + + + + + + S U'),
   act('blockUser', 'somebody', target, '+ + + + + + + S U'),
   act('unblockUser', 'somebody', target, '+ + + + + + + S U'),
+  act('reportUser', 'somebody', (w) => ({ ...target(w), reason: 'x' }), '+ + + + + + + S U'),
 
   {
     field: 'events',

@@ -42,6 +42,8 @@ const sTables = [
   'push_registration',
   'push_settings',
   'push_worker',
+  'report',
+  'report_message',
   'server_key',
   'session',
   'stored_file',

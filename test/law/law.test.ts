@@ -254,7 +254,7 @@ Object.assign(cases, {
 
 /**
  * Mutations that change nothing that a device stores: they create or renew a session, send a signal, or begin an upload. And those for
- * server keys alone: test/platform has the facts of those that change what devices store.
+ * server keys and moderators: test/platform and test/moderation have the facts of those that change what devices store.
  */
 const outside = [
   ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'createUpload'],
@@ -262,6 +262,7 @@ const outside = [
   ...['upsertConversation', 'sendSystemMessage', 'acknowledgeChanges', 'deleteChangeConsumer'],
   ...['importConversation', 'importMessages', 'completeImport'],
   ...['createWebhook', 'updateWebhook', 'deleteWebhook', 'replayWebhook'],
+  ...['reportMessage', 'reportUser', 'resolveReport', 'removeMessage'],
 ]
 
 test('D5 every mutation of the schema has its law', () => {

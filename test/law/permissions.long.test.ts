@@ -9,6 +9,7 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { CreateUpload } from '../attachment/documents.ts'
 import * as groups from '../conversation/documents.ts'
+import * as moderation from '../moderation/documents.ts'
 import * as platform from '../platform/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
@@ -185,6 +186,17 @@ const attempts: Record<string, Attempt> = {
     ({ conversationId }, as) => ({ input: { conversationId, userId: cast[as === 'owner' ? 'admin' : 'other'].userId } }),
     { ...managers, ...groupsOnly },
   ),
+  reportMessage: act(moderation.ReportMessage, ({ foreign }) => ({ input: { messageId: foreign, reason: 'x' } }), {
+    ...members,
+    blocked: 'done',
+  }),
+  reportUser: act(moderation.ReportUser, () => ({ input: { userId: cast.bystander.userId, reason: 'x' } }), everybody),
+  resolveReport: act(
+    moderation.ResolveReport,
+    () => ({ input: { reportId: 'rpt_0000000000001', actions: [] } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  removeMessage: act(moderation.RemoveMessage, message, refusedToAll('FORBIDDEN')),
   setMemberRole: act(
     groups.SetMemberRole,
     ({ conversationId }) => ({ input: { conversationId, userId: cast.other.userId, role: 'ADMIN' as const } }),

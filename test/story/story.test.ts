@@ -13,6 +13,7 @@ import * as groups from '../conversation/documents.ts'
 import { ofKeys } from '../graphql/authorisation.ts'
 import * as messages from '../law/documents.ts'
 import { expectLaw, Replica } from '../law/replica.ts'
+import * as moderation from '../moderation/documents.ts'
 import * as presence from '../presence/documents.ts'
 import { watchPresence } from '../presence/watch.ts'
 import * as push from '../push/documents.ts'
@@ -123,6 +124,10 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   const { invite } = (await does(bob, groups.CreateInvite, { input: { conversationId, maxUses: 3 } })).createInvite
   await does(carol, groups.JoinWithInvite, { input: { token: invite.token } })
   await does(bob, groups.RevokeInvite, { input: { inviteId: invite.id } })
+
+  // A message and its sender are reported.
+  await does(eve, moderation.ReportMessage, { input: { messageId: first, reason: 'too loud' } })
+  await does(eve, moderation.ReportUser, { input: { userId: alice.userId, reason: 'too loud' } })
 
   // Everyday chat; two devices lose their connection and come back on the other node.
   onAlicesLaptop.cut()
