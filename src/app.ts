@@ -27,8 +27,11 @@ import { RepeatLog } from './log/repeats.ts'
 import { openBeforeSend } from './message/before-send.ts'
 import { openDeliveryMarkers } from './message/delivery-markers.ts'
 import { messageKinds } from './message/events.ts'
+import { openPostingRules } from './message/posting-rules.ts'
 import { openReadMarkers } from './message/read-markers.ts'
 import { SendOrder } from './message/send-order.ts'
+import { createWordRules } from './message/word-rules.ts'
+import { reportFlagged } from './moderation/flag-actions.ts'
 import { openReportSweeper } from './moderation/sweeper.ts'
 import type { App } from './parts.ts'
 import { openAudit } from './platform/audit.ts'
@@ -115,14 +118,16 @@ export async function openApp(
     const devices = keep(new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log))
     const typing = keep(openTypingService(bus, clock, journal, devices))
     const { beforeSend: hook, limits } = config
+    const postingRules = await openPostingRules(journal, store.reader, log)
     const beforeSend = hook && openBeforeSend(hook, limits.messageTextMax, { log, repeats, store })
+    const wordRules = createWordRules(config.words, reportFlagged)
     const audit = keep(openAudit(store, log))
     const changes = openChanges({ journal })
     const files = keep(await openFiles(config, store, keys, clock))
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
-      ...{ audit, beforeSend, changes, files, attachmentUses, sendOrder: new SendOrder() },
+      ...{ audit, beforeSend, postingRules, wordRules, changes, files, attachmentUses, sendOrder: new SendOrder() },
       ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))

@@ -109,6 +109,8 @@ export type Config = {
   }
   /** null: nobody is asked before a message is stored. */
   beforeSend: BeforeSendSettings | null
+  /** Words that refuse a message, that are masked in it, and that report it to the moderators. */
+  words: { refused: readonly string[]; masked: readonly string[]; flagged: readonly string[] }
   /** The networks to which webhooks may go besides the public internet. */
   webhookNetworks: readonly string[]
   files: {

@@ -152,6 +152,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
       webhook: webhookUrl && webhookSecret ? { url: new URL(webhookUrl), secret: bytesOf(webhookSecret) } : null,
     },
     beforeSend: readHook(v),
+    words: { refused: v.PARLEY_WORDS_REFUSED, masked: v.PARLEY_WORDS_MASKED, flagged: v.PARLEY_WORDS_FLAGGED },
     // A node that runs its own Postgres is for development: the backend is on the same machine.
     webhookNetworks:
       v.DATABASE_URL === undefined

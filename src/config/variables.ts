@@ -75,6 +75,24 @@ function isNetwork(text: string): boolean {
   )
 }
 
+/** The most words of a word rule, and the most characters of one. */
+const [wordsMax, wordMax] = [1_000, 100]
+/** A comma-separated list of words. */
+const words = z
+  .string()
+  .default('')
+  .transform(listOf)
+  .pipe(
+    z
+      .array(
+        z
+          .string()
+          .max(wordMax)
+          .regex(/^[\p{L}\p{M}\p{N}]+$/u, 'must be words of letters and digits, separated by commas'),
+      )
+      .max(wordsMax, `must have at most ${wordsMax} words`),
+  )
+
 /** The longest life of an access token, in seconds. */
 export const accessTtlMaxS = 86_400
 
@@ -107,6 +125,9 @@ export const variables = z.object({
   PARLEY_BEFORE_SEND_SECRET: signingSecret,
   PARLEY_BEFORE_SEND_TIMEOUT_MS: wholeNumber(50, 10_000).default(1_000),
   PARLEY_BEFORE_SEND_FAILURE: z.enum(['closed', 'open']).default('closed'),
+  PARLEY_WORDS_REFUSED: words,
+  PARLEY_WORDS_MASKED: words,
+  PARLEY_WORDS_FLAGGED: words,
   PARLEY_SIGN_UP: z.enum(['open', 'closed', 'invited']).default('open'),
   PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
   PARLEY_PERSISTED_OPERATIONS: z.string().min(1).optional(),

@@ -25,6 +25,10 @@ export type ConversationRow = {
   readonly externalId: string | null
   /** Custom data of the app, as JSON text; null if there is none. */
   readonly data: string | null
+  /** How many seconds must pass between two messages of a member; 0 for none. */
+  readonly slowModeS: number
+  /** Whether only the owner and admins can write. */
+  readonly announcementsOnly: boolean
   readonly createdAt: Date
   /** The two people of a direct conversation, the lower id first; null for a group. */
   readonly directLow: UserId | null
@@ -52,6 +56,7 @@ export type MembershipRow = MemberRow & {
 /** The columns of a `ConversationRow`, from the table or alias `c`. */
 export const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
   c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt",
+  c.slow_mode_s as "slowModeS", c.announcements_only as "announcementsOnly",
   c.direct_low as "directLow", c.direct_high as "directHigh"`
 /** The columns of a `MemberRow`, from the table or alias `m`. */
 export const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`

@@ -18,6 +18,8 @@ export const titleMax = 120
 /** The longest description of a group, in characters. */
 export const descriptionMax = 1_000
 const idsAtOnceMax = 1_000
+/** The slowest slow mode, in seconds. */
+const slowModeMaxS = 21_600
 
 const viewerCan = {
   viewerCanAddMembers: ['ADD_MEMBERS', 'add members'],
@@ -28,6 +30,7 @@ const viewerCan = {
   viewerCanChangeRoles: ['CHANGE_ROLES', 'promote members to admin and demote admins'],
   viewerCanHandOver: ['HAND_OVER', 'hand the group over to another member'],
   viewerCanPin: ['PIN', 'pin messages'],
+  viewerCanAnnounce: ['ANNOUNCE', 'write where only announcements are allowed, and without slow mode'],
 } as const satisfies Record<string, readonly [Capability, string]>
 
 for (const [name, [capability, what]] of Object.entries(viewerCan)) {
@@ -55,6 +58,8 @@ const updateForm = z.object({
   title: line(titleMax).nullish(),
   description: prose(descriptionMax).nullish(),
   historyVisibility: visibility.nullish(),
+  slowModeS: z.int().min(0).max(slowModeMaxS, `must be between 0 and ${slowModeMaxS}`).nullish(),
+  announcementsOnly: z.boolean().nullish(),
   data: customData,
 })
 const addForm = z.object({ conversationId: z.string(), userIds: userIds.min(1, 'must contain at least one ID') })
@@ -101,6 +106,14 @@ const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
       type: 'JSON',
       required: false,
       description: `New custom data: ${customDataRule}. Null removes it.`,
+    }),
+    slowModeS: t.int({
+      required: false,
+      description: `How many seconds must pass between two messages of a member: 0 to ${slowModeMaxS}; 0 ends slow mode. Null leaves it unchanged.`,
+    }),
+    announcementsOnly: t.boolean({
+      required: false,
+      description: 'Whether only the owner and admins can write. Null leaves it unchanged.',
     }),
     avatarId: t.id({
       required: false,
@@ -163,8 +176,10 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: UpdateConversationInput, description: 'The group, and what to change.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
-      const { title, description, historyVisibility, data } = parseInput(updateForm, input)
+      const { title, description, historyVisibility, slowModeS, announcementsOnly, data } = parseInput(updateForm, input)
       const changes = {
+        ...(slowModeS == null ? {} : { slowModeS }),
+        ...(announcementsOnly == null ? {} : { announcementsOnly }),
         ...(title == null ? {} : { title }),
         ...(description === undefined ? {} : { description }),
         ...(historyVisibility == null ? {} : { historyVisibility }),

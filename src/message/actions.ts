@@ -11,8 +11,10 @@ import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
 import type { BeforeSend, MessageContent } from './before-send.ts'
 import { type ChangeInput, changeLimits, changeProcedure } from './change.ts'
+import { requireMayPost } from './posting-rules.ts'
 import { type MessageRow, readMessages } from './row.ts'
 import { type SendInput, sendProcedure } from './send.ts'
+import { slowSendProcedure } from './slow-send.ts'
 
 /** A message to send. The schema has checked its form. */
 export type Send = Omit<SendInput, 'senderId' | 'attachments' | 'changed'> & {
@@ -26,23 +28,39 @@ export type SentMessage = { readonly message: MessageRow; readonly place: Place 
 /**
  * Sends a message. When this returns it is committed (D1). A repeat with the same clientMessageId and content returns the
  * first message and changes nothing (D2).
- * @throws ParleyError NOT_FOUND if the viewer is not a member, FORBIDDEN if the conversation is closed, IDEMPOTENCY_CONFLICT,
+ * @throws ParleyError NOT_FOUND if the viewer is not a member, FORBIDDEN if the conversation is closed or takes announcements only,
+ *   RATE_LIMITED in slow mode, IDEMPOTENCY_CONFLICT,
  *   UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, UNAVAILABLE
  */
 export async function sendMessage(by: Viewer, send: Send, app: App): Promise<SentMessage> {
   const { attachmentIds } = send
-  const prepare = attachmentIds.length === 0 && app.beforeSend === null ? null : () => prepareSend(by, send, app)
-  const outcome = await app.sendOrder.run(by.userId, prepare, (prepared) =>
-    app.journal.append(sendProcedure, by.userId, inputOf(by, send, prepared)),
-  )
+  const rule = app.postingRules.of(send.conversationId)
+  const isPlain = attachmentIds.length === 0 && app.beforeSend === null && app.wordRules === null && rule === null
+  const prepare = isPlain ? null : () => prepareSend(by, send, rule, app)
+  let isFlagged = false
+  const outcome = await app.sendOrder.run(by.userId, prepare, (prepared) => {
+    isFlagged = prepared?.isFlagged ?? false
+    const input = inputOf(by, send, prepared)
+    const slowMs = prepared?.slowMs ?? 0
+    return slowMs === 0
+      ? app.journal.append(sendProcedure, by.userId, input)
+      : app.journal.append(slowSendProcedure, by.userId, { ...input, slowMs })
+  })
   switch (outcome.status) {
     case 'SENT':
       if (attachmentIds.length > 0) await noteUsed(attachmentIds, app)
+      if (isFlagged) await app.wordRules?.report(outcome.message.id, by.userId, app)
       return outcome
     case 'REPEATED':
+      // The first attempt may have failed between the append and the report.
+      if (isFlagged) await app.wordRules?.report(outcome.messageId, by.userId, app)
       return findFirst(outcome.messageId, app)
     case 'CONFLICT':
       throw usedBefore()
+    case 'TOO_SOON':
+      throw new ParleyError('RATE_LIMITED', 'This group is in slow mode: you have just sent a message.', {
+        retryAfterMs: outcome.retryAfterMs,
+      })
     case 'NOT_MEMBER':
       throw await refusalOf(by.userId, send, app)
     case 'NOTHING_TO_REPLY_TO':
@@ -62,14 +80,35 @@ export async function sendMessage(by: Viewer, send: Send, app: App): Promise<Sen
   }
 }
 
-/** What is read before a send, if it has attachments or there is a hook. */
-type PreparedSend = Pick<SendInput, 'attachments' | 'changed'>
+/** What is read before a send, if it has attachments, there is a hook, or the conversation has a rule. */
+type PreparedSend = Pick<SendInput, 'attachments' | 'changed'> & {
+  /** How long after the sender's last message it must come, in milliseconds; 0: at any time. */
+  readonly slowMs: number
+  /** Whether moderators have to hear of it. */
+  readonly isFlagged: boolean
+}
 
-async function prepareSend(by: Viewer, send: Send, app: App): Promise<PreparedSend> {
+type AwaitedRule = ReturnType<App['postingRules']['of']>
+
+async function prepareSend(by: Viewer, send: Send, awaited: AwaitedRule, app: App): Promise<PreparedSend> {
   const { attachmentIds } = send
+  const rule = await awaited
+  const slowMs = rule ? await requireMayPost(by, send, rule, app) : 0
   const argument = (index: number) => `input.attachmentIds.${index}`
   const attachments = attachmentIds.length === 0 ? null : await useAttachments(by, attachmentIds, 'MESSAGE', argument, app)
-  return { attachments, changed: app.beforeSend ? await askHook(by, send, app.beforeSend, app) : null }
+  const hooked = app.beforeSend ? await askHook(by, send, app.beforeSend, app) : null
+  if (!app.wordRules) return { attachments, changed: hooked, slowMs, isFlagged: false }
+  const { isRefused, isFlagged, text } = app.wordRules.judge((hooked ?? send).text)
+  if (isRefused && (await isNew(by, send, app))) throw wordRefused()
+  const { data } = hooked ?? send
+  return { attachments, changed: text === send.text && !hooked ? null : { text, data }, slowMs, isFlagged }
+}
+
+const wordRefused = () => new ParleyError('MESSAGE_REFUSED', 'The message has a word that is not allowed here.')
+
+/** Whether a message is no repeat, and its sender may send it. */
+async function isNew(by: Viewer, { conversationId, clientMessageId }: Send, { store }: App): Promise<boolean> {
+  return (await store.reader.rows(mayAsk, [conversationId, by.userId, clientMessageId])).length > 0
 }
 
 const mayAsk = statement<{ one: number }>(
@@ -79,10 +118,8 @@ const mayAsk = statement<{ one: number }>(
 )
 
 /** Asks the hook about a message, unless it is a repeat or would be refused anyway: the append then says so. */
-async function askHook(by: Viewer, send: Send, hook: BeforeSend, { store }: App): Promise<MessageContent | null> {
-  const { conversationId, clientMessageId } = send
-  const asked = await store.reader.rows(mayAsk, [conversationId, by.userId, clientMessageId])
-  return asked.length === 0 ? null : hook.ask({ ...send, kind: 'SEND', senderId: by.userId, messageId: null })
+async function askHook(by: Viewer, send: Send, hook: BeforeSend, app: App): Promise<MessageContent | null> {
+  return (await isNew(by, send, app)) ? hook.ask({ ...send, kind: 'SEND', senderId: by.userId, messageId: null }) : null
 }
 
 const usedBefore = () =>
@@ -140,8 +177,13 @@ export async function editMessage(
   app: App,
 ): Promise<Changed> {
   const edit = { change: 'edit', messageId, actorId: by.userId, expectedVersion } as const
-  if (!app.beforeSend) return change({ ...edit, text, data }, app)
-  return change({ ...edit, ...(await askAboutEdit(by, messageId, { text, data }, app.beforeSend, app)) }, app)
+  const asked = app.beforeSend ? await askAboutEdit(by, messageId, { text, data }, app.beforeSend, app) : { text, data }
+  if (!app.wordRules) return change({ ...edit, ...asked }, app)
+  const judged = app.wordRules.judge(asked.text)
+  if (judged.isRefused) throw wordRefused()
+  const changed = await change({ ...edit, ...asked, text: judged.text }, app)
+  if (judged.isFlagged) await app.wordRules.report(messageId, by.userId, app)
+  return changed
 }
 
 /** Asks the hook about an edit, unless it would be refused anyway. */

@@ -117,6 +117,7 @@ function letterOf({ data, errors }: Result): string {
 /** The fields after whose success another user's answer may be another one. */
 const lasting: ReadonlySet<string> = new Set([
   ...['addMembers', 'deleteMessage', 'joinWithInvite', 'leaveConversation', 'removeMember', 'revokeInvite', 'setMemberRole'],
+  'banMember',
   'unpinMessage',
 ])
 

@@ -25,6 +25,7 @@ const sTables = [
   'attachment',
   'audit_entry',
   'audit_seal',
+  'ban',
   'block',
   'change_consumer',
   'contact',

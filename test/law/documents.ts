@@ -27,13 +27,17 @@ export const KeptSettings = graphql(`
     description
     data
     historyVisibility
+    slowModeS
+    announcementsOnly
     avatar { id }
     viewerMembership { role mutedUntil archivedAt pushLevel }
     viewerCanAddMembers
     viewerCanDeleteOthersMessages
     viewerCanHandOver
     viewerCanPin
+    viewerCanSend
     invites(first: 5) { nodes { id uses } }
+    bans(first: 5) { nodes { user { id } bannedBy { id } } }
   }
 `)
 export const KeptConversation = graphql(`

@@ -127,6 +127,7 @@ const cases: Record<string, () => Promise<unknown>> = {
     await bob.run(groups.SetMemberRole, { input: { ...input, userId: alice.userId, role: 'MEMBER' } })
   },
   updateConversation: async () => {
+    const rules = { slowModeS: 30, announcementsOnly: true }
     const input = { conversationId: group, title: 'Renamed', description: 'For the law', data: { law: 1 } }
     const { sendMessage } = await send(alice, 'before')
     await alice.run(groups.UpdateConversation, { input: { ...input, historyVisibility: 'SINCE_JOINING' } })
@@ -140,6 +141,15 @@ const cases: Record<string, () => Promise<unknown>> = {
     await send(bob, 'after', { replyToId: messageId })
     await alice.run(EditMessage, { input: { messageId, text: 'still before' } })
     await alice.run(DeleteMessage, { input: { messageId } })
+    await alice.run(groups.UpdateConversation, { input: { conversationId: group, ...rules } })
+  },
+  banMember: async () => {
+    await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
+    await alice.run(groups.BanMember, { input: { conversationId: group, userId: bob.userId } })
+  },
+  unbanMember: async () => {
+    await alice.run(groups.BanMember, { input: { conversationId: group, userId: carol.userId } })
+    await alice.run(groups.UnbanMember, { input: { conversationId: group, userId: carol.userId } })
   },
   createInvite: () => alice.run(groups.CreateInvite, { input: { conversationId: group, maxUses: 2 } }),
   revokeInvite: async () => {

@@ -186,6 +186,15 @@ const attempts: Record<string, Attempt> = {
     ({ conversationId }, as) => ({ input: { conversationId, userId: cast[as === 'owner' ? 'admin' : 'other'].userId } }),
     { ...managers, ...groupsOnly },
   ),
+  banMember: act(
+    groups.BanMember,
+    ({ conversationId }, as) => ({ input: { conversationId, userId: cast[as === 'owner' ? 'admin' : 'other'].userId } }),
+    { ...managers, ...groupsOnly },
+  ),
+  unbanMember: act(groups.UnbanMember, ({ conversationId }) => ({ input: { conversationId, userId: cast.newcomer.userId } }), {
+    ...managers,
+    ...groupsOnly,
+  }),
   reportMessage: act(moderation.ReportMessage, ({ foreign }) => ({ input: { messageId: foreign, reason: 'x' } }), {
     ...members,
     blocked: 'done',

@@ -63,13 +63,17 @@ const settingNames = [
   'description',
   'data',
   'historyVisibility',
+  'slowModeS',
+  'announcementsOnly',
   'avatar',
   'viewerMembership',
   'viewerCanAddMembers',
   'viewerCanDeleteOthersMessages',
   'viewerCanHandOver',
   'viewerCanPin',
+  'viewerCanSend',
   'invites',
+  'bans',
 ] as const satisfies (keyof KeptSettingsFragment)[]
 
 function settingsOf(kept: KeptSettingsFragment): Record<string, unknown> {

@@ -125,9 +125,15 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(carol, groups.JoinWithInvite, { input: { token: invite.token } })
   await does(bob, groups.RevokeInvite, { input: { inviteId: invite.id } })
 
-  // A message and its sender are reported.
+  // Somebody is banned, and forgiven; a message and its sender are reported. Eve may only listen for a while.
+  await does(bob, groups.BanMember, { input: { conversationId, userId: carol.userId } })
+  await does(bob, groups.UnbanMember, { input: { conversationId, userId: carol.userId } })
+  await does(bob, documents.AddMembers, { input: { conversationId, userIds: [carol.userId] } })
   await does(eve, moderation.ReportMessage, { input: { messageId: first, reason: 'too loud' } })
   await does(eve, moderation.ReportUser, { input: { userId: alice.userId, reason: 'too loud' } })
+  for (const announcementsOnly of [true, false]) {
+    await does(bob, groups.UpdateConversation, { input: { conversationId, announcementsOnly, slowModeS: 0 } })
+  }
 
   // Everyday chat; two devices lose their connection and come back on the other node.
   onAlicesLaptop.cut()
