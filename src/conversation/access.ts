@@ -51,6 +51,8 @@ export type MembershipRow = MemberRow & {
   readonly visibleFromSeq: number
   readonly mutedUntil: Date | null
   readonly archivedAt: Date | null
+  readonly pinnedAt: Date | null
+  readonly markedUnreadAt: Date | null
 }
 
 /** The columns of a `ConversationRow`, from the table or alias `c`. */
@@ -67,7 +69,7 @@ const conversationsByIds = statement<ConversationRow>(
 )
 /** The columns of a `MembershipRow`, from `m` and `lastInterval`. */
 export const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
-  m.archived_at as "archivedAt"`
+  m.archived_at as "archivedAt", m.pinned_at as "pinnedAt", m.marked_unread_at as "markedUnreadAt"`
 /** SQL: a member's last interval in the audience, even if it has ended: members of a closed conversation can still read it. */
 export const lastInterval = `cross join lateral (
   select visible_from_seq from audience

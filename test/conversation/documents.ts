@@ -323,3 +323,18 @@ export const PostingRules = graphql(`
     conversation(id: $id) { slowModeS announcementsOnly viewerCanSend viewerCanAnnounce }
   }
 `)
+export const PinConversation = graphql(`
+  mutation PinConversation($input: PinConversationInput!) {
+    pinConversation(input: $input) { conversation { id viewerMembership { pinnedAt } } cursor }
+  }
+`)
+export const MarkUnread = graphql(`
+  mutation MarkUnread($input: MarkUnreadInput!) {
+    markUnread(input: $input) { conversation { id unreadCount viewerMembership { markedUnreadAt } } cursor }
+  }
+`)
+export const PinnedConversations = graphql(`
+  query PinnedConversations($pinned: Boolean) {
+    conversations(pinned: $pinned) { nodes { id } }
+  }
+`)

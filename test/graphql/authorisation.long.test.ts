@@ -9,7 +9,15 @@ import { parseId } from '../../src/id.ts'
 import { schema } from '../../src/schema.ts'
 import { AcceptContact, BlockUser, RequestContact } from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
-import { ArchiveConversation, CreateGroupWith, CreateInvite, MuteConversation, SetMemberRole } from '../conversation/documents.ts'
+import {
+  ArchiveConversation,
+  CreateGroupWith,
+  CreateInvite,
+  MarkUnread,
+  MuteConversation,
+  PinConversation,
+  SetMemberRole,
+} from '../conversation/documents.ts'
 import { PinMessage } from '../law/documents.ts'
 import { deviceOf, openBackend } from '../platform/backend.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
@@ -164,6 +172,8 @@ async function setUp({ conversationId }: World): Promise<void> {
   await owner.run(MuteConversation, { input: { conversationId, until } })
   await owner.run(ArchiveConversation, { input: { conversationId, archived: true } })
   await owner.run(SetConversationPushLevel, { input: { conversationId, level: 'ALL' } })
+  await owner.run(PinConversation, { input: { conversationId, pinned: true } })
+  await owner.run(MarkUnread, { input: { conversationId, unread: true } })
 }
 
 test.each(objectFields.flatMap(({ type, rows }) => rows.map((row) => ({ type, ...row }))))('$type: $field', async (row) => {

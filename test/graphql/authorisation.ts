@@ -176,6 +176,8 @@ export const fields: readonly Row[] = [
   act('editMessage', 'the new message', (w) => ({ ...fresh(w), text: 'changed' }), '+ F F F N N N S U'),
   act('joinWithInvite', 'the group', ({ token }) => ({ token }), '+ + + + + + + S U'),
   act('leaveConversation', 'the group', group, '+ + + + N N N S U'),
+  act('markUnread', 'the group', (w) => ({ ...group(w), unread: true }), '+ + + + N N N S U'),
+  act('pinConversation', 'the group', (w) => ({ ...group(w), pinned: true }), '+ + + + N N N S U'),
   act('markRead', 'in the group', (w) => ({ ...group(w), seq: 1 }), '+ + + + N N N S U'),
   act('muteConversation', 'the group', (w) => ({ ...group(w), until: null }), '+ + + + N N N S U'),
   act('pinMessage', 'the old message', old, '+ + F N N N N S U'),
@@ -351,6 +353,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       same: ['deliveredSeq', 'id', 'joinedAt', 'readAt', 'role', 'user'],
       rows: [
         ofMember('archivedAt', '+ - - - - - - S U'),
+        ofMember('markedUnreadAt', '+ - - - - - - S U'),
+        ofMember('pinnedAt', '+ - - - - - - S U'),
         ofMember('mutedUntil', '+ - - - - - - S U'),
         ofMember('pushLevel', '+ - - - - - - S U'),
       ],

@@ -30,7 +30,7 @@ export const KeptSettings = graphql(`
     slowModeS
     announcementsOnly
     avatar { id }
-    viewerMembership { role mutedUntil archivedAt pushLevel }
+    viewerMembership { role mutedUntil archivedAt pushLevel pinnedAt markedUnreadAt }
     viewerCanAddMembers
     viewerCanDeleteOthersMessages
     viewerCanHandOver

@@ -163,6 +163,15 @@ const cases: Record<string, () => Promise<unknown>> = {
   },
   muteConversation: () =>
     bob.run(groups.MuteConversation, { input: { conversationId: group, until: '2999-01-01T00:00:00.000Z' } }),
+  pinConversation: async () => {
+    await bob.run(groups.PinConversation, { input: { conversationId: group, pinned: true } })
+    const direct = await bob.direct(carol)
+    for (const pinned of [true, false]) await bob.run(groups.PinConversation, { input: { conversationId: direct, pinned } })
+  },
+  markUnread: async () => {
+    await bob.run(groups.MarkUnread, { input: { conversationId: group, unread: true } })
+    await bob.run(MarkRead, { input: { conversationId: group, seq: 1 } })
+  },
   archiveConversation: () => bob.run(groups.ArchiveConversation, { input: { conversationId: group, archived: true } }),
   revokeSession: () =>
     alice.run(RevokeSession, { input: { sessionId: replicas[3]?.device.sessionId ?? '' } }).then(() => replicas.splice(3, 1)),

@@ -162,6 +162,14 @@ const attempts: Record<string, Attempt> = {
     ...members,
     blocked: 'done',
   }),
+  pinConversation: act(groups.PinConversation, ({ conversationId }) => ({ input: { conversationId, pinned: true } }), {
+    ...members,
+    blocked: 'done',
+  }),
+  markUnread: act(groups.MarkUnread, ({ conversationId }) => ({ input: { conversationId, unread: true } }), {
+    ...members,
+    blocked: 'done',
+  }),
   setConversationPushLevel: act(
     push.SetConversationPushLevel,
     ({ conversationId }) => ({ input: { conversationId, level: 'NONE' as const } }),

@@ -155,6 +155,8 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   onBobsLaptop.resume()
   await does(carol, messages.MarkRead, { input: { conversationId, seq: 2 } })
   await does(alice, messages.MarkRead, { input: { conversationId, seq: 3 } })
+  await does(alice, groups.MarkUnread, { input: { conversationId, unread: true } })
+  await does(alice, groups.PinConversation, { input: { conversationId, pinned: true } })
   await does(dan, groups.MuteConversation, { input: { conversationId, until: '2999-01-01T00:00:00.000Z' } })
 
   // Notifications: Bob's phone has them, and so has Carol's, for mentions and direct messages only.
