@@ -39,6 +39,7 @@ import { openChanges } from './platform/change-stream.ts'
 import { type KeyGuard, openKeyGuard } from './platform/key-guard.ts'
 import { DeviceService } from './presence/device-service.ts'
 import { PresenceService, presenceTopic } from './presence/presence-service.ts'
+import { openSignalService } from './presence/signal-service.ts'
 import { openTypingService } from './presence/typing-service.ts'
 import { openPush } from './push/push.ts'
 import { type Indexer, openIndexer } from './search/indexer.ts'
@@ -117,6 +118,7 @@ export async function openApp(
     const presence = keep(new PresenceService(leases, clock, bus, journal, store.reader, log))
     const devices = keep(new DeviceService(leases, config.presence.ttlMs, clock, journal, store, log))
     const typing = keep(openTypingService(bus, clock, journal, devices))
+    const signals = openSignalService(bus, journal)
     const { beforeSend: hook, limits } = config
     const postingRules = await openPostingRules(journal, store.reader, log)
     const beforeSend = hook && openBeforeSend(hook, limits.messageTextMax, { log, repeats, store })
@@ -128,7 +130,7 @@ export async function openApp(
     const app: App = {
       ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
       ...{ audit, beforeSend, postingRules, wordRules, changes, files, attachmentUses, sendOrder: new SendOrder() },
-      ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
+      ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, signals, nodes, devices, presence },
     }
     const guard = keep(await openGuard(app))
     guard.onRevoked((sessionId) => devices.endSession(sessionId))

@@ -20,7 +20,7 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['facts of a feature', /^[a-z]+\/(events|row)\.ts$/],
   [
     'state of a node',
-    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
+    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|signal-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
   ],
   ['parts of a node', /^parts\.ts$/],
   ['GraphQL machinery', /^graphql\//],

@@ -22,6 +22,7 @@ const chat: ReadonlySet<string> = new Set([
   'markRead',
   'renewConnection',
   'sendMessage',
+  'sendSignal',
   'setTyping',
 ])
 /** The greatest cost of a light operation. */

@@ -21,7 +21,15 @@ type RateKind = keyof Config['rates']
 const burstS = 30
 
 /** Signals, and what keeps a device current: apps send them without the user, often and cheaply. */
-const signals: ReadonlySet<string> = new Set(['acknowledge', 'heartbeat', 'logOut', 'markRead', 'renewConnection', 'setTyping'])
+const signals: ReadonlySet<string> = new Set([
+  'acknowledge',
+  'heartbeat',
+  'logOut',
+  'markRead',
+  'renewConnection',
+  'sendSignal',
+  'setTyping',
+])
 const searches: ReadonlySet<string> = new Set(['searchMessages', 'searchUsers'])
 
 const tooMany: { readonly [kind in RateKind]: string } = {

@@ -20,6 +20,7 @@ import {
 } from '../conversation/documents.ts'
 import { PinMessage } from '../law/documents.ts'
 import { deviceOf, openBackend } from '../platform/backend.ts'
+import { SendSignal } from '../presence/documents.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
 import { indexed } from '../search/support.ts'
 import { type Device, signUpAll } from '../support/device.ts'
@@ -122,6 +123,20 @@ function letterOf({ data, errors }: Result): string {
   return value === null ? '-' : '+'
 }
 
+/** A signal comes only when somebody sends one: another member does, until there is an answer. */
+async function signalling(kind: UserKind, answer: Promise<Result>, { conversationId }: World): Promise<Result> {
+  const sender = people[kind === 'owner' ? 'admin' : 'owner']
+  let isOver = false
+  void answer.finally(() => {
+    isOver = true
+  })
+  await until('an answer', async () => {
+    await sender.run(SendSignal, { input: { conversationId, kind: 'wave' } })
+    return isOver
+  })
+  return answer
+}
+
 /** The fields after whose success another user's answer may be another one. */
 const lasting: ReadonlySet<string> = new Set([
   ...['addMembers', 'deleteMessage', 'joinWithInvite', 'leaveConversation', 'removeMember', 'revokeInvite', 'setMemberRole'],
@@ -138,7 +153,8 @@ async function answersTo({ field, document, variables }: Row): Promise<string> {
     kept ??= await createWorld()
     if (field === 'searchMessages') await indexed(node)
     const userId = kind === 'anonymous' ? '' : people[kind].userId
-    const letter = letterOf(await ask(kind, document, variables(kept, userId, randomUUID())))
+    const answer = ask(kind, document, variables(kept, userId, randomUUID()))
+    const letter = letterOf(await (field === 'signals' ? signalling(kind, answer, kept) : answer))
     if (letter === '+' && lasting.has(field)) kept = null
     answers.push(letter)
   }

@@ -157,6 +157,7 @@ const attempts: Record<string, Attempt> = {
   unpinMessage: act(messages.UnpinMessage, message, managers),
   markRead: act(messages.MarkRead, ({ conversationId }) => ({ input: { conversationId, seq: 1 } }), members),
   setTyping: act(documents.SetTyping, ({ conversationId }) => ({ input: { conversationId, typing: true } }), members),
+  sendSignal: act(presence.SendSignal, ({ conversationId }) => ({ input: { conversationId, kind: 'wave' } }), members),
   muteConversation: act(groups.MuteConversation, conversation, { ...members, blocked: 'done' }),
   archiveConversation: act(groups.ArchiveConversation, ({ conversationId }) => ({ input: { conversationId, archived: true } }), {
     ...members,

@@ -186,6 +186,7 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await typing.shows('')
   await does(carol, documents.SetTyping, { input: { conversationId, typing: true } })
   await typing.shows('carol')
+  await does(carol, presence.SendSignal, { input: { conversationId, kind: 'wave', data: { hand: 'left' } } })
 
   // A direct conversation, with a block in the middle.
   const { conversation: direct } = (await does(dan, documents.StartDirectConversation, about(bob))).startDirectConversation
