@@ -253,7 +253,8 @@ export async function change(input: ChangeInput, app: App): Promise<Changed> {
   }
 }
 
-async function findFirst(messageId: MessageId, app: App): Promise<SentMessage> {
+/** A message that was sent before. @throws ParleyError NOT_FOUND */
+export async function findFirst(messageId: MessageId, app: App): Promise<SentMessage> {
   const [[message], { tag }] = await Promise.all([
     readMessages(app.store.reader, [messageId]),
     readTagAt(app.store.reader, messageId),

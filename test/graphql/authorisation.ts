@@ -205,6 +205,12 @@ export const fields: readonly Row[] = [
   act('setConversationPushLevel', 'of the group', (w) => ({ ...group(w), level: 'ALL' }), '+ + + + N N N S U'),
   act('setMemberRole', 'of a member', (w) => ({ ...group(w), userId: w.users.victim, role: 'ADMIN' }), '+ + F F N N N S U'),
   act('setMemberRole', 'to hand over', (w) => ({ ...group(w), userId: w.users.victim, role: 'OWNER' }), '+ F F F N N N S U'),
+  act(
+    'forwardMessages',
+    'the old message to the group',
+    (w, _userId, clientMessageId) => ({ messageIds: [w.old], conversationIds: [w.conversationId], clientMessageId }),
+    '+ + + N N N N S U',
+  ),
   act('sendSignal', 'in the group', (w) => ({ ...group(w), kind: 'wave' }), '+ + + + N N N S U'),
   act('setTyping', 'in the group', (w) => ({ ...group(w), typing: true }), '+ + + + N N N S U'),
   act('unbanMember', 'of a member', (w) => ({ ...group(w), userId: w.users.victim }), '+ + F F N N N S U'),

@@ -7,6 +7,7 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { photo, processed, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import { ForwardMessages } from '../message/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -71,6 +72,13 @@ const cases: Record<string, () => Promise<unknown>> = {
     await send(bob, 'four', { replyToId: sendMessage.message.id })
     await sendPhoto(alice)
     await send(bob, '', { attachmentIds: [await upload(bob, textFile())] })
+  },
+  forwardMessages: async () => {
+    const { sendMessage } = await send(alice, 'news', { data: { news: 1 } })
+    const withFile = await send(alice, '', { attachmentIds: [await upload(alice, textFile())] })
+    const conversationIds = [group, await bob.direct(alice)]
+    const messageIds = [sendMessage.message.id, withFile.sendMessage.message.id]
+    await bob.run(ForwardMessages, { input: { messageIds, conversationIds, clientMessageId: randomUUID() } })
   },
   editMessage: async () => {
     const { sendMessage } = await send(alice, 'tree')

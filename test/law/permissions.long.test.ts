@@ -9,6 +9,7 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { CreateUpload } from '../attachment/documents.ts'
 import * as groups from '../conversation/documents.ts'
+import { ForwardMessages } from '../message/documents.ts'
 import * as moderation from '../moderation/documents.ts'
 import * as platform from '../platform/documents.ts'
 import * as presence from '../presence/documents.ts'
@@ -157,6 +158,13 @@ const attempts: Record<string, Attempt> = {
   unpinMessage: act(messages.UnpinMessage, message, managers),
   markRead: act(messages.MarkRead, ({ conversationId }) => ({ input: { conversationId, seq: 1 } }), members),
   setTyping: act(documents.SetTyping, ({ conversationId }) => ({ input: { conversationId, typing: true } }), members),
+  forwardMessages: act(
+    ForwardMessages,
+    ({ conversationId, own, foreign }, as) => ({
+      input: { messageIds: [own[as] ?? foreign], conversationIds: [conversationId], clientMessageId: randomUUID() },
+    }),
+    members,
+  ),
   sendSignal: act(presence.SendSignal, ({ conversationId }) => ({ input: { conversationId, kind: 'wave' } }), members),
   muteConversation: act(groups.MuteConversation, conversation, { ...members, blocked: 'done' }),
   archiveConversation: act(groups.ArchiveConversation, ({ conversationId }) => ({ input: { conversationId, archived: true } }), {

@@ -13,6 +13,7 @@ import * as groups from '../conversation/documents.ts'
 import { ofKeys } from '../graphql/authorisation.ts'
 import * as messages from '../law/documents.ts'
 import { expectLaw, Replica } from '../law/replica.ts'
+import { ForwardMessages } from '../message/documents.ts'
 import * as moderation from '../moderation/documents.ts'
 import * as presence from '../presence/documents.ts'
 import { watchPresence } from '../presence/watch.ts'
@@ -147,6 +148,9 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(alice, messages.PinMessage, { input: { messageId: first } })
   await does(alice, messages.PinMessage, { input: { messageId: answer } })
   await does(bob, messages.UnpinMessage, { input: { messageId: first } })
+  await does(bob, ForwardMessages, {
+    input: { messageIds: [answer], conversationIds: [conversationId], clientMessageId: randomUUID() },
+  })
   const oops = await send(dan, conversationId, 'wrong window', { mentionedUserIds: [carol.userId] })
   await does(dan, messages.DeleteMessage, { input: { messageId: oops } })
   onAlicesLaptop.device.node = here
