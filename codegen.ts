@@ -27,6 +27,11 @@ const config: CodegenConfig = {
       plugins: ['typescript', 'typescript-operations'],
       config: { ...types, onlyOperationTypes: true, avoidOptionals: { field: true, object: true } },
     },
+    // The types of the schema, for the test server of parley-client.
+    'client/src/generated/schema-types.ts': {
+      plugins: ['typescript'],
+      config: types,
+    },
     'web/src/generated/': {
       documents: ['web/src/*.ts'],
       preset: 'client',

@@ -47,7 +47,7 @@ const placeOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
     /^(graphql|graphql-jit|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
-    /^(graphql\/|server\/|schema\.ts|[a-z]+\/([a-z-]+-)?(schema|access|mutations)\.ts)/,
+    /^(graphql\/|server\/|client\/testing\/|schema\.ts|[a-z]+\/([a-z-]+-)?(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
   [/^graphql-ws\/client$/, /^client\//],
@@ -97,6 +97,13 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'socket',
       'stale',
       'store/store',
+      'testing/accounts',
+      'testing/conversation-mutations',
+      'testing/event-stream',
+      'testing/signals',
+      'testing/test-journal',
+      'testing/test-network',
+      'testing/transport-ws',
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
@@ -283,6 +290,7 @@ test('the client library imports nothing of the server, of Node, or of any packa
     'graphql-ws/client',
     ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
     ...(file === 'client/react.ts' ? ['react'] : []),
+    ...(file.startsWith('client/testing/') ? ['graphql'] : []),
     ...(/^client\/apollo(-write)?\.ts$/.test(file) ? ['@apollo/client', '@apollo/client/utilities'] : []),
   ]
   const wrong = (await imports())
