@@ -46,6 +46,8 @@ export class Outbox {
   readonly #isAdded = new Set<string>()
   /** The app has every event up to this place. */
   #reached: JournalPlace | null = null
+  /** The epochs of the journal that have ended. The snapshot of the next one has what was sent in them. */
+  readonly #endedEpochs = new Set<string>()
   /** Keys of messages whose files were uploaded again. */
   readonly #isUploadedAgain = new Set<string>()
   readonly #pause = new Pause()
@@ -161,7 +163,10 @@ export class Outbox {
    * @param isAll whether there were no more events then
    */
   reached(cursor: string, isAll: boolean): void {
-    this.#reached = laterOf(this.#reached, placeOf(cursor))
+    const place = placeOf(cursor)
+    const isNewEpoch = place && this.#reached && place.epoch !== this.#reached.epoch && !this.#endedEpochs.has(place.epoch)
+    if (isNewEpoch) this.#endedEpochs.add(this.#reached?.epoch ?? '')
+    this.#reached = isNewEpoch ? place : laterOf(this.#reached, place)
     if (this.#messages.size === 0) return
     for (const message of this.#messages.all()) {
       if (message.status !== 'SENT') continue
@@ -312,7 +317,8 @@ export class Outbox {
   }
 
   #isBrought({ sent }: OutboxMessage): boolean {
-    return sent !== null && isIncluded(placeOf(sent.cursor), this.#reached)
+    const place = placeOf(sent?.cursor)
+    return place !== null && (isIncluded(place, this.#reached) || this.#endedEpochs.has(place.epoch))
   }
 
   #drop(message: OutboxMessage): void {

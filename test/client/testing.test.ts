@@ -139,6 +139,20 @@ test('a cut network, a dropped socket and a RESET lose nothing', async () => {
   await expectFresh(store, () => storeOf(server, 'alice'))
 })
 
+test('what was sent before and after a new epoch leaves the outbox once the snapshot has it', async () => {
+  const server = open()
+  const store = await storeOf(server, 'alice')
+  const id = server.conversationId('alice', 'Lunch')
+  server.network.next('LOSE_ANSWER', 'before')
+  await store.send({ conversationId: id, text: 'before' })
+  server.network.dropSockets()
+  server.reset('OTHER_EPOCH')
+  await store.send({ conversationId: id, text: 'after' })
+  store.watch(id)
+  await until('the messages', () => texts(store, id).length === 3)
+  await until('an empty outbox', () => store.client.outbox.messages.length === 0)
+})
+
 test('expired tokens are refreshed, and an ended session ends its clients', async () => {
   const server = open()
   const session = server.credentials('alice')
@@ -210,7 +224,7 @@ test('after a drawn run under the worst network, a store is what a new one reads
     for (let n = 0; n < 60; n += 1) {
       await act(random, made)
       if (random.chance(0.2)) await store.send({ conversationId: id, text: `own ${n}` })
-      if (random.chance(0.03)) server.reset()
+      if (random.chance(0.03)) server.reset(random.one(['CURSOR_TOO_OLD', 'OTHER_EPOCH']))
       if (random.chance(0.03)) server.expireTokens()
       await new Promise((resolve) => setTimeout(resolve, random.whole(0, 15)))
     }
