@@ -4,7 +4,7 @@
 import { Acknowledger, followsAll } from './acknowledger.ts'
 import { ClientConnection } from './connection.ts'
 import { type Document, type Print, textOf, type Variables, withTypenames } from './document.ts'
-import { type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
+import { isRefusal, type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
 import { type AnyEvent, EventFollower, type Following, type FollowOptions } from './follow.ts'
 import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
@@ -228,7 +228,13 @@ class Client implements ParleyClient {
     const running = this.#connection.run({
       ask: () => ({ query, variables }),
       next: ({ data, errors }) => {
-        if (errors || data == null) return running.again(refusal(errors ?? []))
+        if (errors || data == null) {
+          const failure = refusal(errors ?? [])
+          if (!isRefusal(failure)) return running.again(failure)
+          // The server refuses the subscription in an answer when its arguments are at fault.
+          running.stop()
+          return failed(failure)
+        }
         running.progress()
         notify(() => sink.next(data as Data))
       },

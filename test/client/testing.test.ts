@@ -236,6 +236,16 @@ test('after a drawn run under the worst network, a store is what a new one reads
     expect(faults).toEqual([])
   }))
 
+test('a subscription that the server refuses is over, and its app is told', async () => {
+  const server = open({ seed: { users: ['alice', 'bob'] } })
+  const { userId } = server.as('bob')
+  const query = 'subscription Presence($ids: [ID!]!) { presence(userIds: $ids) { state } }'
+  const failure = new Promise((resolve) => {
+    clientOf(server, 'alice').subscribe(query, { ids: [userId] }, { next: () => undefined, failed: resolve })
+  })
+  expect(await failure).toMatchObject({ code: 'NOT_FOUND' })
+})
+
 test('the same random seed draws the same network', async () => {
   const run = async (number: number) => {
     const server = open({ random: number, network: { loseRequests: 0.5 } })
