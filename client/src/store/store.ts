@@ -36,6 +36,8 @@ const idsAtOnce = 50
 const saveEveryMs = 1_000
 /** How many conversations keep their messages without being watched. */
 const windowsMax = 30
+/** Always the same, because React compares. */
+const noMarkers: ReadonlyMap<string, number> = new Map()
 
 /** Opens a store on a client, which follows from then on. `storage` keeps it between runs of the app. */
 export async function openStore(client: ParleyClient, storage: StoreStorage | null = null): Promise<ParleyStore> {
@@ -47,6 +49,12 @@ export async function openStore(client: ParleyClient, storage: StoreStorage | nu
 /** A store. Make one with `openStore`. */
 export class ParleyStore {
   readonly client: ParleyClient
+  /**
+   * Resolves once there is something to show: what was kept, or the first snapshot. Also if following ends before, with no viewer then.
+   * Never rejects. Always the same promise, for `use` of React 19.
+   */
+  readonly ready: Promise<void>
+  #isReady: () => void = () => undefined
   readonly #storage: StoreStorage | null
   readonly #state = new StoreState(
     (topic) => this.#changed(topic),
@@ -75,6 +83,9 @@ export class ParleyStore {
   constructor(client: ParleyClient, storage: StoreStorage | null) {
     this.client = client
     this.#storage = storage
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
     this.#ask = askOf(client)
     this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, (id) => this.#changed(`messages ${id}`))
     this.#unlisten = client.outbox.onChange(({ input }) => this.#changed(`messages ${input.conversationId}`))
@@ -86,6 +97,7 @@ export class ParleyStore {
     if (kept) {
       restored(this.#state, kept)
       this.#cursor = kept.cursor
+      this.#isReady()
     }
     this.#following = this.client.follow(documents.Events, {
       after: this.#cursor,
@@ -95,6 +107,7 @@ export class ParleyStore {
       },
       snapshot: () => this.#snapshot(),
     })
+    void this.#following.ended.then(() => this.#isReady())
   }
 
   /** Calls the listener at every change of a part of the store. @returns a function to remove it */
@@ -128,12 +141,12 @@ export class ParleyStore {
 
   /** How far each member has read, by user. */
   readMarkers(id: string): ReadonlyMap<string, number> {
-    return this.#state.conversations.get(id)?.read ?? new Map()
+    return this.#state.conversations.get(id)?.read ?? noMarkers
   }
 
   /** What was delivered to each member, by user; loaded while the conversation is watched. */
   deliveryMarkers(id: string): ReadonlyMap<string, number> {
-    return this.#state.conversations.get(id)?.delivered ?? new Map()
+    return this.#state.conversations.get(id)?.delivered ?? noMarkers
   }
 
   get totals(): Totals {
@@ -237,6 +250,7 @@ export class ParleyStore {
     this.#state.begin(data)
     for (const [id, seq] of this.#marks) this.#state.markRead(id, seq)
     this.#reached(data.syncCursor)
+    this.#isReady()
     for (const id of this.#watched.keys()) this.#loadWatched(id)
     return data.syncCursor
   }
