@@ -7,11 +7,12 @@ import { createTokens } from './account/tokens.ts'
 import { openFileWorkers } from './attachment/file-workers.ts'
 import { openFiles } from './attachment/files.ts'
 import { openSweeper } from './attachment/sweeper.ts'
+import { checkRedis } from './bus/check-redis.ts'
 import { openMemoryCounters, openRedisCounters } from './bus/counters.ts'
 import { openMemoryBus } from './bus/memory.ts'
 import { openMemoryLeases } from './bus/memory-leases.ts'
 import { openRedisBus } from './bus/redis.ts'
-import { checkRedis, redisWords } from './bus/redis-faults.ts'
+import { redisWords } from './bus/redis-faults.ts'
 import { openRedisLeases } from './bus/redis-leases.ts'
 import { createSeal } from './bus/seal.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -88,15 +89,15 @@ export async function openApp(
     const store = keep(openStore(databaseUrl, config.journal.appendLanes, log))
     const keys = deriveKeys(tokenSecrets)
     await noteKeys(store.reader, keys, log)
-    const { redisUrl } = config
-    if (redisUrl !== null) await checkRedis(redisUrl)
+    const { redis } = config
+    if (redis !== null) await checkRedis(redis)
     const outage = new Outage(log, redisWords)
     const bus = keep(
-      redisUrl === null ? openMemoryBus(log, repeats) : openRedisBus(redisUrl, createSeal(keys), outage, log, repeats),
+      redis === null ? openMemoryBus(clock, log, repeats) : openRedisBus(redis, createSeal(keys), clock, outage, log, repeats),
     )
     const journal = keep(await openJournal(store, bus, config.journal, factKinds, log, repeats))
     const counters = keep(
-      redisUrl === null ? openMemoryCounters() : openRedisCounters(redisUrl, () => journal.topic('counters'), outage),
+      redis === null ? openMemoryCounters() : openRedisCounters(redis, () => journal.topic('counters'), outage),
     )
     const readMarkers = keep(openReadMarkers(journal))
     const deliveryMarkers = keep(openDeliveryMarkers(journal, store.reader, log))
@@ -104,9 +105,9 @@ export async function openApp(
     const profileChanges = keep(openProfileChanges(journal, config.limits.profileChangesEveryMs))
     const nodes = keep(openNodeRegistry(bus, clock, journal))
     const leases = keep(
-      redisUrl === null
-        ? openMemoryLeases(bus, clock, (userId) => journal.topic(presenceTopic(userId)))
-        : openRedisLeases(redisUrl, () => journal.topic('presence'), clock, outage),
+      redis === null
+        ? openMemoryLeases(bus, clock, (userId) => journal.topic(presenceTopic(bus.slots, userId)))
+        : openRedisLeases(redis, () => journal.topic('presence'), clock, outage),
     )
     // Closes before bus and leases, so that their end does not count as an outage.
     keep(outage)

@@ -1,5 +1,7 @@
 // The configuration of a node. read-config.ts reads it from the environment.
 
+import type { RedisSettings } from './redis-settings.ts'
+
 /** An identity provider whose tokens are accepted. */
 export type IdentityProvider = {
   jwksUrl: URL
@@ -93,7 +95,7 @@ export type Config = {
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
   /** null: this is the only node, and the bus is in memory. */
-  redisUrl: string | null
+  redis: RedisSettings | null
   identityProvider: IdentityProvider | null
   /** The first token secret signs, all of them verify. null: the installation makes one and keeps it in the data directory. */
   secrets: { token: readonly string[] | null; vapid: VapidKeys | null }

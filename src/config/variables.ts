@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findUrlFault } from './database-url.ts'
+import { redisModes, urlsOf } from './redis-settings.ts'
 
 const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
 /** The parts of a comma-separated list. */
@@ -90,7 +91,15 @@ export const variables = z.object({
       if (fault !== null) addIssue(fault)
     })
     .optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: z
+    .string()
+    .transform(urlsOf)
+    .pipe(z.array(z.url({ protocol: /^rediss?$/ })))
+    .optional(),
+  PARLEY_REDIS_MODE: z.enum(redisModes).default('single'),
+  PARLEY_REDIS_MASTER: z.string().min(1).optional(),
+  PARLEY_REDIS_SENTINEL_PASSWORD: z.string().min(1).optional(),
+  PARLEY_REDIS_CA_FILE: z.string().min(1).optional(),
   PARLEY_METRICS_PORT: wholeNumber(0, 65_535).optional(),
   PARLEY_TRACES: flag.default(false),
   PARLEY_DATA_DIR: z.string().min(1).default('.parley'),
@@ -206,6 +215,7 @@ export const variableNames: readonly string[] = Object.keys(variables.shape)
 export const secretNames = [
   'DATABASE_URL',
   'REDIS_URL',
+  'PARLEY_REDIS_SENTINEL_PASSWORD',
   'PARLEY_TOKEN_SECRET',
   'PARLEY_VAPID_PRIVATE_KEY',
   'PARLEY_PUSH_WEBHOOK_SECRET',
