@@ -103,7 +103,7 @@ export async function openApp(
     const deliveryMarkers = keep(openDeliveryMarkers(journal, store.reader, log))
     const acknowledgements = keep(openAcknowledgements(journal, store.prisma, deliveryMarkers))
     const profileChanges = keep(openProfileChanges(journal, config.limits.profileChangesEveryMs))
-    const nodes = keep(openNodeRegistry(bus, clock, journal))
+    const nodes = keep(openNodeRegistry(bus, clock, journal, log))
     const leases = keep(
       redis === null
         ? openMemoryLeases(bus, clock, (userId) => journal.topic(presenceTopic(bus.slots, userId)))
