@@ -113,6 +113,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'bus/heartbeat.ts',
     'bus/redis.ts',
     'journal/append.ts',
+    'journal/arrivals.ts',
     'journal/follower.ts',
     'journal/writing.ts',
     'platform/webhook-sender.ts',

@@ -161,6 +161,8 @@ export type Config = {
   journal: {
     /** The name of this installation, which separates it from others on the same Redis. */
     installation: string
+    /** What this node publishes and follows: see FollowMode. */
+    follow: 'full' | 'both' | 'digest'
     recentFactsMax: number
     recentBytesMax: number
     appendLanes: number

@@ -169,6 +169,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null, r
     ...limitsOf(v),
     journal: {
       installation: v.PARLEY_INSTALLATION,
+      follow: v.PARLEY_FOLLOW,
       recentFactsMax: v.PARLEY_WINDOW_FACTS_MAX,
       recentBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,

@@ -188,6 +188,7 @@ export const variables = z.object({
   PARLEY_FAILED_INVITES_MAX: wholeNumber(1, 1_000_000_000).default(20),
   PARLEY_USERNAME_CHANGES_PER_DAY_MAX: wholeNumber(1, 1_000_000_000).default(10),
   PARLEY_PROFILE_CHANGES_EVERY_MS: wholeNumber(0, 60_000).default(3_000),
+  PARLEY_FOLLOW: z.enum(['full', 'both', 'digest']).default('full'),
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(appendLanesDefault),
