@@ -21,6 +21,7 @@ import { StartError } from './errors.ts'
 import { attachmentUses, erasures, factKinds } from './features.ts'
 import { openNodeRegistry } from './gateway/node-registry.ts'
 import { openJournal } from './journal/journal.ts'
+import { noStandby, openStandby } from './journal/standby.ts'
 import { deriveKeys, type Secrets } from './keys.ts'
 import type { Log, ReportProgress } from './log/log.ts'
 import { Outage } from './log/outage.ts'
@@ -41,6 +42,7 @@ import { openPush } from './push/push.ts'
 import { type Indexer, openIndexer } from './search/indexer.ts'
 import { explain } from './store/explain.ts'
 import { migrate } from './store/migrate.ts'
+import { openReadPool } from './store/read-pool.ts'
 import { openStore } from './store/store.ts'
 import { noteKeys } from './store/token-keys.ts'
 import { openAcknowledgements } from './sync/acknowledgements.ts'
@@ -96,6 +98,8 @@ export async function openApp(
       redis === null ? openMemoryBus(clock, log, repeats) : openRedisBus(redis, createSeal(keys), clock, outage, log, repeats),
     )
     const journal = keep(await openJournal(store, bus, config.journal, factKinds, log, repeats))
+    const { databaseReadUrl } = config
+    const standby = databaseReadUrl === null ? noStandby : keep(openStandby(openReadPool(databaseReadUrl, log), journal, log))
     const counters = keep(
       redis === null ? openMemoryCounters() : openRedisCounters(redis, () => journal.topic('counters'), outage),
     )
@@ -121,7 +125,7 @@ export async function openApp(
     const files = keep(await openFiles(config, store, keys, clock))
     const tokens = createTokens(tokenSecrets, config.tokens.accessTtlS, config.identityProvider, clock)
     const app: App = {
-      ...{ config, vapid, clock, log, repeats, tokens, store, bus, counters, journal, erasures },
+      ...{ config, vapid, clock, log, repeats, tokens, store, standby, bus, counters, journal, erasures },
       ...{ audit, beforeSend, changes, files, attachmentUses, sendOrder: new SendOrder() },
       ...{ readMarkers, deliveryMarkers, acknowledgements, profileChanges, typing, nodes, devices, presence },
     }

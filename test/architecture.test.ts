@@ -115,6 +115,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'journal/append.ts',
     'journal/arrivals.ts',
     'journal/follower.ts',
+    'journal/standby.ts',
     'journal/writing.ts',
     'platform/webhook-sender.ts',
     'push/actions.ts',

@@ -94,6 +94,8 @@ export type Config = {
   node: { publicUrl: string | null; region: string; capacity: number; version: string }
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
+  /** A standby of that database; null: the primary answers all reads. */
+  databaseReadUrl: string | null
   /** null: this is the only node, and the bus is in memory. */
   redis: RedisSettings | null
   identityProvider: IdentityProvider | null

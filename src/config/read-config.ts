@@ -138,6 +138,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null, r
     persisted,
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,
+    databaseReadUrl: v.DATABASE_READ_URL ?? null,
     redis,
     identityProvider:
       jwksUrl && issuer && audience

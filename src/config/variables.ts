@@ -91,6 +91,13 @@ export const variables = z.object({
       if (fault !== null) addIssue(fault)
     })
     .optional(),
+  DATABASE_READ_URL: z
+    .string()
+    .superRefine((text, { addIssue }) => {
+      const fault = findUrlFault(text)
+      if (fault !== null) addIssue(fault)
+    })
+    .optional(),
   REDIS_URL: z
     .string()
     .transform(urlsOf)
@@ -215,6 +222,7 @@ export const variableNames: readonly string[] = Object.keys(variables.shape)
 /** The variables that are secrets. Each may also come from a file, which the variable with the suffix `_FILE` names. */
 export const secretNames = [
   'DATABASE_URL',
+  'DATABASE_READ_URL',
   'REDIS_URL',
   'PARLEY_REDIS_SENTINEL_PASSWORD',
   'PARLEY_TOKEN_SECRET',

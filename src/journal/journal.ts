@@ -78,6 +78,8 @@ export type Journal = {
   head(): Place
   /** The position up to which this node has applied changes of audiences. */
   deliveredPosition(): Position
+  /** Whether this very place lies in the history that this node remembers; undefined if it can't tell. */
+  holds(place: Place): boolean | undefined
   /** The facts after a place, at most `most`, if the recent log holds the place; otherwise none. */
   factsAfter(place: Place, most: number): readonly Fact[]
   /** A row from the recent log, as it is at the head. */
@@ -180,6 +182,7 @@ export async function openJournal(
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.recentLog.head,
     deliveredPosition,
+    holds: (place) => follower.recentLog.holds(place),
     factsAfter: (place, most) => follower.recentLog.after(place, most),
     row: (id) => follower.recentLog.row(id),
     topic: (name) => follower.topic(name),
