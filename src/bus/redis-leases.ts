@@ -159,6 +159,14 @@ export function openRedisLeases(settings: RedisSettings, prefix: () => string, {
       wasReady = true
     }),
   )
+  /** What calls on some masters of a Cluster have returned while a call on another one failed: the next caller gets it. */
+  const kept: LapsedDevice[] = []
+  const together = async (calls: readonly Promise<LapsedDevice[]>[]): Promise<LapsedDevice[]> => {
+    const results = await Promise.allSettled(calls)
+    kept.push(...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    return kept.splice(0)
+  }
   const dueOf = (slot: string) => `${prefix()}:${slot}due`
   const keyOf = (slot: string, userId: UserId) => `${prefix()}:${slot}devices:${userId}`
   /** The keys and first arguments of a script for users of one slot. */
@@ -192,13 +200,13 @@ export function openRedisLeases(settings: RedisSettings, prefix: () => string, {
   return {
     async renew(leases) {
       const groups = groupBySlot(leases, ({ userId }) => slots.of(userId))
-      return (await Promise.all(groups.map(([slot, some]) => renewSome(slot, some)))).flat()
+      return together(groups.map(([slot, some]) => renewSome(slot, some)))
     },
     async end(userId, deviceId) {
       return lapsedOf(await connection.endLease(...given(slots.of(userId), [userId]), deviceId))
     },
     async lapse() {
-      return (await Promise.all(slots.all.map(lapseSome))).flat()
+      return together(slots.all.map(lapseSome))
     },
     async read(userIds) {
       const groups = groupBySlot(userIds, slots.of)

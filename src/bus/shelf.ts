@@ -44,9 +44,14 @@ export function openRedisShelf(connection: RedisConnection, seal: Seal, drop: (k
   return {
     put(items) {
       for (const [, some] of groupBySlot(items, ({ key }) => slotOf(key))) {
+        const [first] = some
+        // A Cluster that is not known yet would keep them all.
+        if (connection.status !== 'ready') {
+          if (first) drop(first.key, new Error('Redis is away'))
+          continue
+        }
         const pipeline = connection.pipeline()
         for (const { key, text } of some) pipeline.set(key, seal.close(key, text), 'EX', shelfS)
-        const [first] = some
         pipeline.exec().then(
           (results) => {
             for (const [error] of results ?? []) if (error && first) drop(first.key, error)
