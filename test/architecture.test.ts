@@ -97,6 +97,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'socket',
       'stale',
       'store/store',
+      'tabs',
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
