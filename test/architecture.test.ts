@@ -101,7 +101,7 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
-    ...['attachments.tsx', 'names.ts', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
+    ...['attachments.tsx', 'names.ts', 'pins.tsx', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
   ],
   'limits on I/O, and back-offs after failures': [
     'account/guard.ts',

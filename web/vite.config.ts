@@ -27,6 +27,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: {
+      input: { index: at('index.html'), worker: at('worker/worker.ts') },
+      // A service worker controls the pages below its own address, which must stay the same.
+      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
+    },
   },
   server: { proxy: { '/graphql': { target: parley, ws: true }, '/files': parley, '/uploads': parley } },
 })
