@@ -1,4 +1,4 @@
-// How fast the web client is: the first messages of a cold load, of a conversation with ten thousand.
+// How fast the web client is: the first messages of a cold load, and scrolling through ten thousand.
 
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
@@ -24,6 +24,47 @@ async function openShore(): Promise<Page> {
   await sent(page, `${messages}:`).waitFor()
   return page
 }
+
+/** Scrolls until the first or the last message is shown. @returns the seqs that were shown, and how long the long tasks took */
+function scrollTo(page: Page, end: 'first' | 'last') {
+  return page.evaluate(
+    ([count, isUp]) =>
+      new Promise<{ seen: number; tasks: number[] }>((resolve) => {
+        const box = document.querySelector('.scroll') as HTMLElement
+        const seen = new Set<string>()
+        const add = (row: Node) => seen.add((row as HTMLElement).dataset.seq ?? '')
+        for (const row of box.querySelectorAll('.message')) add(row)
+        const rows = new MutationObserver((changes) => {
+          for (const { addedNodes } of changes) for (const row of addedNodes) add(row)
+        })
+        rows.observe(box.querySelector('ol') as Element, { childList: true })
+        const tasks: number[] = []
+        const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
+        observer.observe({ type: 'longtask' })
+        const wanted = isUp ? '1' : String(count)
+        const step = () => {
+          if (box.querySelector(`[data-seq="${wanted}"]`)) {
+            for (const each of [rows, observer]) each.disconnect()
+            resolve({ seen: seen.size, tasks })
+          } else {
+            box.scrollTop += isUp ? -900 : 900
+            requestAnimationFrame(step)
+          }
+        }
+        step()
+      }),
+    [messages, end === 'first'] as const,
+  )
+}
+
+test('ten thousand messages scroll up and down, and each of them is shown', async () => {
+  const page = await openShore()
+  const up = await scrollTo(page, 'first')
+  const down = await scrollTo(page, 'last')
+  // The goal is none. With a thousand rows in the list, most pages cost one of 50 to 70 ms on two busy cores.
+  process.stdout.write(`long tasks: up ${JSON.stringify(up.tasks)}, down ${JSON.stringify(down.tasks)}\n`)
+  expect([up.seen, down.seen]).toEqual([messages, messages])
+}, 180_000)
 
 test('a cold load shows the first messages within a second', async () => {
   const page = await openShore()
