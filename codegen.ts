@@ -8,7 +8,7 @@ const types = {
   enumsAsTypes: true,
   immutableTypes: true,
   strictScalars: true,
-  scalars: { Cursor: 'string', DateTime: 'string', JSON: 'unknown' },
+  scalars: { Base64: 'string', Cursor: 'string', DateTime: 'string', JSON: 'unknown' },
 }
 
 const config: CodegenConfig = {
@@ -23,9 +23,14 @@ const config: CodegenConfig = {
       config: types,
     },
     'client/src/generated/operations.ts': {
-      documents: ['client/src/store/documents.ts'],
+      documents: ['client/src/store/documents.ts', 'client/src/e2ee/documents.ts'],
       plugins: ['typescript', 'typescript-operations'],
       config: { ...types, onlyOperationTypes: true, avoidOptionals: { field: true, object: true } },
+    },
+    // The types of the schema, for the test server of parley-client.
+    'client/src/generated/schema-types.ts': {
+      plugins: ['typescript'],
+      config: types,
     },
     'web/src/generated/': {
       documents: ['web/src/*.ts'],

@@ -41,11 +41,11 @@ await sql.connect()
 // For comparison: the batch that commits synchronously, under the lock.
 await sql.query(`
   create procedure bench_send_under_lock(conv bigint[], sender bigint[], client uuid[], hash bytea[], body text[], reply bigint[], mentions text[], spelling text[],
-    attachments text[], kinds text[], sendable boolean[], data text[],
+    attachments text[], kinds text[], sendable boolean[], data text[], ciphers bytea[], epochs int[],
     inout positions bigint[], inout seqs int[], inout statuses smallint[], inout at timestamptz, inout batch_tag int, inout previous_tag int)
   language plpgsql as $$ begin
     select * into positions, seqs, statuses, at, batch_tag, previous_tag 
-      from journal_send(conv, sender, client, hash, body, reply, mentions, spelling, attachments, kinds, sendable, data);
+      from journal_send(conv, sender, client, hash, body, reply, mentions, spelling, attachments, kinds, sendable, data, ciphers, epochs);
     commit;
   end $$`)
 await sql.query(`insert into "user"(username, display_name) select 'user' || n, 'User' from generate_series(1, $1) n`, [
@@ -89,6 +89,7 @@ function nextInput(): SendInput {
     attachments: null,
     data: null,
     changed: null,
+    sealed: null,
   }
 }
 

@@ -12,6 +12,7 @@ import { compare, readFigures, writeFigures } from './kit/compare.ts'
 import type { Line, Result } from './kit/line.ts'
 import { describeLoad, describeMachine } from './kit/machine.ts'
 import { sectionOf, writePage } from './kit/page.ts'
+import { encryption } from './lines/encryption.ts'
 import { fanOut } from './lines/fan-out.ts'
 import { files } from './lines/files.ts'
 import { growth } from './lines/growth.ts'
@@ -22,7 +23,7 @@ import { pages } from './lines/pages.ts'
 import { push } from './lines/push.ts'
 import { stormLine } from './lines/storm.ts'
 
-const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth, push, files]
+const lines: readonly Line[] = [fanOut, ingest, memory, pages, stormLine, latency, growth, push, files, encryption]
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },

@@ -12,12 +12,12 @@ export const errorCodes = {
   ACCOUNT_SUSPENDED: 'An operator has suspended the account; the message says until when and why.',
   INVALID_CREDENTIALS: 'The account does not exist or the password is wrong; the server does not say which.',
   FORBIDDEN:
-    'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, the server key lacks the scope, or this server does not offer it.',
+    'You may not do this: your role does not allow it, the conversation is closed, the other user does not accept messages from you, has left the group or is blocked by you, you are banned from the group or may not write in it, the server key lacks the scope, or this server does not offer it.',
   NOT_FOUND: 'The object does not exist or you may not see it; the server does not say which.',
   BAD_INPUT: 'An argument is invalid; `argument` names it.',
   USERNAME_TAKEN: 'The username is reserved, or another account has it or one that looks like it.',
   EXTERNAL_ID_TAKEN: 'The external ID already names another object, or one of another tenant.',
-  MESSAGE_REFUSED: 'The backend of this app does not allow the message; the error says why.',
+  MESSAGE_REFUSED: 'The backend of this app, or a word rule of this server, does not allow the message; the error says why.',
   IDEMPOTENCY_CONFLICT: 'You have already used this clientMessageId with different content.',
   VERSION_CONFLICT: 'The object has changed since you read it: read it again.',
   MESSAGE_DELETED: 'The message was deleted and can no longer be changed.',
@@ -26,10 +26,18 @@ export const errorCodes = {
   FILE_REFUSED:
     'The content of the file cannot be used here: it is damaged, too large to show, no picture, or refused by a scan.',
   STORAGE_FULL: 'There is no room for the file: your quota is used up, or the storage of the server is full.',
+  EPOCH_CONFLICT:
+    'Another commit came first, or somebody left and your device did not know: apply everything up to `cursor`, and commit again.',
+  EPOCH_STALE: 'The message was encrypted in an epoch that is over: apply the commits since, and encrypt it again.',
+  REKEY_REQUIRED:
+    'Somebody left the encrypted conversation, or a device is gone: a member must commit without them before the next message.',
+  ENCRYPTION_REQUIRED:
+    'The conversation is encrypted, and this is in the clear; or it is not, and this is a ciphertext. `argument` names what.',
   CURSOR_REFUSED:
     'The server cannot continue from this cursor: it belongs to another epoch or history, is ahead of the journal, or is too old. `events` would start with a RESET.',
   LIMIT_EXCEEDED: 'The request would exceed a limit of this server; `argument` names what is too large.',
-  RATE_LIMITED: 'You have made too many attempts, or too many of your requests are waiting: retry after `retryAfterMs`.',
+  RATE_LIMITED:
+    'You have made too many attempts, too many of your requests are waiting, or the group is in slow mode: retry after `retryAfterMs`.',
   UNAVAILABLE:
     'The server cannot do this at the moment: retry. The action may have been done. It is always safe to retry sendMessage with the same input; before you retry another mutation, read the current state.',
   OPERATION_REFUSED:
@@ -46,6 +54,8 @@ export type ErrorDetails = {
   argument?: string
   /** How long to wait before a retry, in milliseconds. */
   retryAfterMs?: number
+  /** The cursor of what came first. */
+  cursor?: string
   /** The underlying error, for the log only. */
   cause?: unknown
 }
@@ -57,6 +67,7 @@ export class ParleyError extends Error {
   readonly code: ErrorCode
   readonly argument: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly cursor: string | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause })
@@ -64,6 +75,7 @@ export class ParleyError extends Error {
     this.code = code
     this.argument = details.argument
     this.retryAfterMs = details.retryAfterMs
+    this.cursor = details.cursor
   }
 
   /** Whether the same request may succeed later. */

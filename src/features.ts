@@ -10,6 +10,8 @@ import { contactKinds } from './contact/events.ts'
 import { groupAvatarUse } from './conversation/access.ts'
 import { conversationErasure } from './conversation/erasure.ts'
 import { conversationKinds } from './conversation/events.ts'
+import { encryptionErasure } from './encryption/erasure.ts'
+import { encryptionKinds } from './encryption/events.ts'
 import { FactKinds } from './journal/kind.ts'
 import { messageUse } from './message/attachment-access.ts'
 import { messageKinds } from './message/events.ts'
@@ -26,6 +28,7 @@ export const kindsByName = {
   ...attachmentKinds,
   ...contactKinds,
   ...conversationKinds,
+  ...encryptionKinds,
   ...messageKinds,
   ...platformKinds,
   ...presenceKinds,
@@ -36,7 +39,7 @@ export const kindsByName = {
 export const factKinds = new FactKinds(Object.values(kindsByName), messageRows)
 
 /** What is erased with an account, in the order in which it happens. */
-export const erasures: readonly Erasure[] = [contactErasure, conversationErasure, pushErasure, syncErasure]
+export const erasures: readonly Erasure[] = [contactErasure, conversationErasure, encryptionErasure, pushErasure, syncErasure]
 
 /** What attachments are used for, the most frequent first. */
 export const attachmentUses: readonly AttachmentUse[] = [messageUse, userAvatarUse, groupAvatarUse]

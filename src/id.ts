@@ -31,8 +31,14 @@ export type AttachmentId = Branded<'Attachment'>
 /** The id of a server key. */
 export type ServerKeyId = Branded<'ServerKey'>
 
+/** The id of a device with a signature key. */
+export type DeviceId = Branded<'Device'>
+
 /** The id of a webhook. */
 export type WebhookId = Branded<'Webhook'>
+
+/** The id of a report to the moderators. */
+export type ReportId = Branded<'Report'>
 
 /** Brands the id of a user where it enters from outside: from Prisma, a token, a bus message or a global id. */
 export const userIdOf = (value: bigint | number | string) => Number(value) as UserId
@@ -55,8 +61,14 @@ export const attachmentIdOf = (value: bigint | number | string) => Number(value)
 /** Brands the id of a server key where it enters from outside. */
 export const serverKeyIdOf = (value: bigint | number | string) => Number(value) as ServerKeyId
 
+/** Brands the id of a device where it enters from outside. */
+export const deviceIdOf = (value: bigint | number | string) => Number(value) as DeviceId
+
 /** Brands the id of a webhook where it enters from outside. */
 export const webhookIdOf = (value: bigint | number | string) => Number(value) as WebhookId
+
+/** Brands the id of a report where it enters from outside. */
+export const reportIdOf = (value: bigint | number | string) => Number(value) as ReportId
 
 /** The sender of system messages, in place of a user: no user has this id. */
 export const systemId = userIdOf(0)
@@ -71,6 +83,8 @@ const prefixes = {
   Attachment: 'att',
   ServerKey: 'key',
   Webhook: 'whk',
+  Device: 'dev',
+  Report: 'rpt',
 } as const
 
 /** The types that have a global id. */
@@ -87,6 +101,8 @@ type IdNumbers = {
   Attachment: [AttachmentId]
   ServerKey: [ServerKeyId]
   Webhook: [WebhookId]
+  Device: [DeviceId]
+  Report: [ReportId]
 }
 
 const width = 13

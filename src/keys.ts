@@ -16,6 +16,8 @@ export type Key = {
   readonly bus: KeyObject
   /** Signs the URLs of files. */
   readonly files: KeyObject
+  /** Makes the challenges for devices. */
+  readonly devices: KeyObject
 }
 
 /** The keys of an installation; the first one signs. */
@@ -31,6 +33,7 @@ export function deriveKeys(secrets: Secrets): Keys {
     token: createSecretKey(secret, 'utf8'),
     bus: createSecretKey(derive(secret, 'bus', 32)),
     files: createSecretKey(derive(secret, 'files', 32)),
+    devices: createSecretKey(derive(secret, 'devices', 32)),
   }))
   if (!first) throw new Error('there is no secret')
   return [first, ...others]

@@ -7,6 +7,7 @@ import type { Counters } from './bus/counters.ts'
 import type { Clock } from './clock.ts'
 import type { Config, VapidKeys } from './config/config.ts'
 import type { Journal } from './journal/journal.ts'
+import type { Standby } from './journal/standby.ts'
 import type { Log } from './log/log.ts'
 import type { RepeatLog } from './log/repeats.ts'
 import type { Store } from './store/store.ts'
@@ -21,6 +22,7 @@ export interface App {
   /** For events that may happen many times a second: logged once per interval, with their count. */
   readonly repeats: RepeatLog
   readonly store: Store
+  readonly standby: Standby
   readonly bus: Bus
   readonly counters: Counters
   readonly journal: Journal

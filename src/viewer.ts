@@ -21,7 +21,7 @@ export const serverKeyScopes = {
   WEBHOOKS: 'Make, change, list and delete webhooks.',
   SEND: 'Make and change groups, and send system messages.',
   IMPORT: 'Import conversations and messages of another system.',
-  MODERATE: 'Suspend users, and lift suspensions.',
+  MODERATE: 'Read and resolve reports, remove messages, suspend users, lift suspensions, and read the audit log.',
   KEYS: 'Make, list and revoke server keys.',
 } as const
 

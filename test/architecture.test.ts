@@ -20,13 +20,13 @@ const ranks: readonly (readonly [role: string, paths: RegExp])[] = [
   ['facts of a feature', /^[a-z]+\/(events|row)\.ts$/],
   [
     'state of a node',
-    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
+    /^presence\/(device-service|device-record|device-activity|presence-service|typing-service|signal-service|local-typing|latest|visible-presence|tables)\.ts$|^gateway\/node-registry\.ts$|^message\/(read-markers|delivery-markers|markers)\.ts$|^sync\/acknowledgements\.ts$|^message\/send-order\.ts$|^encryption\/challenges\.ts$|^attachment\/(disk-store|file-store|files|s3-store|upload-locks|urls)\.ts$/,
   ],
   ['parts of a node', /^parts\.ts$/],
   ['GraphQL machinery', /^graphql\//],
   [
     'parts of a feature',
-    /^(account|attachment|contact|conversation|message|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
+    /^(account|attachment|contact|conversation|encryption|message|moderation|platform|presence|search|push|sync|gateway)\/(?!.*(access|actions|mutations|schema)\.ts$|erasure\.ts$)|^account\/erasure\.ts$/,
   ],
   ['what may be read', /^[a-z]+\/([a-z-]+-)?access\.ts$/],
   ['what users do', /^[a-z]+\/(([a-z-]+-)?actions|erasure)\.ts$/],
@@ -47,12 +47,13 @@ const placeOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
 const reserved: readonly (readonly [pattern: RegExp, allowed: RegExp])[] = [
   [
     /^(graphql|graphql-jit|graphql-yoga|@pothos\/.*|@envelop\/.*|dataloader)$/,
-    /^(graphql\/|server\/|schema\.ts|[a-z]+\/([a-z-]+-)?(schema|access|mutations)\.ts)/,
+    /^(graphql\/|server\/|client\/testing\/|schema\.ts|[a-z]+\/([a-z-]+-)?(schema|access|mutations)\.ts)/,
   ],
   [/^graphql-ws$|^ws$/, /^server\//],
   [/^graphql-ws\/client$/, /^client\//],
   [/^(@urql\/core|wonka)$/, /^client\/urql\.ts$/],
   [/^@apollo\/client(\/.*)?$/, /^client\/apollo(-write)?\.ts$/],
+  [/^ts-mls(\/.*)?$/, /^client\/e2ee\//],
   [/^ioredis$|^graphql-redis-subscriptions$/, /^bus\//],
   [/^web-push$/, /^local\/secrets\.ts$|^push\/providers\/web-push\.ts$/],
   [/^graphile-worker$/, /^store\/(workers|migrate)\.ts$/],
@@ -86,6 +87,8 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'acknowledger',
       'client',
       'connection',
+      'e2ee/keeper',
+      'e2ee/key-packages',
       'follow',
       'http',
       'lease',
@@ -97,10 +100,20 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'socket',
       'stale',
       'store/store',
+      'tabs',
+      'testing/accounts',
+      'testing/conversation-mutations',
+      'testing/event-stream',
+      'testing/signals',
+      'testing/test-journal',
+      'testing/test-network',
+      'testing/transport-ws',
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
-    ...['attachments.tsx', 'names.ts', 'search.tsx', 'session.ts', 'time.ts'].map((name) => `web/${name}`),
+    ...['attachments.tsx', 'encryption.ts', 'names.ts', 'pins.tsx', 'search.tsx', 'session.ts', 'time.ts'].map(
+      (name) => `web/${name}`,
+    ),
   ],
   'limits on I/O, and back-offs after failures': [
     'account/guard.ts',
@@ -109,11 +122,13 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
     'attachment/upload-locks.ts',
     'attachment/s3-store.ts',
     'attachment/work-directories.ts',
+    'bus/check-redis.ts',
     'bus/heartbeat.ts',
-    'bus/redis-faults.ts',
     'bus/redis.ts',
     'journal/append.ts',
+    'journal/arrivals.ts',
     'journal/follower.ts',
+    'journal/standby.ts',
     'journal/writing.ts',
     'platform/webhook-sender.ts',
     'push/actions.ts',
@@ -203,7 +218,7 @@ test('a file imports files of its own rank and below', async () => {
 })
 
 test('the machinery imports no feature', async () => {
-  const features = /^(account|attachment|contact|conversation|message|presence|search|push|sync|gateway)$/
+  const features = /^(account|attachment|contact|conversation|encryption|message|moderation|presence|search|push|sync|gateway)$/
   const wrong = (await imports())
     .filter(({ file, target, isOurs }) => /^(store|bus|journal|graphql)\//.test(file) && isOurs && features.test(placeOf(target)))
     .map(({ file, target }) => `${file} -> ${target}`)
@@ -283,6 +298,10 @@ test('the client library imports nothing of the server, of Node, or of any packa
     'graphql-ws/client',
     ...(file === 'client/urql.ts' ? ['@urql/core', 'wonka'] : []),
     ...(file === 'client/react.ts' ? ['react'] : []),
+    ...(/^client\/e2ee\//.test(file)
+      ? ['ts-mls', ...['groupInfo', 'keyPackage', 'privateMessage'].map((name) => `ts-mls/${name}.js`)]
+      : []),
+    ...(file.startsWith('client/testing/') ? ['graphql'] : []),
     ...(/^client\/apollo(-write)?\.ts$/.test(file) ? ['@apollo/client', '@apollo/client/utilities'] : []),
   ]
   const wrong = (await imports())
@@ -296,7 +315,7 @@ test('the web client imports the client library, React, and nothing of the serve
   const wrong = (await imports())
     .filter(({ file }) => placeOf(file) === 'web')
     .filter(({ target, isOurs }) =>
-      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/(documents|react))?|react|react-dom\/client)$/.test(target),
+      isOurs ? placeOf(target) !== 'web' : !/^(parley-client(\/(documents|e2ee|react))?|react|react-dom\/client)$/.test(target),
     )
     .map(({ file, target }) => `${file} -> ${target}`)
   expect(wrong).toEqual([])

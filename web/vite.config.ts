@@ -15,6 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^parley-client\/documents$/, replacement: at('../client/src/store/documents.ts') },
+      { find: /^parley-client\/e2ee$/, replacement: at('../client/src/e2ee.ts') },
       { find: /^parley-client\/react$/, replacement: at('../client/src/react.ts') },
       { find: /^parley-client$/, replacement: at('../client/src/client.ts') },
     ],
@@ -27,6 +28,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: {
+      input: { index: at('index.html'), worker: at('worker/worker.ts') },
+      // A service worker controls the pages below its own address, which must stay the same.
+      output: { entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js') },
+    },
   },
   server: { proxy: { '/graphql': { target: parley, ws: true }, '/files': parley, '/uploads': parley } },
 })

@@ -83,6 +83,7 @@ async function append([conversationId, senderId]: Pair, label: string): Promise<
     mentionedUserIds: [],
     attachmentIds: [],
     data: null,
+    sealed: null,
   }
   await sendMessage(viewer, { ...message, clientMessageId: uuidv7() }, app)
 }

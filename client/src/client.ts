@@ -2,9 +2,9 @@
 // browsers and in Node, and relies on nothing of the server but docs/protocol.md.
 
 import { Acknowledger, followsAll } from './acknowledger.ts'
-import { ClientConnection } from './connection.ts'
+import type { ConnectionHost } from './connection.ts'
 import { type Document, type Print, textOf, type Variables, withTypenames } from './document.ts'
-import { type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
+import { isRefusal, type ParleyFailure, type Result, refusal, signedOut } from './failure.ts'
 import { type AnyEvent, EventFollower, type Following, type FollowOptions } from './follow.ts'
 import { Http } from './http.ts'
 import { Nodes } from './nodes.ts'
@@ -16,6 +16,7 @@ import { Session } from './session.ts'
 import type { WebSocketClass } from './socket.ts'
 import type { Credentials } from './storage.ts'
 import { type MessageInput, memoryOutbox } from './storage.ts'
+import { openConnection, type SharedConnection } from './tabs.ts'
 
 export type { Document, Variables } from './document.ts'
 export { ParleyFailure, type Result, type ServerError } from './failure.ts'
@@ -115,7 +116,7 @@ class Client implements ParleyClient {
   readonly fetch: typeof globalThis.fetch
   readonly #session: Session
   readonly #http: Http
-  readonly #connection: ClientConnection
+  readonly #connection: SharedConnection
   readonly #followers = new Set<EventFollower<never>>()
   readonly #listeners = new Set<(state: ClientState) => void>()
   readonly #limits: Limits
@@ -127,7 +128,7 @@ class Client implements ParleyClient {
   #isClosed = false
   #idle = { isIdle: false, saidAt: 0 }
 
-  constructor({ url, session, outbox, region, webSocketImpl, fetch, print, limits }: ParleyClientOptions) {
+  constructor({ url, session, outbox, region, webSocketImpl, fetch, print, limits, tabs }: ParleyClientOptions) {
     const socketClass = webSocketImpl ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket
     if (!socketClass)
       throw new TypeError(
@@ -143,7 +144,7 @@ class Client implements ParleyClient {
       (code) => this.#ended(code),
     )
     this.fetch = (_address, sent) => this.#http.fetch(sent, this.#session)
-    this.#connection = new ClientConnection({
+    const host: ConnectionHost = {
       webSocketImpl: socketClass,
       connectMs: this.#limits.connectMs,
       requestMs: this.#limits.requestMs,
@@ -155,7 +156,8 @@ class Client implements ParleyClient {
       opened: (node) => nodes.opened(node),
       failed: (node) => nodes.failed(node),
       changed: () => this.#changed(),
-    })
+    }
+    this.#connection = openConnection(host, tabs ?? null)
     this.outbox = new Outbox(outbox ?? memoryOutbox(), {
       backOff: this.#limits,
       execute: (query, variables) => this.#http.execute(query, variables, this.#session),
@@ -228,7 +230,13 @@ class Client implements ParleyClient {
     const running = this.#connection.run({
       ask: () => ({ query, variables }),
       next: ({ data, errors }) => {
-        if (errors || data == null) return running.again(refusal(errors ?? []))
+        if (errors || data == null) {
+          const failure = refusal(errors ?? [])
+          if (!isRefusal(failure)) return running.again(failure)
+          // The server refuses the subscription in an answer when its arguments are at fault.
+          running.stop()
+          return failed(failure)
+        }
         running.progress()
         notify(() => sink.next(data as Data))
       },

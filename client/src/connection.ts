@@ -10,8 +10,8 @@ import { normalCode, Socket, type WebSocketClass } from './socket.ts'
 
 /** A subscription that continues over one socket after another. */
 export type Operation = {
-  /** The document and variables to send: called for each socket. */
-  ask(): { readonly query: string; readonly variables: Variables }
+  /** The document and variables to send: called for each socket. Null if they are not known yet: then `start` asks again. */
+  ask(): { readonly query: string; readonly variables: Variables } | null
   next(result: Result): void
   /** The operation is over: the server refused it for a cause that no retry fixes. */
   refused(failure: ParleyFailure): void
@@ -28,6 +28,8 @@ export type Running = {
   again(failure: ParleyFailure): void
   /** Reports that the operation works: resets the back-off. */
   progress(): void
+  /** Starts an operation that did not know what to send. */
+  start(): void
 }
 
 /** The state of a connection. */
@@ -120,6 +122,9 @@ export class ClientConnection {
         entry.attempt = 0
         this.#attempt = 0
       },
+      start: () => {
+        if (this.#entries.has(entry)) this.#ask(entry)
+      },
     }
   }
 
@@ -181,7 +186,9 @@ export class ClientConnection {
   #ask(entry: Entry): void {
     const socket = this.#open
     if (!socket) return
-    const { query, variables } = entry.operation.ask()
+    const asked = entry.operation.ask()
+    if (!asked) return
+    const { query, variables } = asked
     entry.unsubscribe = socket.subscribe(query, variables, {
       next: (result) => entry.operation.next(result),
       refused: (failure) => this.#refuse(socket, entry, failure),

@@ -82,6 +82,10 @@ const refusedForGood: ReadonlySet<string> = new Set(['OPERATION_REFUSED', 'BAD_I
 /** Whether the document is at fault, so that no retry helps. */
 export const isRefusedForGood = ({ code }: ParleyFailure): boolean => refusedForGood.has(code)
 
+/** Whether the server refuses the operation, and would again. A fault of the server and an expired token pass. */
+export const isRefusal = ({ code, isRetryable }: ParleyFailure): boolean =>
+  !isRetryable && code !== 'INTERNAL' && code !== 'TOKEN_EXPIRED'
+
 /** The failure of a client whose session is over: only a new login helps. @param code why it ended */
 export const signedOut = (code: string) => new ParleyFailure(code, 'The session has ended.', false)
 

@@ -1,12 +1,13 @@
 // Following: delivers every event after the app's cursor, once and in order, over any number of sockets. Without a cursor, or
 // if the server cannot continue from it (RESET), the app reads a snapshot and following continues from that.
 
-import type { ClientConnection, Running } from './connection.ts'
+import type { Running } from './connection.ts'
 import type { Variables } from './document.ts'
 import { failureOf, fromApp, isRefusedForGood, ParleyFailure, type Result, refusal } from './failure.ts'
 import { logError, notify } from './notify.ts'
 import type { Leaving } from './outbox.ts'
 import { backOffMs, Pause, type PauseBounds } from './pause.ts'
+import type { SharedConnection } from './tabs.ts'
 
 /** The fields of every event. A document also selects `mode` and `reason` of `SyncStarted`. */
 export type AnyEvent = { readonly __typename: string; readonly cursor: string }
@@ -44,7 +45,7 @@ export type Following = {
 
 /** What a follower needs of the client. */
 export type FollowHost = {
-  readonly connection: ClientConnection
+  readonly connection: SharedConnection
   readonly silenceMs: number
   readonly backOff: PauseBounds
   /** Called with each event before the app gets it. */

@@ -8,7 +8,7 @@ type IdbRequest<T> = { readonly result: T; readonly error: unknown; onsuccess: (
 type IdbCursor = { readonly value: IdbRow; update(row: IdbRow): unknown; delete(): unknown }
 type IdbStore = {
   get(key: number | string): IdbRequest<unknown>
-  getAll(): IdbRequest<IdbRow[]>
+  getAll<Row = IdbRow>(range?: unknown): IdbRequest<Row[]>
   add(value: StoredMessage): unknown
   put(value: unknown, key: number | string): unknown
   delete(key: number | string): unknown

@@ -15,6 +15,11 @@ export type ParleyClientOptions = {
   readonly outbox?: OutboxStorage
   /** The region of the user, by which the gateway chooses a node. */
   readonly region?: string
+  /**
+   * Tabs of one origin whose clients give the same name share one socket: use one name for each session. If its tab is closed, another one
+   * takes over. It needs Web Locks and BroadcastChannel: without them, as on pages from plain http, each tab has its own socket.
+   */
+  readonly tabs?: string
   /** `WebSocket` of the package ws. Not needed in browsers and in Node from version 22. */
   readonly webSocketImpl?: WebSocketClass
   readonly fetch?: typeof globalThis.fetch

@@ -22,6 +22,17 @@ export type OutboxHost = UploadHost & {
   isFollowed(): boolean
 }
 
+/** Encrypts messages just before they are sent, each time they are sent. */
+export type Sealer = {
+  /**
+   * What to send in place of content in the clear; null in a conversation that is not encrypted.
+   * @throws ParleyFailure why it cannot be encrypted now
+   */
+  seal(input: MessageInput, clientMessageId: string): Promise<{ readonly ciphertext: string; readonly epoch: number } | null>
+  /** The server wants it encrypted again, for the reason that `code` names. */
+  refused(conversationId: string, code: string): void
+}
+
 /** A message whose event the app is processing. It is hidden in the outbox, and listeners do not know yet. */
 export type Leaving = {
   /** The app processes the event asynchronously: the outbox shows the message until it has finished. */
@@ -46,10 +57,13 @@ export class Outbox {
   readonly #isAdded = new Set<string>()
   /** The app has every event up to this place. */
   #reached: JournalPlace | null = null
+  /** The epochs of the journal that have ended. The snapshot of the next one has what was sent in them. */
+  readonly #endedEpochs = new Set<string>()
   /** Keys of messages whose files were uploaded again. */
   readonly #isUploadedAgain = new Set<string>()
   readonly #pause = new Pause()
   readonly #unlisten: () => void
+  #sealer: Sealer | null = null
   #working: Promise<void> | null = null
   readonly #closing = new AbortController()
   #isClosed = false
@@ -161,7 +175,10 @@ export class Outbox {
    * @param isAll whether there were no more events then
    */
   reached(cursor: string, isAll: boolean): void {
-    this.#reached = laterOf(this.#reached, placeOf(cursor))
+    const place = placeOf(cursor)
+    const isNewEpoch = place && this.#reached && place.epoch !== this.#reached.epoch && !this.#endedEpochs.has(place.epoch)
+    if (isNewEpoch) this.#endedEpochs.add(this.#reached?.epoch ?? '')
+    this.#reached = isNewEpoch ? place : laterOf(this.#reached, place)
     if (this.#messages.size === 0) return
     for (const message of this.#messages.all()) {
       if (message.status !== 'SENT') continue
@@ -172,6 +189,20 @@ export class Outbox {
   /** Reports that the app follows nothing any more: no event will bring the sent messages, so they leave now. */
   unfollowed(): void {
     for (const message of this.#messages.all()) if (message.status === 'SENT') this.#drop(message)
+  }
+
+  /** Encrypts what is sent from now on. Messages that have waited for it are sent. @returns a function to stop it */
+  sealWith(sealer: Sealer): () => void {
+    this.#sealer = sealer
+    this.#work()
+    return () => {
+      if (this.#sealer === sealer) this.#sealer = null
+    }
+  }
+
+  /** Tries again at once, if it waits: what kept a message from being sent may be over. */
+  hurry(): void {
+    this.#pause.end()
   }
 
   /** Stops sending and closes the storage. Queued messages stay in it. */
@@ -188,7 +219,7 @@ export class Outbox {
     if (this.#isClosed || this.#host.isOver()) return
     this.#working ??= this.#rounds().finally(() => {
       this.#working = null
-      if (this.#messages.all().some((m) => m.status === 'QUEUED' && this.#isAdded.has(m.clientMessageId))) this.#work()
+      if (this.#messages.all().some((m) => this.#isReady(m) && this.#isAdded.has(m.clientMessageId))) this.#work()
     })
   }
 
@@ -225,12 +256,18 @@ export class Outbox {
       if (message?.status !== 'QUEUED') continue
       // Another tab may have changed it while this one sent the messages before it.
       this.#update(message, await this.#storage.find(clientMessageId))
-      if (this.#messages.get(clientMessageId)?.status !== 'QUEUED') continue
+      const now = this.#messages.get(clientMessageId)
+      if (!now || !this.#isReady(now)) continue
       const failure = await this.#sendOne(this.#messages.set({ ...message, status: 'SENDING' }))
       if (failure) return failure
       this.#attempt = 0
     }
     return null
+  }
+
+  /** Whether a message may be sent. What has to be encrypted waits for the sealer. */
+  #isReady({ status, input }: OutboxMessage): boolean {
+    return status === 'QUEUED' && (input.encrypted === undefined || this.#sealer !== null)
   }
 
   /** Brings the messages in memory in line with the storage, which other tabs and earlier runs have changed. */
@@ -260,6 +297,7 @@ export class Outbox {
   async #sendOne(queued: OutboxMessage): Promise<ParleyFailure | null> {
     const { clientMessageId } = queued
     const result = await this.#uploadAll(queued)
+      .then((input) => this.#sealed(input, clientMessageId))
       .then((input) => this.#host.execute(sendMessage, { input: { ...input, clientMessageId } }))
       .then(({ data, errors }) => (errors ? refusal(errors) : (data as SendAnswer)))
       .catch(failureOf)
@@ -273,7 +311,8 @@ export class Outbox {
       await this.#storage.remove(clientMessageId)
       return null
     }
-    if (result.isRetryable || result.endsSession || result.code === 'TOKEN_EXPIRED') {
+    if (isAboutEpochs(result)) this.#sealer?.refused(message.input.conversationId, result.code)
+    if (result.isRetryable || result.endsSession || result.code === 'TOKEN_EXPIRED' || isAboutEpochs(result)) {
       this.#messages.set({ ...message, status: 'QUEUED' })
       return result
     }
@@ -286,6 +325,16 @@ export class Outbox {
     const failed = this.#messages.set({ ...message, status: 'FAILED', failure: { code: result.code, message: result.message } })
     await this.#storage.replace(toStored(failed))
     return null
+  }
+
+  /** @returns what the server gets: of an encrypted conversation, nothing in the clear @throws ParleyFailure */
+  async #sealed(input: MessageInput, clientMessageId: string): Promise<object> {
+    const { encrypted, replyToId, ...sent } = input
+    const sealed = (await this.#sealer?.seal(input, clientMessageId)) ?? null
+    if (sealed) return { ...sent, text: '', ...sealed }
+    if (encrypted)
+      throw new ParleyFailure('ENCRYPTION_REQUIRED', 'The conversation is not encrypted, and this content is.', false)
+    return replyToId === undefined ? sent : { ...sent, replyToId }
   }
 
   /** Uploads the files of a message. @returns what to send @throws ParleyFailure */
@@ -312,7 +361,8 @@ export class Outbox {
   }
 
   #isBrought({ sent }: OutboxMessage): boolean {
-    return sent !== null && isIncluded(placeOf(sent.cursor), this.#reached)
+    const place = placeOf(sent?.cursor)
+    return place !== null && (isIncluded(place, this.#reached) || this.#endedEpochs.has(place.epoch))
   }
 
   #drop(message: OutboxMessage): void {
@@ -328,5 +378,8 @@ type SendAnswer = {
 /** Whether the server refused a message because it does not have its files. */
 const isAboutFiles = ({ code, argument = '' }: ParleyFailure) =>
   code === 'UPLOAD_INCOMPLETE' || (code === 'NOT_FOUND' && argument.startsWith('input.attachmentIds'))
+
+/** Whether the server refused a message because it was encrypted for another epoch than the one to come, or there is none yet. */
+const isAboutEpochs = ({ code }: ParleyFailure) => code === 'EPOCH_STALE' || code === 'REKEY_REQUIRED'
 
 const isOnItsWay = ({ status }: OutboxMessage) => status === 'QUEUED' || status === 'SENDING'

@@ -16,10 +16,13 @@ import * as documents from './store/documents.ts'
 import type { HistoryPlace } from './store/history.ts'
 import type { Conversation, Person, Topic } from './store/state.ts'
 import type { MessageList, ParleyStore, Totals } from './store/store.ts'
+import { watchPresence } from './store/watch-presence.ts'
 
 export type { HistoryPlace } from './store/history.ts'
 export type { Message } from './store/message-window.ts'
 export { indexedDbStore, memoryStore, type StoreDump, type StoreStorage } from './store/persistence.ts'
+export type { ContentChange, MessageContents } from './store/sealed.ts'
+export type { SealedState } from './store/sealed-state.ts'
 export type { Conversation, Person } from './store/state.ts'
 export { type MessageList, openStore, ParleyStore, type Totals } from './store/store.ts'
 
@@ -159,20 +162,19 @@ export type UserPresence = {
   readonly lastActiveAt: string | null
 }
 
-/** The presence of users, by ID, while the component is shown. Users whose presence you may not see are left out: see `presence`. */
+/**
+ * The presence of users, by ID, while the component is shown: of the first 200. Users whose presence the viewer may not see are left
+ * out; somebody who becomes visible later is shown when the component asks again, with other IDs or newly mounted.
+ */
 export function usePresence(userIds: readonly string[]): ReadonlyMap<string, UserPresence> {
   const store = useStore()
   const key = [...new Set(userIds)].sort().join(' ')
   const [known, setKnown] = useState<ReadonlyMap<string, UserPresence>>(new Map())
   useEffect(() => {
+    setKnown((now) => (now.size === 0 ? now : new Map()))
     if (key === '') return undefined
-    return store.client.subscribe(
-      documents.Presence,
-      { userIds: key.split(' ') },
-      {
-        next: ({ presence: { user, state, lastActiveAt } }) =>
-          setKnown((now) => new Map([...now, [user.id, { state, lastActiveAt }]])),
-      },
+    return watchPresence(store.client, key.split(' '), ({ user, state, lastActiveAt }) =>
+      setKnown((now) => new Map([...now, [user.id, { state, lastActiveAt }]])),
     )
   }, [store, key])
   return known

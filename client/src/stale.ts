@@ -23,7 +23,7 @@ const counts = ['unreadCount', 'unreadCountIsExact', 'mentionCount'] as const
 const people = ['ContactConnection', 'ContactRequestConnection', 'BlockConnection', 'Contact', 'Block', 'Presence'] as const
 const lists = ['ConversationConnection', 'UnreadTotals'] as const
 /** Fields of a conversation that never change, or that events of messages keep up to date. */
-const lasting: ReadonlySet<string> = new Set(['__typename', 'id', 'kind', 'createdAt', 'messages', 'lastMessage'])
+const lasting: ReadonlySet<string> = new Set(['__typename', 'id', 'kind', 'encryption', 'createdAt', 'messages', 'lastMessage'])
 
 function stale(given: {
   types?: readonly string[]
@@ -80,6 +80,8 @@ const rules: ReadonlyMap<string, Stale> = new Map([
   ].map((kind) => [kind, wholeConversation] as const),
   ['MemberLeft', stale({ types: [...lists, 'MemberConnection'], ofConversation: otherHistory })],
   ['ConversationAdded', stale({ types: lists, ofConversation: otherHistory, appears: true })],
+  ['EpochCommitted', stale({ ofConversation: ['epoch', 'needsRekey', 'groupInfo'] })],
+  ['DevicesChanged', stale({ types: ['DeviceConnection'], ofConversation: ['needsRekey'], roots: ['keyPackageCount'] })],
   ['UserUpdated', stale({ types: people })],
   ['ContactChanged', stale({ types: people, roots: ['contactRequestCount'] })],
   ['BlockChanged', stale({ types: [...people, ...lists], fields: [['Conversation', counts]], roots: ['contactRequestCount'] })],

@@ -1,6 +1,9 @@
 // The interfaces of an app's storage, for credentials and for unsent messages, and a storage in memory. The ones for browsers
 // are in indexed-db.ts.
 
+import type { EncryptedContent } from './e2ee/content.ts'
+import { fromApp } from './failure.ts'
+
 /** The answer of `logIn`, `signUp` and `refreshSession`. `expiresAt` is when the access token expires, as an ISO 8601 string. */
 export type Credentials = { readonly accessToken: string; readonly refreshToken: string; readonly expiresAt: string }
 
@@ -15,8 +18,6 @@ export type CredentialsStore = {
   save(credentials: Credentials | null): void | Promise<void>
 }
 
-import { fromApp } from './failure.ts'
-
 /** The content of a message, as the app gives it. */
 export type MessageInput = {
   readonly conversationId: string
@@ -27,6 +28,8 @@ export type MessageInput = {
   readonly attachmentIds?: readonly string[] | null
   /** Files that the outbox uploads before it sends the message. They come after `attachmentIds`. */
   readonly files?: readonly OutgoingFile[]
+  /** What to encrypt in place of the text. The message waits until encryption is open. See `parley-client/e2ee`. */
+  readonly encrypted?: EncryptedContent
 }
 
 /** A file to send with a message. */
@@ -35,6 +38,8 @@ export type OutgoingFile = {
   readonly fileName: string
   /** By default the type of the blob. */
   readonly contentType?: string
+  /** Whether the bytes are encrypted already. */
+  readonly isEncrypted?: boolean
 }
 
 /** The upload of a file, once it has begun. */

@@ -63,12 +63,13 @@ type UploadAnswer = {
   }
 }
 
-async function begin(host: UploadHost, { blob, fileName, contentType }: OutgoingFile): Promise<FileUpload> {
+async function begin(host: UploadHost, { blob, fileName, contentType, isEncrypted }: OutgoingFile): Promise<FileUpload> {
   const input = {
     fileName,
     contentType: contentType || blob.type || 'application/octet-stream',
     byteSize: blob.size,
     purpose: 'MESSAGE',
+    ...(isEncrypted ? { isEncrypted } : {}),
   }
   const { data, errors } = await host.execute(createUpload, { input })
   if (errors) throw refusal(errors)

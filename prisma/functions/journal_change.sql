@@ -3,6 +3,7 @@
 --   edit             body is the new text; expected is the version that the editor saw; data is the new custom data as JSON text,
 --                    'null' to remove it, or null to leave it
 --   delete           for everyone; by the sender, or by an actor with entitled = true
+--   remove           the same by order of a moderator, who need not be a member: the actor is 0
 --   react, unreact   body is the emoji; both are idempotent
 --   pin, unpin       by an actor with entitled = true; both are idempotent
 -- The caller decides who is entitled. Actors can change only messages that they see. Edits and deletions store their position in the
@@ -15,6 +16,7 @@
 --   5 the message is another sender's, or the actor is not entitled
 --   6 too many different emoji
 --   7 too many pins
+--   8 the message is encrypted: its edits and reactions are messages, too
 drop function if exists journal_change(text[], bigint[], bigint[], text[], int[], boolean[], int, int);
 create or replace function journal_change(change text[], message_id bigint[], actor bigint[], body text[], expected int[], entitled boolean[],
   data text[], emoji_max int, pins_max int,
@@ -32,7 +34,7 @@ begin
   for i in 1..cardinality(message_id) loop
     positions[i] := null; conversations[i] := null;
     select * into m from message x where x.id = message_id[i];
-    if not found or not exists (select 1 from current_audience a
+    if not found or change[i] <> 'remove' and not exists (select 1 from current_audience a
          where a.conversation_id = m.conversation_id and a.user_id = actor[i] and m.seq > a.visible_from_seq) then
       statuses[i] := 3; continue;
     end if;
@@ -40,17 +42,18 @@ begin
       fact_kind := 7;
       if m.deleted_at is not null then statuses[i] := 4; continue; end if;
       if m.sender_id <> actor[i] then statuses[i] := 5; continue; end if;
+      if m.epoch is not null then statuses[i] := 8; continue; end if;
       datum := case when data[i] is null then m.data::text when data[i] <> 'null' then data[i] end;
       if m.text = body[i] and datum is not distinct from m.data::text then statuses[i] := 1; continue; end if;
       if expected[i] is not null and m.version <> expected[i] then statuses[i] := 2; continue; end if;
       insert into message_version(message_id, version, text, written_at) values (m.id, m.version, m.text, coalesce(m.edited_at, m.created_at));
       update message x set text = body[i], data = datum::json, version = m.version + 1, edited_at = at, changed_position = head + 1 where x.id = m.id;
-    elsif change[i] = 'delete' then
+    elsif change[i] in ('delete', 'remove') then
       fact_kind := 8;
-      if m.sender_id <> actor[i] and not entitled[i] then statuses[i] := 5; continue; end if;
+      if change[i] = 'delete' and m.sender_id <> actor[i] and not entitled[i] then statuses[i] := 5; continue; end if;
       if m.deleted_at is not null then statuses[i] := 1; continue; end if;
       update message x set text = '', version = m.version + 1, deleted_at = at, mentioned_user_ids = '{}', reply_to_id = null,
-        attachment_ids = '{}', data = null, changed_position = head + 1 where x.id = m.id;
+        attachment_ids = '{}', data = null, ciphertext = null, changed_position = head + 1 where x.id = m.id;
       update message_attachment x set removed_at = at where x.attachment_id = any (m.attachment_ids);
       delete from message_version v where v.message_id = m.id;
       delete from reaction r where r.message_id = m.id;
@@ -59,6 +62,7 @@ begin
     elsif change[i] = 'react' then
       fact_kind := 9;
       if m.deleted_at is not null then statuses[i] := 4; continue; end if;
+      if m.epoch is not null then statuses[i] := 8; continue; end if;
       if not exists (select 1 from reaction r where r.message_id = m.id and r.emoji = body[i])
          and (select count(distinct r.emoji) from reaction r where r.message_id = m.id) >= emoji_max then statuses[i] := 6; continue; end if;
       insert into reaction(message_id, emoji, user_id, created_at) values (m.id, body[i], actor[i], at) on conflict do nothing;

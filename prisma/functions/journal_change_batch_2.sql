@@ -16,10 +16,12 @@ begin
            'editedAt', floor(extract(epoch from m.edited_at) * 1000)::bigint,
            'deletedAt', floor(extract(epoch from m.deleted_at) * 1000)::bigint,
            'replyToId', m.reply_to_id, 'changedPosition', m.changed_position, 'mentionedUserIds', m.mentioned_user_ids,
-           'attachmentIds', m.attachment_ids, 'data', m.data::text)), '[]')
+           'attachmentIds', m.attachment_ids, 'data', m.data::text)
+           || case when m.epoch is null then '{}'::jsonb else jsonb_build_object('epoch', m.epoch,
+                'ciphertext', translate(encode(m.ciphertext, 'base64'), E'\n', '')) end), '[]')
     into changed
     from (select distinct c.id from unnest(message_id, positions) as c(id, place) where c.place is not null) c
-   cross join lateral (select * from message where id = c.id and length(text) <= text_max limit 1) m;
+   cross join lateral (select * from message where id = c.id and length(text) <= text_max and coalesce(length(ciphertext), 0) <= text_max limit 1) m;
   commit;
   call journal_flush(null);
 end $$;

@@ -8,10 +8,13 @@
 -- request says it because the setting is in an S table, whose row the writer has locked; the seq is known only here, at the
 -- position of the join. A user who returns to a direct conversation that was closed (another kind) keeps their marker.
 --
+-- A conversation whose facts say `encrypted` is one from here on, before anybody joins it. If somebody leaves an encrypted one, or a fact
+-- says `rekey`, it needs a commit before the next message; before its first commit there is nothing to leave.
+--
 -- The commit does not wait for the disk: the caller must CALL journal_flush before anyone gets an answer (B1).
 create or replace function journal_number() returns trigger language plpgsql volatile set enable_seqscan = off as $$
 declare
-  head bigint; prev timestamptz; at timestamptz; outsider bigint; since_joining bigint[];
+  head bigint; prev timestamptz; at timestamptz; outsider bigint; since_joining bigint[]; rekeyed bigint[];
 begin
   perform journal_lock();
   select h.head, h.at into head, prev from journal_head() h;
@@ -29,6 +32,12 @@ begin
   end if;
   since_joining := array(select distinct f.conversation_id
     from jsonb_to_recordset(new.facts) as f(conversation_id bigint, since_joining boolean) where f.since_joining);
+  if jsonb_path_exists(new.facts, '$[*] ? (@.encrypted == true || @.rekey == true)') then
+    insert into epoch_head(conversation_id)
+      select distinct f.conversation_id from jsonb_to_recordset(new.facts) as f(conversation_id bigint, encrypted boolean) where f.encrypted
+      on conflict do nothing;
+    rekeyed := array(select f.conversation_id from jsonb_to_recordset(new.facts) as f(conversation_id bigint, rekey boolean) where f.rekey);
+  end if;
   with f as (
     insert into fact(position, tag, occurred_at, kind, conversation_id, user_id, actor_id, subject_id, audience_change, payload)
       select head + o, new.tag, at, kind, conversation_id, user_id, actor_id, subject_id, coalesce(audience_change, 0),
@@ -43,8 +52,9 @@ begin
              as r(kind, conversation_id, user_id, actor_id, subject_id, audience_change, payload, o)
       returning *),
   joins as (
-    insert into audience(conversation_id, user_id, from_position, visible_from_seq)
-      select conversation_id, subject_id, position, coalesce((payload ->> 'visibleFromSeq')::int, 0) from f where audience_change = 1),
+    insert into audience(conversation_id, user_id, from_position, visible_from_seq, encrypted)
+      select conversation_id, subject_id, position, coalesce((payload ->> 'visibleFromSeq')::int, 0),
+             exists (select 1 from epoch_head e where e.conversation_id = f.conversation_id) from f where audience_change = 1),
   markers as (
     insert into read_marker(conversation_id, user_id, seq, moved_at)
       select f.conversation_id, f.subject_id, h.last_seq, at from f join conversation_head h on h.conversation_id = f.conversation_id
@@ -53,9 +63,14 @@ begin
   leaves as (
     update audience a set to_position = f.position from f
      where f.audience_change = -1 and a.conversation_id = f.conversation_id and a.user_id = f.subject_id and a.to_position is null
-    returning 1)
+    returning 1),
+  rekeys as (
+    update epoch_head e set needs_rekey = true, rekey_position = g.position
+      from (select f.conversation_id, max(f.position) as position from f
+             where f.audience_change = -1 or f.conversation_id = any (rekeyed) group by 1) g
+     where e.conversation_id = g.conversation_id and e.epoch > 0)
   insert into conversation_head(conversation_id, last_position, last_activity_at)
-    select conversation_id, max(position), at from f where conversation_id is not null group by 1
+    select conversation_id, max(position), at from f where conversation_id is not null and kind <> 40 group by 1   -- a device (DevicesChanged) is no activity
     on conflict (conversation_id) do update set last_position = excluded.last_position, last_activity_at = excluded.last_activity_at;
   delete from journal_request where id = new.id;
   perform set_config('synchronous_commit', 'off', true);

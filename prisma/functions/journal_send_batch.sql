@@ -5,7 +5,7 @@ language plpgsql as $$
 begin
   set local synchronous_commit = off;
   select * into positions, seqs, statuses, at, batch_tag, previous_tag
-    from journal_send(conv, sender, client, hash, body, reply, mentions, spelling, null, null, null, null);
+    from journal_send(conv, sender, client, hash, body, reply, mentions, spelling, null, null, null, null, null, null);
   commit;
   call journal_flush(null);   -- also if all were repeats: the first message may be visible and not yet on disk
 end $$;

@@ -1,4 +1,4 @@
--- Removes facts older than `keep`, at most the `most` oldest ones, and raises the floor in the same transaction (A9). Facts are in
+-- Removes facts older than `keep`, at most the `most` oldest ones, and raises the floor in the same transaction (A9). What only they name goes with them. Facts are in
 -- the order of their times, so the removed ones are the beginning of the journal. The last fact always stays, so a cursor at it
 -- stays valid however long nothing happens. `removed` is null if another node is trimming now. A step is short, because every append
 -- waits for it (B12).
@@ -18,5 +18,7 @@ begin
   perform journal_lock();
   delete from fact where position > journal_trim.floor and position <= up_to;
   get diagnostics removed = row_count;
+  delete from epoch_commit where position > journal_trim.floor and position <= up_to;
+  delete from welcome where position > journal_trim.floor and position <= up_to;
   update journal j set floor = greatest(j.floor, up_to) returning j.floor into floor;
 end $$;

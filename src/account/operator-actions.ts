@@ -8,6 +8,7 @@ import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import { endSessions } from './actions.ts'
 import { accountBarred, sessionRevoked } from './events.ts'
+import type { UserRole } from './moderators.ts'
 import { hashPassword } from './password.ts'
 import type { Suspension } from './suspension.ts'
 
@@ -31,11 +32,8 @@ export async function unsuspendUser(userId: UserId, app: Pick<App, 'store'>): Pr
   await update(userId, { suspendedAt: null, suspendedUntil: null, suspensionReason: null }, app)
 }
 
-/** What a user may do beyond their own conversations. */
-export const roles = ['USER', 'MODERATOR', 'ADMIN'] as const
-
 /** Sets a user's role. @throws ParleyError NOT_FOUND */
-export async function setRole(userId: UserId, role: (typeof roles)[number], app: Pick<App, 'store'>): Promise<void> {
+export async function setRole(userId: UserId, role: UserRole, app: Pick<App, 'store'>): Promise<void> {
   await update(userId, { role }, app)
 }
 

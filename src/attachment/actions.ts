@@ -34,6 +34,7 @@ export type NewUpload = {
   readonly contentType: string
   readonly byteSize: number
   readonly purpose: Purpose
+  readonly isEncrypted: boolean
 }
 
 /** How a client sends the bytes of an upload. */
@@ -53,8 +54,8 @@ const usage = statement<{ bytes: number; unused: number }>(
 )
 const insert = statement<{ id: number }>(
   'attachment_insert',
-  `with f as (insert into stored_file(storage_key, store, uploaded_by, content_type, byte_size, upload_until)
-     values ($1, $2, $3, $4, $5, now() + make_interval(secs => $8)) returning id)
+  `with f as (insert into stored_file(storage_key, store, uploaded_by, content_type, byte_size, upload_until, encrypted)
+     values ($1, $2, $3, $4, $5, now() + make_interval(secs => $8), $9) returning id)
    insert into attachment(file_id, owner_id, purpose, file_name, expires_at)
      select f.id, $3, $6, $7, now() + make_interval(secs => ${unusedLastS}) from f returning id`,
 )
@@ -105,7 +106,7 @@ export async function createUpload(
       if ((used?.bytes ?? 0) + upload.byteSize > app.config.limits.fileBytesPerUserMax)
         throw full('Your files take all the room that you have.')
       const file = [storageKey, store.name, by.userId, upload.contentType, upload.byteSize]
-      const values = [...file, upload.purpose, upload.fileName, writableS]
+      const values = [...file, upload.purpose, upload.fileName, writableS, upload.isEncrypted]
       const [row] = await tx.rows(insert, values)
       return attachmentIdOf(row?.id ?? 0)
     })
@@ -133,6 +134,9 @@ export function unavailable(error: unknown): never {
   throw new ParleyError('UNAVAILABLE', 'The storage of files does not answer.', { retryAfterMs: 1_000, cause: error })
 }
 
+/** What attachments are to be used for. */
+export type AttachmentNeed = { readonly purpose: Purpose; readonly isEncrypted: boolean }
+
 /**
  * Looks whether the viewer may use these attachments, and keeps unused ones for an hour more. An upload that arrived completely
  * is completed.
@@ -142,11 +146,11 @@ export function unavailable(error: unknown): never {
 export async function useAttachments(
   by: Viewer,
   ids: readonly AttachmentId[],
-  purpose: Purpose,
+  use: AttachmentNeed,
   argument: (index: number) => string,
   app: App,
 ): Promise<UsableAttachments> {
-  const rows = await app.store.jobs.lasting((tx) => tx.rows(using, [ids, by.userId, purpose]))
+  const rows = await app.store.jobs.lasting((tx) => tx.rows(using, [ids, by.userId, use.purpose]))
   const known = new Map(rows.map((row) => [row.id, row]))
   const found = await Promise.all(
     ids.map(async (id) => {
@@ -154,7 +158,7 @@ export async function useAttachments(
       return row && completeUpload(app, row).catch(unavailable)
     }),
   )
-  const refusals = found.map((row, i) => refusalOf(row, purpose, argument(i)))
+  const refusals = found.map((row, i) => refusalOf(row, use, argument(i)))
   const refusal = refusals.find((each) => each !== null) ?? null
   return { ids, kinds: refusal ? [] : found.map((row) => row?.kind ?? 'FILE'), refusal }
 }
@@ -168,8 +172,16 @@ export async function noteUsed(ids: readonly AttachmentId[], app: App): Promise<
   })
 }
 
-function refusalOf(row: AttachmentRow | undefined, purpose: Purpose, argument: string): ParleyError | null {
+function refusalOf(
+  row: AttachmentRow | undefined,
+  { purpose, isEncrypted }: AttachmentNeed,
+  argument: string,
+): ParleyError | null {
   if (!row) return new ParleyError('NOT_FOUND', 'Attachment not found.', { argument })
+  if (row.isEncrypted !== isEncrypted) {
+    const message = isEncrypted ? 'This file is not encrypted.' : 'This file is encrypted: it cannot be used here.'
+    return new ParleyError('ENCRYPTION_REQUIRED', message, { argument })
+  }
   if (row.state === 'UPLOADING') {
     return new ParleyError('UPLOAD_INCOMPLETE', 'The bytes of this attachment have not all arrived.', { argument })
   }

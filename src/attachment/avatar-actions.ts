@@ -29,7 +29,7 @@ export async function avatarChange(
  * @throws ParleyError NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REFUSED, UNAVAILABLE
  */
 async function requireAvatar(by: Viewer, id: AttachmentId, argument: string, app: App): Promise<AttachmentId> {
-  const { refusal } = await useAttachments(by, [id], 'AVATAR', () => argument, app)
+  const { refusal } = await useAttachments(by, [id], { purpose: 'AVATAR', isEncrypted: false }, () => argument, app)
   if (refusal) throw refusal
   for (const until = performance.now() + patienceMs; performance.now() < until; await delay(lookMs)) {
     const [attachment] = await readAttachments(app.store.reader, [id])

@@ -44,6 +44,8 @@ export type FileRow = {
   readonly durationMs: number | null
   readonly thumbhash: string | null
   readonly variants: readonly Variant[]
+  /** Its bytes were encrypted on a device: nothing is made of them. */
+  readonly isEncrypted: boolean
 }
 
 /** An attachment with its file. */
@@ -65,7 +67,8 @@ export type UsableAttachments = {
 
 /** The columns of a `FileRow`, from a table or alias `f`. */
 export const fileColumns = `f.id as "fileId", f.storage_key as "storageKey", f.store, f.state, f.kind, f.content_type as "contentType",
-  f.byte_size as "byteSize", f.width, f.height, f.duration_ms as "durationMs", f.thumbhash, f.variants`
+  f.byte_size as "byteSize", f.width, f.height, f.duration_ms as "durationMs", f.thumbhash, f.variants,
+  f.encrypted as "isEncrypted"`
 /** The columns of an `AttachmentRow`, from aliases `a` and `f`. */
 export const attachmentColumns = `a.id, a.owner_id as "ownerId", a.purpose, a.file_name as "fileName", ${fileColumns}`
 /** Attachments `a` with their files `f`. A file that is being removed has none. */

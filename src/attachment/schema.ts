@@ -152,6 +152,11 @@ const CreateUploadInput = builder.inputType('CreateUploadInput', {
     contentType: t.string({ description: 'The media type that you think it is, such as `image/jpeg`. The content decides.' }),
     byteSize: t.int({ description: 'Its exact size in bytes.' }),
     purpose: t.field({ type: AttachmentPurpose, defaultValue: 'MESSAGE', description: 'What the file will be used for.' }),
+    isEncrypted: t.boolean({
+      defaultValue: false,
+      description:
+        'Whether you have encrypted the bytes, for a message of an encrypted conversation. The server then looks at nothing and makes nothing of them: the attachment is a FILE. Give it a name and type that say nothing.',
+    }),
   }),
 })
 const Upload = builder.objectRef<UploadRequest>('Upload').implement({
@@ -197,6 +202,7 @@ const uploadForm = z.object({
     .refine((text) => /^[a-z0-9][\w!#$&^.+-]*\/[a-z0-9][\w!#$&^.+-]*$/.test(text), 'must be a media type, such as image/jpeg'),
   byteSize: z.int('must be a whole number').min(1, 'must be at least 1'),
   purpose: z.enum(['MESSAGE', 'AVATAR']),
+  isEncrypted: z.boolean(),
 })
 
 builder.mutationField('createUpload', (t) =>

@@ -8,6 +8,7 @@ import type { Fact } from '../journal/fact.ts'
 import type { App } from '../parts.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { type Reader, statement } from '../store/reader.ts'
+import type { Store } from '../store/store.ts'
 import { fileJob } from './file-jobs.ts'
 import { type StoreName, uploadName } from './row.ts'
 
@@ -29,22 +30,24 @@ const settle = statement<{ id: AttachmentId }>(
          or exists (select 1 from "user" u where u.avatar_id = a.id) or exists (select 1 from conversation c where c.avatar_id = a.id))
       order by a.expires_at limit ${stepRows})) returning id`,
 )
-/** A file goes with its last attachment. */
-const withFiles = `left_over as (
-     update stored_file f set state = 'REMOVING' where f.id in (select file_id from gone)
-       and not exists (select 1 from attachment a where a.file_id = f.id and a.id not in (select id from gone)) returning 1)
-   select count(*) as count from gone`
-const drop = statement<{ count: number }>(
+const drop = statement<{ fileId: number }>(
   'attachments_drop',
-  `with gone as (delete from attachment where id = any($1::bigint[]) returning id, file_id), ${withFiles}`,
+  'delete from attachment where id = any($1::bigint[]) returning file_id as "fileId"',
 )
-const dropUnused = statement<{ count: number }>(
+const dropUnused = statement<{ fileId: number }>(
   'attachments_drop_unused',
-  `with gone as (
-     delete from attachment a where a.id = any(array(select id from attachment where expires_at < now() order by expires_at limit ${stepRows}))
-        and a.expires_at < now() and not exists (select 1 from message_attachment m where m.attachment_id = a.id)
-        and not exists (select 1 from "user" u where u.avatar_id = a.id) and not exists (select 1 from conversation c where c.avatar_id = a.id)
-     returning id, file_id), ${withFiles}`,
+  `delete from attachment a where a.id = any(array(select id from attachment where expires_at < now() order by expires_at limit ${stepRows}))
+      and a.expires_at < now() and not exists (select 1 from message_attachment m where m.attachment_id = a.id)
+      and not exists (select 1 from "user" u where u.avatar_id = a.id) and not exists (select 1 from conversation c where c.avatar_id = a.id)
+   returning file_id as "fileId"`,
+)
+// A file goes with its last attachment. Those who remove two attachments of it at the same time wait for each other here, and look
+// in a later statement: it sees what others have removed, and copies that were made before.
+const lockFiles = statement('files_lock', 'select 1 from stored_file where id = any($1::bigint[]) order by id for no key update')
+const letGo = statement(
+  'files_let_go',
+  `update stored_file f set state = 'REMOVING' where f.id = any($1::bigint[])
+     and not exists (select 1 from attachment a where a.file_id = f.id)`,
 )
 /** What there is to do. Files in state PROCESSING may be those of a node that has died. */
 const due = statement<{ isProcessing: boolean; isRemoved: boolean; isExpired: boolean; isRemoving: boolean; isEnded: boolean }>(
@@ -91,23 +94,35 @@ async function sweep(app: App, closing: AbortSignal): Promise<void> {
   const { reader } = app.store.jobs
   const [now] = await reader.rows(due, [])
   if (now?.isProcessing) app.files.hasWork()
-  if (now?.isRemoved) while (!closing.aborted && (await sweepRemoved(reader)) === stepRows);
-  if (now?.isExpired) await sweepExpired(reader, closing)
+  if (now?.isRemoved) while (!closing.aborted && (await sweepRemoved(app.store)) === stepRows);
+  if (now?.isExpired) await sweepExpired(app.store, closing)
   if (now?.isRemoved || now?.isExpired || now?.isRemoving) await removeFiles(app, closing)
   if (now?.isEnded) while (!closing.aborted && (await endUploads(app)) === stepRows);
 }
 
-async function sweepExpired(reader: Reader, closing: AbortSignal): Promise<void> {
-  while (!closing.aborted && (await reader.rows(settle, [])).length === stepRows);
-  while (!closing.aborted && (await countOf(reader.rows(dropUnused, []))) === stepRows);
+async function sweepExpired(store: Store, closing: AbortSignal): Promise<void> {
+  while (!closing.aborted && (await store.jobs.reader.rows(settle, [])).length === stepRows);
+  while (!closing.aborted && (await dropAttachments(store, (tx) => tx.rows(dropUnused, []))) === stepRows);
 }
 
-async function sweepRemoved(reader: Reader): Promise<number> {
-  const ids = (await reader.rows(removed, [])).map(({ id }) => id)
+async function sweepRemoved(store: Store): Promise<number> {
+  const ids = (await store.jobs.reader.rows(removed, [])).map(({ id }) => id)
   if (ids.length === 0) return 0
-  await reader.rows(drop, [ids])
-  await reader.rows(release, [ids])
+  await dropAttachments(store, (tx) => tx.rows(drop, [ids]))
+  await store.jobs.reader.rows(release, [ids])
   return ids.length
+}
+
+/** Removes attachments, and lets go of files without any. @returns how many attachments it removed */
+function dropAttachments({ jobs }: Store, remove: (tx: Reader) => Promise<{ fileId: number }[]>): Promise<number> {
+  return jobs.transaction(async (tx) => {
+    const fileIds = (await remove(tx)).map(({ fileId }) => fileId)
+    if (fileIds.length > 0) {
+      await tx.rows(lockFiles, [fileIds])
+      await tx.rows(letGo, [fileIds])
+    }
+    return fileIds.length
+  })
 }
 
 /** Removes the bytes before the row, so that none are forgotten. A store that is away delays only its own files. */
@@ -139,8 +154,4 @@ async function endUploads(app: App): Promise<number> {
   for (const { storageKey, store } of files) await app.files.storeOf({ store }).removeOne(`${storageKey}/${uploadName}`)
   await reader.rows(settleEnded, [files.map(({ id }) => id)])
   return files.length
-}
-
-async function countOf(counting: Promise<{ count: number }[]>): Promise<number> {
-  return (await counting)[0]?.count ?? 0
 }

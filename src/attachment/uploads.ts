@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream'
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
-import { contentOf, sniffedBytes } from './content.ts'
+import { type Content, contentOf, sniffedBytes } from './content.ts'
 import { addFileJob } from './file-jobs.ts'
 import { StoreFailure } from './file-store.ts'
 import {
@@ -58,8 +58,9 @@ export async function completeLocked(app: App, attachment: AttachmentRow): Promi
   if (!(await store.keepUpload(storageKey, byteSize))) return attachment
   const bytes = await store.read(`${storageKey}/${originalName}`, { first: 0, last: Math.min(sniffedBytes, byteSize) - 1 })
   if (!bytes) return attachment
-  const content = await contentOf(await readAll(bytes), declared)
-  const isProcessed = content.kind !== 'FILE' || app.config.files.scanCommand !== null
+  const beginning = await readAll(bytes)
+  const content = attachment.isEncrypted ? sealedContent : await contentOf(beginning, declared)
+  const isProcessed = !attachment.isEncrypted && (content.kind !== 'FILE' || app.config.files.scanCommand !== null)
   await app.store.jobs.lasting(async (tx) => {
     const values = [fileId, isProcessed ? 'PROCESSING' : 'READY', content.kind, content.contentType]
     const rows = await tx.rows(completed, values)
@@ -74,6 +75,9 @@ async function nowOf(app: App, attachment: AttachmentRow): Promise<AttachmentRow
   const [now] = await app.store.reader.rows(byFile, [attachment.fileId])
   return { ...attachment, ...(now && { state: now.state, kind: now.kind, contentType: now.contentType }) }
 }
+
+/** What was encrypted on a device says nothing about itself. */
+const sealedContent: Content = { kind: 'FILE', contentType: 'application/octet-stream' }
 
 async function readAll(bytes: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []

@@ -1,5 +1,9 @@
-// Topics between nodes. A bus may lose, delay or repeat messages; a reader that needs all of them must count them itself, as
-// the journal does by position. One contract suite runs on both implementations: test/bus/bus.test.ts.
+// Topics between nodes, and beside them a shelf and a board on the same carrier. A bus may lose, delay or repeat messages; a reader that needs all of them must count them itself, as
+// the journal does by position. One contract suite runs on all implementations: test/bus/bus.test.ts.
+
+import type { Board } from './board.ts'
+import type { Shelf } from './shelf.ts'
+import type { Slots } from './slots.ts'
 
 /** Ends a subscription. Resolves when its listener will get no more messages. */
 export type Unsubscribe = () => Promise<void>
@@ -19,6 +23,10 @@ export type Form<Message> = {
  * disturbs no other. There is no guarantee that a message arrives. Listeners share messages and must not change them.
  */
 export type Bus = {
+  readonly shelf: Shelf
+  readonly board: Board
+  /** How this carrier spreads names. */
+  readonly slots: Slots
   /**
    * Publishes a message. Never throws and never waits, even without the carrier: a message that cannot be sent is dropped and
    * counted.

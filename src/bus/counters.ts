@@ -4,11 +4,12 @@
 
 import { createHash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
-import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { RedisSettings } from '../config/redis-settings.ts'
 import { ParleyError } from '../errors.ts'
 import type { Outage } from '../log/outage.ts'
 import { reportTo } from './heartbeat.ts'
+import { connectRedis } from './redis-connection.ts'
 
 /** A limit: at most `most` times for one key within `periodS` seconds, from the first time on. */
 export type CountLimit = { readonly name: string; readonly most: number; readonly periodS: number }
@@ -40,13 +41,8 @@ export function openMemoryCounters(): Counters {
 }
 
 /** Counters in Redis. `prefix` makes the keys of this installation. */
-export function openRedisCounters(redisUrl: string, prefix: () => string, outage: Outage): Counters {
-  const redis = new Redis(redisUrl, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: answerMs,
-    connectTimeout: 2_000,
-  })
+export function openRedisCounters(settings: RedisSettings, prefix: () => string, outage: Outage): Counters {
+  const redis = connectRedis(settings, { commandMs: answerMs })
   reportTo(redis, 'counters', outage)
   const make = ({ most, periodS }: CountLimit) =>
     new RateLimiterRedis({

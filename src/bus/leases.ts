@@ -1,5 +1,5 @@
 // The leases of present devices. A lease lapses unless it is renewed, so a node, a cable or a laptop that is gone needs no one
-// to notice it. One contract suite runs on both implementations: test/bus/leases.test.ts.
+// to notice it. One contract suite runs on all implementations: test/bus/leases.test.ts.
 
 import type { SessionId, UserId } from '../id.ts'
 import type { Form } from './bus.ts'

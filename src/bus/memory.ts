@@ -2,16 +2,23 @@
 // publishes.
 
 import { EventEmitter } from 'node:events'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../log/log.ts'
 import type { RepeatLog } from '../log/repeats.ts'
+import { openMemoryBoard } from './board.ts'
 import type { Bus } from './bus.ts'
 import { Reception } from './reception.ts'
+import { openMemoryShelf } from './shelf.ts'
+import { oneSlot } from './slots.ts'
 
 /** Opens a bus within this process. Apps that should receive each other's messages share one. */
-export function openMemoryBus(log: Log, repeats: RepeatLog): Bus {
+export function openMemoryBus(clock: Clock, log: Log, repeats: RepeatLog): Bus {
   const topics = new EventEmitter().setMaxListeners(0)
   const reception = new Reception(log, repeats)
   return {
+    shelf: openMemoryShelf(),
+    board: openMemoryBoard(clock),
+    slots: oneSlot,
     publish(topic, message) {
       setImmediate(() => topics.emit(`topic ${topic}`, message))
     },

@@ -1,15 +1,17 @@
-// The leases in Redis (or Valkey), on a connection of their own: a hash of leases for each user, and one sorted set of the times
-// at which to check each user. Scripts change them, so a lease and the message about it change in one step. Times are those of
-// Redis, whatever the clocks of the nodes say, plus the time by which a test has turned its clock. The scripts compute the names
-// of keys, so a Redis Cluster is not supported.
+// The leases in Redis (or Valkey), on a connection of their own: a hash of leases for each user, and a sorted set of the times at
+// which to check each user; in a Redis Cluster, one such set for each bucket of users. Scripts change them, so a lease and the
+// message about it change in one step; a script gets the names of all its keys. Times are those of Redis, whatever the clocks of
+// the nodes say, plus the time by which a test has turned its clock.
 
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
 import type { Clock } from '../clock.ts'
+import type { RedisSettings } from '../config/redis-settings.ts'
 import { type SessionId, sessionIdOf, type UserId, userIdOf } from '../id.ts'
 import type { Outage } from '../log/outage.ts'
-import { answerMs, keepPinging, reportTo } from './heartbeat.ts'
-import { deviceStates, type LapsedDevice, type Leases, leasesMax, type PresentDevice } from './leases.ts'
+import { keepPinging, reportTo } from './heartbeat.ts'
+import { deviceStates, type LapsedDevice, type Lease, type Leases, leasesMax, type PresentDevice } from './leases.ts'
+import { connectRedis, type RedisConnection } from './redis-connection.ts'
+import { groupBySlot, slotsOf } from './slots.ts'
 
 /** How many users one call checks: Redis does nothing else in the meantime. */
 const lapseMax = 200
@@ -17,15 +19,17 @@ const lapseMax = 200
 const keepMs = 120_000
 const keepDueMs = 86_400_000
 
-// A field of the hash is `device@node`, its value `until state activeAt`. The field `published` has the last published state. The
-// first argument of each script is how far the node's clock is ahead, in milliseconds.
+// A field of the hash is `device@node`, its value `until state activeAt`. The field `published` has the last published state.
+// Keys: the set of times, and the hash of each user. ScriptArguments: how far the node's clock is ahead, in milliseconds; the command to
+// publish with; the beginning of topics; the users, in the order of their keys; and what else the script needs.
 const common = `
-local prefix = KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
-local due = prefix .. ':due'
-local lapsed = {}
-local function keyOf(user) return prefix .. ':devices:' .. user end
+local due, publish, topics = KEYS[1], ARGV[2], ARGV[3]
+local rest = 3 + #KEYS
+local lapsed, keys = {}, {}
+for i = 2, #KEYS do keys[ARGV[2 + i]] = KEYS[i] end
+local function keyOf(user) return keys[user] end
 local function number(value) return string.format('%.0f', value) end
 local function parts(value)
   local ends, state, active = string.match(value or '', '^(%d+) (%d) (%d+)$')
@@ -57,7 +61,7 @@ local function settle(user, final)
   end
   if best ~= published then
     redis.call('HSET', key, 'published', best)
-    redis.call('PUBLISH', prefix .. ':' .. user, '[' .. user .. ',' .. best .. ',' .. number(latest) .. ',' .. final .. ']')
+    redis.call(publish, topics .. user, '[' .. user .. ',' .. best .. ',' .. number(latest) .. ',' .. final .. ']')
   end
   if nextAt then
     redis.call('ZADD', due, number(nextAt), user)
@@ -70,8 +74,8 @@ local function settle(user, final)
 end
 `
 const renewScript = `${common}
-local node, seen, users = ARGV[2], {}, {}
-for i = 3, #ARGV, 6 do
+local node, seen, users = ARGV[rest], {}, {}
+for i = rest + 1, #ARGV, 6 do
   local user, device, age = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 3])
   local key, field = keyOf(user), device .. '@' .. node
   local _, _, active = parts(redis.call('HGET', key, field) or '')
@@ -95,7 +99,7 @@ for _, user in ipairs(users) do settle(user, 0) end
 return lapsed
 `
 const endScript = `${common}
-local user, device, found = ARGV[2], ARGV[3], false
+local user, device, found = ARGV[4], ARGV[rest], false
 local fields = redis.call('HGETALL', keyOf(user))
 for i = 1, #fields, 2 do
   if string.match(fields[i], '^%d+') == device then
@@ -106,41 +110,47 @@ end
 if found then settle(user, 1) end
 return lapsed
 `
-const lapseScript = `${common}
-local users = redis.call('ZRANGEBYSCORE', due, '-inf', number(now), 'LIMIT', 0, ${lapseMax})
-for _, user in ipairs(users) do settle(user, 0) end
-return { #users, lapsed }
+const dueScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
+return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ${lapseMax})
 `
-const readScript = `${common}
+const lapseScript = `${common}
+for i = 4, rest - 1 do settle(ARGV[i], 0) end
+return lapsed
+`
+const readScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
 local found = {}
-for i = 2, #ARGV do found[i - 1] = redis.call('HGETALL', keyOf(ARGV[i])) end
-return { number(now), found }
+for i = 1, #KEYS do found[i] = redis.call('HGETALL', KEYS[i]) end
+return { string.format('%.0f', now), found }
 `
 
+type ScriptArguments = readonly (string | number)[]
 type Scripts = {
-  renewLeases(prefix: string, aheadMs: number, ...rest: (string | number)[]): Promise<string[]>
-  endLease(prefix: string, aheadMs: number, userId: UserId, deviceId: SessionId): Promise<string[]>
-  lapseLeases(prefix: string, aheadMs: number): Promise<[users: number, lapsed: string[]]>
-  readLeases(prefix: string, aheadMs: number, ...userIds: number[]): Promise<[now: string, found: string[][]]>
+  renewLeases(keys: number, ...rest: ScriptArguments): Promise<string[]>
+  endLease(keys: number, ...rest: ScriptArguments): Promise<string[]>
+  dueUsers(keys: 1, due: string, aheadMs: number): Promise<string[]>
+  lapseLeases(keys: number, ...rest: ScriptArguments): Promise<string[]>
+  readLeases(keys: number, ...rest: ScriptArguments): Promise<[now: string, found: string[][]]>
+}
+const scripts = {
+  renewLeases: { lua: renewScript },
+  endLease: { lua: endScript },
+  dueUsers: { lua: dueScript },
+  lapseLeases: { lua: lapseScript },
+  readLeases: { lua: readScript },
 }
 
-/** Opens the connection; does not wait for it. `prefix` begins every key and topic: the topic of a user is `<prefix>:<user>`. */
-export function openRedisLeases(redisUrl: string, prefix: () => string, { aheadMs }: Clock, outage: Outage): Leases {
+/**
+ * Opens the connection; does not wait for it. `prefix` begins every key and topic: the topic of a user is `<prefix>:<user>`, in a
+ * Cluster `<prefix>:{<bucket>}:<user>`.
+ */
+export function openRedisLeases(settings: RedisSettings, prefix: () => string, { aheadMs }: Clock, outage: Outage): Leases {
   const node = randomUUID()
-  const connection = new Redis(redisUrl, {
-    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 2_000),
-    connectTimeout: 2_000,
-    socketTimeout: answerMs,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: 1_000,
-    scripts: {
-      renewLeases: { lua: renewScript, numberOfKeys: 1 },
-      endLease: { lua: endScript, numberOfKeys: 1 },
-      lapseLeases: { lua: lapseScript, numberOfKeys: 1 },
-      readLeases: { lua: readScript, numberOfKeys: 1 },
-    },
-  }) as Redis & Scripts
+  const slots = slotsOf(settings)
+  const connection = connectRedis(settings, { scripts }) as RedisConnection & Scripts
   reportTo(connection, 'leases', outage)
   const stopPinging = keepPinging(connection)
   let wasReady = false
@@ -149,30 +159,58 @@ export function openRedisLeases(redisUrl: string, prefix: () => string, { aheadM
       wasReady = true
     }),
   )
+  /** What calls on some masters of a Cluster have returned while a call on another one failed: the next caller gets it. */
+  const kept: LapsedDevice[] = []
+  const together = async (calls: readonly Promise<LapsedDevice[]>[]): Promise<LapsedDevice[]> => {
+    const results = await Promise.allSettled(calls)
+    kept.push(...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    return kept.splice(0)
+  }
+  const dueOf = (slot: string) => `${prefix()}:${slot}due`
+  const keyOf = (slot: string, userId: UserId) => `${prefix()}:${slot}devices:${userId}`
+  /** The keys and first arguments of a script for users of one slot. */
+  const given = (slot: string, userIds: readonly UserId[]): [keys: number, ...rest: ScriptArguments] => {
+    const keys = [dueOf(slot), ...userIds.map((userId) => keyOf(slot, userId))]
+    return [keys.length, ...keys, aheadMs(), slots.publishCommand, `${prefix()}:${slot}`, ...userIds]
+  }
+  const renewSome = async (slot: string, leases: readonly Lease[]): Promise<LapsedDevice[]> => {
+    const userIds = [...new Set(leases.map(({ userId }) => userId))]
+    const values = leases.flatMap(({ userId, deviceId, state, activeAgoMs, lastsMs, mayBegin }) => {
+      const age = activeAgoMs === null ? -1 : Math.max(0, Math.round(activeAgoMs))
+      return [userId, deviceId, deviceStates.indexOf(state), age, Math.round(lastsMs), Number(mayBegin)]
+    })
+    return lapsedOf(await connection.renewLeases(...given(slot, userIds), node, ...values))
+  }
+  const lapseSome = async (slot: string): Promise<LapsedDevice[]> => {
+    const all: LapsedDevice[] = []
+    for (let users = lapseMax; users === lapseMax; ) {
+      const due = (await connection.dueUsers(1, dueOf(slot), aheadMs())).map((id) => userIdOf(Number(id)))
+      if (due.length > 0) all.push(...lapsedOf(await connection.lapseLeases(...given(slot, due))))
+      users = due.length
+    }
+    return all
+  }
+  const readSome = async (slot: string, userIds: readonly UserId[]) => {
+    const keys = userIds.map((userId) => keyOf(slot, userId))
+    const [now, found] = await connection.readLeases(keys.length, ...keys, aheadMs())
+    return userIds.map((userId, i) => [userId, devicesOf(found[i] ?? [], Number(now))] as const)
+  }
 
   return {
     async renew(leases) {
-      if (leases.length === 0) return []
-      const given = leases.flatMap(({ userId, deviceId, state, activeAgoMs, lastsMs, mayBegin }) => {
-        const age = activeAgoMs === null ? -1 : Math.max(0, Math.round(activeAgoMs))
-        return [userId, deviceId, deviceStates.indexOf(state), age, Math.round(lastsMs), Number(mayBegin)]
-      })
-      return lapsedOf(await connection.renewLeases(prefix(), aheadMs(), node, ...given))
+      const groups = groupBySlot(leases, ({ userId }) => slots.of(userId))
+      return together(groups.map(([slot, some]) => renewSome(slot, some)))
     },
-    end: async (userId, deviceId) => lapsedOf(await connection.endLease(prefix(), aheadMs(), userId, deviceId)),
+    async end(userId, deviceId) {
+      return lapsedOf(await connection.endLease(...given(slots.of(userId), [userId]), deviceId))
+    },
     async lapse() {
-      const all: LapsedDevice[] = []
-      for (let users = lapseMax; users === lapseMax; ) {
-        const [looked, lapsed] = await connection.lapseLeases(prefix(), aheadMs())
-        all.push(...lapsedOf(lapsed))
-        users = looked
-      }
-      return all
+      return together(slots.all.map(lapseSome))
     },
     async read(userIds) {
-      if (userIds.length === 0) return new Map()
-      const [now, found] = await connection.readLeases(prefix(), aheadMs(), ...userIds)
-      const devices = userIds.map((userId, i) => [userId, devicesOf(found[i] ?? [], Number(now))] as const)
+      const groups = groupBySlot(userIds, slots.of)
+      const devices = (await Promise.all(groups.map(([slot, some]) => readSome(slot, some)))).flat()
       return new Map(devices.filter(([, present]) => present.length > 0))
     },
     onRestored(listener) {

@@ -3,7 +3,7 @@
 
 import { access, constants, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { checkRedis } from '../bus/redis-faults.ts'
+import { checkRedis } from '../bus/check-redis.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
 import { openLog } from '../log/log.ts'
@@ -144,13 +144,13 @@ async function checkLeftovers(databaseUrl: string, report: Report): Promise<void
   }
 }
 
-async function checkBus({ redisUrl }: Config, report: Report): Promise<void> {
-  if (redisUrl === null) {
+async function checkBus({ redis }: Config, report: Report): Promise<void> {
+  if (redis === null) {
     report('ok', 'Redis', 'none: this must be the only node')
     return
   }
   try {
-    const answers = await checkRedis(redisUrl)
+    const answers = await checkRedis(redis)
     if (answers) report('ok', 'Redis', 'it grants what Parley needs')
     else report('FAIL', 'Redis', 'it does not answer: events from other nodes come late, and presence is not shared')
   } catch (error) {

@@ -33,7 +33,8 @@ const conversations = statement<{
           case when c.kind = 'DIRECT' then array[c.direct_low, c.direct_high] end as pair,
           coalesce((select json_agg(json_build_object('id', m.user_id, 'role', m.role) order by m.joined_at, m.user_id)
                       from member m where m.conversation_id = c.id), '[]') as members
-     from conversation c left join conversation_head h on h.conversation_id = c.id where c.id > $1 order by c.id limit $2`,
+     from conversation c left join conversation_head h on h.conversation_id = c.id
+    where c.id > $1 and c.encryption = 'NONE' order by c.id limit $2`,
 )
 const messages = statement<{
   id: number
@@ -56,8 +57,8 @@ export const exportFile: Command = {
   summary: 'Writes all users, conversations and messages as lines of JSON.',
   usage: ['FILE'],
   help: [
-    'The file must not exist yet. Passwords, files, reactions, pins and read markers are not in it; a message without a text has the names',
-    'of its files. The form of the lines is in docs/platform.md; `parley import` reads them.',
+    'The file must not exist yet. Passwords, files, reactions, pins, read markers and encrypted conversations are not in it; a message',
+    'without a text has the names of its files. The form of the lines is in docs/platform.md; `parley import` reads them.',
   ].join('\n'),
   async run(given) {
     const path = onlyOne(given, 'file')

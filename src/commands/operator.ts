@@ -74,7 +74,7 @@ export function withOperator<T>(work: (app: OperatorApp) => Promise<T>): Promise
     const repeats = new RepeatLog(log)
     // Only nodes trim: this environment may have another retention than theirs.
     const settings = { ...config.journal, retentionS: null }
-    const journal = await openJournal(store, openMemoryBus(log, repeats), settings, factKinds, log, repeats)
+    const journal = await openJournal(store, openMemoryBus(systemClock, log, repeats), settings, factKinds, log, repeats)
     try {
       return await work({ clock: systemClock, config, erasures, journal, log, store })
     } finally {

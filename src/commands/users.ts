@@ -1,7 +1,8 @@
 // `parley users`: what operators do with accounts.
 
 import { randomBytes } from 'node:crypto'
-import { resetPassword, roles, setRole, suspendUser, unsuspendUser } from '../account/operator-actions.ts'
+import { roles } from '../account/moderators.ts'
+import { resetPassword, setRole, suspendUser, unsuspendUser } from '../account/operator-actions.ts'
 import { removeAccount } from '../account/profile-actions.ts'
 import { normaliseUsername } from '../account/username.ts'
 import { StartError } from '../errors.ts'

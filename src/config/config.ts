@@ -1,5 +1,7 @@
 // The configuration of a node. read-config.ts reads it from the environment.
 
+import type { RedisSettings } from './redis-settings.ts'
+
 /** An identity provider whose tokens are accepted. */
 export type IdentityProvider = {
   jwksUrl: URL
@@ -92,8 +94,10 @@ export type Config = {
   node: { publicUrl: string | null; region: string; capacity: number; version: string }
   /** null: start the embedded Postgres. */
   databaseUrl: string | null
+  /** A standby of that database; null: the primary answers all reads. */
+  databaseReadUrl: string | null
   /** null: this is the only node, and the bus is in memory. */
-  redisUrl: string | null
+  redis: RedisSettings | null
   identityProvider: IdentityProvider | null
   /** The first token secret signs, all of them verify. null: the installation makes one and keeps it in the data directory. */
   secrets: { token: readonly string[] | null; vapid: VapidKeys | null }
@@ -109,6 +113,8 @@ export type Config = {
   }
   /** null: nobody is asked before a message is stored. */
   beforeSend: BeforeSendSettings | null
+  /** Words that refuse a message, that are masked in it, and that report it to the moderators. */
+  words: { refused: readonly string[]; masked: readonly string[]; flagged: readonly string[] }
   /** The networks to which webhooks may go besides the public internet. */
   webhookNetworks: readonly string[]
   files: {
@@ -159,6 +165,8 @@ export type Config = {
   journal: {
     /** The name of this installation, which separates it from others on the same Redis. */
     installation: string
+    /** What this node publishes and follows: see FollowMode. */
+    follow: 'full' | 'both' | 'digest'
     recentFactsMax: number
     recentBytesMax: number
     appendLanes: number

@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { type Config, ConfigError, type PersistedOperations, type S3Settings } from './config.ts'
 import { isPair, readPersisted, tooSmallForTexts } from './faults.ts'
 import { type Environment, isInjected } from './injected.ts'
+import { readRedis } from './read-redis.ts'
+import type { RedisSettings } from './redis-settings.ts'
 import { type EnvironmentVariables, secretNames, variableNames, variables } from './variables.ts'
 
 const together: readonly (readonly (keyof EnvironmentVariables)[])[] = [
@@ -81,8 +83,9 @@ export function readConfig(environment: Environment = process.env): Config {
     faults.push('PARLEY_REFRESH_TOKEN_TTL_S must be at least PARLEY_ACCESS_TOKEN_TTL_S: a session must outlive its access tokens')
   }
   const persisted = parsed.success ? readPersisted(parsed.data, faults) : null
+  const redis = parsed.success ? readRedis(parsed.data, faults) : null
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
-  return group(parsed.data, persisted)
+  return group(parsed.data, persisted, redis)
 }
 
 const { version } = z
@@ -112,7 +115,7 @@ function readHook(v: EnvironmentVariables): Config['beforeSend'] {
   return { url: new URL(url), secret: bytesOf(secret), timeoutMs: v.PARLEY_BEFORE_SEND_TIMEOUT_MS, failsOpen }
 }
 
-function group(v: EnvironmentVariables, persisted: PersistedOperations | null): Config {
+function group(v: EnvironmentVariables, persisted: PersistedOperations | null, redis: RedisSettings | null): Config {
   const { PARLEY_JWKS_URL: jwksUrl, PARLEY_JWKS_ISSUER: issuer, PARLEY_JWKS_AUDIENCE: audience } = v
   const { PARLEY_VAPID_PUBLIC_KEY: publicKey, PARLEY_VAPID_PRIVATE_KEY: privateKey } = v
   const { PARLEY_PUSH_WEBHOOK_URL: webhookUrl, PARLEY_PUSH_WEBHOOK_SECRET: webhookSecret } = v
@@ -135,7 +138,8 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
     persisted,
     node: { publicUrl: v.PARLEY_PUBLIC_URL ?? null, region: v.PARLEY_REGION, capacity: v.PARLEY_CAPACITY, version },
     databaseUrl: v.DATABASE_URL ?? null,
-    redisUrl: v.REDIS_URL ?? null,
+    databaseReadUrl: v.DATABASE_READ_URL ?? null,
+    redis,
     identityProvider:
       jwksUrl && issuer && audience
         ? { jwksUrl: new URL(jwksUrl), issuer, audience, tenantClaim: v.PARLEY_JWKS_TENANT_CLAIM ?? null }
@@ -152,6 +156,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
       webhook: webhookUrl && webhookSecret ? { url: new URL(webhookUrl), secret: bytesOf(webhookSecret) } : null,
     },
     beforeSend: readHook(v),
+    words: { refused: v.PARLEY_WORDS_REFUSED, masked: v.PARLEY_WORDS_MASKED, flagged: v.PARLEY_WORDS_FLAGGED },
     // A node that runs its own Postgres is for development: the backend is on the same machine.
     webhookNetworks:
       v.DATABASE_URL === undefined
@@ -166,6 +171,7 @@ function group(v: EnvironmentVariables, persisted: PersistedOperations | null): 
     ...limitsOf(v),
     journal: {
       installation: v.PARLEY_INSTALLATION,
+      follow: v.PARLEY_FOLLOW,
       recentFactsMax: v.PARLEY_WINDOW_FACTS_MAX,
       recentBytesMax: v.PARLEY_WINDOW_BYTES_MAX,
       appendLanes: v.PARLEY_APPEND_LANES,

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findUrlFault } from './database-url.ts'
+import { redisModes, urlsOf } from './redis-settings.ts'
 
 const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
 /** The parts of a comma-separated list. */
@@ -75,6 +76,24 @@ function isNetwork(text: string): boolean {
   )
 }
 
+/** The most words of a word rule, and the most characters of one. */
+const [wordsMax, wordMax] = [1_000, 100]
+/** A comma-separated list of words. */
+const words = z
+  .string()
+  .default('')
+  .transform(listOf)
+  .pipe(
+    z
+      .array(
+        z
+          .string()
+          .max(wordMax)
+          .regex(/^[\p{L}\p{M}\p{N}]+$/u, 'must be words of letters and digits, separated by commas'),
+      )
+      .max(wordsMax, `must have at most ${wordsMax} words`),
+  )
+
 /** The longest life of an access token, in seconds. */
 export const accessTtlMaxS = 86_400
 
@@ -90,7 +109,22 @@ export const variables = z.object({
       if (fault !== null) addIssue(fault)
     })
     .optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  DATABASE_READ_URL: z
+    .string()
+    .superRefine((text, { addIssue }) => {
+      const fault = findUrlFault(text)
+      if (fault !== null) addIssue(fault)
+    })
+    .optional(),
+  REDIS_URL: z
+    .string()
+    .transform(urlsOf)
+    .pipe(z.array(z.url({ protocol: /^rediss?$/ })))
+    .optional(),
+  PARLEY_REDIS_MODE: z.enum(redisModes).default('single'),
+  PARLEY_REDIS_MASTER: z.string().min(1).optional(),
+  PARLEY_REDIS_SENTINEL_PASSWORD: z.string().min(1).optional(),
+  PARLEY_REDIS_CA_FILE: z.string().min(1).optional(),
   PARLEY_METRICS_PORT: wholeNumber(0, 65_535).optional(),
   PARLEY_TRACES: flag.default(false),
   PARLEY_DATA_DIR: z.string().min(1).default('.parley'),
@@ -107,6 +141,9 @@ export const variables = z.object({
   PARLEY_BEFORE_SEND_SECRET: signingSecret,
   PARLEY_BEFORE_SEND_TIMEOUT_MS: wholeNumber(50, 10_000).default(1_000),
   PARLEY_BEFORE_SEND_FAILURE: z.enum(['closed', 'open']).default('closed'),
+  PARLEY_WORDS_REFUSED: words,
+  PARLEY_WORDS_MASKED: words,
+  PARLEY_WORDS_FLAGGED: words,
   PARLEY_SIGN_UP: z.enum(['open', 'closed', 'invited']).default('open'),
   PARLEY_HTTP_BODY_BYTES_MAX: wholeNumber(16_384, 16_777_216).default(262_144),
   PARLEY_PERSISTED_OPERATIONS: z.string().min(1).optional(),
@@ -179,6 +216,7 @@ export const variables = z.object({
   PARLEY_FAILED_INVITES_MAX: wholeNumber(1, 1_000_000_000).default(20),
   PARLEY_USERNAME_CHANGES_PER_DAY_MAX: wholeNumber(1, 1_000_000_000).default(10),
   PARLEY_PROFILE_CHANGES_EVERY_MS: wholeNumber(0, 60_000).default(3_000),
+  PARLEY_FOLLOW: z.enum(['full', 'both', 'digest']).default('full'),
   PARLEY_WINDOW_FACTS_MAX: wholeNumber(100, 10_000_000).default(100_000),
   PARLEY_WINDOW_BYTES_MAX: wholeNumber(1_048_576, 17_179_869_184).default(67_108_864),
   PARLEY_APPEND_LANES: wholeNumber(1, 4).default(appendLanesDefault),
@@ -205,7 +243,9 @@ export const variableNames: readonly string[] = Object.keys(variables.shape)
 /** The variables that are secrets. Each may also come from a file, which the variable with the suffix `_FILE` names. */
 export const secretNames = [
   'DATABASE_URL',
+  'DATABASE_READ_URL',
   'REDIS_URL',
+  'PARLEY_REDIS_SENTINEL_PASSWORD',
   'PARLEY_TOKEN_SECRET',
   'PARLEY_VAPID_PRIVATE_KEY',
   'PARLEY_PUSH_WEBHOOK_SECRET',

@@ -68,7 +68,7 @@ export function removeContact(by: Viewer, userId: UserId, app: App): Promise<Don
 }
 
 /**
- * Blocks a user: removes the contact and any request between the two, and closes their direct conversation for both, at the
+ * Blocks a user: removes the contact and any request between the two, and closes their direct conversations for both, at the
  * positions of its facts (D6).
  * @throws ParleyError NOT_FOUND, BAD_INPUT for the viewer's own ID, LIMIT_EXCEEDED
  */
@@ -79,17 +79,17 @@ export function blockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbo
     requireRoom(await tx.block.count({ where: { blockerId: by.userId } }), contactLimits.blocks, 'blocked users')
     await tx.block.create({ data })
     const { count } = await tx.contact.deleteMany({ where: pairOf(by.userId, userId) })
-    const direct = await findDirectUnlessBlocked(tx, by, userId)
+    const directs = await findDirectsUnlessBlocked(tx, by, userId)
     return [
       ...(count === 0 ? [] : contactChangedForBoth(by.userId, userId)),
-      ...(direct === null ? [] : conversationClosed(direct, [userId, by.userId])),
+      ...directs.flatMap((id) => conversationClosed(id, [userId, by.userId])),
       blockChanged(by.userId, userId),
     ]
   })
 }
 
 /**
- * Removes a block. Reopens the direct conversation unless the other user has blocked the viewer too.
+ * Removes a block. Reopens the direct conversations unless the other user has blocked the viewer too.
  * @throws ParleyError NOT_FOUND for an unknown user, BAD_INPUT for the viewer's own ID, RATE_LIMITED
  */
 export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneAbout> {
@@ -104,8 +104,8 @@ export function unblockUser(by: Viewer, userId: UserId, app: App): Promise<DoneA
   const unblock = async (tx: Transaction) => {
     const { count } = await tx.block.deleteMany({ where: { blockerId: by.userId, blockedId: userId } })
     if (count === 0) return []
-    const direct = await findDirectUnlessBlocked(tx, by, userId)
-    return [...(direct === null ? [] : conversationReopened(direct, [by.userId, userId])), blockChanged(by.userId, userId)]
+    const directs = await findDirectsUnlessBlocked(tx, by, userId)
+    return [...directs.flatMap((id) => conversationReopened(id, [by.userId, userId])), blockChanged(by.userId, userId)]
   }
   return limited(app.counters, counted, () => changing(by, userId, app, unblock))
 }
@@ -142,12 +142,12 @@ async function accept(tx: Transaction, by: Viewer, userId: UserId, app: App): Pr
   return contactChangedForBoth(by.userId, userId)
 }
 
-/** The direct conversation of the two, unless the other user's block keeps it closed anyway; null if there is none. */
-async function findDirectUnlessBlocked(tx: Transaction, by: Viewer, userId: UserId): Promise<ConversationId | null> {
-  if ((await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })) > 0) return null
+/** The direct conversations of the two, of which one may be encrypted; none if the other user's block keeps them closed anyway. */
+async function findDirectsUnlessBlocked(tx: Transaction, by: Viewer, userId: UserId): Promise<ConversationId[]> {
+  if ((await tx.block.count({ where: { blockerId: userId, blockedId: by.userId } })) > 0) return []
   const { lowId: directLow, highId: directHigh } = pairOf(by.userId, userId)
-  const direct = await tx.conversation.findUnique({ where: { directLow_directHigh: { directLow, directHigh } } })
-  return direct && conversationIdOf(direct.id)
+  const directs = await tx.conversation.findMany({ where: { directLow, directHigh }, orderBy: { id: 'asc' } })
+  return directs.map(({ id }) => conversationIdOf(id))
 }
 
 function requireRoom(count: number, max: number, what: string): void {

@@ -8,7 +8,7 @@ import { type AttachmentId, type ConversationId, type Position, positionOf, type
 import { readLastLeft } from '../journal/tables.ts'
 import { statement } from '../store/reader.ts'
 import type { Kind, Role } from './capabilities.ts'
-import type { HistoryVisibility } from './events.ts'
+import type { Encryption, HistoryVisibility } from './events.ts'
 import { conversationKinds } from './events.ts'
 
 /** The part of a conversation that does not depend on the viewer. */
@@ -25,7 +25,13 @@ export type ConversationRow = {
   readonly externalId: string | null
   /** Custom data of the app, as JSON text; null if there is none. */
   readonly data: string | null
+  /** How many seconds must pass between two messages of a member; 0 for none. */
+  readonly slowModeS: number
+  /** Whether only the owner and admins can write. */
+  readonly announcementsOnly: boolean
   readonly createdAt: Date
+  /** Whether devices encrypt what is said. It never changes. */
+  readonly encryption: Encryption
   /** The two people of a direct conversation, the lower id first; null for a group. */
   readonly directLow: UserId | null
   readonly directHigh: UserId | null
@@ -47,11 +53,15 @@ export type MembershipRow = MemberRow & {
   readonly visibleFromSeq: number
   readonly mutedUntil: Date | null
   readonly archivedAt: Date | null
+  readonly pinnedAt: Date | null
+  readonly markedUnreadAt: Date | null
 }
 
 /** The columns of a `ConversationRow`, from the table or alias `c`. */
 export const conversationColumns = `c.id, c.kind, c.title, c.description, c.history_visibility as "historyVisibility",
   c.avatar_id as "avatarId", c.tenant, c.external_id as "externalId", c.data::text as data, c.created_at as "createdAt",
+  c.encryption,
+  c.slow_mode_s as "slowModeS", c.announcements_only as "announcementsOnly",
   c.direct_low as "directLow", c.direct_high as "directHigh"`
 /** The columns of a `MemberRow`, from the table or alias `m`. */
 export const memberColumns = `m.conversation_id as "conversationId", m.user_id as "userId", m.role, m.joined_at as "joinedAt"`
@@ -62,7 +72,7 @@ const conversationsByIds = statement<ConversationRow>(
 )
 /** The columns of a `MembershipRow`, from `m` and `lastInterval`. */
 export const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
-  m.archived_at as "archivedAt"`
+  m.archived_at as "archivedAt", m.pinned_at as "pinnedAt", m.marked_unread_at as "markedUnreadAt"`
 /** SQL: a member's last interval in the audience, even if it has ended: members of a closed conversation can still read it. */
 export const lastInterval = `cross join lateral (
   select visible_from_seq from audience

@@ -17,6 +17,7 @@ export type Capability =
   | 'CHANGE_ROLES'
   | 'HAND_OVER'
   | 'PIN'
+  | 'ANNOUNCE'
 
 const ofAdmins: readonly Capability[] = [
   'ADD_MEMBERS',
@@ -26,6 +27,7 @@ const ofAdmins: readonly Capability[] = [
   'DELETE_OTHERS_MESSAGES',
   'CHANGE_ROLES',
   'PIN',
+  'ANNOUNCE',
 ]
 
 /** The table. In a direct conversation, both users have the same capabilities. */

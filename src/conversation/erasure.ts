@@ -11,11 +11,12 @@ import { leaveConversation } from './group-actions.ts'
 
 const groupsAtOnce = 100
 
-/** Leaves the groups, and removes the record of which groups the user has left. */
+/** Leaves the groups, and removes the record of which groups the user has left or is banned from. */
 export const conversationErasure: Erasure = {
   before: { leave: leaveGroups, hasLeft: async (tx, by) => (await findGroups(tx, by)).length === 0 },
   async erase(tx, userId) {
     await tx.departure.deleteMany({ where: { userId } })
+    await tx.ban.deleteMany({ where: { userId } })
     return []
   },
 }

@@ -19,6 +19,9 @@ export const conversationKinds = defineKinds({
 /** Which earlier messages new members see. */
 export type HistoryVisibility = 'ALL' | 'SINCE_JOINING'
 
+/** Whether devices encrypt what is said in a conversation, and how: MLS is RFC 9420. */
+export type Encryption = 'NONE' | 'MLS'
+
 /** The actor of a fact: a user, or nobody, if the backend of the product acted. */
 const by = (actorId: UserId | null) => (actorId === null ? {} : { actor_id: actorId })
 
@@ -45,6 +48,11 @@ function memberJoined(
     audience_change: 1,
     ...(visibility === 'SINCE_JOINING' ? { since_joining: true } : {}),
   }
+}
+
+/** The facts of the first users of a conversation, which say whether it is encrypted. */
+export function starting(encryption: Encryption, facts: readonly NewFact[]): NewFact[] {
+  return facts.map((fact) => (encryption === 'MLS' && fact.audience_change === 1 ? { ...fact, encrypted: true } : fact))
 }
 
 /** The facts of users joining: all of them know the conversation before the first one joins. */

@@ -13,9 +13,10 @@ import { jsonColumn } from '../store/json-column.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
+import { findBanned } from './bans.ts'
 import { type Capability, can, canRemove, canSetRole, type Kind, type Role } from './capabilities.ts'
-import type { HistoryVisibility } from './events.ts'
-import { conversationUpdated, joining, memberLeft, memberUpdated } from './events.ts'
+import type { Encryption, HistoryVisibility } from './events.ts'
+import { conversationUpdated, joining, memberLeft, memberUpdated, starting } from './events.ts'
 
 /** The settings of a group. */
 export type Settings = {
@@ -25,6 +26,10 @@ export type Settings = {
   readonly avatarId: AttachmentId | null
   /** Custom data of the app, as JSON text. */
   readonly data: string | null
+  /** How many seconds must pass between two messages of a member; 0 for none. */
+  readonly slowModeS: number
+  /** Whether only members who may announce can write. */
+  readonly announcementsOnly: boolean
 }
 
 /**
@@ -34,7 +39,7 @@ export type Settings = {
  */
 export async function createGroup(
   by: Viewer,
-  settings: Omit<Settings, 'avatarId'>,
+  settings: Pick<Settings, 'title' | 'description' | 'historyVisibility' | 'data'> & { readonly encryption: Encryption },
   memberIds: readonly UserId[],
   app: App,
 ): Promise<Done> {
@@ -50,7 +55,7 @@ export async function createGroup(
       data: [{ conversationId, userId: by.userId, role: 'OWNER' }, ...others.map((userId) => ({ conversationId, userId }))],
     })
     const facts = joining(conversationId, [by.userId, ...others], by.userId, settings.historyVisibility)
-    return { result: conversationId, facts }
+    return { result: conversationId, facts: starting(settings.encryption, facts) }
   }
   const { result, place } = await reaching(by, others, app, () => app.journal.writing(create))
   return { conversationId: result, place }
@@ -69,18 +74,11 @@ export async function updateConversation(
   const { place } = await app.journal.writing(async (tx) => {
     const group = await lockGroup(tx, by, conversationId)
     requireCapability('EDIT_CONVERSATION', group.members.get(by.userId))
-    const { title, description, historyVisibility, avatarId, data } = { ...group, ...changes }
-    const isChange =
-      title !== group.title ||
-      description !== group.description ||
-      historyVisibility !== group.historyVisibility ||
-      avatarId !== group.avatarId ||
-      data !== group.data
-    if (!isChange) return { result: undefined, facts: [] }
-    await tx.conversation.update({
-      where: { id: conversationId },
-      data: { title, description, historyVisibility, avatarId, data: jsonColumn(data) },
-    })
+    const { title, description, historyVisibility, avatarId, data, slowModeS, announcementsOnly } = { ...group, ...changes }
+    const settings = { title, description, historyVisibility, avatarId, data, slowModeS, announcementsOnly }
+    const names = Object.keys(settings) as (keyof typeof settings)[]
+    if (names.every((name) => settings[name] === group[name])) return { result: undefined, facts: [] }
+    await tx.conversation.update({ where: { id: conversationId }, data: { ...settings, data: jsonColumn(data) } })
     if (avatarId !== group.avatarId) await retireAvatar(tx, group.avatarId)
     return { result: undefined, facts: [conversationUpdated(conversationId, by.userId)] }
   })
@@ -104,6 +102,7 @@ export async function addMembers(
     const added = [...new Set(userIds)].filter((id) => !group.members.has(id))
     requireRoom(group.members.size + added.length, 'input.userIds', app)
     await requireNotDeparted(tx, conversationId, userIds)
+    await requireNotBanned(tx, conversationId, userIds)
     await requireAdmission(tx, by, { added, named: userIds, argument: 'input.userIds' })
     return { result: undefined, facts: await admit(tx, group, added, by.userId) }
   }
@@ -228,11 +227,13 @@ export async function lockConversation(
   const conversation = await tx.conversation.findUnique({ where: { id } })
   if (!conversation) return null
   const rows = await tx.member.findMany({ where: { conversationId: id }, orderBy: [{ joinedAt: 'asc' }, { userId: 'asc' }] })
-  const { kind, tenant, title, description, historyVisibility, importing: isImporting } = conversation
+  const { kind, tenant, title, description, historyVisibility, slowModeS, announcementsOnly } = conversation
+  const { importing: isImporting } = conversation
   const avatarId = conversation.avatarId === null ? null : attachmentIdOf(conversation.avatarId)
   const members = new Map(rows.map(({ userId, role }) => [userIdOf(userId), role]))
   const data = conversation.data === null ? null : JSON.stringify(conversation.data)
-  return { id, kind, tenant, title: title ?? '', description, historyVisibility, avatarId, data, isImporting, members }
+  const settings = { title: title ?? '', description, historyVisibility, avatarId, data, slowModeS, announcementsOnly }
+  return { id, kind, tenant, ...settings, isImporting, members }
 }
 
 /** @throws ParleyError FORBIDDEN with the argument of the first user who has left the group */
@@ -243,6 +244,14 @@ async function requireNotDeparted(tx: Transaction, conversationId: ConversationI
   if (first < 0) return
   const message = 'This user has left the group. Send them an invite link.'
   throw new ParleyError('FORBIDDEN', message, { argument: `input.userIds.${first}` })
+}
+
+/** @throws ParleyError FORBIDDEN with the argument of the first user who is banned from the group */
+async function requireNotBanned(tx: Transaction, conversationId: ConversationId, userIds: readonly UserId[]): Promise<void> {
+  const banned = new Set(await findBanned(tx, conversationId, userIds))
+  const first = userIds.findIndex((id) => banned.has(id))
+  if (first < 0) return
+  throw new ParleyError('FORBIDDEN', 'This user is banned from the group.', { argument: `input.userIds.${first}` })
 }
 
 /** Checks that a role has a capability in a group. @returns the role @throws ParleyError FORBIDDEN */

@@ -11,13 +11,15 @@ import { findMembership } from './access.ts'
 import { type Capability, can } from './capabilities.ts'
 import { addMembers, createGroup, leaveConversation, removeMember, setMemberRole, updateConversation } from './group-actions.ts'
 import { conversationPayload as payload } from './mutations.ts'
-import { Conversation, HistoryVisibility, MemberRole } from './schema.ts'
+import { Conversation, Encryption, HistoryVisibility, MemberRole } from './schema.ts'
 
 /** The longest title of a group, in characters. */
 export const titleMax = 120
 /** The longest description of a group, in characters. */
 export const descriptionMax = 1_000
 const idsAtOnceMax = 1_000
+/** The slowest slow mode, in seconds. */
+const slowModeMaxS = 21_600
 
 const viewerCan = {
   viewerCanAddMembers: ['ADD_MEMBERS', 'add members'],
@@ -28,6 +30,7 @@ const viewerCan = {
   viewerCanChangeRoles: ['CHANGE_ROLES', 'promote members to admin and demote admins'],
   viewerCanHandOver: ['HAND_OVER', 'hand the group over to another member'],
   viewerCanPin: ['PIN', 'pin messages'],
+  viewerCanAnnounce: ['ANNOUNCE', 'write where only announcements are allowed, and without slow mode'],
 } as const satisfies Record<string, readonly [Capability, string]>
 
 for (const [name, [capability, what]] of Object.entries(viewerCan)) {
@@ -55,6 +58,8 @@ const updateForm = z.object({
   title: line(titleMax).nullish(),
   description: prose(descriptionMax).nullish(),
   historyVisibility: visibility.nullish(),
+  slowModeS: z.int().min(0).max(slowModeMaxS, `must be between 0 and ${slowModeMaxS}`).nullish(),
+  announcementsOnly: z.boolean().nullish(),
   data: customData,
 })
 const addForm = z.object({ conversationId: z.string(), userIds: userIds.min(1, 'must contain at least one ID') })
@@ -77,6 +82,11 @@ const CreateGroupInput = builder.inputType('CreateGroupInput', {
     }),
     memberIds: t.idList({ description: 'The IDs of the users to add besides yourself. Your own ID and duplicates are ignored.' }),
     data: t.field({ type: 'JSON', required: false, description: `Custom data of your app: ${customDataRule}.` }),
+    encryption: t.field({
+      type: Encryption,
+      defaultValue: 'NONE',
+      description: 'Whether devices encrypt what is said. Title, description and custom data stay in the clear.',
+    }),
   }),
 })
 const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
@@ -101,6 +111,14 @@ const UpdateConversationInput = builder.inputType('UpdateConversationInput', {
       type: 'JSON',
       required: false,
       description: `New custom data: ${customDataRule}. Null removes it.`,
+    }),
+    slowModeS: t.int({
+      required: false,
+      description: `How many seconds must pass between two messages of a member: 0 to ${slowModeMaxS}; 0 ends slow mode. Null leaves it unchanged.`,
+    }),
+    announcementsOnly: t.boolean({
+      required: false,
+      description: 'Whether only the owner and admins can write. Null leaves it unchanged.',
     }),
     avatarId: t.id({
       required: false,
@@ -152,6 +170,7 @@ builder.mutationFields((t) => ({
         description: description ?? null,
         historyVisibility: historyVisibility ?? 'ALL',
         data: data ?? null,
+        encryption: input.encryption,
       }
       return createGroup(requireViewer(context), settings, parseUserIds(memberIds, 'input.memberIds'), context.app)
     },
@@ -163,8 +182,10 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: UpdateConversationInput, description: 'The group, and what to change.' }) },
     resolve: async (_root, { input }, context) => {
       const viewer = requireViewer(context)
-      const { title, description, historyVisibility, data } = parseInput(updateForm, input)
+      const { title, description, historyVisibility, slowModeS, announcementsOnly, data } = parseInput(updateForm, input)
       const changes = {
+        ...(slowModeS == null ? {} : { slowModeS }),
+        ...(announcementsOnly == null ? {} : { announcementsOnly }),
         ...(title == null ? {} : { title }),
         ...(description === undefined ? {} : { description }),
         ...(historyVisibility == null ? {} : { historyVisibility }),

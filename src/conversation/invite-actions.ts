@@ -10,6 +10,7 @@ import type { App } from '../parts.ts'
 import type { Transaction } from '../store/store.ts'
 import type { Viewer } from '../viewer.ts'
 import type { Done } from './actions.ts'
+import { findBanned } from './bans.ts'
 import { can } from './capabilities.ts'
 import { invitesChanged } from './events.ts'
 import { admit, type LockedGroup, lockConversation, lockGroup, requireCapability, requireRoom } from './group-actions.ts'
@@ -65,7 +66,7 @@ export async function revokeInvite(by: Viewer, inviteId: number, app: App): Prom
 /**
  * Joins the group of an invite, and counts one use of it. A viewer who is already a member gets the group without a use, even if
  * the invite is no longer open: a retry after a lost answer must not fail because the first try took the last use.
- * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired, used up or of another tenant; LIMIT_EXCEEDED for a full group;
+ * @throws ParleyError NOT_FOUND for an invite that is unknown, revoked, expired, used up or of another tenant; FORBIDDEN for a banned user; LIMIT_EXCEEDED for a full group;
  *   RATE_LIMITED (`tryingInvite`)
  */
 export async function joinWithInvite(by: Viewer, token: string, app: App): Promise<Done> {
@@ -74,6 +75,9 @@ export async function joinWithInvite(by: Viewer, token: string, app: App): Promi
     const group = invite && (await lockConversation(tx, conversationIdOf(invite.conversationId)))
     if (!group) throw notFound('Invite')
     if (group.members.has(by.userId)) return { result: group.id, facts: [] }
+    if ((await findBanned(tx, group.id, [by.userId])).length > 0) {
+      throw new ParleyError('FORBIDDEN', 'You are banned from this group.')
+    }
     const used = await tx.$executeRawUnsafe(
       `update invite i set uses = uses + 1 where i.token = $1 and ${usable}`,
       token,

@@ -34,7 +34,10 @@ function listStatements(name: string, condition: string) {
   }
 }
 
-const own = listStatements('conversations', '($5::boolean is null or (m.archived_at is not null) = $5)')
+const own = listStatements(
+  'conversations',
+  '($5::boolean is null or (m.archived_at is not null) = $5) and ($6::boolean is null or (m.pinned_at is not null) = $6)',
+)
 const inCommon = listStatements(
   'groups_in_common',
   `c.kind = 'GROUP' and exists (select 1 from member o where o.conversation_id = m.conversation_id and o.user_id = $5)`,
@@ -49,6 +52,8 @@ const searchedAtOnce = 200
 type Filter = {
   /** Archived ones, others, or both (null). */
   readonly archived: boolean | null
+  /** Pinned ones, others, or both (null). */
+  readonly pinned: boolean | null
   /** A folded text that the title, or the other person's name, contains; null for all conversations. */
   readonly text: string | null
 }
@@ -56,10 +61,10 @@ type Filter = {
 /** Reads a page of the viewer's conversations, most recent activity first. */
 export function readConversations(
   context: Context,
-  { archived, text }: Filter,
+  { archived, pinned, text }: Filter,
   args: DefaultConnectionArguments,
 ): Promise<Page<ListedRow>> {
-  const read = (request: PageRequest) => readListed(context, own, request, archived)
+  const read = (request: PageRequest) => readListed(context, own, request, archived, pinned)
   return readListPage(context, args, text === null ? read : (request) => readMatching(context, text, request, read))
 }
 
@@ -89,10 +94,10 @@ function readListed(
   context: Context,
   statements: ReturnType<typeof listStatements>,
   { after, before, from, limit }: PageRequest,
-  filter: boolean | UserId | null,
+  ...filter: readonly (boolean | UserId | null)[]
 ): Promise<ListedRow[]> {
   const { userId } = requireViewer(context)
-  return context.reader.rows(statements[from], [userId, before ?? lowest, after ?? highest, limit, filter])
+  return context.reader.rows(statements[from], [userId, before ?? lowest, after ?? highest, limit, ...filter])
 }
 
 /** Reads on until enough conversations match. */

@@ -78,11 +78,16 @@ builder.queryFields((t) => ({
           defaultValue: false,
           description: 'False returns conversations that you have not archived, true those that you have, null both.',
         }),
+        pinned: t.arg.boolean({
+          required: false,
+          description:
+            'True returns conversations that you have pinned, false those that you have not. Omitted or null returns both.',
+        }),
       },
       complexity: (args) => (args.query == null ? pageCost(args) : searchCost(args)),
-      resolve: (_root, { archived, query, ...args }, context) => {
+      resolve: (_root, { archived, pinned, query, ...args }, context) => {
         const text = query == null ? null : parseSearchText(query)
-        return readConversations(context, { archived: archived ?? null, text }, args)
+        return readConversations(context, { archived: archived ?? null, pinned: pinned ?? null, text }, args)
       },
     },
     ConversationConnection,

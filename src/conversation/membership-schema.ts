@@ -7,7 +7,13 @@ import { requireFuture } from '../graphql/input.ts'
 import { conversationIdOf, parseId } from '../id.ts'
 import { findMembership, type MemberRow, type MembershipRow } from './access.ts'
 import { conversationKinds } from './events.ts'
-import { archiveConversation, muteConversation } from './membership-actions.ts'
+import {
+  archiveConversation,
+  markUnread,
+  muteConversation,
+  pinConversation,
+  pinnedConversationsMax,
+} from './membership-actions.ts'
 import { conversationPayload } from './mutations.ts'
 import { Conversation, Member, requireConversation } from './schema.ts'
 
@@ -30,6 +36,20 @@ builder.objectFields(Member, (t) => ({
     description: 'When you archived this conversation; null if you have not. Visible only to the member; null for everyone else.',
     resolve: async (member, _args, context) => (await findOwnMembership(context, member))?.archivedAt ?? null,
   }),
+  pinnedAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'When you pinned this conversation to the top of your list; null if you have not. Visible only to the member; null for everyone else.',
+    resolve: async (member, _args, context) => (await findOwnMembership(context, member))?.pinnedAt ?? null,
+  }),
+  markedUnreadAt: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description:
+      'When you marked this conversation as unread; null if you have not. It stays until you take the mark away, and changes no count. Visible only to the member; null for everyone else.',
+    resolve: async (member, _args, context) => (await findOwnMembership(context, member))?.markedUnreadAt ?? null,
+  }),
 }))
 
 const MuteConversationInput = builder.inputType('MuteConversationInput', {
@@ -50,8 +70,43 @@ const ArchiveConversationInput = builder.inputType('ArchiveConversationInput', {
     archived: t.boolean({ description: 'True archives the conversation, false unarchives it.' }),
   }),
 })
+const PinConversationInput = builder.inputType('PinConversationInput', {
+  description: 'Input for `pinConversation`.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'The ID of the conversation, direct or group.' }),
+    pinned: t.boolean({ description: 'True pins the conversation, false unpins it.' }),
+  }),
+})
+const MarkUnreadInput = builder.inputType('MarkUnreadInput', {
+  description: 'Input for `markUnread`.',
+  fields: (t) => ({
+    conversationId: t.id({ description: 'The ID of the conversation, direct or group.' }),
+    unread: t.boolean({
+      description: 'True marks the conversation as unread, false takes the mark away, as apps do when it is opened.',
+    }),
+  }),
+})
 
 builder.mutationFields((t) => ({
+  pinConversation: t.field({
+    type: conversationPayload('PinConversationPayload', 'pinConversation'),
+    description: `Pins a conversation to the top of your list on all your devices, or unpins it. You can pin at most ${pinnedConversationsMax}. Nobody else can see this. Errors: NOT_FOUND, BAD_INPUT, LIMIT_EXCEEDED.`,
+    args: { input: t.arg({ type: PinConversationInput, description: 'The conversation, and whether to pin it.' }) },
+    resolve: (_root, { input }, context) => {
+      const conversationId = parseId('Conversation', input.conversationId, 'input.conversationId')
+      return pinConversation(requireViewer(context), conversationId, input.pinned, context.app)
+    },
+  }),
+  markUnread: t.field({
+    type: conversationPayload('MarkUnreadPayload', 'markUnread'),
+    description:
+      'Marks a conversation as unread on all your devices, to come back to it later, or takes the mark away. Read markers stay where they are, and nobody else can see this. Errors: NOT_FOUND, BAD_INPUT.',
+    args: { input: t.arg({ type: MarkUnreadInput, description: 'The conversation, and whether to mark it.' }) },
+    resolve: (_root, { input }, context) => {
+      const conversationId = parseId('Conversation', input.conversationId, 'input.conversationId')
+      return markUnread(requireViewer(context), conversationId, input.unread, context.app)
+    },
+  }),
   muteConversation: t.field({
     type: conversationPayload('MuteConversationPayload', 'muteConversation'),
     description:
@@ -77,7 +132,7 @@ builder.mutationFields((t) => ({
 
 const MembershipUpdated = factEvent(
   conversationKinds.MembershipUpdated,
-  'You changed your own settings of a conversation (mute, archive or notification level), on this or another device. Sent only to you.',
+  'You changed your own settings of a conversation (mute, archive, pin, the mark as unread, or notification level), on this or another device. Sent only to you.',
 )
 builder.objectFields(MembershipUpdated, (t) => ({
   conversation: t.field({

@@ -11,7 +11,7 @@ import { conversationIdOf, parseId, userIdOf } from '../id.ts'
 import { findMember, ifShown } from './access.ts'
 import { type Done, startDirectConversation } from './actions.ts'
 import { conversationKinds } from './events.ts'
-import { Conversation, Member, requireConversation } from './schema.ts'
+import { Conversation, Encryption, Member, requireConversation } from './schema.ts'
 
 /** Declares the payload of a mutation on a conversation: its current state, and the cursor of the mutation's last event. */
 export function conversationPayload(name: string, mutation: string) {
@@ -30,7 +30,14 @@ export function conversationPayload(name: string, mutation: string) {
 
 const StartDirectConversationInput = builder.inputType('StartDirectConversationInput', {
   description: 'Input for `startDirectConversation`.',
-  fields: (t) => ({ userId: t.id({ description: 'The ID of the other user.' }) }),
+  fields: (t) => ({
+    userId: t.id({ description: 'The ID of the other user.' }),
+    encryption: t.field({
+      type: Encryption,
+      defaultValue: 'NONE',
+      description: 'Which of the two: the encrypted conversation stands beside the plain one.',
+    }),
+  }),
 })
 builder.mutationFields((t) => ({
   startDirectConversation: t.field({
@@ -39,7 +46,12 @@ builder.mutationFields((t) => ({
       'Starts a direct conversation with a user, or returns the existing one. Errors: NOT_FOUND, BAD_INPUT, FORBIDDEN if there is none yet and the user does not accept messages from you or you have blocked them.',
     args: { input: t.arg({ type: StartDirectConversationInput, description: 'The user to talk to.' }) },
     resolve: (_root, { input }, context) =>
-      startDirectConversation(requireViewer(context), parseId('User', input.userId, 'input.userId'), context.app),
+      startDirectConversation(
+        requireViewer(context),
+        parseId('User', input.userId, 'input.userId'),
+        input.encryption,
+        context.app,
+      ),
   }),
 }))
 

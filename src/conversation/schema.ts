@@ -26,7 +26,7 @@ import {
 const ConversationKind = builder.enumType('ConversationKind', {
   description: 'The kind of a conversation.',
   values: {
-    DIRECT: { description: 'A conversation between two fixed people. Each pair of users has at most one.' },
+    DIRECT: { description: 'A conversation between two fixed people. Each pair of users has at most one, and one encrypted.' },
     GROUP: { description: 'A conversation with a title that people can join and leave.' },
   } as const,
 })
@@ -45,6 +45,17 @@ export const HistoryVisibility = builder.enumType('HistoryVisibility', {
   values: {
     ALL: { description: 'All messages, from the very first.' },
     SINCE_JOINING: { description: 'Only messages sent after they joined.' },
+  } as const,
+})
+
+export const Encryption = builder.enumType('Encryption', {
+  description: 'Whether the devices of its members encrypt what is said in a conversation.',
+  values: {
+    NONE: { description: 'No: the server stores texts, and finds them.' },
+    MLS: {
+      description:
+        'With MLS (RFC 9420): the server stores and delivers ciphertexts that it cannot read. There is no search, and no text in notifications.',
+    },
   } as const,
 })
 
@@ -78,7 +89,7 @@ builder.node(Member, {
 export const Conversation = builder.objectRef<ConversationRow>('Conversation')
 builder.node(Conversation, {
   description:
-    'A direct conversation between two people, or a group. If you have left it, you can read only its ID, `kind` and `createdAt`: every other field is null, empty, 0 or false unless it says otherwise.',
+    'A direct conversation between two people, or a group. If you have left it, you can read only its ID, `kind`, `encryption` and `createdAt`: every other field is null, empty, 0 or false unless it says otherwise.',
   id: { shared: true, resolve: ({ id }) => String(id) },
   loadManyWithoutCache: (ids, context) => Promise.all(ids.map((id) => findOwnConversation(context, conversationIdOf(id)))),
   fields: (t) => ({
@@ -131,6 +142,11 @@ builder.node(Conversation, {
         const show = () => mapMaybePromise(findAttachment(context, avatarId), (found) => found && shownToAll(found))
         return isShownInEvent(context, conversation) ? show() : ifShown(context, id, show, null)
       },
+    }),
+    encryption: t.expose('encryption', {
+      shared: true,
+      type: Encryption,
+      description: 'Whether devices encrypt what is said. It is chosen at the start, for ever.',
     }),
     createdAt: t.expose('createdAt', { shared: true, type: 'DateTime', description: 'When the conversation was started.' }),
     memberCount: t.int({

@@ -78,11 +78,11 @@ builder.queryField('gateway', (t) =>
           'Your region. Two regions are nearer the more leading parts their names share: eu-west-1 is nearer to eu-west-2 than to eu-north-1, and nearer to eu-north-1 than to us-east-1. Defaults to the region of the node that answers.',
       }),
     },
-    resolve: (_root, args, context) => {
+    resolve: async (_root, args, context) => {
       requireViewer(context)
       const { app } = context
       const region = parseArguments(argumentsForm, args).region ?? app.config.node.region
-      const choice = chooserOf(app).choose(app.nodes.nodes(), region)
+      const choice = chooserOf(app).choose(await app.nodes.nodes(), region)
       if (!choice) throw new ParleyError('UNAVAILABLE', 'No node is available at the moment. Try again later.', { retryAfterMs })
       return choice
     },

@@ -22,6 +22,8 @@ export const builder = new SchemaBuilder<{
     Cursor: { Input: string; Output: string }
     DateTime: { Input: Date; Output: Date }
     JSON: { Input: unknown; Output: unknown }
+    /** Bytes; as base64 text on their way out, because that is how messages travel between nodes. */
+    Base64: { Input: Buffer; Output: string }
   }
 }>({
   plugins: [RelayPlugin, ComplexityPlugin, 'sharing'],
@@ -120,6 +122,15 @@ builder.scalarType('Cursor', {
   },
 })
 builder.scalarType('JSON', { description: 'Any JSON value.', serialize: (value) => value, parseValue: (value) => value })
+builder.scalarType('Base64', {
+  description: 'Bytes in base64 (RFC 4648, section 4), with padding and without line breaks.',
+  serialize: (value) => value,
+  parseValue(value) {
+    const bytes = typeof value === 'string' ? Buffer.from(value, 'base64') : null
+    if (bytes !== null && bytes.toString('base64') === value) return bytes
+    throw new ParleyError('BAD_INPUT', 'A Base64 must be base64 with padding, without line breaks.')
+  },
+})
 builder.enumType('ErrorCode', {
   description:
     'The values of `extensions.code` in errors. Every error also has `extensions.retryable` and, where it helps, `retryAfterMs` and `argument`.',

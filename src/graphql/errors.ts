@@ -75,11 +75,12 @@ function copyOf(given: GraphQLError | null, message: string, extensions: Record<
 
 /** The extensions of an expected failure. */
 function extensionsOf(failure: ParleyError): Record<string, unknown> {
-  const { code, isRetryable: retryable, argument, retryAfterMs } = failure
+  const { code, isRetryable: retryable, argument, retryAfterMs, cursor } = failure
   return {
     code,
     retryable,
     ...(argument === undefined ? {} : { argument }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(cursor === undefined ? {} : { cursor }),
   }
 }

@@ -49,6 +49,14 @@ export function perLimit<Shape extends z.ZodType>(make: (max: number) => Shape):
   }
 }
 
+/** Bytes, at least one and at most `max`. */
+export function bytesUpTo(max: number): z.ZodType<Buffer> {
+  return z.custom<Buffer>().check(({ value, issues }) => {
+    if (value.length === 0 || value.length > max)
+      issues.push({ code: 'custom', input: value, message: `must have 1 to ${max} bytes` })
+  })
+}
+
 /** A UUID of any version, in lower case. */
 export const uuid = z.guid('must be a UUID')
 

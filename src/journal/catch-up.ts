@@ -16,6 +16,8 @@ export type FactSource = {
   recentLog(): RecentLog
   /** Reads a window of the replay. Waits for a turn first. */
   replay(scope: ReplayScope, from: Position, to: Position): Promise<ReplayPage>
+  /** Fetches what stubs of the recent log stand for, as far as it is on the shelf, and puts it there. */
+  fill(positions: readonly Position[]): Promise<void>
   /** Reads the rows that facts name. */
   rows(ids: readonly Position[]): Promise<readonly NamedRow[]>
 }
@@ -27,7 +29,7 @@ export type CatchUpResult =
   | { readonly type: 'passed'; readonly place: Place }
   /** Many facts were checked and none was for this stream: let other work have a turn before going on. */
   | { readonly type: 'paused' }
-  /** A read from Postgres is under way. TRIMMED: the next facts are gone. */
+  /** A read from Postgres or the shelf is under way. TRIMMED: the next facts are gone. */
   | { readonly type: 'reading'; readonly done: Promise<'READ' | 'TRIMMED'> }
   | { readonly type: 'atHead' }
 
@@ -39,6 +41,10 @@ const span = { first: 2_000, longest: 20_000, sparse: 250 } as const
 const pageSlice = 100
 /** How many facts are checked before other work gets a turn. */
 const sliceFacts = 20_000
+/** How many stubs are filled at once, and how far ahead they are looked for. */
+const fillAtOnce = { stubs: 100, span: 2_000 } as const
+/** The next fact for this stream is a stub. */
+const stub = Symbol('stub')
 
 /** A page read from Postgres. `taken` facts have been delivered; the rows of the first `ready` facts have been read. */
 type PageAhead = {
@@ -61,8 +67,10 @@ export class CatchUp {
   #page: PageAhead | null = null
   #span: number = span.first
   #backlog: Backlog | null = null
+  /** Stubs up to here were looked for on the shelf. */
+  #filledUpTo = 0
 
-  /** @param canSee whether the stream shows a fact */
+  /** @param canSee whether the stream shows a fact; of a stub, whether it may */
   constructor(source: FactSource, scope: ReplayScope, canSee: (fact: FactHeader) => boolean, position: Position) {
     this.#source = source
     this.#scope = scope
@@ -81,6 +89,7 @@ export class CatchUp {
     const recentLog = this.#source.recentLog()
     if (this.#position < recentLog.basePosition) return { type: 'reading', done: this.#readPage(recentLog) }
     const found = this.#look(recentLog)
+    if (found === stub) return { type: 'reading', done: this.#readStubs(recentLog) }
     if (found) return itemFrom(recentLog, found)
     return this.#position < recentLog.head.position ? paused : atHead
   }
@@ -99,14 +108,31 @@ export class CatchUp {
   }
 
   /** Finds the next fact for this stream in one slice of the recent log. Moves to that fact, or to the end of the slice. */
-  #look(recentLog: RecentLog): Fact | undefined {
+  #look(recentLog: RecentLog): Fact | typeof stub | undefined {
     const end = Math.min(recentLog.head.position, this.#position + sliceFacts)
     while (this.#position < end) {
       this.#position = (this.#position + 1) as Position
       const header = recentLog.headerAt(this.#position)
-      if (header && this.#canSee(header)) return recentLog.at(this.#position)
+      if (!header || !this.#canSee(header)) continue
+      if (!recentLog.isStub(this.#position)) return recentLog.at(this.#position)
+      this.#position = (this.#position - 1) as Position
+      return stub
     }
     return undefined
+  }
+
+  /** Fills the next stubs. What is not on the shelf any more comes as a page. */
+  async #readStubs(recentLog: RecentLog): Promise<'READ' | 'TRIMMED'> {
+    if (this.#position < this.#filledUpTo) return this.#readPage(recentLog)
+    const positions: Position[] = []
+    const end = Math.min(recentLog.head.position, this.#position + fillAtOnce.span)
+    for (let at = this.#position + 1; at <= end && positions.length < fillAtOnce.stubs; at += 1) {
+      const header = recentLog.headerAt(at as Position)
+      if (header && recentLog.isStub(header.position) && this.#canSee(header)) positions.push(header.position)
+    }
+    this.#filledUpTo = positions.at(-1) ?? this.#position + 1
+    await this.#source.fill(positions)
+    return 'READ'
   }
 
   #nextOfPage(page: PageAhead): CatchUpResult {
@@ -121,7 +147,7 @@ export class CatchUp {
     // If the row has changed since it was read, it is in the recent log, or is read again when the event is executed.
     const id = fact.subjectId as Position | null
     const recentLog = this.#source.recentLog()
-    if (id === null || recentLog.wasNamedAfter(id, page.readAt)) return itemFrom(recentLog, fact)
+    if (id === null || recentLog.wasNamedAfter(id, fact.conversationId, page.readAt)) return itemFrom(recentLog, fact)
     return { type: 'fact', fact, place: fact, row: page.rows.get(id), version: null }
   }
 
@@ -152,6 +178,5 @@ export class CatchUp {
 
 /** A fact with the row that it names, taken from the recent log. */
 export function itemFrom(recentLog: RecentLog, fact: Fact): FactItem {
-  const row = fact.subjectId === null ? undefined : recentLog.row(fact.subjectId as Position)
-  return { type: 'fact', fact, place: fact, row, version: recentLog.versionOf(fact) }
+  return { type: 'fact', fact, place: fact, row: recentLog.rowOf(fact), version: recentLog.versionOf(fact) }
 }

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Log } from '../log/log.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import type { Reader } from '../store/reader.ts'
+import { isStub } from './digest.ts'
 import type { Fact, Place } from './fact.ts'
 import type { Journal } from './journal.ts'
 import { readTagAt } from './tables.ts'
@@ -75,7 +76,8 @@ export class DurableReader<Progress extends Place = Place> {
     const { gatherMs, failure } = reading
     this.#loop = new BackgroundLoop({ everyMs: lookMs, gatherMs, failure, run: (closing) => this.#run(closing) }, log)
     journal.onFact((fact) => {
-      if (!this.#standsBy && reading.concerns(fact)) this.#loop.wake()
+      // A stub is left to the node that knows the fact, which needs fewer statements, or to the next look.
+      if (!this.#standsBy && !isStub(fact) && reading.concerns(fact)) this.#loop.wake()
     })
   }
 

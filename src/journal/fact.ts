@@ -38,6 +38,10 @@ export type NewFact = {
   audience_change?: 1 | -1
   /** With a join: the user sees no message from before it. Only the numbering reads this; `fact` has no such column. */
   since_joining?: true
+  /** With a join: the conversation is encrypted from its start. Only the numbering reads this, too. */
+  encrypted?: true
+  /** An encrypted conversation needs a commit before the next message. Only the numbering reads this, too. */
+  rekey?: true
   payload?: unknown
 }
 

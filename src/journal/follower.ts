@@ -2,18 +2,25 @@
 // come from this node's own appends and over the bus from other nodes, in any order, repeatedly or never. Positions put them in
 // order, tags show that they belong to one history, and missing facts are read from Postgres: the bus makes it fast, Postgres
 // makes it correct. Facts read from Postgres may not be on disk yet, so a flush comes before they are remembered (B1).
+//
+// A node follows whole batches, or digests: then it fetches the parcels of those facts that somebody here hears, and remembers the
+// others as stubs. Its head moves only when everything up to there has arrived.
 
 import type { Bus, Unsubscribe } from '../bus/bus.ts'
 import { type Position, positionOf } from '../id.ts'
 import type { Log } from '../log/log.ts'
 import { reportFailure } from '../store/postgres.ts'
 import type { Reader } from '../store/reader.ts'
-import { type Batch, batchForm, partsOf } from './batch.ts'
+import { Announcer, type FollowMode } from './announcer.ts'
+import { Arrivals, endOf, firstOf } from './arrivals.ts'
+import type { Batch } from './batch.ts'
 import { type EpochKey, epochKeyOf } from './cursor.ts'
+import { type Announcement, audienceOf, isDigest, isStub } from './digest.ts'
 import type { Fact, Place } from './fact.ts'
 import type { FactKinds } from './kind.ts'
 import type { NamedRow } from './named-row.ts'
 import { type Observer, Observers } from './observers.ts'
+import { Parcels } from './parcels.ts'
 import { RecentLog, type RecentLogLimits } from './recent-log.ts'
 import { readIdentity, scopeOf } from './scope.ts'
 import { steps } from './steps.ts'
@@ -41,22 +48,34 @@ export type FollowerState = {
   readonly heldBatches: number
 }
 
+/** How a follower works. */
+export type FollowerSettings = {
+  readonly installation: string
+  readonly mode: FollowMode
+  readonly limits: RecentLogLimits
+  /** Whether this node needs whole facts for an audience: see Digest. */
+  hears(audience: number): boolean
+}
+
 /** The follower of one node. */
 export class Follower {
   readonly #reader: Reader
   readonly #flush: () => Promise<void>
   readonly #bus: Bus
-  readonly #installation: string
+  readonly #settings: FollowerSettings
   readonly #kinds: FactKinds
-  readonly #limits: RecentLogLimits
   readonly #log: Log
+  readonly #arrivals: Arrivals
+  /** The parcels of this journal. */
+  readonly parcels: Parcels
+  readonly #announcer: Announcer
   #recentLog: RecentLog
   #scope = ''
   #epoch = ''
   #identity = ''
   #epochKey: EpochKey = 0n
-  #unsubscribe: Unsubscribe = async () => {}
-  #held = new Map<Position, Batch>()
+  #unsubscribe: readonly Unsubscribe[] = []
+  #held = new Map<Position, Announcement>()
   #gapTimer: NodeJS.Timeout | undefined
   #pollTimer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
@@ -70,23 +89,21 @@ export class Follower {
   readonly #restarts: Observers<Restart>
   readonly #waiting = new Set<() => void>()
 
-  constructor(
-    reader: Reader,
-    flush: () => Promise<void>,
-    bus: Bus,
-    installation: string,
-    kinds: FactKinds,
-    limits: RecentLogLimits,
-    log: Log,
-  ) {
+  constructor(reader: Reader, flush: () => Promise<void>, bus: Bus, kinds: FactKinds, settings: FollowerSettings, log: Log) {
     this.#reader = reader
     this.#flush = flush
     this.#bus = bus
-    this.#installation = installation
     this.#kinds = kinds
-    this.#limits = limits
+    this.#settings = settings
     this.#log = log
-    this.#recentLog = new RecentLog({ position: positionOf(0), tag: 0 }, limits, kinds)
+    this.#recentLog = new RecentLog({ position: positionOf(0), tag: 0 }, settings.limits, kinds)
+    this.parcels = new Parcels(bus.shelf, bus.slots, () => this.#scope)
+    this.#arrivals = new Arrivals(this.parcels, {
+      hears: (audience) => settings.hears(audience),
+      take: (batch, announced) => this.#take(batch, announced),
+      onMissing: () => this.#look(),
+    })
+    this.#announcer = new Announcer(bus, settings.mode, kinds.rows, this.parcels, (name) => this.topic(name))
     this.#facts = new Observers(log, 'facts')
     this.#restarts = new Observers(log, 'restarts')
   }
@@ -139,7 +156,8 @@ export class Follower {
     clearTimeout(this.#gapTimer)
     clearTimeout(this.#pollTimer)
     for (const wake of this.#waiting) wake()
-    await this.#unsubscribe()
+    this.#arrivals.clear()
+    for (const unsubscribe of this.#unsubscribe) await unsubscribe()
     await this.#looking?.catch(() => undefined)
   }
 
@@ -148,35 +166,60 @@ export class Follower {
     this.#isDoubted = true
   }
 
-  /** Takes a batch of this node's own appends: applies it here at once and publishes it to the other nodes. */
-  announce(batch: Batch): void {
+  /**
+   * Takes a batch of this node's own appends: applies it here at once and publishes it to the other nodes.
+   * @param isRare whether a rare write appended it: every node needs those facts whole
+   */
+  announce(batch: Batch, isRare: boolean): void {
     this.offer(batch)
-    for (const part of partsOf(batch, this.#kinds.rows)) this.#bus.publish(this.topic('facts'), part)
+    this.#announcer.publish(batch, isRare)
   }
 
-  /** Takes a batch from any source: applies it, holds it until the gap before it is closed, or drops it if it is known. */
-  offer(batch: Batch): void {
+  /**
+   * Takes an announcement from any source: applies it, holds it until what comes before it has arrived, or drops it if it is known.
+   */
+  offer(announced: Announcement): void {
+    if (this.#isClosed || firstOf(announced) === 0) return
+    const { head } = this.#recentLog
+    const { end } = this.#arrivals
+    if (firstOf(announced) > (end ?? head.position) + 1) this.#hold(announced)
+    else if (isDigest(announced) && endOf(announced) <= head.position) {
+      this.#isFitting({ position: endOf(announced), tag: announced.tag })
+    } else if (end === null || endOf(announced) > end) {
+      this.#arrivals.add(announced)
+      this.#applyHeld()
+    }
+  }
+
+  #hold(announced: Announcement): void {
+    const first = firstOf(announced)
+    const isNear = first - this.#recentLog.head.position <= this.#settings.limits.factsMax
+    if (isNear && this.#held.size < heldMax) this.#held.set(first, announced)
+    this.#armGap()
+  }
+
+  /** Takes in facts that are complete. */
+  #take(batch: Batch, announced: Announcement): void {
     const first = batch.facts[0]
-    if (!first || this.#isClosed) return
+    if (!first) return
     const head = this.#recentLog.head
     if (first.position > head.position + 1) {
-      const isNear = first.position - head.position <= this.#limits.factsMax
-      if (isNear && this.#held.size < heldMax) this.#held.set(first.position, batch)
-      this.#armGap()
+      this.#hold(announced)
       return
     }
     const known = batch.facts.findLast((fact) => fact.position <= head.position)
-    const before = known ?? { position: (first.position - 1) as Position, tag: batch.previousTag }
-    // Tag 0 belongs to a journal whose facts are all trimmed: there is nothing to compare.
-    if (before.tag !== 0 && this.#recentLog.holds(before) === false) {
-      // The sender or this node is in another history. Postgres shows which.
-      this.#log.warn({ position: before.position }, 'a batch of facts does not fit this journal')
-      this.#armGap()
-      return
-    }
+    if (!this.#isFitting(known ?? { position: (first.position - 1) as Position, tag: batch.previousTag })) return
     const fresh = known ? batch.facts.filter((fact) => fact.position > head.position) : batch.facts
     if (fresh.length > 0) this.#apply(fresh, batch.rows)
-    this.#applyHeld()
+  }
+
+  /** Whether a place belongs to this history. If not, the sender or this node is in another one, and Postgres shows which. */
+  #isFitting({ position, tag }: Place): boolean {
+    // Tag 0 belongs to a journal whose facts are all trimmed: there is nothing to compare.
+    if (tag === 0 || this.#recentLog.holds({ position, tag }) !== false) return true
+    this.#log.warn({ position }, 'a batch of facts does not fit this journal')
+    this.#armGap()
+    return false
   }
 
   /**
@@ -202,18 +245,25 @@ export class Follower {
   #apply(facts: readonly Fact[], rows: readonly NamedRow[]): void {
     const taken = { position: facts[0]?.position, facts: facts.length }
     steps.followTaking.publish(taken)
-    this.#recentLog.append(facts, rows)
+    for (let from = 0; from < facts.length; ) {
+      const isRunOfStubs = isStub(facts[from] as Fact)
+      const next = facts.findIndex((fact, i) => i > from && isStub(fact) !== isRunOfStubs)
+      const run = from === 0 && next < 0 ? facts : facts.slice(from, next < 0 ? facts.length : next)
+      if (isRunOfStubs) this.#recentLog.appendStubs(run)
+      else this.#recentLog.append(run, rows)
+      from += run.length
+    }
     steps.followRemembered.publish(taken)
     for (const fact of facts) this.#facts.call(fact)
     for (const wake of [...this.#waiting]) wake()
   }
 
   #applyHeld(): void {
-    const { position } = this.#recentLog.head
-    for (const [first, batch] of this.#held) {
-      if (first > position + 1) continue
+    const end = this.#arrivals.end ?? this.#recentLog.head.position
+    for (const [first, announced] of this.#held) {
+      if (first > end + 1) continue
       this.#held.delete(first)
-      this.offer(batch)
+      this.offer(announced)
       return
     }
   }
@@ -242,21 +292,32 @@ export class Follower {
       this.#lastContactAt = Date.now()
       if (this.#isClosed) return
       if (this.#isElsewhere) return this.#restart('The database was replaced by another one.')
-      if (head.position - from.position > this.#limits.factsMax) return this.#restart('This node fell too far behind.')
+      if (head.position - from.position > this.#settings.limits.factsMax) return this.#restart('This node fell too far behind.')
       if (!(await this.#isStillTrue(from, head))) return this.#restart('The journal has another history.')
       if (head.position <= this.#recentLog.head.position) return
       const after = this.#recentLog.head
       const facts = await readFactsAfter(this.#reader, after.position, readMax)
       const rows = await this.#kinds.rows.read(
         this.#reader,
-        facts.filter((fact) => this.#kinds.namesRow(fact)).map((fact) => Number(fact.subjectId) as Position),
+        facts
+          .filter((fact) => this.#kinds.namesRow(fact) && this.#needsRow(fact))
+          .map((fact) => Number(fact.subjectId) as Position),
       )
       if (facts[0]?.position !== after.position + 1) return this.#restart('Facts were trimmed before this node saw them.')
       await this.#flush()
       steps.followRead.publish({ facts: facts.length })
-      this.offer({ previousTag: after.tag, facts, rows })
+      const batch = { previousTag: after.tag, facts, rows }
+      this.#take(batch, batch)
+      this.#arrivals.dropUpTo(this.#recentLog.head.position)
       this.#dropHeld()
+      this.#arrivals.advance()
+      this.#applyHeld()
     }
+  }
+
+  /** Whether a row is worth reading: a node that follows digests does not hear every audience. */
+  #needsRow(fact: Fact): boolean {
+    return this.#settings.mode === 'full' || this.#settings.hears(audienceOf(fact))
   }
 
   /** Whether the journal still holds `from`, the end of this node's memory before it read the head. */
@@ -269,9 +330,7 @@ export class Follower {
 
   #dropHeld(): void {
     const { position } = this.#recentLog.head
-    for (const [first, batch] of this.#held) {
-      if ((batch.facts.at(-1)?.position ?? first) <= position) this.#held.delete(first)
-    }
+    for (const [first, announced] of this.#held) if (endOf(announced) <= position) this.#held.delete(first)
   }
 
   async #restart(reason: string): Promise<void> {
@@ -295,18 +354,19 @@ export class Follower {
     if (head.epoch === this.#epoch && !this.#isElsewhere) return
     this.#identity = await readIdentity(this.#reader)
     this.#epoch = head.epoch
-    const scope = scopeOf(this.#installation, this.#identity, head.epoch)
+    const scope = scopeOf(this.#settings.installation, this.#identity, head.epoch)
     if (scope === this.#scope) return
-    await this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) await unsubscribe()
     this.#scope = scope
-    this.#unsubscribe = await this.#bus.subscribe(this.topic('facts'), batchForm, (batch) => this.offer(batch))
+    this.#unsubscribe = await this.#announcer.subscribe((announced) => this.offer(announced))
   }
 
   /** Forgets everything and continues from this head. */
   #begin(head: Head): void {
     this.#epochKey = epochKeyOf(head.epoch)
     this.#held = new Map()
-    this.#recentLog = new RecentLog(head, this.#limits, this.#kinds)
+    this.#arrivals.clear()
+    this.#recentLog = new RecentLog(head, this.#settings.limits, this.#kinds)
     this.#lastContactAt = Date.now()
   }
 

@@ -45,13 +45,14 @@ export class Subscriber implements TurnOwner {
     this.#kinds = kinds
   }
 
-  /** Whether this user may see this fact. */
+  /** Whether this user may see this fact; whether that is possible, if its subject is not known. */
   canSee(fact: FactHeader): boolean {
     if (fact.conversationId === null) return fact.userId === this.userId
     const interval = this.#intervalOf(fact)
     if (!interval) return false
     // A row's ID is the position of the fact that created it, so the comparison shows whether it was sent before the join.
-    return !interval.isSinceJoining || !this.#kinds.namesRow(fact) || Number(fact.subjectId) > interval.from
+    if (!interval.isSinceJoining || !this.#kinds.namesRow(fact) || fact.subjectId === null) return true
+    return Number(fact.subjectId) > interval.from
   }
 
   /** What else this user may see of a fact's conversation, as far as this node knows. For the user's own leave: `ENDED`. */
@@ -204,6 +205,11 @@ export class Hub {
       if (entry) offerTo(entry.subscriber, fact, left)
     }
     if (subject && fact.audienceChange < 0) this.#changeAudience(subject, fact)
+  }
+
+  /** Whether a stream on this node may receive facts of an audience: a conversation, or a user as a negative number. */
+  hears(audience: number): boolean {
+    return audience > 0 ? this.#byConversation.has(audience as ConversationId) : this.#entries.has(-audience as UserId)
   }
 
   /** All open streams. */

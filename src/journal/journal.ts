@@ -14,6 +14,7 @@ import type { Store, Transaction } from '../store/store.ts'
 import { Lanes, type Procedure } from './append.ts'
 import { coalesceAudiences } from './audience.ts'
 import { type Cursor, encodeCursor } from './cursor.ts'
+import { audienceOf } from './digest.ts'
 import type { Fact, Place } from './fact.ts'
 import { Follower, type FollowerState, type Restart } from './follower.ts'
 import { forgetUser } from './forget.ts'
@@ -30,6 +31,8 @@ import { openTrimmer } from './trimmer.ts'
 import { type Work, Writer, type Written } from './writing.ts'
 
 const replaysAtOnce = 8
+/** How much further the recent log reaches with stubs. */
+const reachFactor = 10
 /** How long to wait for the follower if a cursor is ahead of this node, but not of the journal. */
 const followerPatienceMs = 2_000
 /** A node that has had no answer from Postgres for this long is not ready for traffic. */
@@ -75,6 +78,8 @@ export type Journal = {
   head(): Place
   /** The position up to which this node has applied changes of audiences. */
   deliveredPosition(): Position
+  /** Whether this very place lies in the history that this node remembers; undefined if it can't tell. */
+  holds(place: Place): boolean | undefined
   /** The facts after a place, at most `most`, if the recent log holds the place; otherwise none. */
   factsAfter(place: Place, most: number): readonly Fact[]
   /** A row from the recent log, as it is at the head. */
@@ -83,8 +88,14 @@ export type Journal = {
   topic(name: string): string
   /** Whether a user is in the audience of a conversation now; null if the user has no open stream on this node. */
   findIsInAudience(userId: UserId, conversationId: ConversationId): boolean | null
-  /** Calls `observer` for each fact that this node sees, in order, before any stream receives it. */
+  /**
+   * Calls `observer` for each fact that this node sees, in order, before any stream receives it. A node that follows digests knows of
+   * most facts of hot writes only kind and audience: actor, subject and payload are null. It knows facts of rare writes, and those
+   * that somebody here hears, whole.
+   */
   onFact(observer: Observer<Fact>): void
+  /** Has this node take in whole the facts of the conversations for which `needs` holds, even if no stream here hears them. */
+  alsoHear(needs: (conversationId: ConversationId) => boolean): void
   /** Calls `observer` when data read from Postgres may be stale or rolled back: see Follower. */
   onRestart(observer: Observer<Restart>): void
   /** How many streams are open on this node. */
@@ -119,15 +130,18 @@ export async function openJournal(
   const audiences = coalesceAudiences(store)
   const headOf = () => follower.recentLog.head.position
   const hub: Hub = new Hub((userId) => audiences.add(0, userId, userId), headOf, kinds)
-  const { installation, recentFactsMax: factsMax, recentBytesMax: bytesMax } = settings
-  const limits = { factsMax, bytesMax }
-  const follower: Follower = new Follower(reader, store.flush, bus, installation, kinds, limits, log)
+  const { installation, follow: mode, recentFactsMax: factsMax, recentBytesMax: bytesMax } = settings
+  const limits = { factsMax, bytesMax, reachMax: mode === 'full' ? factsMax : reachFactor * factsMax }
+  const needs: ((conversationId: ConversationId) => boolean)[] = []
+  const hears = (audience: number) =>
+    hub.hears(audience) || (audience > 0 && needs.some((need) => need(audience as ConversationId)))
+  const follower: Follower = new Follower(reader, store.flush, bus, kinds, { installation, mode, limits, hears }, log)
   const observers = new Observers<Fact>(log, 'facts')
   const deliveredPosition = deliver(follower, observers, hub)
   store.journalPool.on('error', () => follower.doubt())
   await follower.open()
-  const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch), log, repeats)
-  const writer = new Writer(store.prisma, reader, store.flush, headOf, (batch) => follower.announce(batch))
+  const lanes = new Lanes(store.journalPool, settings.appendLanes, (batch) => follower.announce(batch, false), log, repeats)
+  const writer = new Writer(store.prisma, reader, store.flush, headOf, (batch) => follower.announce(batch, true))
   const trimmer = settings.retentionS === null ? null : openTrimmer(reader, settings.retentionS, log)
   const turn = pLimit(replaysAtOnce)
   const replay = replayOn(store.reader, kinds)
@@ -137,6 +151,7 @@ export async function openJournal(
     recentLog: () => follower.recentLog,
     replay: (...scope: Parameters<ReadReplay>) => turn(() => replay(...scope)),
     rows: (ids: readonly Position[]) => kinds.rows.read(store.reader, ids),
+    fill: (positions: readonly Position[]) => fill(follower, positions),
   }
   const beat = keepBeat(hub, follower, settings.tickIntervalMs)
 
@@ -167,12 +182,14 @@ export async function openJournal(
     cursor: (place) => encodeCursor(follower.epochKey, place),
     head: () => follower.recentLog.head,
     deliveredPosition,
+    holds: (place) => follower.recentLog.holds(place),
     factsAfter: (place, most) => follower.recentLog.after(place, most),
     row: (id) => follower.recentLog.row(id),
     topic: (name) => follower.topic(name),
     findIsInAudience: (userId, conversationId) => hub.findIsInAudience(userId, conversationId),
     onFact: (observer) => observers.add(observer),
     onRestart: (observer) => follower.onRestart(observer),
+    alsoHear: (need) => needs.push(need),
     streamCount: () => hub.streamCount,
     state: () => ({ ...follower.state(), lanes: lanes.lengths() }),
     isFollowing: () => Date.now() - follower.lastContactAt < contactMs,
@@ -208,6 +225,19 @@ function deliver(follower: Follower, observers: Observers<Fact>, hub: Hub): () =
     hub.abandonAll(restart.reason)
   })
   return () => position ?? follower.recentLog.head.position
+}
+
+/** Fetches the parcels of stubs into the recent log, as far as they are on the shelf. */
+async function fill({ recentLog, parcels }: Follower, positions: readonly Position[]): Promise<void> {
+  const names = positions.flatMap((position) => {
+    const [append, header] = [recentLog.appendOf(position), recentLog.headerAt(position)]
+    return append && header ? [{ append, audience: audienceOf(header) }] : []
+  })
+  const found = await parcels.fetch(names).catch(() => [])
+  for (const parcel of found) {
+    const rows = new Map(parcel?.rows.map((row) => [Number(row.id), row]))
+    for (const fact of parcel?.facts ?? []) recentLog.fill({ fact, row: rows.get(fact.subjectId ?? 0) })
+  }
 }
 
 /** Calls `beat` on all streams every second or so, with one time and one tick for all. */

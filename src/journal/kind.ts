@@ -83,7 +83,7 @@ export class FactKinds {
   }
 
   /** Whether a fact may change the events of earlier facts. */
-  changesEarlierEvents(fact: Fact): boolean {
+  changesEarlierEvents(fact: Pick<Fact, 'kind'>): boolean {
     return this.#byNumber[fact.kind]?.changesEarlierEvents ?? true
   }
 

@@ -92,6 +92,7 @@ async function talk({ alice, bob, carol, dan }: Cast, app: App): Promise<void> {
         mentionedUserIds,
         attachmentIds: [],
         data: null,
+        sealed: null,
       }
       return (await sendMessage(by, send, app)).message
     }
@@ -109,7 +110,7 @@ async function talk({ alice, bob, carol, dan }: Cast, app: App): Promise<void> {
   const map = await inHike(bob, '@alice, do you still have the map from last time?', undefined, alice)
   const newest = await inHike(dan, 'If not, I can print one.', map)
 
-  const { conversationId } = await startDirectConversation(bob, alice.userId, app)
+  const { conversationId } = await startDirectConversation(bob, alice.userId, 'NONE', app)
   const inDirect = sayIn(conversationId)
   const question = await inDirect(bob, 'Hi Alice! Are you coming on Saturday?')
   const answer = await inDirect(alice, 'Of course. What should I bring?', question)
@@ -136,7 +137,8 @@ async function findGroup(owner: Viewer, app: App): Promise<ConversationId | null
 }
 
 async function createHike(by: Viewer, others: readonly Viewer[], app: App): Promise<ConversationId> {
-  const settings = { title: groupTitle, description: 'To the lake and back', historyVisibility: 'ALL', data: null } as const
+  const said = { title: groupTitle, description: 'To the lake and back', data: null }
+  const settings = { ...said, historyVisibility: 'ALL', encryption: 'NONE' } as const
   const { conversationId } = await createGroup(
     by,
     settings,

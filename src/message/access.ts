@@ -95,7 +95,7 @@ export function asHeard(context: Context, message: MessageRow, position: Positio
 }
 
 function withheld(message: MessageRow): MessageRow {
-  return { ...message, text: '', data: null, mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
+  return { ...message, text: '', data: null, ciphertext: null, mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
 }
 
 /** Finds the newest message of a conversation; null if the viewer does not see it. */

@@ -21,6 +21,8 @@ export type ChangeInput = { readonly messageId: MessageId; readonly actorId: Use
   /** `isEntitled`: the actor's role allows the change in this conversation. Authors need no entitlement to delete. */
   | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
   | { readonly change: 'react' | 'unreact'; readonly emoji: string }
+  /** A deletion by order of a moderator. The actor is `systemId`. */
+  | { readonly change: 'remove' }
 )
 
 /** The outcome of a change. `UNCHANGED`: it had no effect. */
@@ -48,10 +50,12 @@ const statuses = [
   'NOT_ENTITLED',
   'TOO_MANY_EMOJI',
   'TOO_MANY_PINS',
+  'ENCRYPTED',
 ] as const
 const kinds = {
   edit: messageKinds.MessageEdited.number,
   delete: messageKinds.MessageDeleted.number,
+  remove: messageKinds.MessageDeleted.number,
   react: messageKinds.ReactionsChanged.number,
   unreact: messageKinds.ReactionsChanged.number,
   pin: messageKinds.PinsChanged.number,

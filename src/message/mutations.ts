@@ -2,12 +2,12 @@
 
 import { z } from 'zod'
 import { Conversation, requireConversation } from '../conversation/schema.ts'
-import { notFound, ParleyError } from '../errors.ts'
+import { badInput, notFound, ParleyError } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { type Context, requireViewer } from '../graphql/context.ts'
 import { customData, customDataRule } from '../graphql/custom-data.ts'
 import { conversationOf, factEvent, subjectOf } from '../graphql/event.ts'
-import { note, parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
+import { bytesUpTo, note, parseInput, perLimit, prose, uuid } from '../graphql/input.ts'
 import { isVisible } from '../graphql/line.ts'
 import { mapMaybePromise } from '../graphql/loader.ts'
 import { cursorField } from '../graphql/payload.ts'
@@ -18,6 +18,7 @@ import { type Changed, deleteMessage, editMessage, type SentMessage, sendMessage
 import { messageKinds } from './events.ts'
 import { type MessageRow, messageOf } from './row.ts'
 import { Message } from './schema.ts'
+import type { Sealed } from './send.ts'
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
   description: 'Input for `sendMessage`.',
@@ -30,7 +31,7 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
     text: t.string({
       defaultValue: '',
       description:
-        'The text, kept exactly as sent. At least one visible character, unless the message has attachments; at most 10,000 characters unless the server is configured otherwise (`limits.messageTextMax`).',
+        'The text, kept exactly as sent. At least one visible character, unless the message has attachments or a ciphertext; at most 10,000 characters unless the server is configured otherwise (`limits.messageTextMax`).',
     }),
     attachmentIds: t.idList({
       required: false,
@@ -44,6 +45,16 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
     mentionedUserIds: t.idList({
       required: false,
       description: 'The IDs of the members that the message mentions, at most 100. Duplicates are ignored.',
+    }),
+    ciphertext: t.field({
+      type: 'Base64',
+      required: false,
+      description: `In an encrypted conversation, what the device encrypted in place of a text: an MLS PrivateMessage of at most ${ciphertextMax} bytes. A retry may bring another one: the first one stays.`,
+    }),
+    epoch: t.int({
+      required: false,
+      description:
+        'The epoch in which `ciphertext` was encrypted: the newest one of the conversation, or the one before. Required with `ciphertext`.',
     }),
     data: t.field({
       type: 'JSON',
@@ -71,6 +82,8 @@ const SendMessagePayload = builder.objectRef<SentMessage>('SendMessagePayload').
   }),
 })
 
+/** The longest ciphertext of a message, in bytes. */
+export const ciphertextMax = 65_536
 /** The most members that one message may mention. */
 export const mentionsMax = 100
 const sendForm = perLimit((textMax) => sendFormWith(prose(textMax)))
@@ -84,6 +97,8 @@ function sendFormWith(text: z.ZodType<string>) {
     mentionedUserIds: z.array(z.string()).max(mentionsMax, `must have at most ${mentionsMax} IDs`).nullish(),
     attachmentIds: z.array(z.string()).nullish(),
     data: customData,
+    ciphertext: bytesUpTo(ciphertextMax).nullish(),
+    epoch: z.int().min(0, 'must not be negative').nullish(),
   })
 }
 
@@ -91,15 +106,13 @@ builder.mutationField('sendMessage', (t) =>
   t.field({
     type: SendMessagePayload,
     description:
-      'Sends a message. A retry with the same `clientMessageId` and content returns the first message and changes nothing, so if you get no answer, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, LIMIT_EXCEEDED, UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, RATE_LIMITED, UNAVAILABLE.',
+      'Sends a message. A retry with the same `clientMessageId` and content returns the first message and changes nothing, so if you get no answer, send again. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, IDEMPOTENCY_CONFLICT, LIMIT_EXCEEDED, UPLOAD_INCOMPLETE, ATTACHMENT_USED, FILE_REFUSED, MESSAGE_REFUSED, RATE_LIMITED, UNAVAILABLE; in an encrypted conversation also ENCRYPTION_REQUIRED for anything in the clear, REKEY_REQUIRED, EPOCH_STALE.',
     args: { input: t.arg({ type: SendMessageInput, description: 'The message to send.' }) },
     resolve: (_root, { input }, context) => {
       const { limits } = context.app.config
-      const form = input.attachmentIds?.length ? captionedForm : sendForm
-      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds, attachmentIds, data } = parseInput(
-        form(limits.messageTextMax),
-        input,
-      )
+      const form = input.attachmentIds?.length || input.ciphertext ? captionedForm : sendForm
+      const { conversationId, clientMessageId, text, replyToId, mentionedUserIds, attachmentIds, data, ciphertext, epoch } =
+        parseInput(form(limits.messageTextMax), input)
       const mentioned = (mentionedUserIds ?? []).map((id) => parseId('User', id, 'input.mentionedUserIds'))
       const send = {
         conversationId: parseId('Conversation', conversationId, 'input.conversationId'),
@@ -109,11 +122,21 @@ builder.mutationField('sendMessage', (t) =>
         mentionedUserIds: [...new Set(mentioned)],
         attachmentIds: parseAttachmentIds(attachmentIds ?? [], limits.attachmentsPerMessageMax),
         data: data ?? null,
+        sealed: ciphertext == null ? null : sealedOf(ciphertext, epoch, text, data),
       }
       return sendMessage(requireViewer(context), send, context.app)
     },
   }),
 )
+
+/** @throws ParleyError BAD_INPUT without an epoch, ENCRYPTION_REQUIRED if there is anything in the clear beside the ciphertext */
+function sealedOf(ciphertext: Buffer, epoch: number | null | undefined, text: string, data: string | null | undefined): Sealed {
+  if (epoch == null) throw badInput('input.epoch', 'is required with a ciphertext')
+  const inTheClear = text !== '' ? 'text' : data != null ? 'data' : null
+  if (inTheClear === null) return { ciphertext, epoch }
+  const message = 'An encrypted message has nothing in the clear: put this into the ciphertext.'
+  throw new ParleyError('ENCRYPTION_REQUIRED', message, { argument: `input.${inTheClear}` })
+}
 
 function parseAttachmentIds(given: readonly string[], most: number): readonly AttachmentId[] {
   if (given.length === 0) return none
@@ -175,7 +198,7 @@ builder.mutationFields((t) => ({
   editMessage: t.field({
     type: EditMessagePayload,
     description:
-      'Replaces the text of one of your messages, and its custom data; the previous text stays available in `versions`. Replacing both with the same changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, MESSAGE_REFUSED, RATE_LIMITED, UNAVAILABLE.',
+      'Replaces the text of one of your messages, and its custom data; the previous text stays available in `versions`. Replacing both with the same changes nothing. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, MESSAGE_DELETED, VERSION_CONFLICT, MESSAGE_REFUSED, ENCRYPTION_REQUIRED in an encrypted conversation, RATE_LIMITED, UNAVAILABLE.',
     args: { input: t.arg({ type: EditMessageInput, description: 'The message, and its new text.' }) },
     resolve: async (_root, { input }, context) => {
       const messageId = parseId('Message', input.messageId, 'input.messageId')

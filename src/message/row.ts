@@ -30,6 +30,10 @@ export type MessageRow = {
   readonly data?: string | null
   /** The position of the last edit or of the deletion; null or absent if there was none. */
   readonly changedPosition?: Position | null
+  /** In place of the text in an encrypted conversation, in base64. Null or absent in a plain one, and after the deletion. */
+  readonly ciphertext?: string | null
+  /** The epoch in which it was encrypted. Null or absent in a plain conversation. */
+  readonly epoch?: number | null
   /** This is the row of the send itself: the message has no reactions or pin yet. */
   readonly isNew?: true
 }
@@ -39,7 +43,8 @@ export const messageColumns = `m.id, m.conversation_id as "conversationId", m.se
   coalesce(m.client_message_spelling, m.client_message_id::text) as "clientMessageId", m.text, ${milliseconds('m.created_at')} as "createdAt",
   m.version, ${milliseconds('m.edited_at')} as "editedAt", ${milliseconds('m.deleted_at')} as "deletedAt",
   m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds", m.changed_position as "changedPosition",
-  nullif(m.attachment_ids, '{}') as "attachmentIds", m.data::text as data`
+  nullif(m.attachment_ids, '{}') as "attachmentIds", m.data::text as data,
+  translate(encode(m.ciphertext, 'base64'), E'\\n', '') as ciphertext, m.epoch`
 
 const messagesByIds = statement<MessageRow>(
   'messages_by_ids',
@@ -51,13 +56,14 @@ export function readMessages(reader: Reader, ids: readonly MessageId[]): Promise
   return ids.length === 0 ? Promise.resolve([]) : reader.rows(messagesByIds, [ids])
 }
 
-/** A message with a longer text, in characters, does not travel with its fact: nodes read it when they show it. */
+/** A message with a longer text or ciphertext, in characters or bytes, does not travel with its fact: nodes read it when they show it. */
 export const travellingTextMax = 4_096
 
 /** Messages as named rows of facts. */
 export const messageRows: NamedRows = {
   read: readMessages,
-  travels: ({ text }: MessageRow) => text.length <= travellingTextMax,
+  travels: ({ text, ciphertext }: MessageRow) =>
+    text.length <= travellingTextMax && (ciphertext == null || Buffer.byteLength(ciphertext, 'base64') <= travellingTextMax),
 }
 
 /** A named row as a message. */

@@ -63,7 +63,7 @@ builder.node(Message, {
     }),
     text: t.exposeString('text', {
       shared: true,
-      description: 'The text exactly as sent or last edited; empty if the message was deleted.',
+      description: 'The text exactly as sent or last edited; empty if the message was deleted, and in an encrypted conversation.',
     }),
     data: t.field({
       shared: true,
@@ -116,6 +116,21 @@ builder.node(Message, {
     }),
   }),
 })
+
+builder.objectFields(Message, (t) => ({
+  ciphertext: t.expose('ciphertext', {
+    shared: true,
+    type: 'Base64',
+    nullable: true,
+    description:
+      'What was encrypted by the sending device in place of a text; null in a plain conversation, and if the message was deleted.',
+  }),
+  epoch: t.exposeInt('epoch', {
+    shared: true,
+    nullable: true,
+    description: 'The epoch of the conversation in which `ciphertext` was encrypted; null in a plain conversation.',
+  }),
+}))
 
 builder.objectField(Message, 'replyTo', (t) =>
   t.field({

@@ -28,7 +28,12 @@ export type SendInput = {
   readonly data: string | null
   /** What the hook made of text and data, to be stored instead; null if it did not change them. */
   readonly changed: MessageContent | null
+  /** What stands in place of the text in an encrypted conversation, and the epoch in which it was encrypted; null in a plain one. */
+  readonly sealed: Sealed | null
 }
+
+/** The ciphertext of a message. */
+export type Sealed = { readonly ciphertext: Buffer; readonly epoch: number }
 
 /** The outcome of a send. */
 export type SendOutcome =
@@ -45,6 +50,12 @@ export type SendOutcome =
   | { readonly status: 'ATTACHMENTS_REFUSED'; readonly refusal: ParleyError | null }
   /** An attachment of it is already in another message. */
   | { readonly status: 'ATTACHMENT_USED' }
+  /** It is a text in an encrypted conversation, or a ciphertext in a plain one. */
+  | { readonly status: 'OTHER_ENCRYPTION' }
+  /** Somebody left the encrypted conversation, and no commit came since. */
+  | { readonly status: 'NEEDS_REKEY' }
+  /** It was encrypted in another epoch than the newest and the one before. */
+  | { readonly status: 'STALE_EPOCH' }
 
 /** What the procedures that store messages return. */
 export type SendBatchRow = {
@@ -57,9 +68,16 @@ export type SendBatchRow = {
   previous_tag: number
 }
 
-/** SHA-256 of the canonical form of a send. It defines "the same content" for a repeated clientMessageId (D2). */
-export function requestHash({ conversationId, text, replyToId, mentionedUserIds, attachments, data }: SendInput): Buffer {
+/**
+ * SHA-256 of the canonical form of a send. It defines "the same content" for a repeated clientMessageId (D2). The ciphertext is not part
+ * of it: a repeat may be encrypted again, in a later epoch.
+ */
+export function requestHash({ conversationId, text, replyToId, mentionedUserIds, attachments, data, sealed }: SendInput): Buffer {
   const mentions = [...mentionedUserIds].sort((a, b) => a - b)
+  if (sealed !== null) {
+    const header = JSON.stringify(['MLS', conversationId, replyToId, mentions, attachments?.ids ?? []])
+    return createHash('sha256').update(header).digest()
+  }
   const plain = [conversationId, text, replyToId, mentions]
   const more = data === null ? [] : [canonicalForm(data)]
   const canonical = JSON.stringify(attachments === null && data === null ? plain : [...plain, attachments?.ids ?? [], ...more])
@@ -75,6 +93,9 @@ const refusals = {
   4: 'NOTHING_TO_REPLY_TO',
   5: 'MENTIONS_STRANGER',
   7: 'ATTACHMENT_USED',
+  8: 'OTHER_ENCRYPTION',
+  9: 'NEEDS_REKEY',
+  10: 'STALE_EPOCH',
 } as const satisfies Record<number, SendOutcome['status']>
 
 /** The parameters about attachments: null if no input has any. */
@@ -88,11 +109,21 @@ function attachmentValues(inputs: readonly SendInput[]): unknown[] {
   ]
 }
 
+/** The parameters about ciphertexts: null if no input has one. */
+function sealedValues(inputs: readonly SendInput[]): unknown[] {
+  if (inputs.every(({ sealed }) => sealed === null)) return [null, null]
+  return [inputs.map(({ sealed }) => sealed?.ciphertext ?? null), inputs.map(({ sealed }) => sealed?.epoch ?? null)]
+}
+
 /** The procedure for sends. The key is the sender. */
 export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
   name: 'journal_send_batch_2',
-  text: 'call journal_send_batch_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, null, null, null, null, null, null)',
-  bytesOf: (input) => 100 + Buffer.byteLength(contentOf(input).text) + (contentOf(input).data?.length ?? 0),
+  text: 'call journal_send_batch_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, null, null, null, null, null, null)',
+  bytesOf: (input) =>
+    100 +
+    Buffer.byteLength(contentOf(input).text) +
+    (contentOf(input).data?.length ?? 0) +
+    (input.sealed?.ciphertext.length ?? 0),
   values: (inputs) => [
     inputs.map((i) => i.conversationId),
     inputs.map((i) => i.senderId),
@@ -104,6 +135,7 @@ export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
     inputs.map(({ clientMessageId }) => (clientMessageId === clientMessageId.toLowerCase() ? null : clientMessageId)),
     ...attachmentValues(inputs),
     inputs.every((i) => contentOf(i).data === null) ? null : inputs.map((i) => contentOf(i).data),
+    ...sealedValues(inputs),
   ],
   read(row, inputs) {
     const facts: Fact[] = []
@@ -125,7 +157,8 @@ export const sendProcedure: Procedure<SendInput, SendOutcome, SendBatchRow> = {
 
 /** The row of a new message. Like the fact, it is on the hottest path: spreading objects costs V8 old memory each time. */
 function newMessage(input: SendInput, id: MessageId, seq: number, createdAt: number): MessageRow {
-  return {
+  const { sealed } = input
+  const message: MessageRow = {
     id,
     conversationId: input.conversationId,
     seq,
@@ -142,6 +175,8 @@ function newMessage(input: SendInput, id: MessageId, seq: number, createdAt: num
     data: contentOf(input).data,
     isNew: true,
   }
+  if (sealed === null) return message
+  return { ...message, ciphertext: sealed.ciphertext.toString('base64'), epoch: sealed.epoch }
 }
 
 /** The fact of a new message. */

@@ -1,12 +1,14 @@
-// The audit log: who did what through a server key or the command line. An entry is written before the change that it is about, unless
+// The audit log: who did what through a server key, as a moderator or on the command line. An entry is written before the change that it is about, unless
 // the change itself makes what the entry names. It has ids only.
 //
 // Entries are committed without waiting for the disk: their change commits later, and its flush takes them along. A seal is a hash of
 // the entries since the seal before it, and of that seal, so that nobody can change or remove an entry unnoticed (`parley doctor`).
 
+import type { Moderator } from '../account/moderators.ts'
 import type { Context } from '../graphql/context.ts'
 import { encodeId, type ServerKeyId, type UserId } from '../id.ts'
 import type { Log } from '../log/log.ts'
+import type { App } from '../parts.ts'
 import { BackgroundLoop } from '../store/background-loop.ts'
 import { locks } from '../store/locks.ts'
 import { type Reader, statement } from '../store/reader.ts'
@@ -18,11 +20,16 @@ declare module '../parts.ts' {
   }
 }
 
+/** Who did it: a server key, an operator on the command line, or a moderator. */
+export const auditActors = ['KEY', 'OPERATOR', 'USER'] as const
+/** One of them. */
+export type AuditActor = (typeof auditActors)[number]
+
 /** What an entry says. */
 export type AuditEntry = {
-  readonly actor: 'KEY' | 'OPERATOR'
+  readonly actor: AuditActor
   readonly keyId: ServerKeyId | null
-  /** On whose behalf the key acts. */
+  /** The moderator, or the user on whose behalf the key acts. */
   readonly userId: UserId | null
   /** The name of the mutation, or of the command. */
   readonly action: string
@@ -115,6 +122,11 @@ export function openAudit(store: Store, log: Log): AuditLog {
 /** Records what a server key that acts for itself does. */
 export async function audited({ app, caller }: Context, action: string, subjects: readonly string[]): Promise<void> {
   await app.audit.record({ actor: 'KEY', keyId: caller.key?.id ?? null, userId: null, action, subjects })
+}
+
+/** Records what a moderator does. */
+export async function recordModeration(app: App, by: Moderator, action: string, subjects: readonly string[]): Promise<void> {
+  await app.audit.record({ actor: by.userId === null ? 'KEY' : 'USER', keyId: by.keyId, userId: by.userId, action, subjects })
 }
 
 /** The global ids of users. */

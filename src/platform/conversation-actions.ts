@@ -128,6 +128,8 @@ async function changeMembers(tx: Transaction, group: LockedGroup, memberIds: rea
   const gone = [...members.keys()].filter((userId) => !wanted.has(userId))
   await requireMembers(tx, group.tenant, added)
   await tx.departure.deleteMany({ where: { conversationId, userId: { in: added } } })
+  // The backend decides who is in its groups: a ban that the group had is over.
+  await tx.ban.deleteMany({ where: { conversationId, userId: { in: added } } })
   await tx.member.deleteMany({ where: { conversationId, userId: { in: gone } } })
   const joins = await admit(tx, group, added, null)
   const left = [...members].filter(([userId]) => wanted.has(userId))

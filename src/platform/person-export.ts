@@ -30,6 +30,11 @@ const parts: readonly Statement<Line>[] = [
        from session where user_id = $1 order by id`,
   ),
   statement(
+    'export_devices',
+    `select 'device' as type, id, name, encode(signature_key, 'base64') as "signatureKey", added_at as "addedAt", removed_at as "removedAt"
+       from device where user_id = $1 order by id`,
+  ),
+  statement(
     'export_push',
     `select 'pushRegistration' as type, id, session_id as "sessionId", provider, platform, registered_at as "registeredAt"
        from push_registration where user_id = $1 order by id`,
@@ -75,7 +80,7 @@ const conversations = statement<{ id: ConversationId; lastSeq: number }>(
 )
 const messages = statement<Line>(
   'export_messages',
-  `select 'message' as type, m.id, m.conversation_id as "conversationId", m.seq, m.text, m.data, m.version, m.created_at as "createdAt",
+  `select 'message' as type, m.id, m.conversation_id as "conversationId", m.seq, m.text, translate(encode(m.ciphertext, 'base64'), E'\\n', '') as ciphertext, m.epoch, m.data, m.version, m.created_at as "createdAt",
           m.edited_at as "editedAt", m.deleted_at as "deletedAt", m.reply_to_id as "replyToId", m.mentioned_user_ids as "mentionedUserIds",
           m.attachment_ids as "attachmentIds",
           (select coalesce(json_agg(json_build_object('version', v.version, 'text', v.text, 'writtenAt', v.written_at) order by v.version), '[]')
@@ -109,6 +114,7 @@ const idTypes = {
   message: 'Message',
   file: 'Attachment',
   invite: 'Invite',
+  device: 'Device',
 } as const
 const references = {
   userId: 'User',

@@ -48,5 +48,5 @@ export const readOpenKeys = (reader: Reader, tenant: string | null): Promise<Ser
 export const readKeys = (reader: Reader, ids: readonly ServerKeyId[]): Promise<ServerKeyRow[]> => reader.rows(byIds, [ids])
 
 /** Whether a key is for what belongs to this tenant. */
-export const isFor = (key: ServerKey, { tenant }: { readonly tenant: string | null }) =>
+export const isFor = (key: Pick<ServerKey, 'tenant'>, { tenant }: { readonly tenant: string | null }) =>
   key.tenant === null || key.tenant === tenant

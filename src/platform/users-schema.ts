@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { findUser, findUsers, requireUser } from '../account/access.ts'
 import type { SessionCredentials } from '../account/actions.ts'
 import { externalIdForm, externalIdMax, externalIdRule, findNamed } from '../account/external-id.ts'
+import { requireAbove, requireModerator } from '../account/moderators.ts'
 import { credentialFields } from '../account/mutations.ts'
 import { suspendUser, unsuspendUser } from '../account/operator-actions.ts'
 import { DeviceKind, User } from '../account/schema.ts'
@@ -17,7 +18,7 @@ import { line, note, parseInput, requireFuture } from '../graphql/input.ts'
 import { pageCost } from '../graphql/page.ts'
 import { encodeId, type UserId } from '../id.ts'
 import type { ServerKey } from '../viewer.ts'
-import { audited, userIds } from './audit.ts'
+import { audited, recordModeration, userIds } from './audit.ts'
 import { isFor } from './server-keys.ts'
 import { readUsers } from './user-access.ts'
 import { deleteUser, issueSession, upsertMax, upsertUsers } from './user-actions.ts'
@@ -72,7 +73,7 @@ const queryForm = z
   .refine((text) => !text.includes('\0') && text.isWellFormed(), 'must be a valid text')
 
 /** The user that an input names, by an id or an external id. @throws ParleyError BAD_INPUT, NOT_FOUND, also of another tenant */
-async function requireNamed(key: ServerKey, context: Context, name: string): Promise<UserId> {
+async function requireNamed(key: Pick<ServerKey, 'tenant'>, context: Context, name: string): Promise<UserId> {
   const userId = await findNamed(context.reader, context.app.config, name, 'input.userId')
   const user = userId === null ? null : await findUser(context, userId)
   if (!user || !isFor(key, user)) throw notFound('User')
@@ -250,14 +251,15 @@ builder.mutationFields((t) => ({
   suspendUser: t.field({
     type: SuspendUserPayload,
     description:
-      'Suspends a user, or changes a suspension: all sessions end on every node, none opens until the suspension ends or is lifted, and nobody acts for the user. Needs a server key with the scope MODERATE. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
+      'Suspends a user, or changes a suspension: all sessions end on every node, none opens until the suspension ends or is lifted, and nobody acts for the user. Only for moderators, against users of a lower role, and for server keys with the scope MODERATE. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN, UNAVAILABLE.',
     args: { input: t.arg({ type: SuspendUserInput, description: 'The user, the reason, and the end.' }) },
     resolve: async (_root, { input }, context) => {
-      const key = requireKey(context, 'MODERATE')
+      const by = await requireModerator(context)
       const { userId: name, reason = null, until = null } = parseInput(suspendForm, input)
       requireFuture('until', until, context.app.clock)
-      const userId = await requireNamed(key, context, name)
-      await audited(context, 'suspendUser', userIds([userId]))
+      const userId = await requireNamed(by, context, name)
+      await requireAbove(context, by, userId)
+      await recordModeration(context.app, by, 'suspendUser', userIds([userId]))
       await suspendUser(userId, { reason, until }, context.app)
       return { userId }
     },
@@ -265,12 +267,13 @@ builder.mutationFields((t) => ({
   unsuspendUser: t.field({
     type: UnsuspendUserPayload,
     description:
-      'Lifts a suspension. Does nothing if there is none. Needs a server key with the scope MODERATE. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.',
+      'Lifts a suspension. Does nothing if there is none. Only for moderators, and for server keys with the scope MODERATE. Errors: BAD_INPUT, NOT_FOUND, FORBIDDEN.',
     args: { input: t.arg({ type: UnsuspendUserInput, description: 'The user.' }) },
     resolve: async (_root, { input }, context) => {
-      const key = requireKey(context, 'MODERATE')
-      const userId = await requireNamed(key, context, input.userId)
-      await audited(context, 'unsuspendUser', userIds([userId]))
+      const by = await requireModerator(context)
+      const userId = await requireNamed(by, context, input.userId)
+      await requireAbove(context, by, userId)
+      await recordModeration(context.app, by, 'unsuspendUser', userIds([userId]))
       await unsuspendUser(userId, context.app)
       return { userId }
     },

@@ -4,6 +4,7 @@
 
 import type { Bus } from '../bus/bus.ts'
 import { changeForm, type Leases, type PresentDevice } from '../bus/leases.ts'
+import type { Slots } from '../bus/slots.ts'
 import type { Cancel, Clock } from '../clock.ts'
 import { contactKinds } from '../contact/events.ts'
 import { type UserId, userIdOf } from '../id.ts'
@@ -25,7 +26,7 @@ declare module '../parts.ts' {
 /** A watcher sees at most one change of a user in this time, in milliseconds. The end of a session shows at once. */
 export const coalesceMs = 5_000
 /** The presence topic of a user, within the scope of this journal. */
-export const presenceTopic = (userId: UserId) => `presence:${userId}`
+export const presenceTopic = (slots: Slots, userId: UserId) => `presence:${slots.of(userId)}${userId}`
 const lookMs = 250
 const readAgainMs = 15_000
 /** After Redis was away, nodes renew the leases of their devices: until then, memory is more accurate than Redis. */
@@ -63,6 +64,7 @@ export class PresenceService {
   readonly #leases: Leases
   readonly #reader: Reader
   readonly #topics: Topics
+  readonly #slots: Slots
   readonly #log: Log
   readonly #watched = new Map<UserId, WatchedUser>()
   readonly #byViewer = new Map<UserId, Set<PresenceWatcher>>()
@@ -81,6 +83,7 @@ export class PresenceService {
     this.#clock = clock
     this.#reader = reader
     this.#topics = openTopics(bus, journal)
+    this.#slots = bus.slots
     this.#log = log
     const readSoon = () => {
       this.#readAgainAt = Math.min(this.#readAgainAt, clock.monotonicMs() + restoreMs)
@@ -174,7 +177,7 @@ export class PresenceService {
   }
 
   #open(userId: UserId): WatchedUser {
-    const subscription = this.#topics.subscribe(presenceTopic(userId), changeForm, (change) => {
+    const subscription = this.#topics.subscribe(presenceTopic(this.#slots, userId), changeForm, (change) => {
       entry.changes += 1
       entry.actual = { state: change.state, activeAt: Math.max(change.activeAt, entry.actual?.activeAt ?? 0) }
       showAll(entry, change.isFinal, this.#clock.monotonicMs())

@@ -5,10 +5,10 @@ import { findUsers } from '../account/access.ts'
 import { User } from '../account/schema.ts'
 import { refusalOf } from '../conversation/refusal.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, requireViewer } from '../graphql/context.ts'
+import { requireViewer } from '../graphql/context.ts'
 import { parseInput } from '../graphql/input.ts'
 import { type ConversationId, encodeId, parseId } from '../id.ts'
-import { statement } from '../store/reader.ts'
+import { isInAudience } from './audience-access.ts'
 import { latestOf } from './latest.ts'
 import type { Typists } from './typing-service.ts'
 
@@ -53,21 +53,6 @@ const SetTypingPayload = builder.objectRef<{ lapsesAt: Date | null }>('SetTyping
 })
 
 const form = z.object({ conversationId: z.string(), typing: z.boolean() })
-
-const inAudience = statement<{ conversationId: ConversationId }>(
-  'typing_audience',
-  'select conversation_id as "conversationId" from current_audience where user_id = $1 and conversation_id = $2',
-)
-
-/**
- * Whether the viewer is in the audience of a conversation now; the audience of a closed conversation is empty. This takes no
- * statement while the viewer has an open stream on this node.
- */
-async function isInAudience(context: Context, conversationId: ConversationId): Promise<boolean> {
-  const { userId } = requireViewer(context)
-  const known = context.app.journal.findIsInAudience(userId, conversationId)
-  return known ?? (await context.reader.rows(inAudience, [userId, conversationId])).length > 0
-}
 
 builder.mutationField('setTyping', (t) =>
   t.field({

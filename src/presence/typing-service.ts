@@ -77,14 +77,11 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
   const topics = openTopics(bus, journal)
   const localTyping = new LocalTyping(topics, clock, devices)
   journal.onFact(takeFact)
+  journal.alsoHear((conversationId) => watches.has(conversationId))
   const stopSweeping = clock.every(sweepMs, () => {
     const now = clock.monotonicMs()
     for (const watched of watches.values()) if (dropLapsed(watched.signs, now)) showAll(watched)
   })
-
-  function showAll({ watchers, signs }: WatchedConversation): void {
-    for (const watcher of watchers) watcher.show([...signs.keys()])
-  }
 
   function take(watched: WatchedConversation, [userId, sessionId, connection, kind]: TypingSign): void {
     const signs = watched.signs.get(userId) ?? new Map<TypingSource, number>()
@@ -158,6 +155,11 @@ export function openTypingService(bus: Bus, clock: Clock, journal: Journal, devi
       watches.clear()
     },
   }
+}
+
+/** Shows all watchers who is typing. */
+function showAll({ watchers, signs }: WatchedConversation): void {
+  for (const watcher of watchers) watcher.show([...signs.keys()])
 }
 
 /** Whether a source's sign ends. A stop over HTTP ends all signs of the session; over a WebSocket, its own and the HTTP sign. */

@@ -66,7 +66,8 @@ export async function readCases(app: App, pairs: readonly Pair[]): Promise<Case[
 
 const contents = statement<{ id: MessageId; text: string; kinds: number[] }>(
   'push_contents',
-  `select m.id, m.text, array(select a.kind from message_attachment a where a.attachment_id = any(m.attachment_ids) order by a.place) as kinds
+  `select m.id, m.text, array(select a.kind from message_attachment a
+             where m.epoch is null and a.attachment_id = any(m.attachment_ids) order by a.place) as kinds
      from message m where m.id = any($1::bigint[]) and m.deleted_at is null`,
 )
 

@@ -128,7 +128,9 @@ async function readRows(reader: Reader, read: ReadMessages, ids: readonly Messag
       await new Promise(setImmediate)
       sliceEnd = characters + sliceCharacters
     }
-    rows.set(id, message ? tables.indexRow(message, namesOf(message, names)) : null)
+    // In an encrypted conversation there is nothing to find, not even names of files.
+    const isReadable = message !== undefined && message.epoch == null
+    rows.set(id, isReadable ? tables.indexRow(message, namesOf(message, names)) : null)
   }
   return rows
 }

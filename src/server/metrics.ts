@@ -32,11 +32,12 @@ const backlogMs = 1_000
 /** At most so many waiting jobs and requests are counted. */
 const waitingMax = 10_000
 
-const backlog = statement<{ search: number; push: number; requests: number; jobs: number }>(
+const backlog = statement<{ search: number; push: number; requests: number; jobs: number; rekey: number }>(
   'metrics_backlog',
   `select (select position from message_search_progress) as search, (select position from push_progress) as push,
           (select count(*) from (select 1 from journal_request limit ${waitingMax}) r) as requests,
-          (select count(*) from (select 1 from graphile_worker.jobs limit ${waitingMax}) j) as jobs`,
+          (select count(*) from (select 1 from graphile_worker.jobs limit ${waitingMax}) j) as jobs,
+          (select count(*) from (select 1 from epoch_head where needs_rekey limit ${waitingMax}) e) as rekey`,
 )
 
 /** What the server has open. */
@@ -247,6 +248,7 @@ function showBacklog(registry: Registry, { journal, log, store }: App): () => Pr
     push: ['parley_push_behind_facts', 'Facts whose notifications are not decided yet.'],
     requests: ['parley_journal_requests', 'Rows left in journal_request: 0, except during a commit.'],
     jobs: ['parley_push_jobs', `Notification jobs, waiting or running; at most ${waitingMax} are counted.`],
+    rekey: ['parley_conversations_needing_rekey', 'Encrypted conversations in which messages wait for a commit.'],
   } as const
   const gauges = Object.entries(names).map(
     ([key, [name, help]]) => [key as keyof typeof names, new Gauge({ name, help, registers: [registry] })] as const,

@@ -22,6 +22,7 @@ const chat: ReadonlySet<string> = new Set([
   'markRead',
   'renewConnection',
   'sendMessage',
+  'sendSignal',
   'setTyping',
 ])
 /** The greatest cost of a light operation. */
@@ -41,6 +42,23 @@ function weightOf(document: DocumentNode, operationName: string | null | undefin
   return type === OperationTypeNode.MUTATION && names.every((name) => chat.has(name)) ? 'CHAT' : 'LIGHT'
 }
 
+/** The fields whose answers are mostly history, results of a search, and lists. A standby may serve them. */
+const lists: ReadonlySet<string> = new Set([
+  'conversation',
+  'conversations',
+  'searchMessages',
+  'contacts',
+  'contactRequests',
+  'blockedUsers',
+  'searchUsers',
+])
+
+/** Whether a standby may serve an operation. */
+function readsLists(document: DocumentNode, operationName: string | null | undefined): boolean {
+  const { type, names } = rootFieldsOf(document, operationName)
+  return type === OperationTypeNode.QUERY && names.length > 0 && names.every((name) => lists.has(name))
+}
+
 /** A backend sends more at once than the devices of a user. */
 const keyBounds = { atOnce: 32, waitingMax: 2_000, waitMs: 5_000 } as const
 
@@ -56,8 +74,8 @@ export function useOperationBounds(app: App, { guard, keyGuard }: Guards): Plugi
   const tooMany = 'Too many of your operations are running. Wait for some of them to finish.'
   const [ofUsers, ofKeys] = [new UserQueues<number>(bounds, tooMany), new UserQueues<number>(keyBounds, tooMany)]
   const statements = new UserQueues<number>(statementBounds, 'Your operations read too much at once. Try again.')
-  const readerOf = (payer: number): Reader => ({
-    rows: (statement, values) => statements.run(payer, () => app.store.reader.rows(statement, values)),
+  const readerOf = (payer: number, reader: Reader): Reader => ({
+    rows: (statement, values) => statements.run(payer, () => reader.rows(statement, values)),
   })
   const requireOpen = (viewer: Viewer | null, key: ServerKey | null) => {
     if (key && keyGuard.hasEnded(key.id)) throw new ParleyError('UNAUTHENTICATED', 'The server key was revoked.')
@@ -72,8 +90,13 @@ export function useOperationBounds(app: App, { guard, keyGuard }: Guards): Plugi
       const weight = viewer || key ? weightOf(document, operationName) : null
       if (!weight || (weight === 'CHAT' && !key)) return
       const payer = payerOf(viewer, key)
+      const { reader: primary } = contextValue
+      const reader = readsLists(document, operationName) ? app.standby.readerFor(primary) : primary
       setExecuteFn(async (given: ExecutionArgs): Promise<ExecutionResult> => {
-        const context = weight === 'HEAVY' ? { ...contextValue, reader: readerOf(payer) } : contextValue
+        const isPlain = weight !== 'HEAVY' && reader === primary
+        const context = isPlain
+          ? contextValue
+          : { ...contextValue, reader: weight === 'HEAVY' ? readerOf(payer, reader) : reader }
         const execute = async (): Promise<ExecutionResult> => {
           requireOpen(viewer, key)
           const result = await executeFn({ ...given, contextValue: context })

@@ -1,5 +1,5 @@
-// Serves the web client: its page at `/`, and the files of `/assets`, all read and compressed once. Its policy allows scripts and
-// styles of this server only, pictures from anywhere (files may be in a bucket), and no framing.
+// Serves the web client: its page at `/`, its service worker, and the files of `/assets`, all read and compressed once. Its policy
+// allows scripts and styles of this server only, pictures, sounds and videos from anywhere (files may be in a bucket), and no framing.
 
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
@@ -35,6 +35,8 @@ const policy = [
   `script-src 'self'`,
   `style-src 'self'`,
   `img-src 'self' data: blob: https: http:`,
+  `media-src 'self' blob: https: http:`,
+  `worker-src 'self'`,
   // To other nodes, at the URLs that the gateway names.
   `connect-src 'self' http: https: ws: wss:`,
   `base-uri 'none'`,
@@ -80,7 +82,7 @@ const accepts = (accepted: string, encoding: string) =>
 /** The files that were built, by the path of their URL. */
 async function readPages(): Promise<ReadonlyMap<string, PageFile>> {
   const assets = await readdir(path.join(directory, 'assets')).catch(() => [])
-  const files = ['index.html', ...assets.map((name) => `assets/${name}`)]
+  const files = ['index.html', 'worker.js', ...assets.map((name) => `assets/${name}`)]
   const pages = await Promise.all(
     files.map(async (file) => {
       const bytes = await readFile(path.join(directory, file)).catch(() => null)
@@ -95,8 +97,8 @@ async function pageOf(file: string, bytes: Buffer): Promise<PageFile> {
   const etag = createHash('sha256').update(bytes).digest('base64url')
   const headers = {
     'content-type': contentTypes[path.extname(file)] ?? 'application/octet-stream',
-    // Browsers check for a new page each time, because it must match the server. The names of its files have their hash.
-    'cache-control': isHtml ? 'no-cache' : 'public, max-age=31536000, immutable',
+    // Browsers check for a new page and worker each time, because they must match the server. Other names have their hash.
+    'cache-control': isHtml || file === 'worker.js' ? 'no-cache' : 'public, max-age=31536000, immutable',
     // Weak: it names the content, whatever the encoding.
     etag: `W/"${etag}"`,
     vary: 'accept-encoding',

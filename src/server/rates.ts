@@ -21,7 +21,15 @@ type RateKind = keyof Config['rates']
 const burstS = 30
 
 /** Signals, and what keeps a device current: apps send them without the user, often and cheaply. */
-const signals: ReadonlySet<string> = new Set(['acknowledge', 'heartbeat', 'logOut', 'markRead', 'renewConnection', 'setTyping'])
+const signals: ReadonlySet<string> = new Set([
+  'acknowledge',
+  'heartbeat',
+  'logOut',
+  'markRead',
+  'renewConnection',
+  'sendSignal',
+  'setTyping',
+])
 const searches: ReadonlySet<string> = new Set(['searchMessages', 'searchUsers'])
 
 const tooMany: { readonly [kind in RateKind]: string } = {
@@ -37,6 +45,9 @@ const tooMany: { readonly [kind in RateKind]: string } = {
 const anonymousPoints: ReadonlyMap<RateKind, number> = new Map([['anonymous', 1]])
 const keyPoints: ReadonlyMap<RateKind, number> = new Map([['serverKeys', 1]])
 
+/** A forwarding counts as this many messages, whatever it sends. */
+const sendsOfForward = 5
+
 /** A query counts once more for each of these costs: one that reads a thousand times as much is not as cheap. */
 const costOfQuery = 2_500
 
@@ -51,7 +62,10 @@ function pointsOf({ type, names }: RootFields, cost: number, queriesMax: number)
     points.set('queries', Math.min(1 + Math.floor(cost / costOfQuery), queriesMax))
     for (const name of names) if (searches.has(name)) add('searches')
   } else {
-    for (const name of names) add(name === 'sendMessage' ? 'sends' : signals.has(name) ? 'signals' : 'mutations')
+    for (const name of names) {
+      if (name === 'forwardMessages') points.set('sends', (points.get('sends') ?? 0) + sendsOfForward)
+      else add(name === 'sendMessage' ? 'sends' : signals.has(name) ? 'signals' : 'mutations')
+    }
   }
   return points
 }

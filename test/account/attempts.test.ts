@@ -1,6 +1,6 @@
 // How often passwords are tried and accounts are made, on all nodes together (D7).
 
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { password, request, signUp } from '../support/device.ts'
 import { LogIn, SignUp } from '../support/documents.ts'
 import { createDatabase, openNode, openPair } from '../support/node.ts'
@@ -84,7 +84,7 @@ test('D7 an address makes only so many accounts in an hour, on all nodes togethe
 
 test('D7 while Redis does not answer each node counts by itself, and nobody waits for it', async () => {
   const [first] = await openPair({ PARLEY_FAILED_LOG_INS_MAX: '3' })
-  const proxy = await openProxy(first.app.config.redisUrl ?? '')
+  const proxy = await openProxy(inject('redisUrl'))
   const node = await openNode({
     DATABASE_URL: first.databaseUrl,
     REDIS_URL: proxy.url,

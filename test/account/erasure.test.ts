@@ -4,9 +4,13 @@
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
+import { setRole } from '../../src/account/operator-actions.ts'
+import { parseId } from '../../src/id.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
-import { CreateInvite } from '../conversation/documents.ts'
+import { BanMember, CreateInvite } from '../conversation/documents.ts'
+import { bytes, commit, encryptedGroup, register, stock } from '../encryption/support.ts'
 import { AddReaction, MarkRead, PinMessage } from '../law/documents.ts'
+import { ReportMessage, ReportUser, ResolveReport } from '../moderation/documents.ts'
 import { openBackend } from '../platform/backend.ts'
 import { RegisterPushToken, SendTestNotification, SetPushSettings } from '../push/documents.ts'
 import { indexed } from '../search/support.ts'
@@ -31,7 +35,13 @@ const kept: { readonly [reason: string]: readonly string[] } = {
   'messages stay without a sender': ['message.sender_id', 'message.mentioned_user_ids', 'message_search.sender_id'],
   'what was sent stays with its message': ['attachment.owner_id', 'stored_file.uploaded_by'],
   'others see how often, and by a deleted account': ['reaction.user_id', 'pin.pinned_by'],
+  'others verify with its key what a device signed': ['device.user_id'],
+  'who moved an encrypted group on': ['epoch_commit.sender_id'],
   'the group keeps its invite links': ['invite.created_by'],
+  'the group keeps who banned others': ['ban.banned_by'],
+  'moderators decide on reports, which go after 90 days': [
+    ...['report.reporter_id', 'report.resolver_id', 'report.user_id', 'report_message.sender_id'],
+  ],
   'the audit log keeps ids, for ever': ['audit_entry.user_id'],
   'the journal is replayed as it was, until it is trimmed': [
     ...['fact.user_id', 'fact.actor_id', 'fact.subject_id'],
@@ -41,7 +51,7 @@ const kept: { readonly [reason: string]: readonly string[] } = {
 
 /** Columns with such a name refer to something else. */
 const refersToOthers =
-  /\.(id|(conversation|message|session|registration|reply_to|attachment|avatar|file|creator_key|key)_ids?|(\w+_)?position|floor|walked|number|upto|place|byte_size|made_bytes)$/
+  /\.(id|(conversation|message|session|registration|report|reply_to|attachment|avatar|file|creator_key|key|device)_ids?|(\w+_)?position|floor|walked|number|upto|place|byte_size|made_bytes)$/
 
 type Column = { readonly name: string; readonly table: string; readonly column: string; readonly isList: boolean }
 
@@ -85,9 +95,21 @@ async function leaveTraces(user: Device, bob: Device, carol: Device, dora: Devic
   await user.run(MarkRead, { input: { conversationId: group, seq: 1 } })
   await user.run(Acknowledge, { input: { cursor } })
   await user.run(CreateInvite, { input: { conversationId: group } })
+  await user.run(BanMember, { input: { conversationId: group, userId: carol.userId } })
+  const banned = await bob.group('Banned', user)
+  await bob.run(BanMember, { input: { conversationId: banned, userId: user.userId } })
+  await setRole(parseId('User', user.userId, ''), 'MODERATOR', user.node.app)
+  await bob.run(ReportMessage, { input: { messageId: message.id, reason: 'rude' } })
+  const { reportUser } = await user.run(ReportUser, { input: { userId: bob.userId, reason: 'rude' } })
+  await user.run(ResolveReport, { input: { reportId: reportUser.reportId, actions: [] } })
   const left = await bob.group('Left', user)
   await user.run(LeaveConversation, { input: { conversationId: left } })
   await sendFiles(user, group, [await upload(user, textFile())])
+  const [deviceId, deviceOfBob] = [await register(user), await register(bob)]
+  const secret = await encryptedGroup(user, bob)
+  await commit(user, secret, 0, [{ deviceId: deviceOfBob, welcome: bytes() }])
+  await commit(bob, secret, 1, [{ deviceId, welcome: bytes() }])
+  await stock(user, 1)
   await user.run(RegisterPushToken, { input: { platform: 'apns', token: 'token of the phone' } })
   await user.run(SetPushSettings, { input: { level: 'NONE' } })
   await user.run(SendTestNotification, {})

@@ -1,27 +1,16 @@
-// One contract suite for both kinds of bus (src/bus/bus.ts). Faults that only Redis can have stand below.
+// One contract suite for all kinds of bus (src/bus/bus.ts). Faults that only Redis can have stand below.
 
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, test } from 'vitest'
 import type { Bus, Form } from '../../src/bus/bus.ts'
-import { anything, memoryBus, redisBus } from '../support/bus.ts'
+import { anything, busOn, type Carrier, carriers, clusterOfFile, memoryBus, redisBus, redisOf } from '../support/bus.ts'
 import { closeAtEnd } from '../support/node.ts'
 import { openProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
 
 /** Two ends of a bus, like those of two nodes. */
 type Ends = { here: Bus; there: Bus }
-
-const kinds: [string, () => Ends][] = [
-  [
-    'memory',
-    () => {
-      const bus = memoryBus()
-      return { here: bus, there: bus }
-    },
-  ],
-  ['Redis', () => ({ here: redisBus(), there: redisBus() })],
-]
 
 function open(create: () => Ends): Ends {
   const ends = create()
@@ -30,6 +19,13 @@ function open(create: () => Ends): Ends {
     await ends.there.close()
   })
   return ends
+}
+
+/** Two ends on a carrier. */
+async function openOn(carrier: Carrier[1]): Promise<Ends> {
+  const settings = await carrier()
+  const bus = memoryBus()
+  return open(() => (settings === null ? { here: bus, there: bus } : { here: busOn(settings), there: busOn(settings) }))
 }
 
 /** Subscribes to a topic and waits for messages. */
@@ -67,9 +63,9 @@ async function ready({ here, there }: Ends): Promise<void> {
   }
 }
 
-describe.each(kinds)('the %s bus', (_kind, create) => {
+describe.each(carriers)('the bus in %s', (_name, carrier) => {
   test('delivers JSON values to every subscriber, on both ends, unchanged and in order', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     const droppedAtFirst = ends.here.dropped() // messages of `ready` while the publisher was still connecting
     const topic = randomUUID()
@@ -87,7 +83,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   })
 
   test('drops and counts messages in a wrong form, and delivers what follows', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     const topic = randomUUID()
     const heard: number[] = []
@@ -100,7 +96,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   })
 
   test('keeps topics apart', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     const [one, two] = [randomUUID(), randomUUID()]
     const [onOne, onTwo] = [await hear(ends.there, one), await hear(ends.there, two)]
@@ -111,7 +107,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   })
 
   test('a subscriber that throws disturbs neither the others nor later messages', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     const topic = randomUUID()
     await ends.there.subscribe(topic, anything, () => {
@@ -124,7 +120,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   })
 
   test('delivers nothing after unsubscribing, and other subscribers of the topic go on', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     const topic = randomUUID()
     const [leaving, staying] = [await hear(ends.there, topic), await hear(ends.there, topic)]
@@ -135,7 +131,7 @@ describe.each(kinds)('the %s bus', (_kind, create) => {
   })
 
   test('publishing without subscribers, and on a closed bus, does no harm', async () => {
-    const ends = open(create)
+    const ends = await openOn(carrier)
     await ready(ends)
     ends.here.publish(randomUUID(), 'to nobody')
     const { unsubscribe } = await hear(ends.here, randomUUID())
@@ -260,5 +256,44 @@ describe('the Redis bus alone', () => {
     expect(performance.now() - started).toBeLessThan(4_000)
     await new Promise(setImmediate)
     expect(bus.dropped()).toBe(1)
+  })
+})
+
+describe('the bus in a Redis Cluster alone', () => {
+  test('carries the topics of a slot that moves to another master, and those of a master that was killed and came back', async () => {
+    const cluster = await clusterOfFile()
+    const settings = redisOf(cluster.environment)
+    const ends = open(() => ({ here: busOn(settings), there: busOn(settings) }))
+    await ready(ends)
+    const topic = 'a:{7}:topic'
+    const slot = Number(await cluster.servers[0]?.admin.cluster('KEYSLOT', topic))
+    const ear = await hear(ends.there, topic)
+    const carried = async (what: string) => {
+      const seen = ear.heard.length
+      await until(
+        what,
+        () => {
+          ends.here.publish(topic, what)
+          return ear.heard.slice(seen).includes(what)
+        },
+        30_000,
+      )
+    }
+    await carried('at first')
+    const from = await cluster.masterOf(slot)
+    const to = (await cluster.masters()).find((master) => master !== from)
+    if (!to) throw new Error('there is only one master')
+    await cluster.move(slot, to)
+    await carried('after the move')
+    let interruptions = 0
+    ends.there.onInterruption(() => {
+      interruptions += 1
+    })
+    await to.kill()
+    await until('the interruption', () => interruptions > 0, 10_000)
+    to.restart()
+    await cluster.whole()
+    await carried('after the restart')
+    expect(ends.there.malformed()).toBe(0)
   })
 })

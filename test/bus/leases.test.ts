@@ -1,4 +1,4 @@
-// One contract suite for both kinds of leases (src/bus/leases.ts).
+// One contract suite for all kinds of leases (src/bus/leases.ts).
 
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
@@ -9,9 +9,10 @@ import { openMemoryLeases } from '../../src/bus/memory-leases.ts'
 import { redisWords } from '../../src/bus/redis-faults.ts'
 import { openRedisLeases } from '../../src/bus/redis-leases.ts'
 import { systemClock } from '../../src/clock.ts'
+import type { RedisSettings } from '../../src/config/redis-settings.ts'
 import { sessionIdOf, type UserId, userIdOf } from '../../src/id.ts'
 import { Outage } from '../../src/log/outage.ts'
-import { silent as log, memoryBus, redisBus } from '../support/bus.ts'
+import { busOn, type Carrier, carriers, silent as log, memoryBus, redisAt } from '../support/bus.ts'
 import { closeAtEnd } from '../support/node.ts'
 import { until } from '../support/until.ts'
 
@@ -19,27 +20,20 @@ const [user, phone, laptop] = [userIdOf(7), sessionIdOf(70), sessionIdOf(71)]
 
 type Ground = { readonly leases: Leases; readonly bus: Bus; topicOf(userId: UserId): string }
 
-const kinds: [string, () => Ground][] = [
-  [
-    'memory',
-    () => {
-      const bus = memoryBus()
-      const topicOf = (userId: UserId) => `presence:${userId}`
-      return { bus, topicOf, leases: openMemoryLeases(bus, systemClock, topicOf) }
-    },
-  ],
-  [
-    'Redis',
-    () => {
-      const prefix = `test:${randomUUID()}`
-      const leases = openRedisLeases(inject('redisUrl'), () => prefix, systemClock, new Outage(log, redisWords))
-      return { bus: redisBus(), leases, topicOf: (userId) => `${prefix}:${userId}` }
-    },
-  ],
-]
+function groundOn(settings: RedisSettings | null): Ground {
+  if (settings === null) {
+    const bus = memoryBus()
+    const topicOf = (userId: UserId) => `presence:${userId}`
+    return { bus, topicOf, leases: openMemoryLeases(bus, systemClock, topicOf) }
+  }
+  const prefix = `test:${randomUUID()}`
+  const leases = openRedisLeases(settings, () => prefix, systemClock, new Outage(log, redisWords))
+  const bus = busOn(settings)
+  return { bus, leases, topicOf: (userId) => `${prefix}:${bus.slots.of(userId)}${userId}` }
+}
 
-async function open(create: () => Ground) {
-  const ground = create()
+async function open(carrier: Carrier[1]) {
+  const ground = groundOn(await carrier())
   closeAtEnd(async () => {
     await ground.leases.close()
     await ground.bus.close()
@@ -75,9 +69,9 @@ const lease = ({ activeAgoMs = 0, lastsMs = 60_000, ...more }: Partial<Lease> = 
 })
 const present = async (leases: Leases) => (await leases.read([user])).get(user)?.map(({ deviceId, state }) => [deviceId, state])
 
-describe.each(kinds)('leases in %s', (_kind, create) => {
+describe.each(carriers)('leases in %s', (_name, carrier) => {
   test('P1 a user has the best state of their devices, and each change is published once', async () => {
-    const { leases, states } = await open(create)
+    const { leases, states } = await open(carrier)
     await leases.renew([lease({ state: 'IDLE' })])
     await leases.renew([lease({ deviceId: laptop })])
     await leases.renew([lease({ deviceId: laptop }), lease()])
@@ -92,7 +86,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('P1 a lease that is not renewed lapses, is published, and is handed over once with the time of the last activity', async () => {
-    const { leases, states, told } = await open(create)
+    const { leases, states, told } = await open(carrier)
     const before = Date.now()
     await leases.renew([lease({ lastsMs: 50, activeAgoMs: 5_000 })])
     await until('it to be gone', async () => (await present(leases)) === undefined)
@@ -108,7 +102,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('P1 the end of a session ends its device at once, and for good', async () => {
-    const { leases, states } = await open(create)
+    const { leases, states } = await open(carrier)
     await leases.renew([lease(), lease({ deviceId: laptop, state: 'IDLE' })])
     await leases.end(user, phone)
     await leases.end(user, laptop)
@@ -119,7 +113,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('P1 a node with a fast clock, and one without any activity, spoil nothing', async () => {
-    const { leases, states, told } = await open(create)
+    const { leases, states, told } = await open(carrier)
     await leases.renew([lease({ activeAgoMs: Date.now() + 50 })])
     await leases.renew([lease({ state: 'IDLE', activeAgoMs: 1_000 })])
     const before = Date.now()
@@ -132,7 +126,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('P1 leases found lapsed during another operation are handed over too', async () => {
-    const { leases } = await open(create)
+    const { leases } = await open(carrier)
     await leases.renew([lease({ lastsMs: 50 })])
     await until('it to be gone', async () => (await present(leases)) === undefined)
     expect((await leases.renew([lease({ deviceId: laptop })])).map(({ deviceId }) => deviceId)).toEqual([phone])
@@ -141,7 +135,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('P1 one check releases any number of lapsed leases', async () => {
-    const { leases } = await open(create)
+    const { leases } = await open(carrier)
     const lost = Array.from({ length: 1_000 }, (_, i) =>
       lease({ userId: userIdOf(1_000 + i), deviceId: sessionIdOf(i), lastsMs: 1 }),
     )
@@ -152,7 +146,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('a sign of life that may not begin a lease only renews one', async () => {
-    const { leases, states } = await open(create)
+    const { leases, states } = await open(carrier)
     await leases.renew([lease({ mayBegin: false })])
     expect(await present(leases)).toBeUndefined()
     await leases.renew([lease({ lastsMs: 1_000 })])
@@ -162,7 +156,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
   })
 
   test('D7 bounds the leases of a user, and reads all users at once', async () => {
-    const { leases } = await open(create)
+    const { leases } = await open(carrier)
     await leases.renew(Array.from({ length: leasesMax + 50 }, (_, i) => lease({ deviceId: sessionIdOf(i + 1) })))
     expect((await present(leases))?.length).toBe(leasesMax)
     const [other, absent] = [userIdOf(8), userIdOf(9)]
@@ -173,7 +167,7 @@ describe.each(kinds)('leases in %s', (_kind, create) => {
 
 test('keeps a lease for its lifetime, and drops it in the end even if no node is left', async () => {
   const prefix = `test:${randomUUID()}`
-  const leases = openRedisLeases(inject('redisUrl'), () => prefix, systemClock, new Outage(log, redisWords))
+  const leases = openRedisLeases(redisAt(), () => prefix, systemClock, new Outage(log, redisWords))
   closeAtEnd(() => leases.close())
   await until('a lease', () =>
     leases.renew([lease({ lastsMs: 600_000 })]).then(
@@ -191,9 +185,10 @@ test('keeps a lease for its lifetime, and drops it in the end even if no node is
 
 test('a device on two nodes has the best state of both, and stays while one of them holds it', async () => {
   const prefix = `test:${randomUUID()}`
-  const [here, there] = [0, 1].map(() =>
-    openRedisLeases(inject('redisUrl'), () => prefix, systemClock, new Outage(log, redisWords)),
-  ) as [Leases, Leases]
+  const [here, there] = [0, 1].map(() => openRedisLeases(redisAt(), () => prefix, systemClock, new Outage(log, redisWords))) as [
+    Leases,
+    Leases,
+  ]
   closeAtEnd(() => Promise.all([here.close(), there.close()]))
   for (const leases of [here, there]) {
     await until('an answer', () =>

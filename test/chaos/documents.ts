@@ -36,6 +36,7 @@ export const ChaosEvents = graphql(`
       ... on MemberLeft { conversation { id } user { id } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on DeliveryMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on EpochCommitted { conversation { id } epoch }
       ... on AttachmentChanged { conversation { id } message { id version } }
       ... on PinsChanged { conversation { id } message { id version } }
       ... on MemberUpdated { conversation { id } user { id } }

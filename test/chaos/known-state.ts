@@ -12,6 +12,8 @@ const invitationsMax = 60
 export class KnownConversation {
   readonly id: string
   readonly isGroup: boolean
+  /** Its messages are random bytes, of the epoch 0: nobody commits in a run. */
+  isEncrypted = false
   readonly members = new Set<Person>()
   /** The owner and the admins. */
   readonly managers = new Set<Person>()

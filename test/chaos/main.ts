@@ -10,11 +10,16 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     people: { type: 'string', default: '100' },
+    redis: { type: 'string', default: 'single' },
+    follow: { type: 'string', default: 'full' },
   },
 })
 const [minutes, seed, people] = [Number(values.minutes), Number(values.seed), Number(values.people)]
-if (!(minutes > 0) || !Number.isSafeInteger(seed) || !(people >= 2)) {
-  process.stderr.write('usage: npm run chaos -- [--minutes 10] [--seed 7] [--people 100]\n')
+const { redis, follow } = values
+if ((redis !== 'single' && redis !== 'cluster') || !(minutes > 0) || !Number.isSafeInteger(seed) || !(people >= 2)) {
+  process.stderr.write(
+    'usage: npm run chaos -- [--minutes 10] [--seed 7] [--people 100] [--redis single|cluster] [--follow full|both|digest]\n',
+  )
   process.exit(2)
 }
 const say = (text: string) => process.stdout.write(`${text}\n`)
@@ -27,6 +32,7 @@ const { record, table } = await runChaos({
   groups: Math.ceil(people / 3),
   thinkMs: people * 8,
   faultEveryMs: 2_000,
+  arrangement: { redis, follow },
 })
 say(table)
 say(

@@ -28,7 +28,10 @@ const faultKinds = [
   'files taken away',
 ] as const
 
-/** Every kind of fault, once. */
+/** What else happens to a Redis Cluster. */
+const clusterFaults = ['Redis failed over', 'Redis failed over', 'Redis slots moved', 'Redis slots moved'] as const
+
+/** Every kind of fault, once; those of a Redis Cluster only if there is one. */
 export const allFaults: readonly string[] = [...new Set(faultKinds)]
 
 /**
@@ -45,11 +48,12 @@ export async function runNemesis(
 ): Promise<void> {
   const nemesis = new Nemesis(processes, proxies, random, record)
   const active = new Set<Promise<void>>()
-  const due = random.shuffle(allFaults)
+  const kinds = processes.redis.isCluster ? ([...faultKinds, ...clusterFaults] as const) : faultKinds
+  const due = random.shuffle([...new Set<string>(kinds)])
   const deadline = Date.now() + durationMs
   while (due.length > 0 || Date.now() < deadline) {
     await delay(random.whole(everyMs / 2, (everyMs * 3) / 2))
-    const fault = due.find((kind) => nemesis.canInject(kind)) ?? random.one(faultKinds)
+    const fault = due.find((kind) => nemesis.canInject(kind)) ?? random.one<string>(kinds)
     if (!nemesis.canInject(fault)) continue
     const task = nemesis.inject(fault).catch((error: unknown) => {
       record.violation(`the nemesis itself failed: ${String(error)}`)
@@ -115,13 +119,17 @@ class Nemesis {
         })
       }
       case 'Redis killed':
-        return this.#breaking(fault, redis, () => redis.restart(awayMs))
+        return this.#breaking(fault, redis, () => redis.restart(awayMs, random))
       case 'Redis frozen':
-        return this.#breaking(fault, redis, () => redis.freeze(frozenMs))
+        return this.#breaking(fault, redis, () => redis.freeze(frozenMs, random))
       case 'Redis emptied':
         return this.#breaking(fault, redis, () => redis.empty())
       case 'Redis subscribers cut':
         return this.#breaking(fault, redis, () => redis.cutSubscribers())
+      case 'Redis failed over':
+        return this.#breaking(fault, redis, () => redis.failOver(random))
+      case 'Redis slots moved':
+        return this.#breaking(fault, redis, () => redis.moveSlots(random))
       case 'Postgres restarted':
         return this.#breaking(fault, postgres, () => postgres.restart('SIGINT', awayMs / 2))
       case 'Postgres restarted at once':

@@ -18,7 +18,15 @@ import { operations } from './operations.ts'
 import type { RunRecord, SendRecord } from './record.ts'
 
 /** Refusals that are normal in a run. */
-const expectedRefusals = new Set(['NOT_FOUND', 'FORBIDDEN', 'UNAVAILABLE', 'MESSAGE_DELETED', 'LIMIT_EXCEEDED', 'RATE_LIMITED'])
+const expectedRefusals = new Set([
+  'NOT_FOUND',
+  'FORBIDDEN',
+  'UNAVAILABLE',
+  'MESSAGE_DELETED',
+  'LIMIT_EXCEEDED',
+  'RATE_LIMITED',
+  'ENCRYPTION_REQUIRED',
+])
 const limits = { requestMs: 4_000, firstMs: 50, maxMs: 600 }
 const sendForMs = 60_000
 const recentMax = 200
@@ -167,9 +175,11 @@ export class Person {
   async #send(conversation: KnownConversation, isStopped: () => boolean, required?: string): Promise<void> {
     const random = this.random
     this.#sent += 1
-    const hasFile = required === 'files sent' || random.chance(0.06)
+    const { isEncrypted } = conversation
+    const hasFile = !isEncrypted && (required === 'files sent' || random.chance(0.06))
     const copies = !hasFile && (required === 'copies' || random.chance(0.08)) ? random.whole(2, 6) : 1
-    const text = `${this.userId} ${this.#sent} ${random.chance(0.1) ? 'x'.repeat(random.whole(3_000, 9_000)) : ''}`
+    const words = `${this.userId} ${this.#sent} ${random.chance(0.1) ? 'x'.repeat(random.whole(3_000, 9_000)) : ''}`
+    const text = isEncrypted ? '' : words
     const [clientMessageId, senderId] = [random.uuid(), this.userId]
     // Half of them are pictures, which the server looks at.
     const file = hasFile ? (random.chance(0.5) ? picture : `the file of ${text}`) : null
@@ -181,11 +191,11 @@ export class Person {
       refusals: new Set(),
       unanswered: 0,
       file,
-      isSequential: copies === 1,
+      isSequential: copies === 1 && !isEncrypted,
     }
     this.#record.sends.push(send)
-    if (copies > 1) {
-      this.#record.count('copies', copies)
+    if (copies > 1 || isEncrypted) {
+      this.#record.count(isEncrypted ? 'ciphertexts' : 'copies', copies)
       const endpoints = Array.from(
         { length: copies },
         (_, i) => this.#endpoints[i % this.#endpoints.length] ?? this.#endpoints[0],
@@ -200,14 +210,16 @@ export class Person {
     if (file === null && send.ids.size > 0 && random.chance(0.05))
       await this.#attempt(send, conversation, text, random.one(this.#endpoints))
     const hasConflict = required?.startsWith('conflicting') || random.chance(0.03)
-    if (send.ids.size > 0 && hasConflict) await this.#sendConflicting(send, conversation)
+    if (send.ids.size > 0 && hasConflict && !isEncrypted) await this.#sendConflicting(send, conversation)
   }
 
   /** One attempt. Some give up before the answer can be there, some while it may be on its way. */
   async #attempt(send: SendRecord, conversation: KnownConversation, text: string, endpoint: Endpoint): Promise<void> {
     const drop = this.random.chance(0.08) ? this.random.whole(1, 25) : undefined
     const { clientMessageId } = send
-    const input = { conversationId: conversation.id, clientMessageId, text }
+    // Each attempt encrypts it again.
+    const sealed = { ciphertext: Buffer.from(this.random.uuid()).toString('base64'), epoch: 0 }
+    const input = { conversationId: conversation.id, clientMessageId, ...(conversation.isEncrypted ? sealed : { text }) }
     const outcome = await ask(endpoint, Send, { input }, this.accessToken, drop)
     this.#record.count(`send ${outcome.status}`)
     if (drop !== undefined)

@@ -1,17 +1,15 @@
 // The processes of a chaos run, each on a fixed port: one Postgres, one Redis, and the nodes. They can be killed, frozen and
 // restarted. A node that exits by itself is a violation.
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { type EmbeddedPostgres, findFreePort, startPostgres } from '../../src/local/postgres.ts'
 import { openLog } from '../../src/log/log.ts'
-import { findRedis } from '../support/servers.ts'
 import { NodeProcess } from './node-process.ts'
 import type { RunRecord } from './record.ts'
+import { type ChaosRedis, RedisProcess, startRedisCluster } from './redis-process.ts'
 
 /** A device counts as online for this long after its last sign of life. */
 export const presenceTtlMs = 10_000
@@ -85,62 +83,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A Redis that can be killed, frozen and emptied. */
-export class RedisProcess {
-  readonly url: string
-  readonly #start: () => ChildProcess
-  readonly #admin: Redis
-  #child: ChildProcess
-
-  private constructor(url: string, start: () => ChildProcess) {
-    this.url = url
-    this.#start = start
-    this.#child = start()
-    this.#admin = new Redis(url, { retryStrategy: () => 100, maxRetriesPerRequest: null, commandTimeout: 5_000 })
-    this.#admin.on('error', () => undefined)
-  }
-
-  static async start(parent: string): Promise<RedisProcess> {
-    const [binary, port] = [await findRedis(), await findFreePort()]
-    const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', parent]
-    return new RedisProcess(`redis://127.0.0.1:${port}`, () => spawn(binary, options, { stdio: 'ignore' }))
-  }
-
-  async restart(awayMs: number): Promise<void> {
-    await this.#end('SIGKILL')
-    await delay(awayMs)
-    this.#child = this.#start()
-  }
-
-  async freeze(forMs: number): Promise<void> {
-    this.#child.kill('SIGSTOP')
-    await delay(forMs)
-    this.#child.kill('SIGCONT')
-  }
-
-  async empty(): Promise<void> {
-    await this.#admin.flushall()
-  }
-
-  /** Cuts the connections on which nodes subscribe. */
-  async cutSubscribers(): Promise<void> {
-    await this.#admin.client('KILL', 'TYPE', 'PUBSUB')
-  }
-
-  async stop(): Promise<void> {
-    this.#admin.disconnect()
-    await this.#end('SIGKILL')
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill(signal)
-      await ended
-    }
-  }
-}
-
 /** The directory in which all nodes keep files, and which can be taken away. */
 export class FileDirectory {
   readonly #path: string
@@ -165,7 +107,7 @@ export class FileDirectory {
 /** All processes of a run. */
 export type Processes = {
   readonly postgres: PostgresProcess
-  readonly redis: RedisProcess
+  readonly redis: ChaosRedis
   readonly nodes: readonly NodeProcess[]
   readonly files: FileDirectory
   stop(): Promise<void>
@@ -174,13 +116,19 @@ export type Processes = {
 /** The window of each node: the first soon reads from Postgres what the last still has in memory. */
 const windows = [100, 1_000, 100_000] as const
 
+/** What the nodes of a run have between them, and how they follow each other; by default a single Redis, and everything. */
+export type Arrangement = { readonly redis?: 'single' | 'cluster'; readonly follow?: string; readonly windowFacts?: number }
+
 /** Starts all processes. */
-export async function startProcesses(record: RunRecord, membersMax: number, windowFacts?: number): Promise<Processes> {
+export async function startProcesses(record: RunRecord, membersMax: number, arrangement: Arrangement): Promise<Processes> {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-chaos-'))
-  const [postgres, redis] = await Promise.all([PostgresProcess.start(directory), RedisProcess.start(directory)])
+  const { redis: kind, follow = 'full', windowFacts } = arrangement
+  const startRedis = () => (kind === 'cluster' ? startRedisCluster() : RedisProcess.start(directory))
+  const [postgres, redis] = await Promise.all([PostgresProcess.start(directory), startRedis()])
   const shared = {
     DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+    ...redis.environment,
+    PARLEY_FOLLOW: follow,
     PARLEY_DATA_DIR: directory,
     PARLEY_TOKEN_SECRET: 'the token secret of all nodes of the chaos run',
     PARLEY_LOG_LEVEL: 'warn',

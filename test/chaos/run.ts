@@ -18,7 +18,7 @@ import { visibilities } from './operations.ts'
 import { anomalies } from './oracle.ts'
 import { Person } from './person.ts'
 import { checkPresence } from './presence.ts'
-import { type Processes, presenceTtlMs, startProcesses, until } from './processes.ts'
+import { type Arrangement, type Processes, presenceTtlMs, startProcesses, until } from './processes.ts'
 import { NodeProxy } from './proxy.ts'
 import { RunRecord } from './record.ts'
 import { checkFiles } from './sent-files.ts'
@@ -35,8 +35,8 @@ export type Options = {
   readonly thinkMs: number
   /** The mean pause between two faults; null: there are none. */
   readonly faultEveryMs: number | null
-  /** How many facts each node remembers; by default a different number for each. */
-  readonly windowFacts?: number
+  /** What the nodes have between them. `windowFacts`: how many facts each remembers; by default a different number for each. */
+  readonly arrangement?: Arrangement
   /** Called when people begin to act. */
   onBegun?(nodes: readonly NodeProcess[]): void
 }
@@ -55,7 +55,7 @@ type Endpoints = readonly [Endpoint, ...Endpoint[]]
 export async function runChaos(options: Options): Promise<Report> {
   const record = new RunRecord()
   const random = new Random(options.seed)
-  const processes = await startProcesses(record, membersMax, options.windowFacts)
+  const processes = await startProcesses(record, membersMax, options.arrangement ?? {})
   const proxies: NodeProxy[] = []
   let balancer: Balancer | null = null
   try {
@@ -150,9 +150,11 @@ async function populate(
     const members = new Set(Array.from({ length: random.whole(2, membersMax - 3) }, draw).filter((person) => person !== owner))
     const historyVisibility = random.one(visibilities)
     const title = titleOf(`Group ${i}`, historyVisibility)
-    const input = { title, historyVisibility, memberIds: [...members].map(({ id }) => id) }
+    const isEncrypted = i % 4 === 0
+    const settings = { title, historyVisibility, encryption: isEncrypted ? ('MLS' as const) : ('NONE' as const) }
+    const input = { ...settings, memberIds: [...members].map(({ id }) => id) }
     const { createGroup } = await answered(ask(endpoints[0], NewGroup, { input }, owner.accessToken))
-    known.learn(createGroup.conversation)
+    known.learn(createGroup.conversation).isEncrypted = isEncrypted
   }
   for (const [i, person] of known.people.entries()) {
     const other = known.people[(i + 1) % known.people.length]
@@ -241,6 +243,7 @@ function tableOf(options: Options, record: RunRecord, { anomalyCounts, deliverie
       'Redis killed, frozen, emptied, subscribers cut',
       `${n('Redis killed')}, ${n('Redis frozen')}, ${n('Redis emptied')}, ${n('Redis subscribers cut')}`,
     ],
+    ['Redis failed over, slots moved', `${n('Redis failed over')}, ${n('Redis slots moved')}`],
     ['failed starts', n('failed starts')],
     ['Postgres restarted, at once', `${n('Postgres restarted')}, ${n('Postgres restarted at once')}`],
     ['files taken away', n('files taken away')],

@@ -73,7 +73,7 @@ const shown = (value: number) => (Number.isInteger(value) ? String(value) : valu
 await buildPrograms()
 const seed = randomInt(2 ** 31)
 say(`seed ${seed}, ${minutes} minutes`)
-const load = { people, groups: 33, thinkMs: people * 8, windowFacts }
+const load = { people, groups: 33, thinkMs: people * 8, arrangement: { windowFacts } }
 const { record, table } = await runChaos({ seed, durationMs: minutes * 60_000, faultEveryMs: null, onBegun: begin, ...load })
 say(`${table}\n`)
 say('| Node | What | Second quarter | Last quarter | |\n|---|---|---|---|---|')

@@ -92,7 +92,7 @@ type Row = {
   actor: string | null
   subject: string | null
   change: number
-  payload: { markers?: { userId: number; seq: number }[] } | null
+  payload: { markers?: { userId: number; seq: number }[]; epoch?: number } | null
   seq: number | null
   client_message_id: string | null
   sender: string | null
@@ -141,6 +141,8 @@ function subjectOf(row: Row): string {
     case 'MemberLeft':
     case 'MemberUpdated':
       return `${conversation} ${user(subject)}`
+    case 'EpochCommitted':
+      return `${conversation} ${row.payload?.epoch}`
     case 'DeliveryMarkersMoved':
     case 'ReadMarkersMoved':
       return `${conversation} ${row.payload?.markers?.map(({ userId, seq }) => `${user(userId)} ${seq}`).join(' ')}`

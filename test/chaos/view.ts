@@ -55,6 +55,8 @@ export function subjectOf(event: ChaosEvent): string {
     case 'MemberLeft':
     case 'MemberUpdated':
       return `${event.conversation.id} ${event.user.id}`
+    case 'EpochCommitted':
+      return `${event.conversation.id} ${event.epoch}`
     case 'DeliveryMarkersMoved':
     case 'ReadMarkersMoved':
       return `${event.conversation.id} ${event.markers.map(({ user, seq }) => `${user.id} ${seq}`).join(' ')}`

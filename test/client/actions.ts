@@ -15,9 +15,15 @@ const quiet = async (work: Promise<unknown>) => {
   })
 }
 
+/** Somebody who acts. */
+export type Acting = Pick<Device, 'userId' | 'username' | 'run'> & {
+  /** A new group with one other. */
+  group(title: string, other: Acting): Promise<string>
+}
+
 /** What people have made so far. */
 export type Made = {
-  readonly people: readonly Device[]
+  readonly people: readonly Acting[]
   readonly conversations: string[]
   readonly sent: string[]
   /** Whether some have parted: then they do not hear of each other's new names. */
@@ -31,8 +37,8 @@ export async function act(random: Random, made: Made): Promise<void> {
     made.haveParted = true
     return work
   }
-  const device = random.one(people as [Device, ...Device[]])
-  const other = random.one(people as [Device, ...Device[]])
+  const device = random.one(people as [Acting, ...Acting[]])
+  const other = random.one(people as [Acting, ...Acting[]])
   const conversationId = random.one(conversations as [string, ...string[]])
   const messageId = sent.length > 0 ? random.one(sent.slice(-12) as [string, ...string[]]) : ''
   const acts: (() => Promise<unknown>)[] = [

@@ -50,3 +50,8 @@ export const UnreactToIt = graphql(`
     removeReaction(input: $input) { cursor }
   }
 `)
+export const AcknowledgeIt = graphql(`
+  mutation AcknowledgeIt($input: AcknowledgeInput!) {
+    acknowledge(input: $input) { session { id } }
+  }
+`)

@@ -1,10 +1,9 @@
 // The store of the client library: whatever happens, it is what a new one would read.
 
-import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { createParleyClient } from '../../client/src/client.ts'
-import { memoryStore, openStore, type ParleyStore } from '../../client/src/react.ts'
+import { memoryStore, openStore } from '../../client/src/react.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { LeaveConversation } from '../support/documents.ts'
 import { closeAtEnd, type Node, openNode } from '../support/node.ts'
@@ -13,6 +12,7 @@ import { withSeed } from '../support/random.ts'
 import { until } from '../support/until.ts'
 import { act } from './actions.ts'
 import { quick, sessionOf, withoutGateway } from './app.ts'
+import { expectFresh, watchAll } from './store-state.ts'
 
 let node: Node
 let [alice, bob, carol]: Device[] = []
@@ -44,46 +44,6 @@ async function storeOf(device: Device, ...[storage, url]: [storage?: ReturnType<
   return store
 }
 
-/** What a store shows, with the messages of all its conversations. */
-function shown(store: ParleyStore) {
-  const conversations = store.list.map((id) => {
-    const list = store.messages(id)
-    return {
-      ...store.conversation(id),
-      messages: list.messages.slice(-20),
-      read: Object.fromEntries([...store.readMarkers(id)].sort()),
-    }
-  })
-  // Events have the names of types, answers do not.
-  const plain = JSON.stringify({ viewer: store.viewer, totals: store.totals, conversations }, (key, value) =>
-    key === '__typename' ? undefined : value,
-  )
-  return JSON.parse(plain)
-}
-
-const watchAll = (store: ParleyStore) => {
-  for (const id of store.list) store.watch(id)
-}
-
-/** Compares a store with a new one, until they are equal. */
-async function expectFresh(store: ParleyStore, device: Device): Promise<void> {
-  const fresh = await storeOf(device)
-  const both = () => {
-    watchAll(fresh)
-    watchAll(store)
-    return [shown(store), shown(fresh)] as const
-  }
-  for (const deadline = Date.now() + 8_000; Date.now() < deadline; ) {
-    const [kept, read] = both()
-    const isLoaded = [store, fresh].every((each) => each.list.every((id) => !each.messages(id).isLoading))
-    if (isLoaded && isDeepStrictEqual(kept, read)) break
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  const [kept, read] = both()
-  expect(kept).toEqual(read)
-  await fresh.client.close()
-}
-
 test('D5 after any run of events, a store equals a new one', () =>
   withSeed(async (random) => {
     const conversations = [await of(alice).group('First', of(bob), of(carol)), await of(bob).direct(of(alice))]
@@ -92,7 +52,7 @@ test('D5 after any run of events, a store equals a new one', () =>
     watchAll(store)
     for (let n = 0; n < 4; n += 1) {
       for (let k = 0; k < 15; k += 1) await act(random, made)
-      await expectFresh(store, of(alice))
+      await expectFresh(store, () => storeOf(of(alice)))
     }
   }))
 
@@ -117,7 +77,7 @@ test('opens offline with what it last knew, and continues from there', async () 
   proxy.restore()
   await until('the rest', () => offline.messages(group).messages.length === 3)
   expect(offline.conversation(group)?.unreadCount).toBe(3)
-  await expectFresh(offline, of(alice))
+  await expectFresh(offline, () => storeOf(of(alice)))
 })
 
 test('history is endless in both directions, and a jump shows another part of it', async () => {

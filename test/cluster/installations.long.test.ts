@@ -67,7 +67,7 @@ test('B10 a copy of the database on the same Redis and the original receive noth
     expect(stream.texts).toEqual([`at ${i}`, 'the end'])
     expect(stream.ended).toBeNull()
     expect(watches[i]?.states.filter((who) => who === 'alice')).toHaveLength(1)
-    expect(nodes[i]?.app.nodes.nodes()).toHaveLength(1)
+    expect(await nodes[i]?.app.nodes.nodes()).toHaveLength(1)
     expect(nodes[i]?.app.bus.refused()).toBe(0)
   }
 })
@@ -78,8 +78,8 @@ test('B10 PARLEY_INSTALLATION separates what Postgres cannot tell apart', async 
   const topics = nodes.map((node) => node.app.journal.topic('facts'))
   expect(topics[0]).toMatch(/^parley:trial:/)
   expect(topics[1]).toBe(topics[2])
-  await until('two to know each other', () => nodes[1]?.app.nodes.nodes().length === 2)
-  expect(nodes[0]?.app.nodes.nodes()).toHaveLength(1)
+  await until('two to know each other', async () => (await nodes[1]?.app.nodes.nodes())?.length === 2)
+  expect(await nodes[0]?.app.nodes.nodes()).toHaveLength(1)
 })
 
 test('a token secret is replaced in three rolling steps without ending a session; a token signed by no listed secret is refused', async () => {

@@ -103,7 +103,7 @@ describe('without a Redis between them', () => {
   })
 
   test('A2 forged, broken and repeated messages on the channel change nothing', async () => {
-    const [here, there] = await openPair({ PARLEY_LOG_LEVEL: 'silent' })
+    const [here, there] = await openPair({ PARLEY_LOG_LEVEL: 'silent', PARLEY_FOLLOW: 'full' })
     const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
     bob.node = there
     const id = await alice.direct(bob)

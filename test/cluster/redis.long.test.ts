@@ -8,7 +8,7 @@ import { type Device, signUpAll } from '../support/device.ts'
 import { closeAtEnd, connect, openPair } from '../support/node.ts'
 
 async function openWorld() {
-  const [here, there] = await openPair()
+  const [here, there] = await openPair({ PARLEY_FOLLOW: 'full' })
   const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
   bob.node = there
   const id = await alice.direct(bob)

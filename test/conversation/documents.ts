@@ -19,6 +19,7 @@ export const ViewerCan = graphql(`
         viewerCanChangeRoles
         viewerCanHandOver
         viewerCanPin
+        viewerCanAnnounce
       }
     }
   }
@@ -300,5 +301,40 @@ export const FindMembers = graphql(`
 export const GroupsInCommon = graphql(`
   query GroupsInCommon($username: String!) {
     user(username: $username) { groupsInCommon(first: 10) { nodes { id } } }
+  }
+`)
+export const BanMember = graphql(`
+  mutation BanMember($input: BanMemberInput!) {
+    banMember(input: $input) { conversation { id } cursor }
+  }
+`)
+export const UnbanMember = graphql(`
+  mutation UnbanMember($input: UnbanMemberInput!) {
+    unbanMember(input: $input) { conversation { id } cursor }
+  }
+`)
+export const Bans = graphql(`
+  query Bans($id: ID!) {
+    conversation(id: $id) { bans { nodes { user { id } bannedBy { id } bannedAt } } }
+  }
+`)
+export const PostingRules = graphql(`
+  query PostingRules($id: ID!) {
+    conversation(id: $id) { slowModeS announcementsOnly viewerCanSend viewerCanAnnounce }
+  }
+`)
+export const PinConversation = graphql(`
+  mutation PinConversation($input: PinConversationInput!) {
+    pinConversation(input: $input) { conversation { id viewerMembership { pinnedAt } } cursor }
+  }
+`)
+export const MarkUnread = graphql(`
+  mutation MarkUnread($input: MarkUnreadInput!) {
+    markUnread(input: $input) { conversation { id unreadCount viewerMembership { markedUnreadAt } } cursor }
+  }
+`)
+export const PinnedConversations = graphql(`
+  query PinnedConversations($pinned: Boolean) {
+    conversations(pinned: $pinned) { nodes { id } }
   }
 `)

@@ -10,10 +10,13 @@ import { type Cast, castGroup, codesOf, signUpCast } from './cast.ts'
 import {
   ArchiveConversation,
   ConversationsBy,
+  MarkUnread,
   MemberById,
   MembershipEvents,
   MuteConversation,
   OwnSettings,
+  PinConversation,
+  PinnedConversations,
   PlainConversations,
 } from './documents.ts'
 import { follow } from './follow.ts'
@@ -269,4 +272,54 @@ test('numbers, ids, cursors and other values in the wrong form are BAD_INPUT, as
     const refusal = await cast.member.refused(sized as typeof OwnSettings, { id: conversationId, [argument]: value })
     expect({ value, ...refusal.extensions }).toMatchObject({ value, code: 'BAD_INPUT', argument })
   }
+})
+
+test('D5 pins and marks as unread are private, are announced to the own devices, and pinned conversations can be listed', async () => {
+  const { member, owner } = cast
+  const [first, second] = [await castGroup(cast), await castGroup(cast)]
+  const pin = async (conversationId: string, pinned: boolean) =>
+    (await member.run(PinConversation, { input: { conversationId, pinned } })).pinConversation
+  const mark = async (conversationId: string, unread: boolean) =>
+    (await member.run(MarkUnread, { input: { conversationId, unread } })).markUnread
+  const [onDevice, onOwner] = [
+    await follow(await member.another(), MembershipEvents, {}),
+    await follow(owner, MembershipEvents, {}),
+  ]
+  expect((await pin(first, true)).conversation.viewerMembership?.pinnedAt).toEqual(expect.any(String))
+  expect((await pin(first, true)).cursor).toBeNull()
+  const marked = await mark(second, true)
+  expect(marked.conversation).toMatchObject({ unreadCount: 0, viewerMembership: { markedUnreadAt: expect.any(String) } })
+  expect((await mark(second, true)).cursor).toBeNull()
+  const listed = async (pinned: boolean | null) =>
+    (await member.run(PinnedConversations, { pinned })).conversations.nodes?.map((each) => each?.id) ?? []
+  expect(await listed(true)).toEqual([first])
+  expect(await listed(false)).not.toContain(first)
+  expect(await listed(null)).toEqual(expect.arrayContaining([first, second]))
+  expect((await owner.run(PinnedConversations, { pinned: true })).conversations.nodes).toEqual([])
+  expect((await mark(second, false)).conversation.viewerMembership?.markedUnreadAt).toBeNull()
+  expect((await pin(first, false)).cursor).not.toBeNull()
+  await owner.group('the next thing that happens', member)
+  for (const log of [onDevice, onOwner]) await log.first('ConversationAdded')
+  expect(onDevice.all('MembershipUpdated').map(({ conversation }) => conversation.id)).toEqual([first, second, second, first])
+  expect(onOwner.all('MembershipUpdated')).toEqual([])
+  for (const outsider of [cast.removed, cast.stranger]) {
+    const pinning = await outsider.refused(PinConversation, { input: { conversationId: first, pinned: true } })
+    const marking = await outsider.refused(MarkUnread, { input: { conversationId: first, unread: true } })
+    expect([pinning, marking].map(({ extensions }) => extensions.code)).toEqual(['NOT_FOUND', 'NOT_FOUND'])
+  }
+})
+
+test('a user can pin at most 50 conversations', async () => {
+  const [ann] = (await signUpAll(node, 'Pinner')) as [Device]
+  const groups: string[] = []
+  for (let i = 0; i < 51; i += 1) groups.push(await ann.group(`Group ${i}`))
+  const sql = await connect(node.databaseUrl)
+  await sql.query('update member set pinned_at = now() where user_id = $1 and conversation_id < $2', [
+    parseId('User', ann.userId, ''),
+    parseId('Conversation', groups[50] ?? '', ''),
+  ])
+  const input = (conversationId: string, pinned: boolean) => ({ input: { conversationId, pinned } })
+  expect((await ann.refused(PinConversation, input(groups[50] ?? '', true))).extensions.code).toBe('LIMIT_EXCEEDED')
+  await ann.run(PinConversation, input(groups[0] ?? '', false))
+  await ann.run(PinConversation, input(groups[50] ?? '', true))
 })

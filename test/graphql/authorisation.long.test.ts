@@ -9,14 +9,25 @@ import { parseId } from '../../src/id.ts'
 import { schema } from '../../src/schema.ts'
 import { AcceptContact, BlockUser, RequestContact } from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
-import { ArchiveConversation, CreateGroupWith, CreateInvite, MuteConversation, SetMemberRole } from '../conversation/documents.ts'
+import {
+  ArchiveConversation,
+  CreateGroupWith,
+  CreateInvite,
+  MarkUnread,
+  MuteConversation,
+  PinConversation,
+  SetMemberRole,
+} from '../conversation/documents.ts'
+import { register } from '../encryption/support.ts'
 import { PinMessage } from '../law/documents.ts'
 import { deviceOf, openBackend } from '../platform/backend.ts'
+import { SendSignal } from '../presence/documents.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
 import { indexed } from '../search/support.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { AddMembers, RemoveMember, SendMessage } from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import {
   acrossTenants,
   fields,
@@ -36,6 +47,7 @@ let node: Node
 let people: Readonly<Record<Person, Device>>
 /** A second session of the owner, which may be ended. */
 let sessionId: string
+let deviceId: string
 
 beforeAll(async () => {
   node = await openNode()
@@ -48,6 +60,7 @@ beforeAll(async () => {
   await people.member.run(RequestContact, { input: { userId: people.owner.userId } })
   await people.owner.run(AcceptContact, { input: { userId: people.member.userId } })
   sessionId = (await people.owner.another()).sessionId
+  deviceId = await register(await people.owner.another())
   await suspendUser(parseId('User', people.suspended.userId, 'userId'), { reason: null, until: null }, node.app)
 })
 
@@ -67,7 +80,7 @@ async function createWorld(): Promise<World> {
   const fresh = (await owner.run(SendMessage, { input: reply })).sendMessage.message.id
   const { invite } = (await owner.run(CreateInvite, { input: { conversationId } })).createInvite
   const users = Object.fromEntries(Object.entries(people).map(([name, { userId }]) => [name, userId])) as World['users']
-  return { conversationId, old, fresh, file, inviteId: invite.id, token: invite.token, users, sessionId }
+  return { conversationId, old, fresh, file, inviteId: invite.id, token: invite.token, users, sessionId, deviceId }
 }
 
 type Result = { data?: Record<string, unknown> | null; errors?: { extensions: { code: string } }[] }
@@ -113,9 +126,24 @@ function letterOf({ data, errors }: Result): string {
   return value === null ? '-' : '+'
 }
 
+/** A signal comes only when somebody sends one: another member does, until there is an answer. */
+async function signalling(kind: UserKind, answer: Promise<Result>, { conversationId }: World): Promise<Result> {
+  const sender = people[kind === 'owner' ? 'admin' : 'owner']
+  let isOver = false
+  void answer.finally(() => {
+    isOver = true
+  })
+  await until('an answer', async () => {
+    await sender.run(SendSignal, { input: { conversationId, kind: 'wave' } })
+    return isOver
+  })
+  return answer
+}
+
 /** The fields after whose success another user's answer may be another one. */
 const lasting: ReadonlySet<string> = new Set([
   ...['addMembers', 'deleteMessage', 'joinWithInvite', 'leaveConversation', 'removeMember', 'revokeInvite', 'setMemberRole'],
+  'banMember',
   'unpinMessage',
 ])
 
@@ -128,7 +156,8 @@ async function answersTo({ field, document, variables }: Row): Promise<string> {
     kept ??= await createWorld()
     if (field === 'searchMessages') await indexed(node)
     const userId = kind === 'anonymous' ? '' : people[kind].userId
-    const letter = letterOf(await ask(kind, document, variables(kept, userId, randomUUID())))
+    const answer = ask(kind, document, variables(kept, userId, randomUUID()))
+    const letter = letterOf(await (field === 'signals' ? signalling(kind, answer, kept) : answer))
     if (letter === '+' && lasting.has(field)) kept = null
     answers.push(letter)
   }
@@ -162,6 +191,8 @@ async function setUp({ conversationId }: World): Promise<void> {
   await owner.run(MuteConversation, { input: { conversationId, until } })
   await owner.run(ArchiveConversation, { input: { conversationId, archived: true } })
   await owner.run(SetConversationPushLevel, { input: { conversationId, level: 'ALL' } })
+  await owner.run(PinConversation, { input: { conversationId, pinned: true } })
+  await owner.run(MarkUnread, { input: { conversationId, unread: true } })
 }
 
 test.each(objectFields.flatMap(({ type, rows }) => rows.map((row) => ({ type, ...row }))))('$type: $field', async (row) => {
@@ -215,8 +246,12 @@ const samples: Readonly<Record<string, unknown>> = {
     auth: randomBytes(16).toString('base64url'),
   },
   registerPushToken: { platform: 'fcm', token: 'x' },
+  registerDevice: { name: 'x', signatureKey: 'AA==', signature: 'AA==' },
+  removeMessage: { messageId: 'msg_0000000000001' },
   renewConnection: { accessToken: 'x' },
   replayWebhook: { webhookId: 'whk_0000000000001', after: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
+  report: 'rpt_0000000000001',
+  resolveReport: { reportId: 'rpt_0000000000001', actions: [] },
   revokeServerKey: { serverKeyId: 'key_0000000000001' },
   searchUsers: 'x',
   sendSystemMessage: { conversationId: 'cnv_0000000000001', clientMessageId: randomUUID(), text: 'x' },
@@ -226,6 +261,7 @@ const samples: Readonly<Record<string, unknown>> = {
   suspendUser: { userId: 'somebody' },
   updateWebhook: { webhookId: 'whk_0000000000001' },
   unsuspendUser: { userId: 'somebody' },
+  uploadKeyPackages: { keyPackages: ['AA=='] },
   upsertConversation: { externalId: 'somebody' },
   upsertUsers: { users: [{ externalId: 'somebody' }] },
 }

@@ -15,6 +15,8 @@ export type World = {
   readonly inviteId: string
   readonly token: string
   readonly sessionId: string
+  /** A device of the owner. */
+  readonly deviceId: string
   /** `victim` is a member; `target` knows nobody, and has blocked `blocked`. */
   readonly users: Readonly<Record<Exclude<UserKind, 'anonymous'> | 'victim' | 'target', string>>
 }
@@ -70,13 +72,16 @@ export const own: readonly string[] = [
   'conversations',
   'createUpload',
   'deleteAccount',
+  'deviceChallenge',
   'heartbeat',
+  'keyPackageCount',
   'lastActiveVisibility',
   'logOut',
   'messagePolicy',
   'presenceMode',
   'pushDecisions',
   'pushSettings',
+  'registerDevice',
   'registerPushSubscription',
   'registerPushToken',
   'renewConnection',
@@ -92,15 +97,18 @@ export const own: readonly string[] = [
   'unreadTotals',
   'unregisterPush',
   'updateProfile',
+  'uploadKeyPackages',
   'viewer',
+  'viewerRole',
 ]
-/** For server keys alone, whatever the user may do. */
+/** For server keys, and for moderators, whatever the user may do elsewhere. */
 export const ofKeys: readonly string[] = [
   ...['createServerKey', 'revokeServerKey', 'serverKeys'],
   ...['deleteUser', 'issueSession', 'suspendUser', 'unsuspendUser', 'upsertUsers', 'users'],
   ...['conversationByExternalId', 'sendSystemMessage', 'upsertConversation'],
   ...['acknowledgeChanges', 'changeConsumers', 'changes', 'deleteChangeConsumer'],
   ...['completeImport', 'importConversation', 'importMessages'],
+  ...['auditLog', 'removeMessage', 'report', 'reports', 'resolveReport'],
   ...['createWebhook', 'deleteWebhook', 'replayWebhook', 'updateWebhook', 'webhooks'],
 ]
 
@@ -114,13 +122,16 @@ export const acrossTenants: Readonly<Record<string, string>> = {
   'user the owner': '-',
   'joinWithInvite the group': 'N',
   'startDirectConversation with somebody': 'N',
+  'claimKeyPackages of somebody': 'N',
   'requestContact of somebody': 'N',
   'createGroup with somebody': 'N',
   'declineContact of somebody': 'N',
   'removeContact with somebody': 'N',
   'blockUser somebody': 'N',
   'unblockUser somebody': 'N',
+  'reportUser somebody': 'N',
   'presence of the owner': 'N',
+  'devices User of the owner': '-',
   'groupsInCommon User of the owner': '-',
   'presence User of the owner': '-',
 }
@@ -136,6 +147,7 @@ export const fields: readonly Row[] = [
   look('node', 'for the file of the old message', (w) => w.file, 'node(id: $id) { id }', '+ + + - - - - S U'),
   look('node', 'for the invite', (w) => w.inviteId, 'node(id: $id) { id }', '+ + - - - - - S U'),
   look('node', "for the owner's session", (w) => w.sessionId, 'node(id: $id) { id }', '+ - - - - - - S U'),
+  look('node', 'for a device of the owner', (w) => w.deviceId, 'node(id: $id) { id }', '+ + + + - - - S U'),
   look('node', 'for the owner', (w) => w.users.owner, 'node(id: $id) { id }', '+ + + + + + + S U'),
   look('nodes', 'for the group', (w) => w.conversationId, 'nodes(ids: [$id]) { id }', '+ + + + 0 0 0 S U'),
   look('nodes', 'for the old message', (w) => w.old, 'nodes(ids: [$id]) { id }', '+ + + 0 0 0 0 S U'),
@@ -165,20 +177,31 @@ export const fields: readonly Row[] = [
   act('addReaction', 'to the old message', (w) => ({ ...old(w), emoji: '👍' }), '+ + + N N N N S U'),
   act('addReaction', 'to the new message', (w) => ({ ...fresh(w), emoji: '👍' }), '+ + + + N N N S U'),
   act('archiveConversation', 'the group', (w) => ({ ...group(w), archived: true }), '+ + + + N N N S U'),
+  act('banMember', 'a member', (w) => ({ ...group(w), userId: w.users.victim }), '+ + F F N N N S U'),
+  act('banMember', 'the owner', (w) => ({ ...group(w), userId: w.users.owner }), 'B F F F N N N S U'),
+  act('bindDevice', 'of nobody', () => ({ deviceId: 'dev_0000000000099', signature: 'AA==' }), 'N N N N N N N S U'),
+  act('claimKeyPackages', 'of somebody', (w) => ({ userIds: [w.users.target] }), '+ + + + + F + S U'),
+  // They have no devices.
+  act('commitEpoch', 'in the group', (w) => ({ ...group(w), epoch: 0, commit: 'AA==', groupInfo: 'AA==' }), 'F F F F N N N S U'),
   act('createInvite', 'to the group', group, '+ + F F N N N S U'),
   act('deleteMessage', 'the old message', old, '+ + F N N N N S U'),
   act('deleteMessage', 'the new message', fresh, '+ + F F N N N S U'),
   act('editMessage', 'the new message', (w) => ({ ...fresh(w), text: 'changed' }), '+ F F F N N N S U'),
   act('joinWithInvite', 'the group', ({ token }) => ({ token }), '+ + + + + + + S U'),
   act('leaveConversation', 'the group', group, '+ + + + N N N S U'),
+  act('markUnread', 'the group', (w) => ({ ...group(w), unread: true }), '+ + + + N N N S U'),
+  act('pinConversation', 'the group', (w) => ({ ...group(w), pinned: true }), '+ + + + N N N S U'),
   act('markRead', 'in the group', (w) => ({ ...group(w), seq: 1 }), '+ + + + N N N S U'),
   act('muteConversation', 'the group', (w) => ({ ...group(w), until: null }), '+ + + + N N N S U'),
   act('pinMessage', 'the old message', old, '+ + F N N N N S U'),
   act('pinMessage', 'the new message', fresh, '+ + F F N N N S U'),
+  act('removeDevice', 'of nobody', () => ({ deviceId: 'dev_0000000000099' }), 'N N N N N N N S U'),
   act('removeMember', 'a member', (w) => ({ ...group(w), userId: w.users.victim }), '+ + F F N N N S U'),
   act('removeMember', 'the owner', (w) => ({ ...group(w), userId: w.users.owner }), 'B F F F N N N S U'),
   act('removeReaction', 'from the old message', (w) => ({ ...old(w), emoji: '👍' }), '+ + + N N N N S U'),
   act('removeReaction', 'from the new message', (w) => ({ ...fresh(w), emoji: '👍' }), '+ + + + N N N S U'),
+  act('reportMessage', 'the old message', (w) => ({ ...old(w), reason: 'x' }), 'B + + N N N N S U'),
+  act('reportMessage', 'the new message', (w) => ({ ...fresh(w), reason: 'x' }), 'B + + + N N N S U'),
   act('revokeInvite', 'to the group', ({ inviteId }) => ({ inviteId }), '+ + F F N N N S U'),
   act('revokeSession', 'of the owner', ({ sessionId }) => ({ sessionId }), '+ N N N N N N S U'),
   act(
@@ -196,7 +219,15 @@ export const fields: readonly Row[] = [
   act('setConversationPushLevel', 'of the group', (w) => ({ ...group(w), level: 'ALL' }), '+ + + + N N N S U'),
   act('setMemberRole', 'of a member', (w) => ({ ...group(w), userId: w.users.victim, role: 'ADMIN' }), '+ + F F N N N S U'),
   act('setMemberRole', 'to hand over', (w) => ({ ...group(w), userId: w.users.victim, role: 'OWNER' }), '+ F F F N N N S U'),
+  act(
+    'forwardMessages',
+    'the old message to the group',
+    (w, _userId, clientMessageId) => ({ messageIds: [w.old], conversationIds: [w.conversationId], clientMessageId }),
+    '+ + + N N N N S U',
+  ),
+  act('sendSignal', 'in the group', (w) => ({ ...group(w), kind: 'wave' }), '+ + + + N N N S U'),
   act('setTyping', 'in the group', (w) => ({ ...group(w), typing: true }), '+ + + + N N N S U'),
+  act('unbanMember', 'of a member', (w) => ({ ...group(w), userId: w.users.victim }), '+ + F F N N N S U'),
   act('unpinMessage', 'the old message', old, '+ + F N N N N S U'),
   act('unpinMessage', 'the new message', fresh, '+ + F F N N N S U'),
   act('updateConversation', 'the group', (w) => ({ ...group(w), title: 'Renamed' }), '+ + F F N N N S U'),
@@ -209,6 +240,7 @@ export const fields: readonly Row[] = [
   act('removeContact', 'with somebody', target, '+ + + + + + + S U'),
   act('blockUser', 'somebody', target, '+ + + + + + + S U'),
   act('unblockUser', 'somebody', target, '+ + + + + + + S U'),
+  act('reportUser', 'somebody', (w) => ({ ...target(w), reason: 'x' }), '+ + + + + + + S U'),
 
   {
     field: 'events',
@@ -221,6 +253,13 @@ export const fields: readonly Row[] = [
     field: 'typing',
     of: 'in the group',
     document: 'subscription S($id: ID!) { typing(conversationId: $id) { __typename } }',
+    variables: ({ conversationId }) => ({ id: conversationId }),
+    expected: '+ + + + N N N S U',
+  },
+  {
+    field: 'signals',
+    of: 'in the group',
+    document: 'subscription S($id: ID!) { signals(conversationId: $id) { __typename } }',
     variables: ({ conversationId }) => ({ id: conversationId }),
     expected: '+ + + + N N N S U',
   },
@@ -248,10 +287,14 @@ export const objectFields: readonly { readonly type: string; readonly same: read
     {
       type: 'Conversation',
       same: [
+        'announcementsOnly',
         'avatar',
         'createdAt',
         'data',
         'description',
+        'encryption',
+        'epoch',
+        'groupInfo',
         'historyVisibility',
         'id',
         'isClosed',
@@ -259,10 +302,13 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'lastActivityAt',
         'memberCount',
         'mentionCount',
+        'needsRekey',
+        'slowModeS',
         'title',
         'unreadCount',
         'unreadCountIsExact',
         'viewerCanAddMembers',
+        'viewerCanAnnounce',
         'viewerCanChangeRoles',
         'viewerCanDeleteOthersMessages',
         'viewerCanEditConversation',
@@ -270,9 +316,11 @@ export const objectFields: readonly { readonly type: string; readonly same: read
         'viewerCanManageInvites',
         'viewerCanPin',
         'viewerCanRemoveMembers',
+        'viewerCanSend',
       ],
       rows: [
         ofGroup('attachments', 'attachments(first: 1) { nodes { id } }', '+ + + 0 - - - S U'),
+        ofGroup('bans', 'bans { nodes { bannedAt } }', '0 0 0 0 - - - S U'),
         ofGroup('externalId', 'externalId', '- - - - - - - S U'),
         ofGroup('invites', 'invites { nodes { id } }', '+ + 0 0 - - - S U'),
         ofGroup('lastMessage', 'lastMessage { id }', '+ + + + - - - S U'),
@@ -296,12 +344,14 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       type: 'Message',
       same: [
         'attachments',
+        'ciphertext',
         'conversation',
         'createdAt',
         'data',
         'deletedAt',
         'deliveredTo',
         'editedAt',
+        'epoch',
         'id',
         'kind',
         'mentions',
@@ -325,6 +375,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       type: 'User',
       same: ['avatar', 'bio', 'createdAt', 'data', 'displayName', 'id', 'isDeleted', 'username', 'viewerHasBlocked'],
       rows: [
+        // By then each of them has joined a group of the owner.
+        ofOwner('devices', 'devices { nodes { id } }', '+ + + + + + + S U'),
         ofOwner('groupsInCommon', 'groupsInCommon { nodes { id } }', '+ + + + + + + S U'),
         ofOwner('presence', 'presence { __typename }', '+ + + + + + + S U'),
         ofOwner('externalId', 'externalId', '- - - - - - - S U'),
@@ -337,6 +389,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       same: ['deliveredSeq', 'id', 'joinedAt', 'readAt', 'role', 'user'],
       rows: [
         ofMember('archivedAt', '+ - - - - - - S U'),
+        ofMember('markedUnreadAt', '+ - - - - - - S U'),
+        ofMember('pinnedAt', '+ - - - - - - S U'),
         ofMember('mutedUntil', '+ - - - - - - S U'),
         ofMember('pushLevel', '+ - - - - - - S U'),
       ],
@@ -350,6 +404,8 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       ],
       rows: [],
     },
+    // People near see a device: the row of `node` says so.
+    { type: 'Device', same: ['addedAt', 'id', 'name', 'removedAt', 'signatureKey', 'user'], rows: [] },
     // Only its user sees a session, and only managers of the group see an invite: the rows of `node` say so.
     {
       type: 'Session',

@@ -22,6 +22,7 @@ import { contactLimits } from '../../src/contact/actions.ts'
 import { descriptionMax, titleMax } from '../../src/conversation/group-schema.ts'
 import { openInvitesMax } from '../../src/conversation/invite-actions.ts'
 import { usesMax } from '../../src/conversation/invite-schema.ts'
+import { encryptionLimits, encryptionRates } from '../../src/encryption/row.ts'
 import { closeCodes, errorCodes } from '../../src/errors.ts'
 import { kindsByName } from '../../src/features.ts'
 import { costMax } from '../../src/graphql/cost.ts'
@@ -29,6 +30,7 @@ import { documentMax, sizeMax } from '../../src/graphql/measure.ts'
 import { keysPerUserMax } from '../../src/graphql/operation-keys.ts'
 import { pageSizes } from '../../src/graphql/page.ts'
 import { changeLimits } from '../../src/message/change.ts'
+import { ciphertextMax } from '../../src/message/mutations.ts'
 import { watchedMax } from '../../src/presence/access.ts'
 import { schema } from '../../src/schema.ts'
 
@@ -116,6 +118,22 @@ test('docs/protocol.md names the limits as the code has them', async () => {
     ['text of a message', limits.messageTextMax],
     ['members of a group', limits.groupMembersMax],
     ['open invites', openInvitesMax, usesMax],
+    [
+      'a ciphertext',
+      ...[ciphertextMax, encryptionLimits.commitBytes, encryptionLimits.groupInfoBytes, encryptionLimits.welcomeBytes].map(
+        (bytes) => `${bytes / 1_024} KiB`,
+      ),
+    ],
+    ['Welcomes of a commit', encryptionLimits.welcomes],
+    [
+      'key packages of a device',
+      encryptionLimits.keyPackages,
+      `${encryptionLimits.keyPackageBytes / 1_024} KiB`,
+      `${encryptionLimits.keyPackageLastsS / 86_400} days`,
+    ],
+    ['devices of a user', encryptionLimits.devices, encryptionLimits.devicesEver],
+    ['users in one `claimKeyPackages`', encryptionLimits.claimedUsers, encryptionRates.claims],
+    ['commits of a user', encryptionRates.commits, encryptionRates.devices],
     ['pinned messages', changeLimits.pins, changeLimits.emojiOnMessage],
     ['title of a group', titleMax, descriptionMax],
     ['display name', displayNameMax, deviceNameMax],

@@ -94,7 +94,7 @@ test('A2 does not take batches of another history, or of none, from the bus for 
   await say('real')
   const log = await bob.events().live()
   const { position, tag } = node.app.journal.head()
-  const topic = node.app.journal.topic('facts')
+  const topic = node.app.journal.topic(node.app.config.journal.follow === 'full' ? 'facts' : 'digests')
   const sender = parseId('User', alice.userId, '')
   const fact = { tag: 1, occurredAt: Date.now(), kind: 1, conversationId: conversation, userId: null, actorId: sender }
   const forged = { ...fact, position: position + 1, subjectId: position + 1, audienceChange: 0, payload: null }

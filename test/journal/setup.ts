@@ -78,7 +78,17 @@ export function appendSend({ app }: Pick<Node, 'app'>, input: SendInput): Promis
 /** A message to send, with a new key unless one is given. */
 export function input(conversationId: number, senderId: number, text: string, clientMessageId: string = randomUUID()): SendInput {
   const about = { conversationId: conversationIdOf(conversationId), senderId: userIdOf(senderId) }
-  return { ...about, clientMessageId, text, replyToId: null, mentionedUserIds: [], attachments: null, data: null, changed: null }
+  return {
+    ...about,
+    clientMessageId,
+    text,
+    replyToId: null,
+    mentionedUserIds: [],
+    attachments: null,
+    data: null,
+    changed: null,
+    sealed: null,
+  }
 }
 
 /** A fact for a rare write, with plain numbers. */
@@ -111,8 +121,13 @@ export async function createUsers(client: pg.Client, userIds: readonly number[])
   await client.query(text, [userIds])
 }
 
-/** Creates a group with this id; the first member is the actor of all joins. */
-export async function createGroup(client: pg.Client, conversationId: number, memberIds: readonly number[]): Promise<void> {
+/** Creates a group with this id; the first member is the actor of all joins, whose facts may say more. */
+export async function createGroup(
+  client: pg.Client,
+  conversationId: number,
+  memberIds: readonly number[],
+  more: Partial<PlainFact> = {},
+): Promise<void> {
   const [owner] = memberIds
   if (owner === undefined) throw new Error('a group has a member')
   await client.query('begin')
@@ -123,7 +138,7 @@ export async function createGroup(client: pg.Client, conversationId: number, mem
   ])
   await request(
     client,
-    memberIds.map((userId) => joins(conversationId, userId, owner)),
+    memberIds.map((userId) => ({ ...joins(conversationId, userId, owner), ...more })),
   )
   await client.query('commit')
 }

@@ -165,8 +165,8 @@ test('B11 the memory is bounded by facts and by bytes, whichever is reached firs
     mentionedUserIds: [],
   })
   const base = { position: 0 as Position, tag: 0 }
-  const byFacts = new RecentLog(base, { factsMax: 100, bytesMax: 2 ** 30 }, factKinds)
-  const byBytes = new RecentLog(base, { factsMax: 10_000, bytesMax: 50_000 }, factKinds)
+  const byFacts = new RecentLog(base, { factsMax: 100, bytesMax: 2 ** 30, reachMax: 100 }, factKinds)
+  const byBytes = new RecentLog(base, { factsMax: 10_000, bytesMax: 50_000, reachMax: 10_000 }, factKinds)
   for (let i = 1; i <= 5_000; i += 1) {
     const position = i as Position
     for (const recentLog of [byFacts, byBytes]) recentLog.append([fact(position)], [message(position)])

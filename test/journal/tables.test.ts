@@ -12,6 +12,7 @@ import { parseId } from '../../src/id.ts'
 import * as people from '../account/documents.ts'
 import { photo, processed, sendFiles, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import { bytes, commit, encryptedGroup, register, seal } from '../encryption/support.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction } from '../law/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
@@ -25,15 +26,18 @@ const sTables = [
   'attachment',
   'audit_entry',
   'audit_seal',
+  'ban',
   'block',
   'change_consumer',
   'contact',
   'conversation',
   'departure',
+  'device',
   'function_release',
   'invitation',
   'invite',
   'journal_request',
+  'key_package',
   'member',
   'message_search',
   'message_search_progress',
@@ -42,6 +46,8 @@ const sTables = [
   'push_registration',
   'push_settings',
   'push_worker',
+  'report',
+  'report_message',
   'server_key',
   'session',
   'stored_file',
@@ -126,6 +132,10 @@ async function traffic(node: Node): Promise<void> {
   await dan.run(people.DeleteAccount, { input: { password } })
   const other = await bob.another()
   await bob.run(documents.RevokeSession, { input: { sessionId: other.sessionId } })
+  const deviceId = await register(carol)
+  const secret = await encryptedGroup(carol, alice)
+  await commit(carol, secret, 0, [{ deviceId, welcome: bytes() }])
+  await seal(carol, secret, 1)
   await bob.run(documents.LogOut, {})
   await createInvitation(1, new Date(Date.now() + 60_000), node.app)
   await suspendUser(parseId('User', carol.userId, 'userId'), { reason: 'spam', until: null }, node.app)
@@ -180,7 +190,7 @@ test('A7 the lock refuses every isolation level but READ COMMITTED, and so do se
     'the lock': () => client.query('select journal_lock()'),
     'a send': () =>
       client.query(
-        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'], array[null::text], null, null, null, null)`,
+        `select journal_send(array[1], array[100], array[gen_random_uuid()], array['\\x00'::bytea], array[''], array[null::bigint], array['{}'], array[null::text], null, null, null, null, null, null)`,
       ),
     'a rare write': async () => {
       await request(client, [{ kind: 5, conversation_id: 1, actor_id: 100, subject_id: 100 }])

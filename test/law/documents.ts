@@ -7,6 +7,8 @@ export const KeptMessage = graphql(`
     id
     seq
     text
+    ciphertext
+    epoch
     data
     version
     editedAt
@@ -27,13 +29,17 @@ export const KeptSettings = graphql(`
     description
     data
     historyVisibility
+    slowModeS
+    announcementsOnly
     avatar { id }
-    viewerMembership { role mutedUntil archivedAt pushLevel }
+    viewerMembership { role mutedUntil archivedAt pushLevel pinnedAt markedUnreadAt }
     viewerCanAddMembers
     viewerCanDeleteOthersMessages
     viewerCanHandOver
     viewerCanPin
+    viewerCanSend
     invites(first: 5) { nodes { id uses } }
+    bans(first: 5) { nodes { user { id } bannedBy { id } } }
   }
 `)
 export const KeptConversation = graphql(`
@@ -42,6 +48,10 @@ export const KeptConversation = graphql(`
     kind
     isClosed
     lastActivityAt
+    encryption
+    epoch
+    needsRekey
+    groupInfo
     ...KeptSettings
     members(first: 20) { nodes { user { id } role deliveredSeq } }
     messages(last: 50) { nodes { ...KeptMessage } }
@@ -61,6 +71,9 @@ export const KeptUser = graphql(`
     viewerContact { state }
     viewerHasBlocked
   }
+`)
+export const KeptDevice = graphql(`
+  fragment KeptDevice on Device { id name signatureKey removedAt }
 `)
 export const KeptPushSettings = graphql(`
   fragment KeptPushSettings on PushSettings {
@@ -85,6 +98,7 @@ export const Whole = graphql(`
     nodes(ids: $people) { ...KeptUser }
     conversations(first: 4, archived: null) { nodes { ...KeptConversation unreadCount mentionCount } }
     sessions { ...KeptSession }
+    viewer { devices(first: 10) { nodes { ...KeptDevice } } }
     pushSettings { ...KeptPushSettings }
   }
 `)
@@ -110,6 +124,9 @@ export const Kept = graphql(`
       ... on PinsChanged { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on DeliveryMarkersMoved { conversation { id } markers { user { id } seq } }
+      ... on EpochCommitted { conversation { id groupInfo } epoch commit device { id } }
+      ... on WelcomeReceived { conversation { id } device { id } epoch welcome }
+      ... on DevicesChanged { user { id } device { ...KeptDevice } change inConversation { id } }
       ... on SessionRevoked { session { id } }
       ... on PushSettingsChanged { pushSettings { ...KeptPushSettings } }
       ... on PushSubscriptionChanged { session { ...KeptSession } }

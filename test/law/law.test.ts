@@ -7,6 +7,9 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { photo, processed, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import { DeviceNode, RemoveDevice } from '../encryption/documents.ts'
+import { commit, encryptedGroup, register as registerDevice, Signer, seal } from '../encryption/support.ts'
+import { ForwardMessages } from '../message/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
 import { Subscription } from '../push/push-service.ts'
@@ -24,6 +27,7 @@ import {
   StartDirectConversation,
 } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
+import { until } from '../support/until.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
 import { expectLaw, Replica } from './replica.ts'
 
@@ -72,6 +76,13 @@ const cases: Record<string, () => Promise<unknown>> = {
     await sendPhoto(alice)
     await send(bob, '', { attachmentIds: [await upload(bob, textFile())] })
   },
+  forwardMessages: async () => {
+    const { sendMessage } = await send(alice, 'news', { data: { news: 1 } })
+    const withFile = await send(alice, '', { attachmentIds: [await upload(alice, textFile())] })
+    const conversationIds = [group, await bob.direct(alice)]
+    const messageIds = [sendMessage.message.id, withFile.sendMessage.message.id]
+    await bob.run(ForwardMessages, { input: { messageIds, conversationIds, clientMessageId: randomUUID() } })
+  },
   editMessage: async () => {
     const { sendMessage } = await send(alice, 'tree')
     await alice.run(EditMessage, { input: { messageId: sendMessage.message.id, text: 'three', data: [3] } })
@@ -107,6 +118,43 @@ const cases: Record<string, () => Promise<unknown>> = {
     const { sendMessage: third } = await send(carol, 'five')
     await alice.run(Acknowledge, { input: { cursor: third.cursor } })
   },
+  commitEpoch: async () => {
+    for (const device of [alice, bob, carol]) await registerDevice(device)
+    const secret = await encryptedGroup(alice, bob, carol)
+    await commit(alice, secret, 0)
+    const { message } = await seal(bob, secret, 1)
+    await seal(alice, secret, 1, { replyToId: message.id })
+    await bob.run(DeleteMessage, { input: { messageId: message.id } })
+    await alice.run(RemoveMember, { input: { conversationId: secret, userId: carol.userId } })
+    await commit(bob, secret, 1)
+    await bob.run(LeaveConversation, { input: { conversationId: secret } })
+  },
+  registerDevice: async () => {
+    await encryptedGroup(alice, bob)
+    await registerDevice(alice)
+    await registerDevice(bob)
+  },
+  bindDevice: async () => {
+    const signer = new Signer()
+    const phone = await bob.another(there)
+    const deviceId = await registerDevice(phone, signer)
+    await registerDevice(alice)
+    const secret = await encryptedGroup(alice, bob)
+    await commit(alice, secret, 0)
+    await phone.run(LogOut, {})
+    const isGone = async () => {
+      const { node: device } = await alice.run(DeviceNode, { id: deviceId })
+      return device?.__typename === 'Device' && device.removedAt !== null
+    }
+    await until('the device is gone', isGone)
+    await signer.bind(bob, deviceId)
+  },
+  removeDevice: async () => {
+    const deviceId = await registerDevice(bob)
+    const secret = await encryptedGroup(bob, alice)
+    await commit(bob, secret, 0)
+    await bob.run(RemoveDevice, { input: { deviceId } })
+  },
   pinMessage: async () => {
     for (const text of ['pinned', 'pinned too', 'gone']) {
       const { sendMessage } = await send(bob, text)
@@ -127,6 +175,7 @@ const cases: Record<string, () => Promise<unknown>> = {
     await bob.run(groups.SetMemberRole, { input: { ...input, userId: alice.userId, role: 'MEMBER' } })
   },
   updateConversation: async () => {
+    const rules = { slowModeS: 30, announcementsOnly: true }
     const input = { conversationId: group, title: 'Renamed', description: 'For the law', data: { law: 1 } }
     const { sendMessage } = await send(alice, 'before')
     await alice.run(groups.UpdateConversation, { input: { ...input, historyVisibility: 'SINCE_JOINING' } })
@@ -140,6 +189,15 @@ const cases: Record<string, () => Promise<unknown>> = {
     await send(bob, 'after', { replyToId: messageId })
     await alice.run(EditMessage, { input: { messageId, text: 'still before' } })
     await alice.run(DeleteMessage, { input: { messageId } })
+    await alice.run(groups.UpdateConversation, { input: { conversationId: group, ...rules } })
+  },
+  banMember: async () => {
+    await alice.run(AddMembers, { input: { conversationId: group, userIds: [carol.userId] } })
+    await alice.run(groups.BanMember, { input: { conversationId: group, userId: bob.userId } })
+  },
+  unbanMember: async () => {
+    await alice.run(groups.BanMember, { input: { conversationId: group, userId: carol.userId } })
+    await alice.run(groups.UnbanMember, { input: { conversationId: group, userId: carol.userId } })
   },
   createInvite: () => alice.run(groups.CreateInvite, { input: { conversationId: group, maxUses: 2 } }),
   revokeInvite: async () => {
@@ -153,6 +211,15 @@ const cases: Record<string, () => Promise<unknown>> = {
   },
   muteConversation: () =>
     bob.run(groups.MuteConversation, { input: { conversationId: group, until: '2999-01-01T00:00:00.000Z' } }),
+  pinConversation: async () => {
+    await bob.run(groups.PinConversation, { input: { conversationId: group, pinned: true } })
+    const direct = await bob.direct(carol)
+    for (const pinned of [true, false]) await bob.run(groups.PinConversation, { input: { conversationId: direct, pinned } })
+  },
+  markUnread: async () => {
+    await bob.run(groups.MarkUnread, { input: { conversationId: group, unread: true } })
+    await bob.run(MarkRead, { input: { conversationId: group, seq: 1 } })
+  },
   archiveConversation: () => bob.run(groups.ArchiveConversation, { input: { conversationId: group, archived: true } }),
   revokeSession: () =>
     alice.run(RevokeSession, { input: { sessionId: replicas[3]?.device.sessionId ?? '' } }).then(() => replicas.splice(3, 1)),
@@ -253,15 +320,18 @@ Object.assign(cases, {
 } satisfies typeof cases)
 
 /**
- * Mutations that change nothing that a device stores: they create or renew a session, send a signal, or begin an upload. And those for
- * server keys alone: test/platform has the facts of those that change what devices store.
+ * Mutations that change nothing that a device stores: they create or renew a session, send a signal, begin an upload, or keep key
+ * packages in stock. And those for server keys and moderators: test/platform and test/moderation have the facts of those that change
+ * what devices store.
  */
 const outside = [
-  ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'heartbeat', 'createUpload'],
+  ...['uploadKeyPackages', 'claimKeyPackages'],
+  ...['signUp', 'logIn', 'refreshSession', 'renewConnection', 'setTyping', 'sendSignal', 'heartbeat', 'createUpload'],
   ...['createServerKey', 'revokeServerKey', 'upsertUsers', 'issueSession', 'suspendUser', 'unsuspendUser', 'deleteUser'],
   ...['upsertConversation', 'sendSystemMessage', 'acknowledgeChanges', 'deleteChangeConsumer'],
   ...['importConversation', 'importMessages', 'completeImport'],
   ...['createWebhook', 'updateWebhook', 'deleteWebhook', 'replayWebhook'],
+  ...['reportMessage', 'reportUser', 'resolveReport', 'removeMessage'],
 ]
 
 test('D5 every mutation of the schema has its law', () => {

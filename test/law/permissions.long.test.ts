@@ -9,6 +9,10 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { CreateUpload } from '../attachment/documents.ts'
 import * as groups from '../conversation/documents.ts'
+import * as encryption from '../encryption/documents.ts'
+import { bytes, commitOf, encryptedGroup, Signer, sealed } from '../encryption/support.ts'
+import { ForwardMessages } from '../message/documents.ts'
+import * as moderation from '../moderation/documents.ts'
 import * as platform from '../platform/documents.ts'
 import * as presence from '../presence/documents.ts'
 import * as push from '../push/documents.ts'
@@ -27,6 +31,8 @@ type CastName = Exclude<Standing, 'nobody'> | 'other' | 'newcomer' | 'bystander'
 let node: Node
 let cast: Record<CastName, Device>
 let direct: ConversationRef
+/** An encrypted group of the members, and the encrypted direct conversation with who is blocked. */
+let secrets: { readonly group: string; readonly direct: string }
 
 /** Where a user acts. `own` is a message of theirs, `foreign` one of another user. */
 type ConversationRef = {
@@ -66,6 +72,11 @@ beforeAll(async () => {
   const foreign = (await owner.send(conversationId, 'hello')).message.id
   const own = { blocked: (await blocked.send(conversationId, 'go away')).message.id }
   direct = { conversationId, foreign, own }
+  const { startDirectConversation } = await owner.run(encryption.StartEncrypted, {
+    input: { userId: blocked.userId, encryption: 'MLS' },
+  })
+  secrets = { group: await encryptedGroup(owner, admin, member, removed), direct: startDirectConversation.conversation.id }
+  await owner.run(documents.RemoveMember, { input: { conversationId: secrets.group, userId: removed.userId } })
   await owner.run(people.BlockUser, about('blocked'))
 })
 
@@ -128,7 +139,42 @@ const owner = () => about('owner')
 /** Mutations that authenticate: there is no permission to check yet. */
 const open = ['signUp', 'logIn', 'refreshSession', 'renewConnection']
 
+const secret = (as: Standing) => (as === 'blocked' ? secrets.direct : secrets.group)
+/** In the order in which they try, each commits the next epoch. */
+const epochs: Partial<Record<Standing, number>> = { admin: 1, owner: 2 }
+
 const attempts: Record<string, Attempt> = {
+  'commitEpoch without a device': act(encryption.CommitEpoch, (_at, as) => commitOf(secret(as), 0), {
+    ...members,
+    ...{ member: 'FORBIDDEN', admin: 'FORBIDDEN', owner: 'FORBIDDEN' },
+  }),
+  registerDevice: act(
+    encryption.RegisterDevice,
+    (_at, as) => new Signer().registration(as === 'nobody' ? '' : cast[as].userId),
+    everybody,
+  ),
+  'sendMessage of a ciphertext': act(encryption.Seal, (_at, as) => sealed(secret(as), 0), members),
+  'sendMessage in the clear to an encrypted conversation': act(
+    documents.SendMessage,
+    (_at, as) => ({ input: { conversationId: secret(as), clientMessageId: randomUUID(), text: 'x' } }),
+    { ...members, member: 'ENCRYPTION_REQUIRED', admin: 'ENCRYPTION_REQUIRED', owner: 'ENCRYPTION_REQUIRED' },
+  ),
+  commitEpoch: act(encryption.CommitEpoch, (_at, as) => commitOf(secret(as), epochs[as] ?? 0), members),
+  uploadKeyPackages: act(encryption.UploadKeyPackages, () => ({ input: { keyPackages: [bytes()] } }), everybody),
+  claimKeyPackages: act(encryption.ClaimKeyPackages, () => ({ input: { userIds: [cast.owner.userId] } }), {
+    ...everybody,
+    blocked: 'FORBIDDEN',
+  }),
+  'bindDevice of somebody': act(
+    encryption.BindDevice,
+    () => ({ input: { deviceId: 'dev_0000000000099', signature: bytes(64) } }),
+    refusedToAll('NOT_FOUND'),
+  ),
+  'removeDevice of somebody': act(
+    encryption.RemoveDevice,
+    () => ({ input: { deviceId: 'dev_0000000000099' } }),
+    refusedToAll('NOT_FOUND'),
+  ),
   sendMessage: act(
     documents.SendMessage,
     ({ conversationId }) => ({ input: { conversationId, clientMessageId: randomUUID(), text: 'hello' } }),
@@ -156,8 +202,24 @@ const attempts: Record<string, Attempt> = {
   unpinMessage: act(messages.UnpinMessage, message, managers),
   markRead: act(messages.MarkRead, ({ conversationId }) => ({ input: { conversationId, seq: 1 } }), members),
   setTyping: act(documents.SetTyping, ({ conversationId }) => ({ input: { conversationId, typing: true } }), members),
+  forwardMessages: act(
+    ForwardMessages,
+    ({ conversationId, own, foreign }, as) => ({
+      input: { messageIds: [own[as] ?? foreign], conversationIds: [conversationId], clientMessageId: randomUUID() },
+    }),
+    members,
+  ),
+  sendSignal: act(presence.SendSignal, ({ conversationId }) => ({ input: { conversationId, kind: 'wave' } }), members),
   muteConversation: act(groups.MuteConversation, conversation, { ...members, blocked: 'done' }),
   archiveConversation: act(groups.ArchiveConversation, ({ conversationId }) => ({ input: { conversationId, archived: true } }), {
+    ...members,
+    blocked: 'done',
+  }),
+  pinConversation: act(groups.PinConversation, ({ conversationId }) => ({ input: { conversationId, pinned: true } }), {
+    ...members,
+    blocked: 'done',
+  }),
+  markUnread: act(groups.MarkUnread, ({ conversationId }) => ({ input: { conversationId, unread: true } }), {
     ...members,
     blocked: 'done',
   }),
@@ -185,6 +247,26 @@ const attempts: Record<string, Attempt> = {
     ({ conversationId }, as) => ({ input: { conversationId, userId: cast[as === 'owner' ? 'admin' : 'other'].userId } }),
     { ...managers, ...groupsOnly },
   ),
+  banMember: act(
+    groups.BanMember,
+    ({ conversationId }, as) => ({ input: { conversationId, userId: cast[as === 'owner' ? 'admin' : 'other'].userId } }),
+    { ...managers, ...groupsOnly },
+  ),
+  unbanMember: act(groups.UnbanMember, ({ conversationId }) => ({ input: { conversationId, userId: cast.newcomer.userId } }), {
+    ...managers,
+    ...groupsOnly,
+  }),
+  reportMessage: act(moderation.ReportMessage, ({ foreign }) => ({ input: { messageId: foreign, reason: 'x' } }), {
+    ...members,
+    blocked: 'done',
+  }),
+  reportUser: act(moderation.ReportUser, () => ({ input: { userId: cast.bystander.userId, reason: 'x' } }), everybody),
+  resolveReport: act(
+    moderation.ResolveReport,
+    () => ({ input: { reportId: 'rpt_0000000000001', actions: [] } }),
+    refusedToAll('FORBIDDEN'),
+  ),
+  removeMessage: act(moderation.RemoveMessage, message, refusedToAll('FORBIDDEN')),
   setMemberRole: act(
     groups.SetMemberRole,
     ({ conversationId }) => ({ input: { conversationId, userId: cast.other.userId, role: 'ADMIN' as const } }),

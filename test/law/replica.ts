@@ -8,6 +8,7 @@ import { expect } from 'vitest'
 import type { Device } from '../support/device.ts'
 import type {
   KeptConversationFragment,
+  KeptDeviceFragment,
   KeptMessageFragment,
   KeptSessionFragment,
   KeptSettingsFragment,
@@ -22,6 +23,11 @@ type Conversation = {
   kind: string
   isClosed: boolean
   lastActivityAt: string | null | undefined
+  encryption: string
+  /** Null in a plain conversation. */
+  epoch: number | null
+  needsRekey: boolean
+  groupInfo: string | null
   settings: Record<string, unknown>
   members: Map<string, string>
   messages: Map<number, KeptMessage>
@@ -33,6 +39,8 @@ type Conversation = {
 export type State = {
   conversations: Record<string, unknown>
   sessions: unknown[]
+  /** The user's own; of others, events tell only in encrypted conversations. */
+  devices: unknown[]
   people: unknown[]
   choices: object
 }
@@ -49,6 +57,10 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
     kind: kept.kind,
     isClosed: kept.isClosed,
     lastActivityAt: kept.lastActivityAt,
+    encryption: kept.encryption,
+    epoch: kept.epoch ?? null,
+    needsRekey: kept.needsRekey,
+    groupInfo: kept.groupInfo ?? null,
     settings: settingsOf(kept),
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
@@ -63,13 +75,17 @@ const settingNames = [
   'description',
   'data',
   'historyVisibility',
+  'slowModeS',
+  'announcementsOnly',
   'avatar',
   'viewerMembership',
   'viewerCanAddMembers',
   'viewerCanDeleteOthersMessages',
   'viewerCanHandOver',
   'viewerCanPin',
+  'viewerCanSend',
   'invites',
+  'bans',
 ] as const satisfies (keyof KeptSettingsFragment)[]
 
 function settingsOf(kept: KeptSettingsFragment): Record<string, unknown> {
@@ -105,6 +121,10 @@ function plain(conversation: Conversation, viewerId: string, blocked: ReadonlySe
     kind: conversation.kind,
     isClosed: conversation.isClosed,
     lastActivityAt: conversation.lastActivityAt,
+    encryption: conversation.encryption,
+    epoch: conversation.epoch,
+    needsRekey: conversation.needsRekey,
+    groupInfo: conversation.groupInfo,
     settings: conversation.settings,
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
@@ -126,6 +146,7 @@ export async function fresh({ device, people }: Replica): Promise<State> {
   return {
     conversations: Object.fromEntries(conversations),
     sessions: whole.sessions.toSorted(byId),
+    devices: present(whole.viewer.devices.nodes),
     people: usersIn(whole),
     choices: choicesOf(whole),
   }
@@ -160,6 +181,7 @@ export class Replica {
   #choices: object = {}
   readonly #conversations = new Map<string, Conversation>()
   #sessions = new Map<string, KeptSessionFragment>()
+  #devices = new Map<string, KeptDeviceFragment>()
   #cursor = ''
   #client: Client | null = null
   errors: unknown[] = []
@@ -185,6 +207,7 @@ export class Replica {
     return {
       conversations: Object.fromEntries(conversations),
       sessions: [...this.#sessions.values()].sort(byId),
+      devices: [...this.#devices.values()].sort(byId),
       people: this.#users,
       choices: this.#choices,
     }
@@ -208,6 +231,7 @@ export class Replica {
     this.#choices = choicesOf(whole)
     for (const kept of present(whole.conversations.nodes)) this.#conversations.set(kept.id, conversationOf(kept))
     this.#sessions = new Map(whole.sessions.map((session) => [session.id, session]))
+    this.#devices = new Map(present(whole.viewer.devices.nodes).map((device) => [device.id, device]))
   }
 
   #follow(): void {
@@ -258,7 +282,11 @@ export class Replica {
         break
       case 'MemberLeft':
         if (event.user.id === this.device.userId) this.#conversations.delete(event.conversation.id)
-        else this.#in(event.conversation.id, (c) => c.members.delete(event.user.id))
+        else
+          this.#in(event.conversation.id, (c) => {
+            c.members.delete(event.user.id)
+            lose(c)
+          })
         break
       case 'MessageSent':
       case 'MessageEdited':
@@ -277,6 +305,17 @@ export class Replica {
         this.#in(event.conversation.id, (c) => {
           for (const { user, seq } of event.markers) deliver(c, user.id, seq)
         })
+        break
+      case 'EpochCommitted':
+        this.#in(event.conversation.id, (c) => {
+          c.epoch = event.epoch
+          c.needsRekey = false
+          c.groupInfo = event.conversation.groupInfo ?? null
+        })
+        break
+      case 'DevicesChanged':
+        if (event.user.id === this.device.userId) this.#devices.set(event.device.id, event.device)
+        if (event.inConversation && event.change === 'REMOVED') this.#in(event.inConversation.id, lose)
         break
       case 'UserUpdated':
       case 'ContactChanged':
@@ -298,6 +337,7 @@ export class Replica {
       case 'ConversationReopened':
         this.#in(event.conversation.id, (c) => {
           c.isClosed = event.conversation.isClosed
+          if (event.__typename === 'ConversationClosed') lose(c)
         })
         break
       case 'PushSettingsChanged':
@@ -334,6 +374,11 @@ const activities = [
 ]
 type Activity = Extract<KeptSubscription['events'], { __typename: (typeof activities)[number] }>
 const isActivity = (event: KeptSubscription['events']): event is Activity => activities.some((name) => name === event.__typename)
+
+/** Somebody is gone: an encrypted group that has begun needs a commit without them. */
+function lose(conversation: Conversation): void {
+  if (conversation.epoch !== null && conversation.epoch > 0) conversation.needsRekey = true
+}
 
 function mark({ markers }: Conversation, userId: string, seq: number): void {
   if (seq > (markers.get(userId) ?? 0)) markers.set(userId, seq)

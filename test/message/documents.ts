@@ -46,3 +46,16 @@ export const Delivered = graphql(`
     }
   }
 `)
+export const ForwardMessages = graphql(`
+  mutation ForwardMessages($input: ForwardMessagesInput!) {
+    forwardMessages(input: $input) {
+      messages {
+        id seq text data
+        conversation { id }
+        sender { id }
+        mentions { id }
+        replyTo { id }
+      }
+    }
+  }
+`)

@@ -317,6 +317,7 @@ test('unreadCount stops at 1,000 and says so', async () => {
           attachments: null,
           data: null,
           changed: null,
+          sealed: null,
         }),
       ),
     )

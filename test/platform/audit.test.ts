@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { findBrokenSeal } from '../../src/platform/audit.ts'
 import { ofKeys } from '../graphql/authorisation.ts'
+import * as moderation from '../moderation/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { CreateGroup, SendMessage, Viewer } from '../support/documents.ts'
 import { connect, type Node, openPair } from '../support/node.ts'
@@ -71,6 +72,11 @@ test('each mutation for server keys is recorded, with the ids of what it is abou
   await backend.run(documents.SendSystemMessage, { input: message })
   await backend.run(documents.SuspendUser, { input: { userId: 'bob' } })
   await backend.run(documents.UnsuspendUser, { input: { userId: bob.userId } })
+  const removed = (await alice.send(await alice.group('Order'), 'x')).message
+  await backend.run(moderation.RemoveMessage, { input: { messageId: removed.id } })
+  const { reportUser } = await alice.run(moderation.ReportUser, { input: { userId: bob.userId, reason: 'x' } })
+  const { reportId } = reportUser
+  await backend.run(moderation.ResolveReport, { input: { reportId, actions: [] } })
   await backend.run(documents.DeleteUser, { input: { userId: 'bob' } })
   await backend.refused(documents.DeleteChangeConsumer, { input: { consumer: 'none' } })
   const { webhook } = (await backend.run(documents.CreateWebhook, { input: { url: 'http://127.0.0.1:9/' } })).createWebhook
@@ -93,6 +99,8 @@ test('each mutation for server keys is recorded, with the ids of what it is abou
     ['sendSystemMessage', [conversation.id], null],
     ['suspendUser', [bob.userId], null],
     ['unsuspendUser', [bob.userId], null],
+    ['removeMessage', [removed.id], null],
+    ['resolveReport', [reportId, bob.userId], null],
     ['deleteUser', [bob.userId], null],
     ['deleteChangeConsumer', [], null],
     ['createWebhook', [webhookId], null],
@@ -106,9 +114,12 @@ test('each mutation for server keys is recorded, with the ids of what it is abou
   // What reads, or keeps the books of the reader.
   const others = [
     'acknowledgeChanges',
+    'auditLog',
     'changeConsumers',
     'changes',
     'conversationByExternalId',
+    'report',
+    'reports',
     'serverKeys',
     'users',
     'webhooks',

@@ -9,6 +9,7 @@ import { schema } from '../../src/schema.ts'
 import * as people from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import { bytes, commit, encryptedGroup, register } from '../encryption/support.ts'
 import * as law from '../law/documents.ts'
 import * as presence from '../presence/documents.ts'
 import { SetPushSettings } from '../push/documents.ts'
@@ -135,6 +136,9 @@ async function doEverything(): Promise<void> {
   await alice.direct(bob)
   await alice.run(people.BlockUser, { input: { userId: bob.userId } })
   await alice.run(people.UnblockUser, { input: { userId: bob.userId } })
+  const deviceId = await register(bob)
+  const secret = await encryptedGroup(alice, bob)
+  await commit(bob, secret, 0, [{ deviceId, welcome: bytes() }])
   await suspendUser(parseId('User', carol.userId, ''), { reason: null, until: null }, here.app)
 }
 

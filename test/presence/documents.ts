@@ -46,3 +46,13 @@ export const PresenceInEvents = graphql(`
     }
   }
 `)
+export const SendSignal = graphql(`
+  mutation SendSignal($input: SendSignalInput!) {
+    sendSignal(input: $input) { sentAt }
+  }
+`)
+export const Signals = graphql(`
+  subscription Signals($conversationId: ID!) {
+    signals(conversationId: $conversationId) { conversationId kind data sentAt sender { username } }
+  }
+`)

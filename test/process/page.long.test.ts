@@ -1,11 +1,8 @@
 // The web client at `/` in a real browser: two people chat, through lost networks and dead nodes; its features, its accessibility,
-// and how it is served.
+// and how it is served. `npm run test:long` builds it first.
 
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { findFreePort } from '../../src/local/postgres.ts'
@@ -30,7 +27,6 @@ import {
 } from './page.ts'
 import { Parley, type ServerAddress } from './parley.ts'
 
-const run = promisify(execFile)
 const root = new URL('../..', import.meta.url)
 /** The delay of a request on the slow network. */
 const slowMs = 500
@@ -43,7 +39,6 @@ let server: ServerAddress
 let environment: Record<string, string>
 
 beforeAll(async () => {
-  await run('npm', ['run', 'build:page', '--silent'], { cwd: fileURLToPath(root) })
   browser = await launch()
   closeAtEnd(() => browser.close())
   environment = {

@@ -166,8 +166,8 @@ describe('a WebSocket', () => {
       await from('2001:db8::2'),
     ]
     await expect(from('[2001:0db8::3]:80')).rejects.toMatchObject({ statusCode: 429 })
-    const connections = () => other.app.nodes.nodes()[0]?.connections
-    await vi.waitFor(() => expect(connections()).toBe(first.length + elsewhere.length), { timeout: 3_000 })
+    const connections = async () => (await other.app.nodes.nodes())[0]?.connections
+    await vi.waitFor(async () => expect(await connections()).toBe(first.length + elsewhere.length), { timeout: 3_000 })
     // A socket that authenticates makes room for another one, up to the limit of those with a session.
     const [a, b, c] = first as [Bare, Bare, Bare]
     await a.init({ accessToken: ann.accessToken })

@@ -10,9 +10,13 @@ import * as people from '../account/documents.ts'
 import { CreateUpload } from '../attachment/documents.ts'
 import { photo, processed, put, uploadOf } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
+import * as encryption from '../encryption/documents.ts'
+import { bytes, commitOf, encryptedGroup, register, Signer, seal } from '../encryption/support.ts'
 import { ofKeys } from '../graphql/authorisation.ts'
 import * as messages from '../law/documents.ts'
 import { expectLaw, Replica } from '../law/replica.ts'
+import { ForwardMessages } from '../message/documents.ts'
+import * as moderation from '../moderation/documents.ts'
 import * as presence from '../presence/documents.ts'
 import { watchPresence } from '../presence/watch.ts'
 import * as push from '../push/documents.ts'
@@ -124,6 +128,16 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(carol, groups.JoinWithInvite, { input: { token: invite.token } })
   await does(bob, groups.RevokeInvite, { input: { inviteId: invite.id } })
 
+  // Somebody is banned, and forgiven; a message and its sender are reported. Eve may only listen for a while.
+  await does(bob, groups.BanMember, { input: { conversationId, userId: carol.userId } })
+  await does(bob, groups.UnbanMember, { input: { conversationId, userId: carol.userId } })
+  await does(bob, documents.AddMembers, { input: { conversationId, userIds: [carol.userId] } })
+  await does(eve, moderation.ReportMessage, { input: { messageId: first, reason: 'too loud' } })
+  await does(eve, moderation.ReportUser, { input: { userId: alice.userId, reason: 'too loud' } })
+  for (const announcementsOnly of [true, false]) {
+    await does(bob, groups.UpdateConversation, { input: { conversationId, announcementsOnly, slowModeS: 0 } })
+  }
+
   // Everyday chat; two devices lose their connection and come back on the other node.
   onAlicesLaptop.cut()
   onBobsLaptop.cut()
@@ -136,6 +150,9 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(alice, messages.PinMessage, { input: { messageId: first } })
   await does(alice, messages.PinMessage, { input: { messageId: answer } })
   await does(bob, messages.UnpinMessage, { input: { messageId: first } })
+  await does(bob, ForwardMessages, {
+    input: { messageIds: [answer], conversationIds: [conversationId], clientMessageId: randomUUID() },
+  })
   const oops = await send(dan, conversationId, 'wrong window', { mentionedUserIds: [carol.userId] })
   await does(dan, messages.DeleteMessage, { input: { messageId: oops } })
   onAlicesLaptop.device.node = here
@@ -144,6 +161,8 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   onBobsLaptop.resume()
   await does(carol, messages.MarkRead, { input: { conversationId, seq: 2 } })
   await does(alice, messages.MarkRead, { input: { conversationId, seq: 3 } })
+  await does(alice, groups.MarkUnread, { input: { conversationId, unread: true } })
+  await does(alice, groups.PinConversation, { input: { conversationId, pinned: true } })
   await does(dan, groups.MuteConversation, { input: { conversationId, until: '2999-01-01T00:00:00.000Z' } })
 
   // Notifications: Bob's phone has them, and so has Carol's, for mentions and direct messages only.
@@ -173,6 +192,7 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await typing.shows('')
   await does(carol, documents.SetTyping, { input: { conversationId, typing: true } })
   await typing.shows('carol')
+  await does(carol, presence.SendSignal, { input: { conversationId, kind: 'wave', data: { hand: 'left' } } })
 
   // A direct conversation, with a block in the middle.
   const { conversation: direct } = (await does(dan, documents.StartDirectConversation, about(bob))).startDirectConversation
@@ -219,6 +239,23 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   await does(eve, people.ChangePassword, { input: { currentPassword: password, newPassword: 'another long password' } })
   await does(eve, people.DeleteAccount, { input: { password: 'another long password' } })
   await does(bob, documents.LeaveConversation, { input: { conversationId } })
+
+  // An encrypted conversation, of which the server has ciphertexts only.
+  const signer = new Signer()
+  const { device } = (await does(alice, encryption.RegisterDevice, signer.registration(alice.userId))).registerDevice
+  await register(bob)
+  await does(bob, encryption.UploadKeyPackages, { input: { keyPackages: [bytes()] } })
+  const secret = await encryptedGroup(alice, bob)
+  const claim = { input: { userIds: [bob.userId] } }
+  const [claimed] = (await does(alice, encryption.ClaimKeyPackages, claim)).claimKeyPackages.keyPackages
+  await does(alice, encryption.CommitEpoch, commitOf(secret, 0, [{ deviceId: claimed?.device.id ?? '', welcome: bytes() }]))
+  await seal(bob, secret, 1)
+  const { deviceChallenge } = await alicesLaptop.run(encryption.DeviceChallenge, {})
+  const proof = signer.sign('parley.device.bind.v1', device.id, deviceChallenge)
+  await does(alicesLaptop, encryption.BindDevice, { input: { deviceId: device.id, signature: proof } })
+  await does(alicesLaptop, encryption.RemoveDevice, { input: { deviceId: device.id } })
+  await does(bob, encryption.CommitEpoch, commitOf(secret, 1))
+  await seal(bob, secret, 2)
 
   // Sessions: one is revoked, one is logged out, one is refreshed.
   const lost = await alice.another(there, 'Lost phone')

@@ -79,7 +79,14 @@ export type Environment = Record<string, string>
 
 /** The configuration of these variables. */
 export function configOf(environment: Environment): Config {
-  return readConfig({ NODE_ENV: 'test', PORT: '0', PARLEY_LOG_LEVEL: 'error', ...unlimited, ...environment })
+  return readConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    PARLEY_LOG_LEVEL: 'error',
+    PARLEY_FOLLOW: inject('follow'),
+    ...unlimited,
+    ...environment,
+  })
 }
 
 /** Opens a node, on a fresh database unless one is given. With `REDIS_URL` it shares its bus with other nodes. */

@@ -22,6 +22,8 @@ declare module 'vitest' {
     /** A superuser's URL of the Postgres of this run, at its maintenance database. */
     postgresUrl: string
     redisUrl: string
+    /** What nodes follow unless a test says otherwise: PARLEY_FOLLOW. */
+    follow: string
   }
 }
 
@@ -46,6 +48,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await migrate(Object.assign(new URL(url), { pathname: `/${templateDatabase}` }).href, log)
   project.provide('postgresUrl', url.href)
   project.provide('redisUrl', redis.url)
+  // biome-ignore lint/style/noProcessEnv: npm run test:digest says it here
+  project.provide('follow', process.env.TEST_FOLLOW ?? 'full')
   return async () => {
     await redis.stop()
     await postgres.stop()

@@ -16,15 +16,18 @@ export function Attachments({ attachments }: { attachments: readonly Attachment[
     <ul className="files">
       {attachments.map((attachment) => (
         <li key={attachment.id}>
-          {attachment.kind === 'IMAGE' && attachment.url ? (
-            <Picture attachment={attachment} url={attachment.url} />
-          ) : (
-            <FileLink attachment={attachment} />
-          )}
+          <Shown attachment={attachment} />
         </li>
       ))}
     </ul>
   )
+}
+
+function Shown({ attachment }: { attachment: Attachment }) {
+  const { kind, url } = attachment
+  if (kind === 'IMAGE' && url) return <Picture attachment={attachment} url={url} />
+  if ((kind === 'AUDIO' || kind === 'VIDEO') && url) return <Player attachment={attachment} url={url} />
+  return <FileLink attachment={attachment} />
 }
 
 const absolute = (url: string) => new URL(url, endpoint).href
@@ -63,6 +66,31 @@ function Picture({ attachment, url }: { attachment: Attachment; url: string }) {
         height={height ?? undefined}
       />
     </a>
+  )
+}
+
+/** Plays a sound or a video. Nothing of a sound is loaded before that, and of a video only its beginning. */
+function Player({ attachment, url }: { attachment: Attachment; url: string }) {
+  const { kind, fileName, width, height } = attachment
+  const readAgain = useFreshAddress(attachment)
+  const [shown, setShown] = useState(url)
+  const failed = () => {
+    if (shown !== url) return
+    readAgain().then(
+      (node) => node?.url && setShown(node.url),
+      () => undefined,
+    )
+  }
+  const source = { src: absolute(shown), controls: true, 'aria-label': fileName, onError: failed }
+  return (
+    <figure>
+      {kind === 'AUDIO' ? (
+        <audio {...source} preload="none" />
+      ) : (
+        <video {...source} preload="metadata" playsInline width={width ?? undefined} height={height ?? undefined} />
+      )}
+      <figcaption dir="auto">{fileName}</figcaption>
+    </figure>
   )
 }
 

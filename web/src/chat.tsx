@@ -4,6 +4,7 @@ import { useConnectionState, useUnreadTotals } from 'parley-client/react'
 import { useEffect } from 'react'
 import { OpenConversation } from './conversation.tsx'
 import { InviteDialog } from './invite.tsx'
+import { answerWorker } from './notifications.ts'
 import { usePlace } from './place.ts'
 import { Sidebar } from './sidebar.tsx'
 import { texts } from './texts.ts'
@@ -15,6 +16,7 @@ export function Chat() {
   useEffect(() => {
     document.title = messages > 0 ? `(${messages}) Parley` : 'Parley'
   }, [messages])
+  useEffect(answerWorker, [])
   return (
     <div className="chat" data-open={conversationId !== null} data-status={status}>
       <Sidebar openId={conversationId} />

@@ -1,11 +1,14 @@
-// The text to send: Enter sends, Shift and Enter break the line. Files come by the button, by pasting, or by dropping them.
+// The text to send: Enter sends, Shift and Enter break the line, @ mentions somebody. Files come by the button, by pasting, or by dropping
+// them.
 
-import { useSend } from 'parley-client/react'
+import { useSend, useStore } from 'parley-client/react'
 import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useAction } from './ask.ts'
 import { ChosenFiles, ReferenceBar } from './composer-parts.tsx'
 import { EditMessage } from './documents.ts'
+import { useDraft } from './drafts.ts'
 import { Icon } from './icon.tsx'
+import { mentionedIn, useMentions } from './mentions.tsx'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
 
@@ -19,26 +22,20 @@ type Props = {
   onSend: () => void
 }
 
-/** The text of a field, kept in this tab until it is sent. */
-function useDraft(key: string) {
-  const [text, setText] = useState(() => sessionStorage.getItem(key) ?? '')
-  const change = (next: string) => {
-    setText(next)
-    if (next === '') sessionStorage.removeItem(key)
-    else sessionStorage.setItem(key, next)
-  }
-  return [text, change] as const
-}
-
 export function Composer({ id, viewerId, reference, setReference, setTyping, onSend }: Props) {
   const { send } = useSend(id)
-  const [draft, setDraft] = useDraft(`parley.draft.${viewerId}.${id}`)
+  const store = useStore()
+  const [draft, setDraft] = useDraft(viewerId, id)
   const [edited, setEdited] = useState('')
   const [files, setFiles] = useState<readonly File[]>([])
   const { run, client, problem } = useAction()
   const field = useRef<HTMLTextAreaElement>(null)
   const edit = reference?.kind === 'edit' ? reference.message : null
-  const text = edit ? edited : draft
+  const text = edit ? edited : draft.text
+  const mentions = useMentions({
+    ...{ id, text, field, isOff: edit !== null },
+    onChoose: (next, { username, id: userId }) => setDraft({ text: next, mentions: { ...draft.mentions, [username]: userId } }),
+  })
 
   useEffect(() => {
     if (reference?.kind === 'edit') setEdited(reference.message.text)
@@ -53,26 +50,29 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
 
   const change = (next: string) => {
     if (edit) return setEdited(next)
-    setDraft(next)
+    setDraft({ ...draft, text: next })
     setTyping(next !== '')
   }
   const submit = () => {
     if (text.trim() === '' && (files.length === 0 || edit)) return
     if (edit) {
-      void run(() => client.request(EditMessage, { input: { messageId: edit.id, text: text.trim() } })).then(
+      const input = { messageId: edit.id, text: text.trim() }
+      void run(() => (edit.sealed ? store.change(id, { type: 'edit', ...input }) : client.request(EditMessage, { input }))).then(
         (isDone) => isDone && setReference(null),
       )
       return
     }
     const sent = files.map((file) => ({ blob: file, fileName: file.name }))
-    void run(() => send({ text: text.trim(), files: sent, replyToId: reference?.message.id ?? null }))
-    setDraft('')
+    const mentionedUserIds = mentionedIn(text, draft.mentions)
+    void run(() => send({ text: text.trim(), files: sent, replyToId: reference?.message.id ?? null, mentionedUserIds }))
+    setDraft({ text: '', mentions: {} })
     setFiles([])
     setReference(null)
     setTyping(false)
     onSend()
   }
   const keyDown = (event: KeyboardEvent) => {
+    if (mentions.keyDown(event)) return
     if (event.key === 'Escape' && reference) setReference(null)
     // Enter also ends the composition of a Korean or Japanese word: that one does not send.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
@@ -101,12 +101,15 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
           {problem}
         </p>
       )}
+      {mentions.list}
       <div className="write">
         {!edit && <FileButton onChoose={add} />}
         <textarea
           ref={field}
           {...{ rows: 1, dir: 'auto', value: text, placeholder: texts.message, 'aria-label': texts.message }}
+          {...mentions.fieldProps}
           onChange={({ target }) => change(target.value)}
+          onSelect={({ currentTarget }) => mentions.looked(currentTarget.selectionStart)}
           onKeyDown={keyDown}
           onPaste={paste}
         />

@@ -1,16 +1,19 @@
 // The open conversation: who it is with, its messages, and the text to send.
 
 import { type Conversation, useConversation, useMessages, usePresence, useTyping, useViewer } from 'parley-client/react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useAction } from './ask.ts'
 import { Avatar } from './avatar.tsx'
 import { Composer } from './composer.tsx'
 import { DetailsDialog } from './details.tsx'
 import { ArchiveConversation, MuteConversation } from './documents.ts'
+import { EncryptionDialog } from './encryption-dialog.tsx'
 import { History } from './history.tsx'
 import { Icon } from './icon.tsx'
 import { Menu } from './menu.tsx'
 import { isMuted, pictureOf, titleOf } from './names.ts'
+import { closeNotifications } from './notifications.ts'
+import { DateDialog, PinsDialog } from './pins.tsx'
 import { goTo } from './place.ts'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
@@ -21,6 +24,7 @@ export function OpenConversation({ id, messageId }: { id: string; messageId: str
   const view = useMessages(id)
   const { users, setTyping } = useTyping(id)
   const [reference, setReference] = useState<Reference | null>(null)
+  useSeenNotifications(id)
   if (!conversation || !viewer)
     return (
       <>
@@ -51,6 +55,18 @@ export function OpenConversation({ id, messageId }: { id: string; messageId: str
   )
 }
 
+/** Closes the notifications of the conversation while the user sees it. */
+function useSeenNotifications(id: string): void {
+  useEffect(() => {
+    const look = () => {
+      if (!document.hidden) closeNotifications(id).catch(() => undefined)
+    }
+    look()
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [id])
+}
+
 function BackButton() {
   return (
     <button type="button" className="round back" aria-label={texts.back} onClick={() => goTo(null)}>
@@ -62,9 +78,11 @@ function BackButton() {
 function Header({ conversation }: { conversation: Conversation }) {
   const { id, kind, otherUser, memberCount, isClosed, viewerMembership } = conversation
   const { request, problem } = useAction()
-  const [isOpen, setIsOpen] = useState(false)
+  const [opened, setOpened] = useState<'details' | 'pins' | 'date' | 'encryption' | null>(null)
+  const isEncrypted = conversation.encryption === 'MLS'
   const presence = usePresence(otherUser && !isClosed ? [otherUser.id] : [])
   const isOnline = presence.get(otherUser?.id ?? '')?.state === 'ONLINE'
+  const onClose = () => setOpened(null)
   const muted = isMuted(conversation)
   const isArchived = Boolean(viewerMembership?.archivedAt)
   const about =
@@ -77,9 +95,23 @@ function Header({ conversation }: { conversation: Conversation }) {
         <h1 dir="auto">{titleOf(conversation)}</h1>
         <p className="faint">{problem ?? about}</p>
       </div>
+      {isEncrypted && (
+        <button
+          {...{ type: 'button', className: 'round', 'aria-label': texts.encryption }}
+          onClick={() => setOpened('encryption')}
+        >
+          <Icon name="lock" />
+        </button>
+      )}
       <Menu label={texts.menu} icon="dots">
-        <button type="button" onClick={() => setIsOpen(true)}>
+        <button type="button" onClick={() => setOpened('details')}>
           {texts.details}
+        </button>
+        <button type="button" onClick={() => setOpened('pins')}>
+          {texts.pinnedMessages}
+        </button>
+        <button type="button" onClick={() => setOpened('date')}>
+          {texts.jumpToDate}
         </button>
         <button
           type="button"
@@ -94,7 +126,10 @@ function Header({ conversation }: { conversation: Conversation }) {
           {isArchived ? texts.unarchive : texts.archive}
         </button>
       </Menu>
-      {isOpen && <DetailsDialog conversation={conversation} onClose={() => setIsOpen(false)} />}
+      {opened === 'encryption' && <EncryptionDialog {...{ conversation, onClose }} />}
+      {opened === 'details' && <DetailsDialog {...{ conversation, onClose }} />}
+      {opened === 'pins' && <PinsDialog {...{ conversation, onClose }} />}
+      {opened === 'date' && <DateDialog {...{ conversation, onClose }} />}
     </header>
   )
 }

@@ -1,16 +1,19 @@
 // The details of a conversation: a person to add to the contacts or block, or a group with its title, members and invites.
 
 import { Members } from 'parley-client/documents'
-import { type Conversation, useViewer } from 'parley-client/react'
-import type { FormEvent } from 'react'
+import { type Conversation, type Person, useViewer } from 'parley-client/react'
+import { type FormEvent, useState } from 'react'
 import { useAction, useAnswer } from './ask.ts'
 import { Avatar } from './avatar.tsx'
 import { Dialog, Problem } from './dialog.tsx'
 import * as documents from './documents.ts'
+import { useEncryption } from './encryption.ts'
 import type { MemberRole } from './generated/graphql.ts'
 import { InviteList } from './invite.tsx'
-import { nameOf, titleOf } from './names.ts'
+import { nameOf, pictureOf, titleOf } from './names.ts'
 import { findUser } from './new-conversation.tsx'
+import { LevelField } from './notification-settings.tsx'
+import { PictureField } from './picture.tsx'
 import { goTo } from './place.ts'
 import { texts } from './texts.ts'
 
@@ -19,6 +22,9 @@ type Props = { conversation: Conversation; onClose: () => void }
 export function DetailsDialog({ conversation, onClose }: Props) {
   return (
     <Dialog title={titleOf(conversation)} onClose={onClose}>
+      {conversation.viewerMembership && (
+        <LevelField conversationId={conversation.id} level={conversation.viewerMembership.pushLevel ?? null} />
+      )}
       {conversation.kind === 'GROUP' ? (
         <GroupDetails {...{ conversation, onClose }} />
       ) : (
@@ -67,7 +73,17 @@ function GroupDetails({ conversation, onClose }: Props) {
   }
   return (
     <>
-      {viewerCanEditConversation ? <TitleForm conversation={conversation} /> : <p dir="auto">{description}</p>}
+      {viewerCanEditConversation ? (
+        <>
+          <PictureField
+            pictured={pictureOf(conversation)}
+            set={(client, avatarId) => client.request(documents.UpdateConversation, { input: { conversationId: id, avatarId } })}
+          />
+          <TitleForm conversation={conversation} />
+        </>
+      ) : (
+        <p dir="auto">{description}</p>
+      )}
       <MemberList conversation={conversation} />
       {viewerCanManageInvites && <InviteList conversationId={id} />}
       <Problem text={problem} />
@@ -107,15 +123,13 @@ function TitleForm({ conversation: { id, title, description } }: { conversation:
 
 type Member = {
   readonly role: MemberRole
-  readonly user: { readonly id: string; readonly username: string; readonly displayName: string }
+  readonly user: Person
 }
 
 function MemberList({ conversation }: { conversation: Conversation }) {
   const { id, viewerCanAddMembers } = conversation
-  // The store reads a conversation again when its members have changed.
-  const { data, problem } = useAnswer(Members, { id, after: null }, conversation)
-  const { client, run, isBusy, problem: adding } = useAction()
-  const members = data?.conversation?.members.nodes ?? []
+  const { client, run, isBusy, problem } = useAction()
+  const encryption = useEncryption()
   const add = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = event.currentTarget
@@ -123,17 +137,15 @@ function MemberList({ conversation }: { conversation: Conversation }) {
     void run(async () => {
       const userIds = [await findUser(client, username)]
       await client.request(documents.AddMembers, { input: { conversationId: id, userIds } })
+      // So that they can read the next message already.
+      if (conversation.encryption === 'MLS') await encryption?.prepare(id)
       form.reset()
     })
   }
   return (
     <section>
       <h3>{texts.members}</h3>
-      <ul className="people">
-        {members.map((member) => (
-          <MemberRow key={member.user.id} {...{ member, conversation }} />
-        ))}
-      </ul>
+      <MemberPage conversation={conversation} after={null} />
       {viewerCanAddMembers && (
         <form className="inline" onSubmit={add}>
           <input
@@ -150,8 +162,33 @@ function MemberList({ conversation }: { conversation: Conversation }) {
           </button>
         </form>
       )}
-      <Problem text={problem ?? adding} />
+      <Problem text={problem} />
     </section>
+  )
+}
+
+/** A page of the members, and the next one below it when the user wants it. */
+function MemberPage({ conversation, after }: { conversation: Conversation; after: string | null }) {
+  // The store reads a conversation again when its members have changed.
+  const { data, problem } = useAnswer(Members, { id: conversation.id, after }, conversation)
+  const [isMore, setIsMore] = useState(false)
+  const { nodes = [], pageInfo } = data?.conversation?.members ?? {}
+  const next = pageInfo?.hasNextPage ? (pageInfo.endCursor ?? null) : null
+  return (
+    <>
+      <ul className="people">
+        {nodes.map((member) => (
+          <MemberRow key={member.user.id} {...{ member, conversation }} />
+        ))}
+      </ul>
+      <Problem text={problem} />
+      {next !== null && isMore && <MemberPage conversation={conversation} after={next} />}
+      {next !== null && !isMore && (
+        <button type="button" className="link" onClick={() => setIsMore(true)}>
+          {texts.more}
+        </button>
+      )}
+    </>
   )
 }
 
@@ -164,7 +201,7 @@ function MemberRow({ member: { user, role }, conversation }: { member: Member; c
   const roles = (['MEMBER', 'ADMIN', 'OWNER'] as const).filter((each) => each !== 'OWNER' || viewerCanHandOver)
   return (
     <li>
-      <Avatar id={user.id} name={user.displayName} url={null} />
+      <Avatar id={user.id} name={user.displayName} picture={user.avatar ?? null} />
       <span className="names">
         <b dir="auto">{nameOf(user)}</b>
         <small>{problem ?? `@${user.username}`}</small>

@@ -37,6 +37,40 @@ export const DeleteMessage = graphql(`
     deleteMessage(input: $input) { message { id } }
   }
 `)
+export const PinMessage = graphql(`
+  mutation PinMessage($input: PinMessageInput!) {
+    pinMessage(input: $input) { message { id } }
+  }
+`)
+export const UnpinMessage = graphql(`
+  mutation UnpinMessage($input: UnpinMessageInput!) {
+    unpinMessage(input: $input) { message { id } }
+  }
+`)
+export const PinnedMessages = graphql(`
+  query PinnedMessages($id: ID!) {
+    conversation(id: $id) {
+      id
+      pinnedMessages { id text createdAt sender { id displayName } attachments { id fileName } }
+    }
+  }
+`)
+export const MentionedMembers = graphql(`
+  query MentionedMembers($id: ID!, $query: String) {
+    conversation(id: $id) {
+      id
+      members(first: 7, query: $query) { nodes { id user { id username displayName avatar { id url } } } }
+    }
+  }
+`)
+export const MessageAt = graphql(`
+  query MessageAt($id: ID!, $at: DateTime!) {
+    conversation(id: $id) {
+      id
+      messagesAround(at: $at, before: 1, after: 1) { nodes { id createdAt } }
+    }
+  }
+`)
 export const AddReaction = graphql(`
   mutation AddReaction($input: AddReactionInput!) {
     addReaction(input: $input) { message { id } }
@@ -50,6 +84,11 @@ export const RemoveReaction = graphql(`
 export const FileAddress = graphql(`
   query FileAddress($id: ID!) {
     node(id: $id) { __typename ... on Attachment { id url variants { url width } } }
+  }
+`)
+export const CreateUpload = graphql(`
+  mutation CreateUpload($input: CreateUploadInput!) {
+    createUpload(input: $input) { attachment { id } upload { url method headers } }
   }
 `)
 export const SearchMessages = graphql(`
@@ -125,7 +164,7 @@ export const JoinWithInvite = graphql(`
 `)
 export const Profile = graphql(`
   query Profile {
-    viewer { id username displayName bio }
+    viewer { id username displayName bio avatar { id url } }
   }
 `)
 export const UpdateProfile = graphql(`
@@ -150,10 +189,10 @@ export const RevokeOtherSessions = graphql(`
 `)
 export const People = graphql(`
   query People {
-    contacts(first: 100) { nodes { id user { id username displayName } } }
-    incoming: contactRequests(direction: INCOMING, first: 100) { nodes { id user { id username displayName } } }
-    outgoing: contactRequests(direction: OUTGOING, first: 100) { nodes { id user { id username displayName } } }
-    blockedUsers(first: 100) { nodes { id user { id username displayName } } }
+    contacts(first: 100) { nodes { id user { id username displayName avatar { id url } } } }
+    incoming: contactRequests(direction: INCOMING, first: 100) { nodes { id user { id username displayName avatar { id url } } } }
+    outgoing: contactRequests(direction: OUTGOING, first: 100) { nodes { id user { id username displayName avatar { id url } } } }
+    blockedUsers(first: 100) { nodes { id user { id username displayName avatar { id url } } } }
   }
 `)
 export const RequestContact = graphql(`
@@ -184,5 +223,46 @@ export const BlockUser = graphql(`
 export const UnblockUser = graphql(`
   mutation UnblockUser($input: UnblockUserInput!) {
     unblockUser(input: $input) { __typename }
+  }
+`)
+export const VapidKey = graphql(`
+  query VapidKey {
+    vapidPublicKey
+  }
+`)
+export const RegisterPush = graphql(`
+  mutation RegisterPush($input: RegisterPushSubscriptionInput!) {
+    registerPushSubscription(input: $input) { session { id } }
+  }
+`)
+export const UnregisterPush = graphql(`
+  mutation UnregisterPush {
+    unregisterPush { session { id } }
+  }
+`)
+export const SendTestNotification = graphql(`
+  mutation SendTestNotification {
+    sendTestNotification { session { id } }
+  }
+`)
+export const NotificationSettings = graphql(`
+  query NotificationSettings {
+    presenceMode
+    pushSettings { level showsText quietExceptDirect quietExceptMentions quietHours { days from until } }
+  }
+`)
+export const SetPushSettings = graphql(`
+  mutation SetPushSettings($input: SetPushSettingsInput!) {
+    setPushSettings(input: $input) { __typename }
+  }
+`)
+export const SetPresenceMode = graphql(`
+  mutation SetPresenceMode($input: SetPresenceModeInput!) {
+    setPresenceMode(input: $input) { presenceMode }
+  }
+`)
+export const SetConversationPushLevel = graphql(`
+  mutation SetConversationPushLevel($input: SetConversationPushLevelInput!) {
+    setConversationPushLevel(input: $input) { conversation { id } }
   }
 `)

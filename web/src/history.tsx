@@ -59,6 +59,7 @@ export function History({ conversation, viewer, view, messageId, onRefer }: Prop
                 isFirstUnread={message.id === firstUnread?.id}
                 isTarget={message.id === scrolling.targetId}
                 canDelete={message.sender?.id === viewer.id || conversation.viewerCanDeleteOthersMessages}
+                canPin={conversation.viewerCanPin}
               />
             ))}
             {!hasNewer && pending.map((message) => <PendingRow key={message.clientMessageId} message={message} />)}

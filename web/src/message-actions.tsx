@@ -1,25 +1,29 @@
-// What users do with a message: react, reply, edit, delete. And its reactions, which are buttons too.
+// What users do with a message: react, reply, edit, pin, delete. And its reactions, which are buttons too.
 
-import type { Message } from 'parley-client/react'
+import { type Message, useStore } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction } from './ask.ts'
-import { AddReaction, DeleteMessage, RemoveReaction } from './documents.ts'
+import { AddReaction, DeleteMessage, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
+import { usePlace } from './place.ts'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
 
 const emojis = ['👍', '❤️', '😂', '😮', '😢', '🎉'] as const
 
-function useReact(messageId: string) {
-  const { request, problem } = useAction()
+function useReact({ id: messageId, sealed }: Message) {
+  const { run, request, problem } = useAction()
+  const store = useStore()
+  const { conversationId } = usePlace()
   const react = (emoji: string, isAdded: boolean) => {
     const input = { messageId, emoji }
+    if (sealed && conversationId !== null) return run(() => store.change(conversationId, { type: 'reaction', ...input, isAdded }))
     return isAdded ? request(AddReaction, { input }) : request(RemoveReaction, { input })
   }
   return { react, problem }
 }
 
 export function Reactions({ message }: { message: Message }) {
-  const { react, problem } = useReact(message.id)
+  const { react, problem } = useReact(message)
   return (
     <div className="reactions">
       {message.reactions.map(({ id, emoji, count, viewerReacted, users }) => (
@@ -41,20 +45,26 @@ type Props = {
   message: Message
   canEdit: boolean
   canDelete: boolean
+  canPin: boolean
   onRefer: (reference: Reference) => void
   onClose: () => void
 }
 
-export function MessageActions({ message, canEdit, canDelete, onRefer, onClose }: Props) {
-  const { react, problem } = useReact(message.id)
-  const deletion = useAction()
+export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, onClose }: Props) {
+  const { react, problem } = useReact(message)
+  const change = useAction()
   const add = (emoji: string) => void react(emoji, true).then((isDone) => isDone && onClose())
   const refer = (kind: Reference['kind']) => {
     onRefer({ kind, message })
     onClose()
   }
+  const pin = () => {
+    const input = { messageId: message.id }
+    const pinning = message.pinnedAt ? change.request(UnpinMessage, { input }) : change.request(PinMessage, { input })
+    void pinning.then((isDone) => isDone && onClose())
+  }
   const remove = () => {
-    if (confirm(texts.confirmDelete)) void deletion.request(DeleteMessage, { input: { messageId: message.id } })
+    if (confirm(texts.confirmDelete)) void change.request(DeleteMessage, { input: { messageId: message.id } })
   }
   return (
     <div className="actions">
@@ -72,13 +82,18 @@ export function MessageActions({ message, canEdit, canDelete, onRefer, onClose }
           {texts.edit}
         </button>
       )}
+      {canPin && (
+        <button type="button" onClick={pin}>
+          {message.pinnedAt ? texts.unpin : texts.pin}
+        </button>
+      )}
       {canDelete && (
         <button type="button" className="danger" onClick={remove}>
           {texts.delete}
         </button>
       )}
       <p className="problem" role="alert">
-        {problem ?? deletion.problem}
+        {problem ?? change.problem}
       </p>
     </div>
   )

@@ -5,10 +5,12 @@ import { memo, useState } from 'react'
 import { Attachments } from './attachments.tsx'
 import { Avatar } from './avatar.tsx'
 import { Icon } from './icon.tsx'
+import { Mention, mention } from './mentions.tsx'
 import { MessageActions, Reactions } from './message-actions.tsx'
 import { nameOf } from './names.ts'
 import { goTo } from './place.ts'
 import type { Reference } from './reference.ts'
+import { SealedFiles, SealedNote } from './sealed.tsx'
 import { texts } from './texts.ts'
 import { clockOf, wholeTimeOf } from './time.ts'
 
@@ -27,6 +29,7 @@ type Props = Delivery & {
   /** Whether the user has jumped to it. */
   isTarget: boolean
   canDelete: boolean
+  canPin: boolean
   onRefer: (reference: Reference) => void
 }
 
@@ -39,7 +42,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
     <li className={`message ${classes.filter(Boolean).join(' ')}`} data-id={message.id} data-seq={message.seq}>
       {day !== null && <p className="day">{day}</p>}
       {isFirstUnread && <p className="new">{texts.newMessages}</p>}
-      {isOthers && isFirst && <Avatar id={sender?.id ?? ''} name={nameOf(sender)} url={sender?.avatar?.url ?? null} />}
+      {isOthers && isFirst && <Avatar id={sender?.id ?? ''} name={nameOf(sender)} picture={sender?.avatar ?? null} />}
       {isFirst && isOthers && (
         <b className={isGroup ? 'sender' : 'unseen'} dir="auto">
           {nameOf(sender)}
@@ -51,7 +54,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   )
 })
 
-function Content({ message, isOwn, state, readCount, isGroup, canDelete, onRefer }: Props) {
+function Content({ message, isOwn, state, readCount, isGroup, canDelete, canPin, onRefer }: Props) {
   const [isOpen, setIsOpen] = useState(false)
   const { text, deletedAt, editedAt, createdAt, attachments, replyTo, kind } = message
   const hasActions = !deletedAt && kind === 'USER'
@@ -60,9 +63,21 @@ function Content({ message, isOwn, state, readCount, isGroup, canDelete, onRefer
       <div className="line">
         <div className="bubble">
           {replyTo && !deletedAt && <Quote replyTo={replyTo} />}
-          {deletedAt ? <p className="deleted">{texts.deletedMessage}</p> : text !== '' && <Text text={text} />}
-          {!deletedAt && attachments.length > 0 && <Attachments attachments={attachments} />}
+          {deletedAt ? (
+            <p className="deleted">{texts.deletedMessage}</p>
+          ) : (
+            text !== '' && <Text text={text} mentions={message.mentions} />
+          )}
+          {message.sealed && !deletedAt && <SealedNote sealed={message.sealed} />}
+          {!deletedAt &&
+            attachments.length > 0 &&
+            (message.sealed ? <SealedFiles message={message} /> : <Attachments attachments={attachments} />)}
           <p className="meta">
+            {message.pinnedAt && !deletedAt && (
+              <span className="state" role="img" aria-label={texts.pinned} title={texts.pinned}>
+                <Icon name="pin" />
+              </span>
+            )}
             {editedAt && !deletedAt && `${texts.edited} · `}
             <time dateTime={createdAt} title={wholeTimeOf(createdAt)}>
               {clockOf(createdAt)}
@@ -80,7 +95,7 @@ function Content({ message, isOwn, state, readCount, isGroup, canDelete, onRefer
         )}
       </div>
       {isOpen && hasActions && (
-        <MessageActions {...{ message, canDelete, onRefer }} canEdit={isOwn} onClose={() => setIsOpen(false)} />
+        <MessageActions {...{ message, canDelete, canPin, onRefer }} canEdit={isOwn} onClose={() => setIsOpen(false)} />
       )}
       {!deletedAt && message.reactions.length > 0 && <Reactions message={message} />}
     </>
@@ -109,22 +124,25 @@ function Quote({ replyTo }: { replyTo: NonNullable<Message['replyTo']> }) {
   )
 }
 
-const address = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]])/
+const address = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]]/
+const special = new RegExp(`(${address.source}|${mention.source})`, 'i')
 
-/** A text, with its web addresses as links. */
-function Text({ text }: { text: string }) {
+/** A text, with its web addresses as links, and the names of the people that it mentions. */
+function Text({ text, mentions }: Pick<Message, 'text' | 'mentions'>) {
+  const partOf = (part: string, i: number) => {
+    if (i % 2 === 0) return part
+    const person = mentions.find(({ username }) => part.toLowerCase() === `@${username}`)
+    if (person) return <Mention key={i} person={person} />
+    if (part.startsWith('@')) return part
+    return (
+      <a key={i} href={part} target="_blank" rel="noreferrer">
+        {part}
+      </a>
+    )
+  }
   return (
     <p className="text" dir="auto">
-      {text.split(address).map((part, i) =>
-        i % 2 === 1 ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a text have no other identity
-          <a key={i} href={part} target="_blank" rel="noreferrer">
-            {part}
-          </a>
-        ) : (
-          part
-        ),
-      )}
+      {text.split(special).map(partOf)}
     </p>
   )
 }

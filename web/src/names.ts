@@ -14,7 +14,7 @@ export const titleOf = ({ kind, title, otherUser }: Pick<Conversation, 'kind' | 
 /** The picture of a conversation: its own, or that of the other person. */
 export function pictureOf(conversation: Conversation): Pictured {
   const { otherUser, avatar, id } = conversation
-  return { id: otherUser?.id ?? id, name: titleOf(conversation), url: (otherUser?.avatar ?? avatar)?.url ?? null }
+  return { id: otherUser?.id ?? id, name: titleOf(conversation), picture: otherUser?.avatar ?? avatar ?? null }
 }
 
 /** Whether the user has muted a conversation at the moment. */

@@ -5,6 +5,8 @@ import type { FormEvent } from 'react'
 import { useAction } from './ask.ts'
 import { Dialog, Problem } from './dialog.tsx'
 import { CreateGroup, FindUser, StartDirectConversation } from './documents.ts'
+import { useEncryption } from './encryption.ts'
+import type { Encryption } from './generated/graphql.ts'
 import { goTo } from './place.ts'
 import { texts, UnknownUser } from './texts.ts'
 
@@ -15,9 +17,20 @@ export async function findUser(client: ParleyClient, username: string): Promise<
   return user.id
 }
 
+const encryptionIn = (form: FormData): Encryption => (form.has('encrypted') ? 'MLS' : 'NONE')
+
+function EncryptionChoice({ isDisabled }: { isDisabled: boolean }) {
+  return (
+    <label className="choice">
+      <input type="checkbox" name="encrypted" disabled={isDisabled} /> {texts.encrypted}
+    </label>
+  )
+}
+
 const field = (form: FormData, name: string) => String(form.get(name) ?? '').trim()
 
 export function NewConversationDialog({ onClose }: { onClose: () => void }) {
+  const encryption = useEncryption()
   const direct = useAction()
   const group = useAction()
   const show = (id: string) => {
@@ -26,10 +39,12 @@ export function NewConversationDialog({ onClose }: { onClose: () => void }) {
   }
   const startDirect = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const username = field(new FormData(event.currentTarget), 'username')
+    const form = new FormData(event.currentTarget)
+    const username = field(form, 'username')
     void direct.run(async () => {
-      const input = { userId: await findUser(direct.client, username) }
+      const input = { userId: await findUser(direct.client, username), encryption: encryptionIn(form) }
       const { startDirectConversation } = await direct.client.request(StartDirectConversation, { input })
+      await encryption?.prepare(startDirectConversation.conversation.id)
       show(startDirectConversation.conversation.id)
     })
   }
@@ -41,7 +56,9 @@ export function NewConversationDialog({ onClose }: { onClose: () => void }) {
         .split(/[\s,]+/)
         .filter(Boolean)
       const memberIds = await Promise.all(usernames.map((username) => findUser(group.client, username)))
-      const { createGroup } = await group.client.request(CreateGroup, { input: { title: field(form, 'title'), memberIds } })
+      const input = { title: field(form, 'title'), memberIds, encryption: encryptionIn(form) }
+      const { createGroup } = await group.client.request(CreateGroup, { input })
+      await encryption?.prepare(createGroup.conversation.id)
       show(createGroup.conversation.id)
     })
   }
@@ -60,6 +77,7 @@ export function NewConversationDialog({ onClose }: { onClose: () => void }) {
             placeholder={texts.username}
           />
         </label>
+        <EncryptionChoice isDisabled={!encryption} />
         <Problem text={direct.problem} />
         <button type="submit" className="primary" disabled={direct.isBusy}>
           {texts.start}
@@ -75,6 +93,7 @@ export function NewConversationDialog({ onClose }: { onClose: () => void }) {
           {texts.usernames}
           <input name="usernames" autoCapitalize="none" autoComplete="off" spellCheck={false} />
         </label>
+        <EncryptionChoice isDisabled={!encryption} />
         <Problem text={group.problem} />
         <button type="submit" className="primary" disabled={group.isBusy}>
           {texts.create}

@@ -1,16 +1,16 @@
 // Contacts, requests in both directions, and blocked users.
 
 import type { Document } from 'parley-client'
-import { useStore } from 'parley-client/react'
+import { type Person as PersonParts, useStore } from 'parley-client/react'
 import { type FormEvent, type ReactNode, useEffect } from 'react'
 import { useAction, useAnswer } from './ask.ts'
-import { Avatar } from './avatar.tsx'
+import { Avatar, type Pictured } from './avatar.tsx'
 import { Dialog, Problem } from './dialog.tsx'
 import * as documents from './documents.ts'
 import { findUser } from './new-conversation.tsx'
 import { texts } from './texts.ts'
 
-type Person = { readonly id: string; readonly username: string; readonly displayName: string }
+type Person = Pick<PersonParts, 'id' | 'username' | 'displayName'> & { readonly avatar?: Pictured['picture'] }
 type OnUser = Document<unknown, { readonly input: { readonly userId: string } }>
 type Action = { readonly label: string; readonly run: (userId: string) => void; readonly isDangerous?: boolean }
 
@@ -85,9 +85,9 @@ function Section({ title, people, actions, children }: SectionProps) {
       <h3>{title}</h3>
       {people.length === 0 && children}
       <ul className="people">
-        {people.map(({ id, username, displayName }) => (
+        {people.map(({ id, username, displayName, avatar }) => (
           <li key={id}>
-            <Avatar id={id} name={displayName} url={null} />
+            <Avatar id={id} name={displayName} picture={avatar ?? null} />
             <span className="names">
               <b dir="auto">{displayName}</b>
               <small>@{username}</small>

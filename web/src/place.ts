@@ -39,6 +39,9 @@ function decoded(part: string): string {
 }
 
 /** The place of now. */
+export const currentPlace = () => placeOf(location.hash)
+
+/** The place of now, for a component that follows it. */
 export function usePlace(): Place {
   return placeOf(useSyncExternalStore(subscribe, () => location.hash))
 }

@@ -1,12 +1,15 @@
 // The user's own profile.
 
+import { useViewer } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction, useAnswer } from './ask.ts'
 import { Dialog, Problem } from './dialog.tsx'
 import { Profile, UpdateProfile } from './documents.ts'
+import { PictureField } from './picture.tsx'
 import { texts } from './texts.ts'
 
 export function ProfileDialog({ onClose }: { onClose: () => void }) {
+  const viewer = useViewer()
   const { data, problem } = useAnswer(Profile, {})
   const { request, isBusy, problem: refused } = useAction()
   const [isSaved, setIsSaved] = useState(false)
@@ -19,6 +22,12 @@ export function ProfileDialog({ onClose }: { onClose: () => void }) {
   }
   return (
     <Dialog title={texts.profile} onClose={onClose}>
+      {viewer && (
+        <PictureField
+          pictured={{ id: viewer.id, name: viewer.displayName, picture: viewer.avatar ?? null }}
+          set={(client, avatarId) => client.request(UpdateProfile, { input: { avatarId } })}
+        />
+      )}
       {data && (
         <form onSubmit={submit}>
           <p className="faint">@{data.viewer.username}</p>

@@ -19,8 +19,8 @@ type Options = {
   startId: string | null
 }
 
-/** Where the list should go as soon as the message is there. */
-type Goal = { readonly id: string } | { readonly seq: number }
+/** Where the list should go as soon as the message is there. The one to begin at stands at the top, and is not marked. */
+type Goal = { readonly id: string; readonly isStart: boolean } | { readonly seq: number }
 
 const rowsOf = (box: HTMLElement) => [...(box.querySelector('ol')?.children ?? [])] as HTMLElement[]
 
@@ -63,7 +63,7 @@ export function useScrolling({ id, view, messageId, startId }: Options) {
 
   useEffect(() => {
     if (messageId === null) return
-    goal.current = { id: messageId }
+    goal.current = { id: messageId, isStart: false }
     void store.showAround(id, { messageId })
   }, [store, id, messageId])
   useEffect(() => {
@@ -76,11 +76,11 @@ export function useScrolling({ id, view, messageId, startId }: Options) {
     if (!place || view.messages.length === 0) return
     if (!hasBegun.current) {
       hasBegun.current = true
-      if (startId !== null && messageId === null) goal.current = { id: startId }
+      if (startId !== null && messageId === null) goal.current = { id: startId, isStart: true }
     }
     const wanted = goal.current && findGoal(rowsOf(place), goal.current)
-    if (wanted) {
-      const isStart = wanted.dataset.id === startId
+    if (goal.current && wanted) {
+      const isStart = 'isStart' in goal.current && goal.current.isStart
       goal.current = null
       wanted.scrollIntoView({ block: isStart ? 'start' : 'center' })
       if (!isStart) setTargetId(wanted.dataset.id ?? null)

@@ -1,13 +1,25 @@
 // The session of this browser: who is logged in, the client and the store of that user, and their end.
 
-import { type Credentials, createParleyClient, indexedDbCredentials, indexedDbOutbox, type ParleyClient } from 'parley-client'
+import {
+  type Credentials,
+  createParleyClient,
+  indexedDbCredentials,
+  indexedDbOutbox,
+  type ParleyClient,
+  uuidv7,
+} from 'parley-client'
 import { indexedDbStore, openStore, type ParleyStore } from 'parley-client/react'
+import { forgetDrafts } from './drafts.ts'
+import { encryptFor, forgetEncryption } from './encryption.ts'
+import { forgetNotifications, keepNotifications } from './notifications.ts'
 
 /** The address of the server that served this page. */
 export const endpoint = new URL('/graphql', location.href).href
 
 /** The localStorage key of the ID of the user who is logged in. The credentials are in IndexedDB. */
 const key = 'parley.user'
+/** The localStorage key of what the tabs of this login call the connection that they share. Another login has another one. */
+const tabsKey = 'parley.tabs'
 /** After this long without input, the user is idle. */
 const idleAfterMs = 5 * 60_000
 
@@ -20,6 +32,7 @@ export const loggedInUser = () => localStorage.getItem(key)
 export async function keepLogin(userId: string, credentials: Credentials): Promise<void> {
   await credentialsOf(userId).save(credentials)
   localStorage.setItem(key, userId)
+  localStorage.setItem(tabsKey, uuidv7())
 }
 
 /** An open session. */
@@ -39,13 +52,18 @@ export function openSession(userId: string, ended: (code: string) => void): Open
       },
     },
     outbox: indexedDbOutbox(`parley-outbox-${userId}`),
+    tabs: `parley-tabs-${localStorage.getItem(tabsKey) ?? userId}`,
   })
   const storage = indexedDbStore(`parley-store-${userId}`)
   const store = openStore(client, storage)
+  const stopEncrypting = store.then((opened) => encryptFor(opened, userId))
+  // It is tried again at the next start.
+  keepNotifications(client, userId).catch(() => undefined)
   const stopWatching = watchPresence((isIdle) => client.setIdle(isIdle))
   let closing: Promise<void> | null = null
   const closeOnce = async () => {
     stopWatching()
+    await (await stopEncrypting)()
     await (await store).close()
     await client.close()
   }
@@ -56,9 +74,15 @@ export function openSession(userId: string, ended: (code: string) => void): Open
   }
   client.onState((state) => {
     if (state.status !== 'SIGNED_OUT') return
-    // What was read in a session does not stay on the device after it.
+    // What was read or written in a session does not stay on the device after it.
+    forgetDrafts(userId)
+    forgetNotifications(userId).catch(() => undefined)
     void close()
-      .then(() => storage.save(null))
+      .then(() => {
+        // After an expiry the keys wait for the next log-in on this device.
+        if (state.code === 'LOGGED_OUT' || state.code === 'SESSION_REVOKED') forgetEncryption(userId)
+        return storage.save(null)
+      })
       .finally(() => ended(state.code))
   })
   return { client, store, close }

@@ -8,12 +8,13 @@ import { DevicesDialog } from './devices.tsx'
 import { Icon } from './icon.tsx'
 import { Menu } from './menu.tsx'
 import { NewConversationDialog } from './new-conversation.tsx'
+import { NotificationsDialog } from './notification-settings.tsx'
 import { PeopleDialog } from './people.tsx'
 import { ProfileDialog } from './profile.tsx'
 import { SearchResults } from './search.tsx'
 import { texts } from './texts.ts'
 
-type Opened = 'new' | 'profile' | 'people' | 'devices' | null
+type Opened = 'new' | 'profile' | 'people' | 'devices' | 'notifications' | null
 
 export function Sidebar({ openId }: { openId: string | null }) {
   const { client } = useStore()
@@ -24,7 +25,7 @@ export function Sidebar({ openId }: { openId: string | null }) {
   return (
     <nav className="sidebar" aria-label={texts.conversations}>
       <header>
-        {viewer && <Avatar id={viewer.id} name={viewer.displayName} url={viewer.avatar?.url ?? null} />}
+        {viewer && <Avatar id={viewer.id} name={viewer.displayName} picture={viewer.avatar ?? null} />}
         <h1 dir="auto">{viewer?.displayName ?? 'Parley'}</h1>
         <button type="button" className="round" aria-label={texts.newConversation} onClick={() => setOpened('new')}>
           <Icon name="plus" />
@@ -35,6 +36,9 @@ export function Sidebar({ openId }: { openId: string | null }) {
           </button>
           <button type="button" onClick={() => setOpened('people')}>
             {texts.people}
+          </button>
+          <button type="button" onClick={() => setOpened('notifications')}>
+            {texts.notifications}
           </button>
           <button type="button" onClick={() => setOpened('devices')}>
             {texts.devices}
@@ -57,6 +61,7 @@ export function Sidebar({ openId }: { openId: string | null }) {
       {opened === 'new' && <NewConversationDialog onClose={close} />}
       {opened === 'profile' && <ProfileDialog onClose={close} />}
       {opened === 'people' && <PeopleDialog onClose={close} />}
+      {opened === 'notifications' && viewer && <NotificationsDialog userId={viewer.id} onClose={close} />}
       {opened === 'devices' && <DevicesDialog onClose={close} />}
     </nav>
   )

@@ -28,6 +28,8 @@ import type {
   TypingSubscriptionVariables,
   UnreadTotalsQuery,
   UnreadTotalsQueryVariables,
+  VisiblePresenceQuery,
+  VisiblePresenceQueryVariables,
 } from '../generated/operations.ts'
 
 /** A document as text, with the types of its answer and variables. */
@@ -75,6 +77,7 @@ export const messageParts = /* GraphQL */ `
     data
     version
     clientMessageId
+    epoch
     createdAt
     editedAt
     deletedAt
@@ -95,6 +98,7 @@ export const conversationParts = /* GraphQL */ `
     title
     description
     data
+    encryption
     isClosed
     createdAt
     lastActivityAt
@@ -281,7 +285,14 @@ export const Typing = typed<TypingSubscription, TypingSubscriptionVariables>(/* 
   }
 `)
 
-/** The presence of some users. */
+/** Which users' presence you may see: null for the others. */
+export const VisiblePresence = typed<VisiblePresenceQuery, VisiblePresenceQueryVariables>(/* GraphQL */ `
+  query VisiblePresence($userIds: [ID!]!) {
+    nodes(ids: $userIds) { __typename id ... on User { presence { id } } }
+  }
+`)
+
+/** The presence of some users: NOT_FOUND if you may not see that of one of them. */
 export const Presence = typed<PresenceSubscription, PresenceSubscriptionVariables>(/* GraphQL */ `
   subscription Presence($userIds: [ID!]!) {
     presence(userIds: $userIds) { id state lastActiveAt user { id } }

@@ -2,9 +2,13 @@
 // join it while it reaches to the newest. Pure.
 
 import type { MessagePartsFragment } from '../generated/operations.ts'
+import type { SealedState } from './sealed-state.ts'
 
 /** A message. */
-export type Message = MessagePartsFragment
+export type Message = MessagePartsFragment & {
+  /** What is known of an encrypted message. */
+  readonly sealed?: SealedState
+}
 
 /** The loaded messages, by `seq`, and whether there are more on either side. */
 export type MessageWindow = {

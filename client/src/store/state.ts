@@ -238,7 +238,7 @@ export class StoreState {
 
   /** Sets what was delivered to members. */
   setDelivered(id: string, markers: readonly { readonly user: { readonly id: string }; readonly seq: number }[]): void {
-    this.#edit(id, (known) => ({ ...known, delivered: moved(known.delivered, markers) }))
+    this.#replace(id, (known) => ({ ...known, delivered: moved(known.delivered, markers) }))
     this.#changed(`markers ${id}`)
   }
 
@@ -344,11 +344,12 @@ export class StoreState {
 
   #moveRead(id: string, markers: readonly { readonly user: { readonly id: string }; readonly seq: number }[]): void {
     const own = markers.find(({ user }) => user.id === this.viewer?.id)
-    this.#edit(id, (known) => ({
+    this.#replace(id, (known) => ({
       ...known,
       read: moved(known.read, markers),
       unread: own ? readUpTo(known.unread, own.seq) : known.unread,
     }))
+    if (own) this.#touch(id)
     this.#changed(`markers ${id}`)
     if (own && this.conversations.get(id)?.unread.isStale) this.#stale(id)
   }
@@ -373,10 +374,14 @@ export class StoreState {
   }
 
   #edit(id: string, change: (known: KnownConversation) => KnownConversation): void {
+    if (this.#replace(id, change)) this.#touch(id)
+  }
+
+  /** Changes something that the app does not see in a conversation. */
+  #replace(id: string, change: (known: KnownConversation) => KnownConversation): boolean {
     const known = this.conversations.get(id)
-    if (!known) return
-    this.conversations.set(id, change(known))
-    this.#touch(id)
+    if (known) this.conversations.set(id, change(known))
+    return known !== undefined
   }
 
   #touch(id: string): void {

@@ -11,6 +11,7 @@ import { HistoryLoader, type HistoryPlace } from './history.ts'
 import type { Message } from './message-window.ts'
 import { dumpOf, restored, type StoreStorage } from './persistence.ts'
 import { Retries } from './retries.ts'
+import { type ContentChange, type MessageContents, shownPending } from './sealed.ts'
 import { type Conversation, type Person, StoreState, type Topic } from './state.ts'
 
 /** The loaded messages of a conversation, and those that are not sent yet. */
@@ -36,10 +37,21 @@ const idsAtOnce = 50
 const saveEveryMs = 1_000
 /** How many conversations keep their messages without being watched. */
 const windowsMax = 30
+/** Always the same, because React compares. */
+const noMarkers: ReadonlyMap<string, number> = new Map()
 
-/** Opens a store on a client, which follows from then on. `storage` keeps it between runs of the app. */
-export async function openStore(client: ParleyClient, storage: StoreStorage | null = null): Promise<ParleyStore> {
+/**
+ * Opens a store on a client, which follows from then on.
+ * @param storage keeps it between runs of the app
+ * @param contents reads and writes encrypted messages: what `openEncryption` has opened
+ */
+export async function openStore(
+  client: ParleyClient,
+  storage: StoreStorage | null = null,
+  contents: MessageContents | null = null,
+): Promise<ParleyStore> {
   const store = new ParleyStore(client, storage)
+  if (contents) store.readWith(contents)
   await store.begin()
   return store
 }
@@ -47,6 +59,12 @@ export async function openStore(client: ParleyClient, storage: StoreStorage | nu
 /** A store. Make one with `openStore`. */
 export class ParleyStore {
   readonly client: ParleyClient
+  /**
+   * Resolves once there is something to show: what was kept, or the first snapshot. Also if following ends before, with no viewer then.
+   * Never rejects. Always the same promise, for `use` of React 19.
+   */
+  readonly ready: Promise<void>
+  #isReady: () => void = () => undefined
   readonly #storage: StoreStorage | null
   readonly #state = new StoreState(
     (topic) => this.#changed(topic),
@@ -70,11 +88,17 @@ export class ParleyStore {
   /** Read markers that the server does not have yet, by conversation. */
   readonly #marks = new Map<string, number>()
   #totals: Totals | null = null
+  #contents: MessageContents | null = null
+  #unlistenContents: () => void = () => undefined
+  readonly #shownConversations = new WeakMap<Conversation, Conversation>()
   #isClosed = false
 
   constructor(client: ParleyClient, storage: StoreStorage | null) {
     this.client = client
     this.#storage = storage
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
     this.#ask = askOf(client)
     this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, (id) => this.#changed(`messages ${id}`))
     this.#unlisten = client.outbox.onChange(({ input }) => this.#changed(`messages ${input.conversationId}`))
@@ -86,6 +110,7 @@ export class ParleyStore {
     if (kept) {
       restored(this.#state, kept)
       this.#cursor = kept.cursor
+      this.#isReady()
     }
     this.#following = this.client.follow(documents.Events, {
       after: this.#cursor,
@@ -95,6 +120,7 @@ export class ParleyStore {
       },
       snapshot: () => this.#snapshot(),
     })
+    void this.#following.ended.then(() => this.#isReady())
   }
 
   /** Calls the listener at every change of a part of the store. @returns a function to remove it */
@@ -123,17 +149,32 @@ export class ParleyStore {
   }
 
   conversation(id: string): Conversation | null {
-    return this.#state.conversation(id)
+    const conversation = this.#state.conversation(id)
+    return conversation?.lastMessage?.epoch == null || !this.#contents ? conversation : this.#shownIn(conversation)
+  }
+
+  /** Shows encrypted messages with their contents from now on, and encrypts what is sent to encrypted conversations. */
+  readWith(contents: MessageContents): void {
+    this.#unlistenContents()
+    this.#contents = contents
+    this.#unlistenContents = contents.onContents((id) => {
+      this.#changed(`messages ${id}`)
+      this.#changed(`conversation ${id}`)
+    })
+    for (const id of this.list) {
+      this.#changed(`messages ${id}`)
+      this.#changed(`conversation ${id}`)
+    }
   }
 
   /** How far each member has read, by user. */
   readMarkers(id: string): ReadonlyMap<string, number> {
-    return this.#state.conversations.get(id)?.read ?? new Map()
+    return this.#state.conversations.get(id)?.read ?? noMarkers
   }
 
   /** What was delivered to each member, by user; loaded while the conversation is watched. */
   deliveryMarkers(id: string): ReadonlyMap<string, number> {
-    return this.#state.conversations.get(id)?.delivered ?? new Map()
+    return this.#state.conversations.get(id)?.delivered ?? noMarkers
   }
 
   get totals(): Totals {
@@ -149,10 +190,10 @@ export class ParleyStore {
     const { isLoading, failure } = this.#history.loading(id)
     const sent = new Set(window?.messages.map(({ clientMessageId }) => clientMessageId))
     const list: MessageList = {
-      messages: window?.messages ?? [],
-      pending: this.client.outbox.messages.filter(
-        ({ input, clientMessageId }) => input.conversationId === id && !sent.has(clientMessageId),
-      ),
+      messages: this.#shownMessages(id, window?.messages ?? []),
+      pending: this.client.outbox.messages
+        .filter(({ input, clientMessageId }) => input.conversationId === id && !sent.has(clientMessageId))
+        .flatMap((message) => shownPending(message) ?? []),
       hasOlder: window?.hasOlder ?? true,
       hasNewer: window?.hasNewer ?? false,
       isLoading: isLoading || (window === null && failure === null),
@@ -206,7 +247,16 @@ export class ParleyStore {
 
   /** Sends a message. It shows as pending at once, and is sent even if the app restarts, if the outbox is kept. */
   send(input: Parameters<ParleyClient['send']>[0]): ReturnType<ParleyClient['send']> {
-    return this.client.send(input)
+    const isEncrypted = this.#state.conversation(input.conversationId)?.encryption === 'MLS'
+    if (!isEncrypted) return this.client.send(input)
+    if (!this.#contents) throw new TypeError('Open encryption first: this conversation is encrypted.')
+    return this.#contents.send(input)
+  }
+
+  /** Changes a message of an encrypted conversation. @throws TypeError before encryption is open */
+  change(id: string, content: ContentChange): ReturnType<ParleyClient['send']> {
+    if (!this.#contents) throw new TypeError('Open encryption first: this conversation is encrypted.')
+    return this.#contents.change(id, content)
   }
 
   /** Marks everything up to a seq as read: here at once, and on the server as soon as it answers. */
@@ -226,10 +276,28 @@ export class ParleyStore {
     this.#isClosed = true
     this.#following?.stop()
     this.#unlisten()
+    this.#unlistenContents()
     this.#retries.close()
     clearTimeout(this.#refreshTimer)
     await this.#save()
     await this.#storage?.close()
+  }
+
+  #shownMessages(id: string, messages: readonly Message[]): readonly Message[] {
+    const contents = this.#contents
+    if (!contents || messages.every(({ epoch }) => epoch == null)) return messages
+    return messages.flatMap((message) => contents.show(id, message, this.viewer?.id ?? null) ?? [])
+  }
+
+  /** A conversation with the content of its last message: the same object until one of them changes. */
+  #shownIn(conversation: Conversation): Conversation {
+    const { lastMessage } = conversation
+    const shown = lastMessage && (this.#contents?.show(conversation.id, lastMessage, this.viewer?.id ?? null) ?? lastMessage)
+    const before = this.#shownConversations.get(conversation)
+    if (before && before.lastMessage === shown) return before
+    const view = { ...conversation, lastMessage: shown ?? null }
+    this.#shownConversations.set(conversation, view)
+    return view
   }
 
   async #snapshot(): Promise<string> {
@@ -237,6 +305,7 @@ export class ParleyStore {
     this.#state.begin(data)
     for (const [id, seq] of this.#marks) this.#state.markRead(id, seq)
     this.#reached(data.syncCursor)
+    this.#isReady()
     for (const id of this.#watched.keys()) this.#loadWatched(id)
     return data.syncCursor
   }

@@ -1,0 +1,75 @@
+// What encrypted messages say, after their edits, deletions and reactions: only the author of a message may change it.
+
+import type { EncryptedContent, UnknownContent } from './content.ts'
+import type {
+  ContentSender,
+  EncryptionChange,
+  EncryptionStorage,
+  StoredContent,
+  StoredReaction,
+  UnreadableReason,
+} from './storage.ts'
+
+/** A message as it came, without its ciphertext. */
+export type MessageOrigin = {
+  readonly id: string
+  readonly conversationId: string
+  readonly seq: number
+  readonly createdAt: string
+  readonly sender: ContentSender | null
+}
+
+/** The changes that a decrypted message makes: its own content, and that of the message which it changes. */
+export async function changesOfContent(
+  storage: EncryptionStorage,
+  origin: MessageOrigin,
+  content: EncryptedContent | UnknownContent,
+): Promise<readonly EncryptionChange[]> {
+  const own: EncryptionChange = { table: 'contents', key: origin.id, value: contentOf(origin, content) }
+  const targetId = 'messageId' in content ? content.messageId : null
+  const target = targetId === null ? null : await storage.get('contents', targetId)
+  if (targetId === null || !target || target.conversationId !== origin.conversationId) return [own]
+  const changed = changedBy(target, origin, content)
+  return changed ? [own, { table: 'contents', key: targetId, value: changed }] : [own]
+}
+
+/** The change that a message makes which cannot be read. */
+export const changeOfUnreadable = (origin: MessageOrigin, reason: UnreadableReason): EncryptionChange => ({
+  table: 'contents',
+  key: origin.id,
+  value: contentOf(origin, { type: 'unreadable', reason }),
+})
+
+const contentOf = ({ conversationId, seq, sender }: MessageOrigin, content: StoredContent['content']): StoredContent => ({
+  ...{ conversationId, seq, content },
+  sender: sender && { id: sender.id, displayName: sender.displayName },
+})
+
+/** A deleted content: nothing of its text stays on the device, in no version. */
+export const withoutText = ({ conversationId, seq, sender }: StoredContent, deletedAt: string): StoredContent => ({
+  ...{ conversationId, seq, sender, deletedAt },
+  content: { type: 'text', text: '' },
+})
+
+/** The content of a message after another one; null if that one changes nothing. */
+function changedBy(
+  target: StoredContent,
+  { sender, createdAt }: MessageOrigin,
+  content: EncryptedContent | UnknownContent,
+): StoredContent | null {
+  if (!sender || target.deletedAt) return null
+  if (content.type === 'reaction') return { ...target, reactions: reacted(target.reactions ?? [], sender, content) }
+  if (sender.id !== target.sender?.id) return null
+  if (content.type === 'edit') return { ...target, editedText: content.text, editedAt: createdAt }
+  if (content.type === 'deletion') return withoutText(target, createdAt)
+  return null
+}
+
+function reacted(
+  reactions: readonly StoredReaction[],
+  { id, displayName }: ContentSender,
+  { emoji, isAdded }: Extract<EncryptedContent, { type: 'reaction' }>,
+): readonly StoredReaction[] {
+  const others = reactions.filter((each) => each.emoji !== emoji || each.user.id !== id)
+  return isAdded ? [...others, { emoji, user: { id, displayName } }] : others
+}
