@@ -76,7 +76,12 @@ function connectCluster(
     shardedSubscribers: subscribes,
     redisOptions: { ...timeouts, ...login, maxRetriesPerRequest: subscribes ? null : 1 },
   } satisfies ClusterOptions
-  return new Cluster(settings.urls.map(addressOf), options)
+  const cluster = new Cluster(settings.urls.map(addressOf), options)
+  // Otherwise a master is connected at its first command, and those that follow meanwhile go by other servers, in another order.
+  cluster.on('+node', (node: Redis) => {
+    if (!subscribes && !node.options.readOnly) node.connect().catch(() => undefined)
+  })
+  return cluster
 }
 
 /** The options of a connection to the primary that the Sentinels name. */

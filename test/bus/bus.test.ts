@@ -52,15 +52,20 @@ async function hear(bus: Bus, topic: string) {
 /** Publishes until it arrives: a publisher that is still connecting drops messages. */
 async function ready({ here, there }: Ends): Promise<void> {
   for (const bus of [here, there]) {
-    const topic = randomUUID()
-    const ear = await hear(here, topic)
-    const deadline = Date.now() + 5_000
-    while (ear.heard.length === 0 && Date.now() < deadline) {
-      bus.publish(topic, 'are you there')
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    await ear.unsubscribe()
+    // In a cluster each master is connected for itself.
+    const topics = Array.from({ length: 12 }, () => randomUUID())
+    for (const topic of topics) await arrives(bus, here, topic)
   }
+}
+
+async function arrives(bus: Bus, here: Bus, topic: string): Promise<void> {
+  const ear = await hear(here, topic)
+  const deadline = Date.now() + 5_000
+  while (ear.heard.length === 0 && Date.now() < deadline) {
+    bus.publish(topic, 'are you there')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  await ear.unsubscribe()
 }
 
 describe.each(carriers)('the bus in %s', (_name, carrier) => {
