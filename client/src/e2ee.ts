@@ -26,7 +26,7 @@ import { askOf } from './store/ask.ts'
 import type { Message } from './store/message-window.ts'
 import type { ContentChange, MessageContents } from './store/sealed.ts'
 
-export type { EncryptedContent, SealedFile, UnknownContent } from './e2ee/content.ts'
+export type { EncryptedContent, SealedFile, UnknownContent, UnreadableReason } from './e2ee/content.ts'
 export type { UserDevice } from './e2ee/directory.ts'
 export type { FileToSeal } from './e2ee/files.ts'
 export { indexedDbEncryption } from './e2ee/indexed-db.ts'
@@ -39,7 +39,6 @@ export {
   type EncryptionTables,
   memoryEncryption,
   type StoredContent,
-  type UnreadableReason,
 } from './e2ee/storage.ts'
 
 /** The options of `openEncryption`. */

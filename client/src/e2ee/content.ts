@@ -4,6 +4,9 @@
 import { bytesOf, textOfBytes } from './bytes.ts'
 import { encryptionFailure } from './suite.ts'
 
+/** Why a message cannot be read: sent before this device joined, or not genuine, or its keys are lost. */
+export type UnreadableReason = 'BEFORE_JOINING' | 'NOT_GENUINE' | 'KEYS_LOST'
+
 /** A file of an encrypted message. The server has only its encrypted bytes: the n-th file is the n-th attachment of the message. */
 export type SealedFile = {
   readonly fileName: string

@@ -1,14 +1,7 @@
 // What encrypted messages say, after their edits, deletions and reactions: only the author of a message may change it.
 
-import type { EncryptedContent, UnknownContent } from './content.ts'
-import type {
-  ContentSender,
-  EncryptionChange,
-  EncryptionStorage,
-  StoredContent,
-  StoredReaction,
-  UnreadableReason,
-} from './storage.ts'
+import type { EncryptedContent, UnknownContent, UnreadableReason } from './content.ts'
+import type { ContentSender, EncryptionChange, EncryptionStorage, StoredContent, StoredReaction } from './storage.ts'
 
 /** A message as it came, without its ciphertext. */
 export type MessageOrigin = {

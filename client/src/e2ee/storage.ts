@@ -1,7 +1,7 @@
 // The storage of encryption: keys, groups and decrypted content. Changes that belong together are written together, or not at all: a group
 // and the cursor of the fact that changed it. An app on Node brings a storage of its own.
 
-import type { EncryptedContent, UnknownContent } from './content.ts'
+import type { EncryptedContent, UnknownContent, UnreadableReason } from './content.ts'
 import type { SignatureKeys } from './identity.ts'
 import type { OwnKeyPackage } from './key-packages.ts'
 
@@ -26,9 +26,6 @@ export type StoredGroup = {
   readonly state: Uint8Array | null
   readonly pending: StoredCommit | null
 }
-
-/** Why a message cannot be read: sent before this device joined, or not genuine, or its keys are lost. */
-export type UnreadableReason = 'BEFORE_JOINING' | 'NOT_GENUINE' | 'KEYS_LOST'
 
 /** A user, with the name of that time. */
 export type ContentSender = { readonly id: string; readonly displayName: string }

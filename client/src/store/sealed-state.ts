@@ -1,7 +1,6 @@
 // How far an encrypted message is read.
 
-import type { SealedFile } from '../e2ee/content.ts'
-import type { UnreadableReason } from '../e2ee/storage.ts'
+import type { SealedFile, UnreadableReason } from '../e2ee/content.ts'
 
 /** What is known of an encrypted message. */
 export type SealedState =
