@@ -72,6 +72,12 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
     historyVisibility: ofMembers(({ historyVisibility }) => historyVisibility, null),
     avatar: () => null,
     externalId: () => null,
+    encryption: () => 'NONE',
+    epoch: () => null,
+    groupInfo: () => null,
+    needsRekey: () => false,
+    slowModeS: () => 0,
+    announcementsOnly: () => false,
     isClosed: ofMembers(({ isClosed }) => isClosed, false),
     lastActivityAt: ofMembers(({ lastActivityAt }) => lastActivityAt, null),
     lastMessage: (conversation: TestConversation, _args: object, context: TestContext) =>
@@ -125,6 +131,9 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
     viewerCanChangeRoles: viewerCan('CHANGE_ROLES'),
     viewerCanHandOver: viewerCan('HAND_OVER'),
     viewerCanPin: viewerCan('PIN'),
+    viewerCanAnnounce: viewerCan('ANNOUNCE'),
+    viewerCanSend: (conversation: TestConversation, _args: object, context: TestContext) =>
+      membershipOf(context, conversation) !== null && !conversation.isClosed,
   },
   Member: {
     id: ({ conversation, member }: ShownMember, _args: object, { world }: TestContext) =>
@@ -137,6 +146,8 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
       deliveredSeq(world, conversation, member.userId),
     mutedUntil: ofViewer(({ mutedUntil }) => mutedUntil),
     archivedAt: ofViewer(({ archivedAt }) => archivedAt),
+    markedUnreadAt: () => null,
+    pinnedAt: () => null,
     pushLevel: () => null,
   },
   ReadMarker: {

@@ -49,7 +49,13 @@ function checkDescription(text: string | null | undefined): string | null {
   return given
 }
 
+/** Encryption needs a delivery service that orders commits. */
+function requirePlain({ encryption }: { readonly encryption?: string | null }): void {
+  if (encryption === 'MLS') throw lacks('encryption')
+}
+
 function startDirectConversation(_root: unknown, { input }: { input: api.StartDirectConversationInput }, context: TestContext) {
+  requirePlain(input)
   const { world } = context
   const viewer = requireViewer(context)
   if (input.userId === viewer.id) throw badInput('input.userId', 'must not be yourself')
@@ -64,6 +70,7 @@ function startDirectConversation(_root: unknown, { input }: { input: api.StartDi
 }
 
 function createGroup(_root: unknown, { input }: { input: api.CreateGroupInput }, context: TestContext) {
+  requirePlain(input)
   const viewer = requireViewer(context)
   const others = requireAdmission(context, input.memberIds, 'input.memberIds').filter((user) => user !== viewer)
   requireRoom(others.length + 1, 'input.memberIds')
@@ -80,6 +87,7 @@ function createGroup(_root: unknown, { input }: { input: api.CreateGroupInput },
 function updateConversation(_root: unknown, { input }: { input: api.UpdateConversationInput }, context: TestContext) {
   const { conversation } = requireGroup(context, input.conversationId, 'EDIT')
   if (input.avatarId !== undefined) throw lacks('avatars')
+  if (input.slowModeS || input.announcementsOnly) throw lacks('slow mode and announcements')
   const settings = {
     title: input.title == null ? conversation.title : checkLine(input.title, titleMax, 'input.title'),
     description: input.description === undefined ? conversation.description : checkDescription(input.description),

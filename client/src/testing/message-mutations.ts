@@ -32,6 +32,7 @@ function sendMessage(_root: unknown, { input }: { input: api.SendMessageInput },
   const { world } = context
   const viewer = requireViewer(context)
   const { clientMessageId, replyToId = null, data = null } = input
+  if (input.ciphertext != null) throw lacks('encryption')
   const text = checkText(input.text ?? '')
   if (!uuid.test(clientMessageId)) throw badInput('input.clientMessageId', 'must be a UUID')
   if ((input.attachmentIds ?? []).length > 0) throw lacks('attachments')

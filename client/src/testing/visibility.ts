@@ -4,7 +4,16 @@ import { requireViewer, type TestContext } from './test-context.ts'
 import type { TestConversation, TestMember, TestMessage } from './world.ts'
 
 /** The capabilities of a role. The server has the same table: docs/groups.md. */
-const ofAdmins = ['ADD_MEMBERS', 'REMOVE_MEMBERS', 'EDIT', 'MANAGE_INVITES', 'DELETE_OTHERS', 'CHANGE_ROLES', 'PIN'] as const
+const ofAdmins = [
+  'ADD_MEMBERS',
+  'REMOVE_MEMBERS',
+  'EDIT',
+  'MANAGE_INVITES',
+  'DELETE_OTHERS',
+  'CHANGE_ROLES',
+  'PIN',
+  'ANNOUNCE',
+] as const
 const capabilities = {
   OWNER: [...ofAdmins, 'HAND_OVER'],
   ADMIN: ofAdmins,
