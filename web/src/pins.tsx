@@ -52,7 +52,7 @@ export function PinsDialog({ conversation, onClose }: Props) {
 }
 
 /** Jumps to the first message of a day, or of the next day with messages. */
-export function DateDialog({ conversation: { id, createdAt }, onClose }: Props) {
+export function DateDialog({ conversation: { id }, onClose }: Props) {
   const { client, run, isBusy, problem } = useAction()
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
@@ -71,10 +71,7 @@ export function DateDialog({ conversation: { id, createdAt }, onClose }: Props) 
       <form onSubmit={submit}>
         <label>
           {texts.date}
-          <input
-            {...{ name: 'date', type: 'date', required: true, min: dayOf(createdAt), max: dayOf() }}
-            defaultValue={dayOf()}
-          />
+          <input {...{ name: 'date', type: 'date', required: true, max: today() }} defaultValue={today()} />
         </label>
         <Problem text={problem} />
         <button type="submit" className="primary" disabled={isBusy}>
@@ -85,8 +82,8 @@ export function DateDialog({ conversation: { id, createdAt }, onClose }: Props) 
   )
 }
 
-/** A day as a date field has it, in the time zone of the browser. */
-function dayOf(at?: string): string {
-  const date = at === undefined ? new Date() : new Date(at)
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 10)
+/** Today as a date field has it, in the time zone of the browser. */
+function today(): string {
+  const now = new Date()
+  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10)
 }
