@@ -82,7 +82,8 @@ class Pool extends pg.Pool {
     super.connect((error, client, release) => {
       let isReleased = false
       callback(error, client, (failed) => {
-        if (!isReleased) release(failed)
+        // There is none if the pool has ended.
+        if (!isReleased) release?.(failed)
         isReleased = true
       })
     })
