@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import sharp from 'sharp'
 import { findFreePort } from '../src/local/postgres.ts'
+import { keepLogin } from './keep-login.ts'
 import { avatars, lines, photo, reactions } from './screenshot-people.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -147,24 +148,6 @@ async function openPage(browser: Browser, key: Key, scheme: 'light' | 'dark', vi
   await page.reload()
   await page.locator('[data-status=LIVE]').waitFor()
   return page
-}
-
-/** Keeps a login where the web client keeps it. Runs in the page. */
-function keepLogin({ userId, credentials }: { userId: string; credentials: object }): Promise<void> {
-  localStorage.setItem('parley.user', userId)
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(`parley-login-${userId}`)
-    opening.onerror = () => reject(opening.error)
-    opening.onupgradeneeded = () => void opening.result.createObjectStore('kept')
-    opening.onsuccess = () => {
-      const writing = opening.result.transaction('kept', 'readwrite')
-      writing.objectStore('kept').put(credentials, 1)
-      writing.oncomplete = () => {
-        opening.result.close()
-        resolve()
-      }
-    }
-  })
 }
 
 /** Takes a picture once everything in it has loaded. */

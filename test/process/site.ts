@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
 import { inject } from 'vitest'
+import { keepLogin } from '../../scripts/keep-login.ts'
 import { findFreePort } from '../../src/local/postgres.ts'
 import { closeAtEnd, createDatabase, type Environment } from '../support/node.ts'
 import { launch, live, openPage } from './page.ts'
@@ -72,24 +73,6 @@ export async function importLines(site: Site, lines: readonly object[]) {
     await page.reload()
     await live(page)
   }
-}
-
-/** Keeps a login where the web client keeps it. Runs in the page. */
-function keepLogin({ userId, credentials }: { userId: string; credentials: object }): Promise<void> {
-  localStorage.setItem('parley.user', userId)
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(`parley-login-${userId}`)
-    opening.onerror = () => reject(opening.error)
-    opening.onupgradeneeded = () => void opening.result.createObjectStore('kept')
-    opening.onsuccess = () => {
-      const writing = opening.result.transaction('kept', 'readwrite')
-      writing.objectStore('kept').put(credentials, 1)
-      writing.oncomplete = () => {
-        opening.result.close()
-        resolve()
-      }
-    }
-  })
 }
 
 /** Two people, and a conversation of theirs with many messages: one for each hour, the last one an hour ago. */

@@ -1,32 +1,13 @@
 // Repeatable randomness: PARLEY_STRESS_SEED sets the seed, and a failure names the one that was used.
 
 import { randomInt } from 'node:crypto'
+import { TestRandom } from '../../client/src/testing/test-random.ts'
 
 /** Draws random values. The same seed gives the same values. */
-export class Random {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** At least 0, less than 1 (mulberry32). */
-  fraction(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-
+export class Random extends TestRandom {
   /** A whole number: at least `least`, at most `most`. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.fraction() * (most - least + 1))
-  }
-
-  /** True with this probability. */
-  chance(probability: number): boolean {
-    return this.fraction() < probability
   }
 
   /** One of these. */
