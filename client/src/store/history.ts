@@ -16,19 +16,21 @@ export type Loading = { readonly isLoading: boolean; readonly failure: ParleyFai
 const pageSize = 50
 const idle: Loading = { isLoading: false, failure: null }
 
-/** Loads messages into the state of a store. What fails is repeated for as long as somebody waits for it. */
+/** Loads messages into the state of a store. What fails is repeated while the conversation is watched. */
 export class HistoryLoader {
   readonly #state: StoreState
   readonly #ask: Ask
   readonly #retries: Retries
+  readonly #isWatched: (id: string) => boolean
   readonly #changed: (id: string) => void
   readonly #loading = new Map<string, Loading>()
 
-  /** @param changed called when `loading` of a conversation has changed */
-  constructor(state: StoreState, ask: Ask, retries: Retries, changed: (id: string) => void) {
+  /** @param isWatched whether to repeat what failed @param changed called when `loading` of a conversation has changed */
+  constructor(state: StoreState, ask: Ask, retries: Retries, isWatched: (id: string) => boolean, changed: (id: string) => void) {
     this.#state = state
     this.#ask = ask
     this.#retries = retries
+    this.#isWatched = isWatched
     this.#changed = changed
   }
 
@@ -108,7 +110,7 @@ export class HistoryLoader {
         throw failure
       })
     try {
-      const window = await this.#retries.run(attempt, isLatest)
+      const window = await this.#retries.run(attempt, () => isLatest() && this.#isWatched(id))
       if (!isLatest()) return
       set(idle)
       if (window) this.#state.setWindow(id, this.#state.joined(id, window))

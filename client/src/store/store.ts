@@ -100,7 +100,9 @@ export class ParleyStore {
       this.#isReady = resolve
     })
     this.#ask = askOf(client)
-    this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, (id) => this.#changed(`messages ${id}`))
+    const isWatched = (id: string) => this.#watched.has(id)
+    const changed = (id: string) => this.#changed(`messages ${id}`)
+    this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, isWatched, changed)
     this.#unlisten = client.outbox.onChange(({ input }) => this.#changed(`messages ${input.conversationId}`))
   }
 
