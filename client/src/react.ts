@@ -164,7 +164,7 @@ export type UserPresence = {
 
 /**
  * The presence of users, by ID, while the component is shown: of the first 200. Users whose presence the viewer may not see are left
- * out; somebody who becomes visible later is shown when the component asks again, with other IDs or newly mounted.
+ * out; a user who becomes visible later is shown when the component asks again, with other IDs or newly mounted.
  */
 export function usePresence(userIds: readonly string[]): ReadonlyMap<string, UserPresence> {
   const store = useStore()

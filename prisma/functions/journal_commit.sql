@@ -6,7 +6,7 @@
 --   1 a repeat: the same commit again
 --   2 another commit came first, or somebody left and the device did not know
 --   3 the sender is not a member
---   5 somebody who is to be welcomed is not a member
+--   5 a Welcome is for a user who is not a member
 --   8 the conversation is not encrypted
 -- `positions` has the place of the commit; with status 2, of what came first, if that is known; `tags` has the tags there.
 create or replace function journal_commit(conv bigint[], sender bigint[], device bigint[], made_for int[], commits bytea[], infos bytea[], seen bigint[],

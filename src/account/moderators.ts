@@ -10,7 +10,7 @@ export const roles = ['USER', 'MODERATOR', 'ADMIN'] as const
 /** One of them. */
 export type UserRole = (typeof roles)[number]
 
-/** Somebody who moderates: either a user or a key. */
+/** A moderator: a user or a key. */
 export type Moderator = {
   readonly userId: UserId | null
   readonly keyId: ServerKeyId | null

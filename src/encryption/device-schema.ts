@@ -67,7 +67,7 @@ builder.objectField(User, 'devices', (t) =>
     {
       type: Device,
       description:
-        'The devices of the user for encrypted conversations, oldest first, also those that are gone. Empty unless it is you, a contact, or somebody who shares a conversation with you.',
+        'The devices of the user for encrypted conversations, oldest first, including removed ones. Empty unless the user is you, a contact of yours, or in a conversation with you.',
       complexity: pageCost,
       resolve: ({ id }, args, context) => readDevices(context, id, args),
     },

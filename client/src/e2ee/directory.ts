@@ -1,4 +1,4 @@
-// The devices of users, as the server lists them: whom a group may hold. The server could list a device of its own; that is what safety
+// The devices of users, as the server lists them: a group may hold these. The server could list a device of its own; that is what safety
 // numbers are for.
 
 import type { DevicePartsFragment } from '../generated/operations.ts'

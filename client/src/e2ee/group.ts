@@ -1,5 +1,5 @@
 // The group of an encrypted conversation, over ts-mls: its only user besides key packages. A group is a value: each step returns the next
-// one, and whoever keeps it decides which counts. What the app has not stored has not happened.
+// one, and the caller decides which to keep. What the app has not stored has not happened.
 
 import {
   type ClientState,

@@ -1,5 +1,5 @@
-// Keeps encryption in IndexedDB, which outlives a tab and is shared by all tabs of an origin. The browser does not encrypt it: whoever has
-// the unlocked device has the keys.
+// Keeps encryption in IndexedDB, which outlives a tab and is shared by all tabs of an origin. The browser does not encrypt it: an
+// unlocked device gives the keys away.
 
 import { openDatabase, run, store } from '../indexed-db.ts'
 import type { EncryptionStorage, EncryptionTable, EncryptionTables } from './storage.ts'

@@ -46,7 +46,7 @@ export type TestMember = {
   archivedAt: Date | null
 }
 
-/** What somebody who left may still see: nothing that came later. */
+/** What a former member may still see: nothing that came later. */
 export type TestDeparture = { readonly hiddenSeq: number; readonly lastSeq: number; readonly position: number }
 
 /** A conversation. */
@@ -96,7 +96,7 @@ export type TestMessage = {
   changedAt: number
 }
 
-/** Two people who are contacts, or one of whom has asked. */
+/** Two users who are contacts, or a request from one to the other. */
 export type TestContact = { readonly from: string; readonly to: string; readonly requestedAt: Date; acceptedAt: Date | null }
 
 /** A block. */
