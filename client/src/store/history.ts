@@ -65,7 +65,7 @@ export class HistoryLoader {
     const load = async () => {
       const { data, place } = await this.#ask(documents.History, { id, last: pageSize, first: null, after: null, before: null })
       const messages = data.conversation?.messages
-      return messages ? windowOf(this.#state.brought(messages, place)) : null
+      return messages ? windowOf(this.#state.recent.brought(messages, place)) : null
     }
     await this.#load(id, load, true)
   }
@@ -82,7 +82,7 @@ export class HistoryLoader {
       const { data, place: at } = await this.#ask(documents.HistoryAround, { ...none, ...place, id, ...size })
       const page = data.conversation?.messagesAround
       const now = this.#state.conversations.get(id)?.window ?? { messages: [], hasOlder: true, hasNewer: true }
-      return page ? merge(now, this.#state.brought(page, at)) : null
+      return page ? merge(now, this.#state.recent.brought(page, at)) : null
     }
     return this.#load(id, load, isJump)
   }
@@ -113,7 +113,7 @@ export class HistoryLoader {
       const window = await this.#retries.run(attempt, () => isLatest() && this.#isWatched(id))
       if (!isLatest()) return
       set(idle)
-      if (window) this.#state.setWindow(id, this.#state.joined(id, window))
+      if (window) this.#state.setWindow(id, this.#state.recent.joined(id, window))
     } catch (error) {
       if (isLatest()) set({ isLoading: false, failure: failureOf(error) })
     }

@@ -8,8 +8,9 @@ import type {
   PersonPartsFragment,
 } from '../generated/operations.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from '../place.ts'
-import { type Message, type MessagePage, type MessageWindow, withMessage, withQuote } from './message-window.ts'
+import { type Message, type MessageWindow, withMessage, withQuote } from './message-window.ts'
 import { withPerson } from './person.ts'
+import { RecentMessages } from './recent-messages.ts'
 import { counted, deleted, readUpTo, received, shownCounts, type Unread } from './unread.ts'
 
 /** A user. */
@@ -44,12 +45,6 @@ export type KnownConversation = {
 /** The parts of the state that somebody may watch. */
 export type Topic = 'list' | 'viewer' | 'totals' | `conversation ${string}` | `messages ${string}` | `markers ${string}`
 
-/** A message that an event has brought. */
-type RecentMessage = { readonly message: Message; readonly conversationId: string; readonly place: JournalPlace | null }
-
-/** How many changed messages are remembered, for pages that were read before they changed. */
-const recentMax = 500
-
 /** The events that move a conversation to the top of the list. */
 const activities: ReadonlySet<string> = new Set([
   ...[
@@ -71,7 +66,7 @@ export class StoreState {
   nextPage: string | null = null
   readonly conversations = new Map<string, KnownConversation>()
   readonly #views = new Map<string, Conversation>()
-  readonly #recent = new Map<string, RecentMessage>()
+  readonly recent = new RecentMessages()
   #list: readonly string[] | null = null
   #order = 0
   /** Where the last event was. */
@@ -93,7 +88,7 @@ export class StoreState {
     this.blocked = new Set(blockedUsers.nodes.map(({ user }) => user.id))
     const before = [...this.conversations.keys()]
     this.conversations.clear()
-    this.#recent.clear()
+    this.recent.clear()
     this.#applied = null
     this.putPage(conversations, placeOf(syncCursor))
     this.#changed('viewer')
@@ -189,39 +184,11 @@ export class StoreState {
     this.#changed(`messages ${id}`)
   }
 
-  /** A page with the newer states of messages that events have brought meanwhile. */
-  brought(page: MessagePage, place: JournalPlace | null): MessagePage {
-    return { ...page, nodes: page.nodes.map((message) => this.#newest(message, place)) }
-  }
-
-  /** A message of an answer, or its newer state if an event has brought one meanwhile. */
-  #newest(message: Message, place: JournalPlace | null): Message {
-    const newest = this.#since(message.id, place) ?? message
-    const quoted = newest.replyTo && this.#since(newest.replyTo.id, place)
-    return quoted ? withQuote(newest, quoted) : newest
-  }
-
-  /** A message as an event has brought it since a place; null if none has. */
-  #since(id: string, place: JournalPlace | null): Message | null {
-    const recent = this.#recent.get(id)
-    return recent && !isIncluded(recent.place, place) ? recent.message : null
-  }
-
   /** The last message after an answer, which may be from before the last event. */
   #lastMessage(known: Message | null, answered: Message | null, place: JournalPlace | null): Message | null {
-    const server = answered && this.#newest(answered, place)
+    const server = answered && this.recent.newest(answered, place)
     if (isIncluded(this.#applied, place) || !known) return server
     return server && server.seq >= known.seq ? server : known
-  }
-
-  /** A window that was just read, with the messages that events have brought meanwhile: its answer may be from before them. */
-  joined(id: string, window: MessageWindow): MessageWindow {
-    const last = window.messages.at(-1)?.seq ?? 0
-    return [...this.#recent.values()]
-      .filter(({ conversationId, message }) => conversationId === id && message.seq > last)
-      .map(({ message }) => message)
-      .sort((a, b) => a.seq - b.seq)
-      .reduce(withMessage, window)
   }
 
   /** Sets the users that the viewer has blocked. Their messages do not count as unread, so everything is counted again. */
@@ -294,10 +261,7 @@ export class StoreState {
 
   #putMessage(event: Extract<StoreEvent, { message: unknown }>, place: JournalPlace | null): void {
     const { message, conversation } = event
-    this.#recent.delete(message.id)
-    this.#recent.set(message.id, { message, conversationId: conversation.id, place })
-    const [oldest] = this.#recent.keys()
-    if (this.#recent.size > recentMax && oldest !== undefined) this.#recent.delete(oldest)
+    this.recent.add(message, conversation.id, place)
     const known = this.conversations.get(conversation.id)
     // It is not among the pages that were loaded so far.
     if (!known) {
