@@ -8,7 +8,7 @@ import type * as AppModule from '../../src/app.ts'
 import type * as ConfigModule from '../../src/config/read-config.ts'
 import type { ConversationId, SessionId, UserId } from '../../src/id.ts'
 import type * as LogModule from '../../src/log/log.ts'
-import type * as ActionsModule from '../../src/message/actions.ts'
+import type * as ActionsModule from '../../src/message/send-actions.ts'
 import type * as ServerModule from '../../src/server/server.ts'
 import { textOf } from '../kit/fact.ts'
 import { expose, settings } from '../kit/parent.ts'
@@ -40,7 +40,7 @@ const { openApp } = await load<typeof AppModule>('app.js')
 const { readConfig } = await load<typeof ConfigModule>('config/read-config.js')
 const { openLog } = await load<typeof LogModule>('log/log.js')
 const { serve } = await load<typeof ServerModule>('server/server.js')
-const { sendMessage } = await load<typeof ActionsModule>('message/actions.js')
+const { sendMessage } = await load<typeof ActionsModule>('message/send-actions.js')
 
 const config = readConfig({
   NODE_ENV: 'production',

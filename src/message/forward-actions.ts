@@ -8,8 +8,8 @@ import { type ConversationId, encodeId, type MessageId } from '../id.ts'
 import type { App } from '../parts.ts'
 import { statement } from '../store/reader.ts'
 import type { Viewer } from '../viewer.ts'
-import { findFirst, type SentMessage, sendMessage } from './actions.ts'
 import type { MessageRow } from './row.ts'
+import { findFirst, type SentMessage, sendMessage } from './send-actions.ts'
 
 /** The most conversations, messages and copies of one request. */
 export const forwardMax = { conversations: 20, messages: 20, copies: 100 } as const

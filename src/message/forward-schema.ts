@@ -7,9 +7,9 @@ import { requireViewer } from '../graphql/context.ts'
 import { parseInput, uuid } from '../graphql/input.ts'
 import { parseId } from '../id.ts'
 import { asHeard, findOwnMessage } from './access.ts'
-import type { SentMessage } from './actions.ts'
 import { forwardMax, forwardMessages } from './forward-actions.ts'
 import { Message } from './schema.ts'
+import type { SentMessage } from './send-actions.ts'
 
 const ForwardMessagesInput = builder.inputType('ForwardMessagesInput', {
   description: 'Input for `forwardMessages`.',

@@ -14,11 +14,12 @@ import { cursorField } from '../graphql/payload.ts'
 import { type AttachmentId, type MessageId, messageIdOf, parseId } from '../id.ts'
 import type { FactKind } from '../journal/kind.ts'
 import { asHeard, findMessage, may } from './access.ts'
-import { type Changed, deleteMessage, editMessage, type SentMessage, sendMessage } from './actions.ts'
+import { type Changed, deleteMessage, editMessage } from './change-actions.ts'
 import { messageKinds } from './events.ts'
 import { type MessageRow, messageOf } from './row.ts'
 import { Message } from './schema.ts'
 import type { Sealed } from './send.ts'
+import { type SentMessage, sendMessage } from './send-actions.ts'
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
   description: 'Input for `sendMessage`.',
