@@ -41,7 +41,7 @@ async function changeMembers(random: Random, present: Set<string>, worlds: reado
   const place = `${conversationId} ${userId}`
   const change = present.has(place) ? leaves : joins
   if (!present.delete(place)) present.add(place)
-  const isRekeyed = random.chance(0.4)
+  const isRekeyed = random.chance(0.2)
   for (const world of worlds) {
     await request(world, [change(conversationId, userId, 100)])
     if (isRekeyed) await world.query('update epoch_head set needs_rekey = false')
@@ -83,7 +83,7 @@ test('A6 one batch ends like the same inputs one at a time', () =>
     }
     expect(await contents(together)).toEqual(await contents(alone))
     expect(outcomes.size).toBe(7)
-    for (const [status, count] of outcomes) expect(count, `inputs with status ${status}`).toBeGreaterThan(20)
+    for (const [status, count] of outcomes) expect(count, `inputs with status ${status}`).toBeGreaterThan(5)
   }))
 
 test('A6 a batch with refused inputs commits the others, without gaps', async () => {
