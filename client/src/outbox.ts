@@ -182,7 +182,7 @@ export class Outbox {
     if (this.#messages.size === 0) return
     for (const message of this.#messages.all()) {
       if (message.status !== 'SENT') continue
-      if (message.sent === null ? isAll : this.#isBrought(message)) this.#drop(message)
+      if (message.sent === null ? isAll : this.#isBrought(message) || (isAll && this.#isForeign(message))) this.#drop(message)
     }
   }
 
@@ -301,9 +301,9 @@ export class Outbox {
       .then((input) => this.#host.execute(sendMessage, { input: { ...input, clientMessageId } }))
       .then(({ data, errors }) => (errors ? refusal(errors) : (data as SendAnswer)))
       .catch(failureOf)
-    const message = this.#messages.get(clientMessageId) ?? queued
+    const message = this.#messages.get(clientMessageId)
     // Its event came first, or it was discarded.
-    if (message.status !== 'SENDING') return null
+    if (message?.status !== 'SENDING') return null
     if (!(result instanceof Error)) {
       const { message: made, cursor } = result.sendMessage
       const sent = { messageId: made.id, seq: made.seq, createdAt: made.createdAt, cursor }
@@ -363,6 +363,11 @@ export class Outbox {
   #isBrought({ sent }: OutboxMessage): boolean {
     const place = placeOf(sent?.cursor)
     return place !== null && (isIncluded(place, this.#reached) || this.#endedEpochs.has(place.epoch))
+  }
+
+  /** Whether it was sent in another epoch than that of the last event. No event will bring it, and a snapshot has. */
+  #isForeign({ sent }: OutboxMessage): boolean {
+    return placeOf(sent?.cursor)?.epoch !== this.#reached?.epoch
   }
 
   #drop(message: OutboxMessage): void {

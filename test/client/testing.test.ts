@@ -153,6 +153,43 @@ test('what was sent before and after a new epoch leaves the outbox once the snap
   await until('an empty outbox', () => store.client.outbox.messages.length === 0)
 })
 
+test('a message whose event comes before its lost answer, or that is discarded before it, does not come back', async () => {
+  const server = open()
+  const store = await storeOf(server, 'alice')
+  const id = server.conversationId('alice', 'Lunch')
+  store.watch(id)
+  const { outbox } = store.client
+  for (const { text, isDiscarded } of [
+    { text: 'brought', isDiscarded: false },
+    { text: 'discarded', isDiscarded: true },
+  ]) {
+    if (isDiscarded) server.network.next('LOSE_REQUEST', text)
+    else server.network.next('LOSE_ANSWER', text)
+    const release = server.network.hold(text)
+    const { clientMessageId } = await store.send({ conversationId: id, text })
+    if (isDiscarded) await outbox.discard(clientMessageId)
+    await outbox.settled(clientMessageId)
+    release()
+    await store.send({ conversationId: id, text: `after ${text}` })
+    await until('the next one', () => texts(store, id).at(-1) === `after ${text}`)
+    await until('an empty outbox', () => outbox.messages.length === 0, 2_000)
+  }
+  expect(texts(store, id)).toEqual(['Pizza?', 'brought', 'after brought', 'after discarded'])
+})
+
+test('what was sent in an epoch that no event came from leaves the outbox with the next one', async () => {
+  const server = open({ print: print as never })
+  const store = await storeOf(server, 'alice')
+  const id = server.conversationId('alice', 'Lunch')
+  const count = () => server.as('bob').execute(documents.OneConversation, { id }).conversation?.lastMessage?.seq
+  server.network.set({ latencyMs: 40 })
+  server.reset('OTHER_EPOCH')
+  await store.send({ conversationId: id, text: 'between' })
+  await until('the message', () => count() === 2)
+  server.reset('OTHER_EPOCH')
+  await until('an empty outbox', () => store.client.outbox.messages.length === 0)
+})
+
 test('expired tokens are refreshed, and an ended session ends its clients', async () => {
   const server = open()
   const session = server.credentials('alice')
