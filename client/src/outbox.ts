@@ -258,7 +258,7 @@ export class Outbox {
       this.#update(message, await this.#storage.find(clientMessageId))
       const now = this.#messages.get(clientMessageId)
       if (!now || !this.#isReady(now)) continue
-      const failure = await this.#sendOne(this.#messages.set({ ...message, status: 'SENDING' }))
+      const failure = await this.#sendOne(this.#messages.set({ ...now, status: 'SENDING' }))
       if (failure) return failure
       this.#attempt = 0
     }
