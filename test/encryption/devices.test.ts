@@ -106,7 +106,7 @@ test('a challenge is good in its slot and in the next one', async () => {
   const later = await alice.another()
   const { deviceChallenge } = await later.run(DeviceChallenge, {})
   const input = { deviceId, signature: signer.sign('parley.device.bind.v1', deviceId, deviceChallenge) }
-  await clock.turn(2 * challengeSlotMs)
+  await clock.leap(2 * challengeSlotMs)
   expect((await later.refused(BindDevice, { input })).extensions.code).toBe('BAD_INPUT')
   expect((await signer.bind(later, deviceId)).device.id).toBe(deviceId)
 })
