@@ -1,9 +1,6 @@
 // An encrypted group in a real browser: three people on five devices start it, talk, join, leave, compare their safety number, lose a
 // device, and come back.
 
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { findFreePort } from '../../src/local/postgres.ts'
@@ -11,12 +8,10 @@ import { closeAtEnd, createDatabase } from '../support/node.ts'
 import { act, choose, command, launch, logIn, openPage, sent, signUp, write } from './page.ts'
 import { Parley, type ServerAddress } from './parley.ts'
 
-const run = promisify(execFile)
 let browser: Browser
 let server: ServerAddress
 
 beforeAll(async () => {
-  await run('npm', ['run', 'build:page', '--silent'], { cwd: fileURLToPath(new URL('../..', import.meta.url)) })
   browser = await launch()
   closeAtEnd(() => browser.close())
   const port = await findFreePort()
