@@ -1,4 +1,4 @@
-// Serves the web client: its page at `/`, its service worker, and the files of `/assets`, all read and compressed once. Its policy
+// Serves the web client: its page at `/`, its service worker, and the files of `/assets`, all read once. Its policy
 // allows scripts and styles of this server only, pictures, sounds and videos from anywhere (files may be in a bucket), and no framing.
 
 import { createHash } from 'node:crypto'
@@ -6,8 +6,6 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Log } from '../log/log.ts'
 
 /** The output of `npm run build:page`; the URL is the same from src/ and from dist/. */
@@ -43,9 +41,11 @@ const policy = [
   `form-action 'none'`,
   `frame-ancestors 'none'`,
 ].join('; ')
-/** Nearly as small as the best quality, and ten times as fast: a node compresses while it starts. */
-const brotliQuality = 9
-const compress = { br: promisify(brotliCompress), gzip: promisify(gzip) }
+/** The encodings, and how the names of the files end that `npm run build:page` has compressed. */
+const endings = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const
 
 /** Reads the page. If it has not been built, its requests get a 404, and the log says why. */
 export async function openPage(log: Log): Promise<AnswerPage> {
@@ -82,15 +82,18 @@ const accepts = (accepted: string, encoding: string) =>
 /** The files that were built, by the path of their URL. */
 async function readPages(): Promise<ReadonlyMap<string, PageFile>> {
   const assets = await readdir(path.join(directory, 'assets')).catch(() => [])
-  const files = ['index.html', 'worker.js', ...assets.map((name) => `assets/${name}`)]
+  const names = assets.filter((name) => !endings.some(([, ending]) => name.endsWith(ending)))
+  const files = ['index.html', 'worker.js', ...names.map((name) => `assets/${name}`)]
   const pages = await Promise.all(
     files.map(async (file) => {
-      const bytes = await readFile(path.join(directory, file)).catch(() => null)
+      const bytes = await readBuilt(file)
       return bytes && ([file === 'index.html' ? '/' : `/${file}`, await pageOf(file, bytes)] as const)
     }),
   )
   return new Map(pages.filter((page) => page !== null))
 }
+
+const readBuilt = (file: string) => readFile(path.join(directory, file)).catch(() => null)
 
 async function pageOf(file: string, bytes: Buffer): Promise<PageFile> {
   const isHtml = file === 'index.html'
@@ -106,9 +109,9 @@ async function pageOf(file: string, bytes: Buffer): Promise<PageFile> {
     ...(isHtml ? { 'content-security-policy': policy, 'referrer-policy': 'no-referrer' } : {}),
   }
   const bodies = new Map<Encoding, Buffer>([['identity', bytes]])
-  if (/^text\/|^image\/svg/.test(headers['content-type'])) {
-    bodies.set('br', await compress.br(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: brotliQuality } }))
-    bodies.set('gzip', await compress.gzip(bytes))
+  for (const [encoding, ending] of endings) {
+    const body = await readBuilt(file + ending)
+    if (body) bodies.set(encoding, body)
   }
   return { headers, etag, bodies }
 }
