@@ -6,11 +6,12 @@ import { onNetwork, withLock } from './browser.ts'
 import { failureOf, ParleyFailure, refusal } from './failure.ts'
 import { logError } from './notify.ts'
 import { sendMessage } from './operations.ts'
+import { type Sealer, sealed, uploadFiles } from './outbox-content.ts'
 import { fromStored, Messages, type OutboxMessage, statusOf, toStored } from './outbox-message.ts'
 import { backOffMs, Pause, type PauseBounds } from './pause.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from './place.ts'
 import { type FileUpload, type MessageInput, type OutboxStorage, reporting, type StoredMessage } from './storage.ts'
-import { type UploadHost, uploadFile } from './upload.ts'
+import type { UploadHost } from './upload.ts'
 import { uuidv7 } from './uuid.ts'
 
 /** What an outbox needs of the client. */
@@ -20,17 +21,6 @@ export type OutboxHost = UploadHost & {
   isOver(): boolean
   /** Whether the app follows events: then the event of a message brings it to the app. */
   isFollowed(): boolean
-}
-
-/** Encrypts messages just before they are sent, each time they are sent. */
-export type Sealer = {
-  /**
-   * What to send in place of content in the clear; null in a conversation that is not encrypted.
-   * @throws ParleyFailure why it cannot be encrypted now
-   */
-  seal(input: MessageInput, clientMessageId: string): Promise<{ readonly ciphertext: string; readonly epoch: number } | null>
-  /** The server wants it encrypted again, for the reason that `code` names. */
-  refused(conversationId: string, code: string): void
 }
 
 /** A message whose event the app is processing. It is hidden in the outbox, and listeners do not know yet. */
@@ -296,8 +286,10 @@ export class Outbox {
   /** @returns why it needs a retry; null if it is settled */
   async #sendOne(queued: OutboxMessage): Promise<ParleyFailure | null> {
     const { clientMessageId } = queued
-    const result = await this.#uploadAll(queued)
-      .then((input) => this.#sealed(input, clientMessageId))
+    const result = await uploadFiles(this.#host, queued, (uploads, isLasting) =>
+      this.#keepUploads(clientMessageId, uploads, isLasting),
+    )
+      .then((input) => sealed(this.#sealer, input, clientMessageId))
       .then((input) => this.#host.execute(sendMessage, { input: { ...input, clientMessageId } }))
       .then(({ data, errors }) => (errors ? refusal(errors) : (data as SendAnswer)))
       .catch(failureOf)
@@ -327,31 +319,12 @@ export class Outbox {
     return null
   }
 
-  /** @returns what the server gets: of an encrypted conversation, nothing in the clear @throws ParleyFailure */
-  async #sealed(input: MessageInput, clientMessageId: string): Promise<object> {
-    const { encrypted, replyToId, ...sent } = input
-    const sealed = (await this.#sealer?.seal(input, clientMessageId)) ?? null
-    if (sealed) return { ...sent, text: '', ...sealed }
-    if (encrypted)
-      throw new ParleyFailure('ENCRYPTION_REQUIRED', 'The conversation is not encrypted, and this content is.', false)
-    return replyToId === undefined ? sent : { ...sent, replyToId }
-  }
-
-  /** Uploads the files of a message. @returns what to send @throws ParleyFailure */
-  async #uploadAll({ clientMessageId, input, uploads }: OutboxMessage): Promise<MessageInput> {
-    const { files = [], ...sent } = input
-    const ids: string[] = []
-    for (const [i, file] of files.entries()) {
-      const keep = async (upload: FileUpload, isLasting: boolean) => {
-        const message = this.#messages.get(clientMessageId)
-        if (message?.status !== 'SENDING') throw new ParleyFailure('APP_FAILED', 'The message was discarded.', false)
-        const now = files.map((_file, n) => (n === i ? upload : (message.uploads[n] ?? null)))
-        const changed = this.#messages.set({ ...message, uploads: now })
-        if (isLasting) await this.#storage.replace(toStored(changed))
-      }
-      ids.push((await uploadFile(this.#host, file, uploads[i] ?? null, keep)).attachmentId)
-    }
-    return files.length === 0 ? sent : { ...sent, attachmentIds: [...(sent.attachmentIds ?? []), ...ids] }
+  /** Keeps how far the uploads of a message are. @throws ParleyFailure if it was discarded */
+  async #keepUploads(clientMessageId: string, uploads: readonly (FileUpload | null)[], isLasting: boolean): Promise<void> {
+    const message = this.#messages.get(clientMessageId)
+    if (message?.status !== 'SENDING') throw new ParleyFailure('APP_FAILED', 'The message was discarded.', false)
+    const changed = this.#messages.set({ ...message, uploads })
+    if (isLasting) await this.#storage.replace(toStored(changed))
   }
 
   /** Marks a message as sent. It leaves with its event if that is still to come, otherwise now. */

@@ -1,7 +1,7 @@
 // Encrypts what the outbox sends, just before each attempt: the group may have moved to another epoch since the last one.
 
 import { ParleyFailure } from '../failure.ts'
-import type { Sealer } from '../outbox.ts'
+import type { Sealer } from '../outbox-content.ts'
 import type { MessageInput } from '../storage.ts'
 import type { Ask } from '../store/ask.ts'
 import { toBase64 } from './bytes.ts'
