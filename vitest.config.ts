@@ -19,6 +19,6 @@ export default defineConfig({
     hookTimeout: 90_000,
     teardownTimeout: 20_000,
     // As long as the other waits of tests: a busy machine takes longer than the second that it would wait.
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 30_000 } },
   },
 })

@@ -37,7 +37,7 @@ export async function row<Row extends pg.QueryResultRow>(client: pg.Client, text
 }
 
 /** Polls until a condition holds. Fails after `limitMs`. */
-export async function eventually(what: string, holds: () => Promise<boolean> | boolean, limitMs = 10_000): Promise<void> {
+export async function eventually(what: string, holds: () => Promise<boolean> | boolean, limitMs = 30_000): Promise<void> {
   const deadline = Date.now() + limitMs
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`)

@@ -65,7 +65,7 @@ async function stopAt(moment: Moment, { databaseUrl, client }: StallSetup, wait:
       if (stalled.exitCode !== null) throw new Error(`the client has ended: ${said}`)
       return `${backend?.state}, ${backend?.wait}` === wait
     },
-    30_000,
+    50_000,
   )
   if (!backend) throw new Error('the client has no backend')
   return backend

@@ -58,7 +58,7 @@ export class TestClock implements Clock {
 
   /**
    * Turns the clock until a condition holds, by at most `limitMs` (10 s by default). Then the clock stands still, and the
-   * condition has another 10 s by the machine's clock.
+   * condition has another 30 s by the machine's clock.
    */
   async until(what: string, holds: () => boolean | Promise<boolean>, limitMs = patienceMs): Promise<void> {
     for (const end = this.#nowMs + limitMs; this.#nowMs < end; await this.turn(Math.min(stepMs, end - this.#nowMs))) {
