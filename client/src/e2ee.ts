@@ -4,8 +4,9 @@
 import type { ParleyClient } from './client.ts'
 import { catchUp } from './e2ee/catch-up.ts'
 import { type EncryptedContent, encodeContent, type SealedFile } from './e2ee/content.ts'
+import { searchContents, textsAround } from './e2ee/contents.ts'
 import { DeviceDirectory } from './e2ee/directory.ts'
-import { EncryptionEvents, RemoveDevice } from './e2ee/documents.ts'
+import { EncryptionEvents, RemoveDevice, ReportSealed } from './e2ee/documents.ts'
 import { type EncryptionEvent, EncryptionFacts } from './e2ee/facts.ts'
 import { type FileToSeal, openFile, sealedName, sealFile } from './e2ee/files.ts'
 import type { DeviceIdentity, OwnDevice } from './e2ee/identity.ts'
@@ -192,13 +193,13 @@ export class DeviceEncryption implements MessageContents {
 
   /** Finds messages by a part of their text, newest first: on this device, the server has none. */
   async search(text: string, limit = 50): Promise<readonly { readonly messageId: string; readonly conversationId: string }[]> {
-    const wanted = text.toLocaleLowerCase()
-    const found = (await this.#storage.entries('contents')).filter(
-      ([, { content, editedText, deletedAt }]) =>
-        !deletedAt && content.type === 'text' && (editedText ?? content.text).toLocaleLowerCase().includes(wanted),
-    )
-    found.sort(([one], [other]) => (one < other ? 1 : -1))
-    return found.slice(0, limit).map(([messageId, { conversationId }]) => ({ messageId, conversationId }))
+    return searchContents(await this.#storage.entries('contents'), text, limit)
+  }
+
+  /** Reports a message to the moderators, with what it and those around it say on this device. @throws ParleyFailure */
+  async report(messageId: string, reason: string): Promise<void> {
+    const texts = textsAround(await this.#storage.entries('contents'), messageId)
+    await this.#ask(ReportSealed, { input: { messageId, reason, texts } })
   }
 
   /** The epoch of a conversation and its authenticator, which all devices in it have in common; null if this device is not in it. */
@@ -293,7 +294,6 @@ export class DeviceEncryption implements MessageContents {
   }
 
   #trouble(failure: ParleyFailure): void {
-    const { onTrouble } = this.#options
-    if (onTrouble) notify(() => onTrouble(failure))
+    notify(() => this.#options.onTrouble?.(failure))
   }
 }

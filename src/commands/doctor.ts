@@ -6,6 +6,7 @@ import path from 'node:path'
 import { checkRedis } from '../bus/check-redis.ts'
 import { type Config, ConfigError } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
+import { countLeftovers } from '../encryption/leftovers.ts'
 import { openLog } from '../log/log.ts'
 import { findBrokenSeal } from '../platform/audit.ts'
 import { listFailures } from '../push/jobs/failures.ts'
@@ -139,6 +140,10 @@ async function checkLeftovers(databaseUrl: string, report: Report): Promise<void
     const seal = await findBrokenSeal(store.jobs.reader)
     if (seal === null) report('ok', 'Audit log', 'every seal holds')
     else report('FAIL', 'Audit log', `somebody has changed or removed entries: seal ${seal} does not hold (table audit_seal)`)
+    const { devices, keyPackages, welcomes } = await countLeftovers(store.jobs.reader)
+    const counts = `${devices} devices without a session, ${keyPackages} key packages and ${welcomes} Welcomes`
+    if (devices + keyPackages + welcomes === 0) report('ok', 'Encryption', 'nothing is overdue')
+    else report('warn', 'Encryption', `${counts} should be gone: a running node removes them within minutes`)
   } finally {
     await store.close()
   }

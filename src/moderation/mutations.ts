@@ -7,7 +7,7 @@ import { findMembership } from '../conversation/access.ts'
 import { badInput, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { requireViewer } from '../graphql/context.ts'
-import { line, parseInput, prose, requireFuture } from '../graphql/input.ts'
+import { line, note, parseInput, perLimit, prose, requireFuture } from '../graphql/input.ts'
 import { encodeId, type MessageId, parseId, type ReportId, systemId } from '../id.ts'
 import { findOwnMessage } from '../message/access.ts'
 import {
@@ -18,18 +18,30 @@ import {
   requireTenantOfMessage,
   resolveReport,
 } from './report-actions.ts'
-import { reportActions } from './row.ts'
+import { messagesAround, reportActions } from './row.ts'
 import { Report, ReportActionEnum, type ShownReport } from './schema.ts'
 
 /** The longest reason of a report, and the longest note about one; the longest reason of a suspension. */
 const [reasonMax, suspensionReasonMax] = [1_000, 500]
 const reasonRule = `Why, for the moderators to read: 1 to ${reasonMax} characters. Nobody else sees it.`
 
+const ReportedTextInput = builder.inputType('ReportedTextInput', {
+  description: 'What an encrypted message says.',
+  fields: (t) => ({
+    messageId: t.id({ description: 'The ID of the message.' }),
+    text: t.string({ description: 'Its text: at most as long as that of a message (`limits.messageTextMax`).' }),
+  }),
+})
 const ReportMessageInput = builder.inputType('ReportMessageInput', {
   description: 'Input for `reportMessage`.',
   fields: (t) => ({
     messageId: t.id({ description: 'The ID of a message that you see, of another user.' }),
     reason: t.string({ description: reasonRule }),
+    texts: t.field({
+      type: [ReportedTextInput],
+      required: false,
+      description: `In an encrypted conversation, what the messages say, as your device has decrypted them: the reported one, and up to ${messagesAround} on each side of it. Moderators read them as your claim. Of other messages they are left out.`,
+    }),
   }),
 })
 const ReportUserInput = builder.inputType('ReportUserInput', {
@@ -40,6 +52,15 @@ const ReportUserInput = builder.inputType('ReportUserInput', {
   }),
 })
 const reportForm = z.object({ reason: prose(reasonMax) })
+const textsMax = 2 * messagesAround + 1
+const claimedForm = perLimit((textMax) =>
+  z.object({
+    texts: z
+      .array(z.object({ messageId: z.string(), text: note(textMax) }))
+      .max(textsMax, `must have at most ${textsMax} texts`)
+      .nullish(),
+  }),
+)
 
 const reportPayload = (name: string, mutation: string) =>
   builder.objectRef<{ readonly id: ReportId }>(name).implement({
@@ -102,7 +123,12 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => {
       const { userId: reporterId } = requireViewer(context)
       const { reason } = parseInput(reportForm, input)
+      const { texts } = parseInput(claimedForm(context.app.config.limits.messageTextMax), input)
       const messageId = parseId('Message', input.messageId, 'input.messageId')
+      const claimed = (texts ?? []).map((each, i) => ({
+        messageId: parseId('Message', each.messageId, `input.texts.${i}.messageId`),
+        text: each.text,
+      }))
       const message = await findOwnMessage(context, messageId)
       const membership = message && (await findMembership(context, message.conversationId))
       if (!message || !membership) throw notFound('Message')
@@ -110,7 +136,8 @@ builder.mutationFields((t) => ({
         throw badInput('input.messageId', 'must be a message of another user')
       }
       const { visibleFromSeq } = membership
-      const id = await reportMessage({ reporterId, userId: message.senderId, messageId, visibleFromSeq, reason }, context.app)
+      const report = { reporterId, userId: message.senderId, messageId, visibleFromSeq, reason, claimed }
+      const id = await reportMessage(report, context.app)
       return { id }
     },
   }),

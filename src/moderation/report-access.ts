@@ -22,6 +22,8 @@ export type ReportedMessageRow = {
   readonly createdAt: Date
   readonly editedAt: Date | null
   readonly deletedAt: Date | null
+  /** What an encrypted message says, by the device of the reporter; null if it told nothing. */
+  readonly claimedText: string | null
 }
 
 const listed = `select ${reportColumns} from report
@@ -35,7 +37,7 @@ const byId = statement<ReportRow>('report_by_id', `select ${reportColumns} from 
 const copies = statement<ReportedMessageRow>(
   'report_messages',
   `select message_id as "messageId", sender_id as "senderId", text, data::text as data, attachment_ids as "attachmentIds",
-          created_at as "createdAt", edited_at as "editedAt", deleted_at as "deletedAt"
+          created_at as "createdAt", edited_at as "editedAt", deleted_at as "deletedAt", claimed_text as "claimedText"
      from report_message where report_id = $1 order by seq`,
 )
 

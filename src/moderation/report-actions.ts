@@ -32,8 +32,9 @@ const ofMessage = statement<{ id: number }>(
         where s.id = $1 and s.deleted_at is null
      ${onceOpen} do nothing returning id),
    copied as (
-     insert into report_message(report_id, seq, message_id, sender_id, text, data, attachment_ids, created_at, edited_at, deleted_at)
-       select made.id, s.seq, s.id, s.sender_id, s.text, s.data, coalesce(s.attachment_ids, '{}'), s.created_at, s.edited_at, s.deleted_at
+     insert into report_message(report_id, seq, message_id, sender_id, text, data, attachment_ids, created_at, edited_at, deleted_at, claimed_text)
+       select made.id, s.seq, s.id, s.sender_id, s.text, s.data, coalesce(s.attachment_ids, '{}'), s.created_at, s.edited_at, s.deleted_at,
+              (select c.text from unnest($6::bigint[], $7::text[]) c(id, text) where c.id = s.id and s.epoch is not null and s.deleted_at is null limit 1)
          from made, shown s)
    select id from made`,
 )
@@ -47,20 +48,29 @@ const known = statement<{ id: number }>(
   `select id from report where coalesce(reporter_id, 0) = $1 and user_id = $2 and coalesce(message_id, 0) = $3 and resolved_at is null`,
 )
 
+/** What an encrypted message says, by the device of its reporter. */
+export type ClaimedText = { readonly messageId: MessageId; readonly text: string }
+
 /** What is reported, and by which user; by a word rule, if that is null. */
 type NewReport = { readonly reporterId: UserId | null; readonly userId: UserId; readonly reason: string }
 
 /**
  * Reports a message with the messages around it. While the report is open, repeating it changes nothing.
  * @param visibleFromSeq the reporter sees messages with a greater `seq`
+ * @param claimed texts of encrypted messages; those of others, and of messages that are not copied, are left out
  * @throws ParleyError MESSAGE_DELETED, LIMIT_EXCEEDED
  */
 export async function reportMessage(
-  report: NewReport & { readonly messageId: MessageId; readonly visibleFromSeq: number },
+  report: NewReport & {
+    readonly messageId: MessageId
+    readonly visibleFromSeq: number
+    readonly claimed?: readonly ClaimedText[]
+  },
   app: App,
 ): Promise<ReportId> {
-  const { reporterId, messageId, visibleFromSeq, reason } = report
-  const values = [messageId, visibleFromSeq, reporterId, reason, new Date(app.clock.now())]
+  const { reporterId, messageId, visibleFromSeq, reason, claimed = [] } = report
+  const texts = [claimed.map((each) => each.messageId), claimed.map(({ text }) => text)]
+  const values = [messageId, visibleFromSeq, reporterId, reason, new Date(app.clock.now()), ...texts]
   return onlyOnce(report, messageId, app, () => app.store.reader.rows(ofMessage, values))
 }
 

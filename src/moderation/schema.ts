@@ -66,7 +66,12 @@ const ReportedMessage = builder.objectRef<ShownCopy>('ReportedMessage').implemen
       description: 'Who sent it; null if the account was deleted, and for a system message.',
       resolve: ({ senderId }, _args, context) => findPresentUser(context, senderId),
     }),
-    text: t.exposeString('text', { description: 'The text; empty if the message was deleted before.' }),
+    text: t.exposeString('text', { description: 'The text; empty if the message was deleted before, or is encrypted.' }),
+    claimedText: t.exposeString('claimedText', {
+      nullable: true,
+      description:
+        'What an encrypted message says, as the device of the reporter has told it: the server cannot check that, and the reporter could have made it up. Null if the message is not encrypted, or the device told nothing.',
+    }),
     data: t.field({
       type: 'JSON',
       nullable: true,

@@ -5,6 +5,7 @@ import { withSeed } from '../support/random.ts'
 import { requiredEvents } from './generator.ts'
 import { allFaults } from './nemesis.ts'
 import { runChaos } from './run.ts'
+import { sealedEvents } from './sealed-group.ts'
 
 const durationMs = 13_000
 
@@ -15,6 +16,7 @@ test('D1 D2 D3 D4 D6 D9 A10 loses nothing and delivers nothing twice while every
     process.stdout.write(`${table}\n`)
     expect(record.violations.join('\n'), table).toBe('')
     // The run proves something only if all of this happened.
-    for (const what of [...allFaults, ...requiredEvents, 'deliveries']) expect(record.of(what), what).toBeGreaterThan(0)
+    for (const what of [...allFaults, ...requiredEvents, ...sealedEvents, 'sealed commits', 'deliveries'])
+      expect(record.of(what), what).toBeGreaterThan(0)
   }),
 )

@@ -12,7 +12,7 @@ const invitationsMax = 60
 export class KnownConversation {
   readonly id: string
   readonly isGroup: boolean
-  /** Its messages are random bytes, of the epoch 0: nobody commits in a run. */
+  /** Its messages are random bytes, of the epoch 0: who commits is in a group of their own (sealed-group.ts). */
   isEncrypted = false
   readonly members = new Set<Person>()
   /** The owner and the admins. */

@@ -21,6 +21,8 @@ import { checkPresence } from './presence.ts'
 import { type Arrangement, type Processes, presenceTtlMs, startProcesses, until } from './processes.ts'
 import { NodeProxy } from './proxy.ts'
 import { RunRecord } from './record.ts'
+import { checkSealed } from './sealed-checker.ts'
+import { SealedGroup } from './sealed-group.ts'
 import { checkFiles } from './sent-files.ts'
 import { titleOf } from './stored-state.ts'
 
@@ -46,6 +48,8 @@ export type Report = { readonly record: RunRecord; readonly table: string }
 
 const membersMax = 10
 const repairMs = 60_000
+/** The mean pause between two things that happen in the encrypted group. */
+const sealedThinkMs = 150
 /** How long people may take after the last fault for operations that have not happened yet. */
 const extraMs = 60_000
 
@@ -82,6 +86,7 @@ async function runWithProcesses(
   const generator = new Generator(record, random.fork())
   const known = await populate(options, random, record, generator, endpoints, url)
   const fetch = throughProxies(new Map(processes.nodes.map(({ port }, i) => [port, proxies[i]?.port ?? port])))
+  const sealed = await SealedGroup.open({ endpoints, url, fetch, random: random.fork(), record })
   const devices = known.people.flatMap((person, i) =>
     Array.from(
       { length: random.whole(1, 3) },
@@ -105,8 +110,9 @@ async function runWithProcesses(
     await until('the first snapshot of every device', repairMs, () => devices.every(({ position }) => position >= 0))
     let overAt = Number.POSITIVE_INFINITY
     const { durationMs, faultEveryMs } = options
+    const pending = () => [...generator.pending, ...sealed.pending]
     // Without faults, some of what must happen never does.
-    const isMissing = () => faultEveryMs !== null && generator.pending.length > 0
+    const isMissing = () => faultEveryMs !== null && pending().length > 0
     const isOver = () => Date.now() > overAt + (isMissing() ? extraMs : 0)
     options.onBegun?.(processes.nodes)
     const faults =
@@ -114,13 +120,13 @@ async function runWithProcesses(
     const nemesis = faults.finally(() => {
       overAt = Date.now()
     })
-    await Promise.all([nemesis, ...known.people.map((person) => person.run(options.thinkMs, isOver))])
-    for (const missing of isMissing() ? generator.pending : [])
-      record.violation(`the run proves nothing: "${missing}" never happened`)
-    return await finish(options, record, processes, devices, known, endpoints)
+    const acting = known.people.map((person) => person.run(options.thinkMs, isOver))
+    await Promise.all([nemesis, sealed.run(sealedThinkMs, isOver), ...acting])
+    for (const missing of isMissing() ? pending() : []) record.violation(`the run proves nothing: "${missing}" never happened`)
+    return await finish(options, record, processes, devices, sealed, known, endpoints)
   } finally {
     for (const device of devices) device.stop()
-    await Promise.all([...following, ...known.people.map((person) => person.close())])
+    await Promise.all([sealed.close(), ...following, ...known.people.map((person) => person.close())])
   }
 }
 
@@ -181,6 +187,7 @@ async function finish(
   record: RunRecord,
   { postgres, nodes }: Processes,
   devices: readonly SimulatedDevice[],
+  sealed: SealedGroup,
   { people }: KnownState,
   endpoints: Endpoints,
 ): Promise<Report> {
@@ -192,6 +199,7 @@ async function finish(
       const { rowCount } = await sql.query("select 1 from stored_file where state = 'PROCESSING' limit 1")
       return rowCount === 0
     })
+    await sealed.settle()
     const { rows } = await sql.query<{ head: string }>('select max(position) as head from fact')
     const end = Number(rows[0]?.head)
     const limit = Date.now() + repairMs
@@ -207,6 +215,7 @@ async function finish(
     })
     await checkFiles(people, endpoints[0], record)
     const result = await check(sql, devices, record, end)
+    await checkSealed(sql, sealed.id, sealed.devices, record)
     await Promise.all(nodes.map((node) => shutDown(node, record)))
     return { record, table: tableOf(options, record, result) }
   } finally {
@@ -237,6 +246,11 @@ function tableOf(options: Options, record: RunRecord, { anomalyCounts, deliverie
     ['streams resumed', n('streams RESUMED')],
     ['messages sent through the outbox', n('outbox sent')],
     ['files sent, checked', `${n('files sent')}, ${n('files checked')}`],
+    ['encrypted group: members added, removed', `${n('sealed added')}, ${n('sealed removed')}`],
+    [
+      'encrypted group: commits, races, texts sent, read',
+      `${n('sealed commits')}, ${n('sealed races')}, ${n('sealed texts sent')}, ${n('sealed texts read')}`,
+    ],
     ['presence checked', n('presence checked')],
     ['nodes killed, restarted, frozen', `${n('node killed')}, ${n('node restarted')}, ${n('node frozen')}`],
     [

@@ -40,7 +40,7 @@ export const ReportWithMessages = graphql(`
     report(id: $id) {
       ...ReportParts
       messages {
-        messageId isReported text data editedAt deletedAt
+        messageId isReported text claimedText data editedAt deletedAt
         sender { id }
         attachments { id fileName url }
       }

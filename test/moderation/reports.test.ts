@@ -8,6 +8,7 @@ import { keptDays } from '../../src/moderation/row.ts'
 import { findBrokenSeal } from '../../src/platform/audit.ts'
 import { photo, upload } from '../attachment/files.ts'
 import { UpdateConversation } from '../conversation/documents.ts'
+import { encryptedGroup, register, seal } from '../encryption/support.ts'
 import { DeleteMessage, EditMessage } from '../law/documents.ts'
 import { openBackend } from '../platform/backend.ts'
 import { SuspendUser, UnsuspendUser } from '../platform/documents.ts'
@@ -73,6 +74,34 @@ test('a report of a newcomer has no message from before they joined', async () =
   const { message } = await ben.send(group, 'rude')
   const { messages } = await read(moderator, await report(cai, message.id))
   expect(messages.map(({ text }) => text)).toEqual(['rude'])
+})
+
+test('a report of an encrypted message has the texts that the device of its reporter tells, as a claim', async () => {
+  for (const device of [ann, ben, cai]) await register(device)
+  const [group, plain] = [await encryptedGroup(ben, ann), await ann.group('Plain', ben)]
+  const ids: string[] = []
+  for (let i = 0; i < 3; i += 1) ids.push((await seal(ben, group, 0)).message.id)
+  const [first = '', second = '', third = ''] = ids
+  await ben.run(DeleteMessage, { input: { messageId: third } })
+  const { message: other } = await ben.send(plain, 'not encrypted')
+  const texts = [first, second, third, other.id].map((messageId, i) => ({ messageId, text: `claim ${i}` }))
+  const input = { messageId: second, reason: 'rude', texts }
+  const { reportId } = (await ann.run(documents.ReportMessage, { input })).reportMessage
+  const { messages } = await read(moderator, reportId)
+  expect(messages.map(({ text, claimedText }) => [text, claimedText])).toEqual([
+    ['', 'claim 0'],
+    ['', 'claim 1'],
+    ['', null],
+  ])
+  const inPlain = await ann.run(documents.ReportMessage, { input: { messageId: other.id, reason: 'rude', texts } })
+  const copies = (await read(moderator, inPlain.reportMessage.reportId)).messages
+  expect(copies.map(({ text, claimedText }) => [text, claimedText])).toEqual([['not encrypted', null]])
+  const many = Array.from({ length: 12 }, () => ({ messageId: first, text: 'x' }))
+  for (const wrong of [many, [{ messageId: 'x', text: 'x' }], [{ messageId: first, text: 'x'.repeat(10_001) }]]) {
+    const refused = await ann.refused(documents.ReportMessage, { input: { ...input, texts: wrong } })
+    expect(refused.extensions).toMatchObject({ code: 'BAD_INPUT', argument: expect.stringMatching(/^input\.texts/) })
+  }
+  expect((await cai.refused(documents.ReportMessage, { input })).extensions.code).toBe('NOT_FOUND')
 })
 
 test('a moderator sees a reported picture while its message exists', async () => {

@@ -156,8 +156,14 @@ test('the doctor finds nothing wrong with a good installation, and says what is 
   const good = { ...secret, DATABASE_URL: await createDatabase(), REDIS_URL: inject('redisUrl') }
   const healthy = await run(['doctor'], good)
   expect(healthy).toMatchObject({ code: 0, complaint: '' })
-  for (const what of ['Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Audit log', 'Redis'])
+  for (const what of ['Configuration', 'Postgres', 'Clock', 'Schema', 'Notifications', 'Audit log', 'Encryption', 'Redis'])
     expect(healthy.out).toContain(`ok    ${what}: `)
+  // As if it was trimmed, and stayed.
+  await (await connect(good.DATABASE_URL)).query(
+    "insert into welcome(position, conversation_id, user_id, device_id, epoch, welcome) values (0, 1, 1, 1, 1, '')",
+  )
+  const overdue = 'warn  Encryption: 0 devices without a session, 0 key packages and 1 Welcomes should be gone'
+  expect((await run(['doctor'], good)).out).toContain(overdue)
 
   const bad = await run(['doctor'], { ...good, REDIS_URL: 'redis://127.0.0.1:9', DATABASE_URL: 'postgresql://u:p@127.0.0.1:9/x' })
   expect(bad.code).toBe(1)

@@ -14,6 +14,7 @@ const entries = {
   main: 'src/main.ts',
   parley: 'src/commands/parley.ts',
   'kill-at': 'test/chaos/kill-at.ts',
+  'encrypted-app': 'test/client/e2ee/app-process.ts',
   'record-spans': 'test/support/record-spans.ts',
 } as const
 

@@ -66,3 +66,31 @@ function reacted(
   const others = reactions.filter((each) => each.emoji !== emoji || each.user.id !== id)
   return isAdded ? [...others, { emoji, user: { id, displayName } }] : others
 }
+
+type Contents = readonly (readonly [messageId: string, content: StoredContent])[]
+
+/** The text of a content after its edits; null if it has none, or was deleted. */
+const textOf = ({ content, editedText, deletedAt }: StoredContent) =>
+  content.type === 'text' && !deletedAt ? (editedText ?? content.text) : null
+
+/** Finds messages by a part of their text, newest first. */
+export function searchContents(contents: Contents, text: string, limit: number) {
+  const wanted = text.toLocaleLowerCase()
+  const found = contents.filter(([, content]) => textOf(content)?.toLocaleLowerCase().includes(wanted))
+  found.sort(([one], [other]) => (one < other ? 1 : -1))
+  return found.slice(0, limit).map(([messageId, { conversationId }]) => ({ messageId, conversationId }))
+}
+
+/** How many messages on each side of a reported one moderators see. */
+const aroundReported = 5
+
+/** What a message and those around it say, for a report. */
+export function textsAround(contents: Contents, messageId: string) {
+  const reported = contents.find(([id]) => id === messageId)?.[1]
+  if (!reported) return []
+  return contents.flatMap(([id, content]) => {
+    const text = textOf(content)
+    const isNear = content.conversationId === reported.conversationId && Math.abs(content.seq - reported.seq) <= aroundReported
+    return text !== null && isNear ? [{ messageId: id, text }] : []
+  })
+}

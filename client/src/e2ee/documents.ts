@@ -27,6 +27,8 @@ import type {
   RegisterDeviceMutationVariables,
   RemoveDeviceMutation,
   RemoveDeviceMutationVariables,
+  ReportSealedMutation,
+  ReportSealedMutationVariables,
   SealedHistoryQuery,
   SealedHistoryQueryVariables,
   UploadKeyPackagesMutation,
@@ -178,6 +180,13 @@ export const SealedHistory = typed<SealedHistoryQuery, SealedHistoryQueryVariabl
     ${sealedParts}
   `,
 )
+
+/** Reports a message with what it says: the server cannot read it. */
+export const ReportSealed = typed<ReportSealedMutation, ReportSealedMutationVariables>(/* GraphQL */ `
+  mutation ReportSealed($input: ReportMessageInput!) {
+    reportMessage(input: $input) { reportId }
+  }
+`)
 
 /** The events by which encryption follows. */
 export const EncryptionEvents = typed<EncryptionEventsSubscription, EncryptionEventsSubscriptionVariables>(

@@ -1,6 +1,9 @@
 // Encryption of apps against a real node: groups form, talk, change, and come back after whatever happens to a device.
 
 import { beforeEach, expect, test } from 'vitest'
+import { setRole } from '../../../src/account/operator-actions.ts'
+import { parseId } from '../../../src/id.ts'
+import { Reports, ReportWithMessages } from '../../moderation/documents.ts'
 import { type Device, signUpAll } from '../../support/device.ts'
 import { AddMembers, RemoveMember } from '../../support/documents.ts'
 import { type Node, openNode } from '../../support/node.ts'
@@ -77,6 +80,27 @@ test('replies, edits, reactions and deletions are encrypted messages, which chan
   await a.encryption.change(id, { type: 'deletion', messageId })
   await until('the deletion', () => Boolean(b.messages(id)[0]?.deletedAt))
   expect(b.messages(id)[0]?.text).toBe('')
+})
+
+test('a report says what the message and those around it say, after their edits, on the device of the reporter', async () => {
+  const { a, b, id } = await pair()
+  await b.say(id, 'before')
+  await b.say(id, 'rood')
+  await a.hears(id, 'rood')
+  await b.hears(id, 'rood')
+  const [, rude] = b.messages(id)
+  await b.encryption.change(id, { type: 'edit', messageId: rude?.id ?? '', text: 'rude' })
+  await a.hears(id, 'rude')
+  await a.encryption.report(rude?.id ?? '', 'See for yourself')
+  await setRole(parseId('User', of(carol).userId, ''), 'MODERATOR', node.app)
+  const { reports } = await of(carol).run(Reports, {})
+  const [found] = reports.nodes ?? []
+  const { report } = await of(carol).run(ReportWithMessages, { id: found?.id ?? '' })
+  expect(report.messages.map(({ claimedText, isReported }) => [claimedText, isReported])).toEqual([
+    ['before', false],
+    ['rude', true],
+    [null, false],
+  ])
 })
 
 test('a second device of a user joins by itself, and reads what comes from then on', async () => {
