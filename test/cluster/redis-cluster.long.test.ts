@@ -1,5 +1,5 @@
 // Two nodes on one Postgres and a Redis Cluster of three masters with a replica each: everything that goes over Redis works, also after
-// a master was killed and its replica has taken over.
+// a master was killed and its replica has taken over. And three masters without replicas: one that does not answer holds up nothing.
 
 import { expect, test } from 'vitest'
 import { LookAtPeople } from '../presence/documents.ts'
@@ -74,5 +74,63 @@ test.each(['full', 'digest'])(
     expect([here, there].map(({ app }) => app.bus.malformed() + app.bus.refused())).toEqual([0, 0])
     connected.close()
     expect((await logIn(there, alice.username)).userId).toBe(alice.userId)
+  },
+)
+
+/** Longer than every limit of a node's connections to Redis: see heartbeat.ts and redis-connection.ts. */
+const frozenMs = 3_000
+/** How long a send, and a delivery to another node, may take meanwhile. Postgres is looked at every 250 ms; the rest is for a busy machine. */
+const boundMs = 5_000
+
+test.each(['full', 'digest'])(
+  'D1 D3 A12 a master of a Redis Cluster that does not answer holds up neither sends nor deliveries, with PARLEY_FOLLOW=%s',
+  { timeout: 120_000 },
+  async (follow) => {
+    const cluster = await RedisClusterProcesses.start(3)
+    closeAtEnd(() => cluster.stop())
+    // Otherwise the other masters refuse everything, too.
+    for (const { admin } of cluster.servers) await admin.config('SET', 'cluster-require-full-coverage', 'no')
+    const shared = {
+      ...cluster.environment,
+      DATABASE_URL: await createDatabase(),
+      PARLEY_FOLLOW: follow,
+      PARLEY_LOG_LEVEL: 'silent',
+    }
+    const [here, there] = [await openNode(shared), await openNode(shared)]
+    const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
+    bob.node = there
+    // Their parcels lie in different slots.
+    const groups: string[] = []
+    for (let i = 0; i < 6; i += 1) groups.push(await alice.group(`Group ${i}`, bob))
+    const stream = await bob.events().live()
+    const [sends, deliveries]: [number[], number[]] = [[], []]
+    const texts: string[] = []
+    const exchange = async (text: string) => {
+      const begun = performance.now()
+      await alice.send(groups[texts.length % groups.length] ?? '', text)
+      sends.push(performance.now() - begun)
+      texts.push(text)
+      await stream.text(text)
+      deliveries.push(performance.now() - begun)
+    }
+    // Each in turn, so one of them has the topic on which the sending node publishes, and the others do not.
+    for (const master of await cluster.masters()) {
+      await exchange(`before ${master.port}`)
+      master.freeze()
+      const until = performance.now() + frozenMs
+      while (performance.now() < until) await exchange(`frozen ${master.port} ${texts.length}`)
+      master.thaw()
+      await cluster.whole()
+      await exchange(`after ${master.port}`)
+    }
+    expect(stream.texts).toEqual(texts)
+    expect(Math.max(...sends)).toBeLessThan(boundMs)
+    expect(Math.max(...deliveries)).toBeLessThan(boundMs)
+    expect(stream.errors).toEqual([])
+    expect(stream.ended).toBeNull()
+    expect([here, there].map(({ app }) => app.bus.malformed() + app.bus.refused())).toEqual([0, 0])
+    process.stdout.write(
+      `${follow}: ${texts.length} messages, at most ${Math.max(...sends).toFixed(0)} ms to send, ${Math.max(...deliveries).toFixed(0)} ms to deliver\n`,
+    )
   },
 )
