@@ -45,6 +45,11 @@ function stale(given: {
 const wholeConversation = stale({ types: [...lists, 'MemberConnection', 'InviteConnection'], ofConversation: null })
 /** Somebody has come or gone, perhaps the viewer, who then sees other messages, or none. */
 const otherHistory = ['id']
+/** The viewer has hidden a message, or shows it again. */
+const otherMessages = stale({
+  types: lists,
+  ofConversation: [...counts, 'messages', 'messagesAround', 'lastMessage', 'pinnedMessages', 'attachments'],
+})
 const rules: ReadonlyMap<string, Stale> = new Map([
   ['MessageSent', stale({ types: lists, ofConversation: [...counts, 'lastActivityAt', 'attachments'] })],
   ['MessageEdited', stale({ fields: [['Message', ['versions']]] })],
@@ -53,6 +58,7 @@ const rules: ReadonlyMap<string, Stale> = new Map([
     stale({ types: lists, ofConversation: [...counts, 'pinnedMessages', 'attachments'], fields: [['Message', ['versions']]] }),
   ],
   ['PinsChanged', stale({ ofConversation: ['pinnedMessages'] })],
+  ...['MessageHidden', 'MessageUnhidden'].map((kind) => [kind, otherMessages] as const),
   ['AttachmentChanged', stale({ ofConversation: ['attachments'] })],
   [
     'ReadMarkersMoved',

@@ -6,6 +6,7 @@
 --   remove           the same by order of a moderator, who need not be a member: the actor is 0
 --   react, unreact   body is the emoji; both are idempotent
 --   pin, unpin       by an actor with entitled = true; both are idempotent
+--   hide, unhide     for the actor alone, whose own fact it is; both are idempotent
 -- The caller decides who is entitled. Actors can change only messages that they see. Edits and deletions store their position in the
 -- message. A message has at most `emoji_max` different emoji, a conversation at most `pins_max` pins. Each input gets a status:
 --   0 done
@@ -81,6 +82,18 @@ begin
       end if;
       get diagnostics changed = row_count;
       if changed = 0 then statuses[i] := 1; continue; end if;
+    elsif change[i] = 'hide' then
+      fact_kind := 50;
+      insert into hidden_message(user_id, conversation_id, seq, hidden_at) values (actor[i], m.conversation_id, m.seq, at) on conflict do nothing;
+      get diagnostics changed = row_count;
+      if changed = 0 then statuses[i] := 1; continue; end if;
+      update audience a set hides_messages = true
+       where a.conversation_id = m.conversation_id and a.user_id = actor[i] and a.to_position is null and not a.hides_messages;
+    elsif change[i] = 'unhide' then
+      fact_kind := 51;
+      delete from hidden_message h where h.user_id = actor[i] and h.conversation_id = m.conversation_id and h.seq = m.seq;
+      get diagnostics changed = row_count;
+      if changed = 0 then statuses[i] := 1; continue; end if;
     else
       fact_kind := 9;
       delete from reaction r where r.message_id = m.id and r.emoji = body[i] and r.user_id = actor[i];
@@ -88,7 +101,12 @@ begin
       if changed = 0 then statuses[i] := 1; continue; end if;
     end if;
     head := head + 1; positions[i] := head; conversations[i] := m.conversation_id; statuses[i] := 0;
-    insert into fact(position, tag, occurred_at, kind, conversation_id, actor_id, subject_id)
-      values (head, batch_tag, at, fact_kind, m.conversation_id, actor[i], m.id);
+    if fact_kind in (50, 51) then
+      insert into fact(position, tag, occurred_at, kind, user_id, actor_id, subject_id)
+        values (head, batch_tag, at, fact_kind, actor[i], actor[i], m.id);
+    else
+      insert into fact(position, tag, occurred_at, kind, conversation_id, actor_id, subject_id)
+        values (head, batch_tag, at, fact_kind, m.conversation_id, actor[i], m.id);
+    end if;
   end loop;
 end $$;

@@ -11,6 +11,8 @@
 -- A conversation whose facts say `encrypted` is one from here on, before anybody joins it. If somebody leaves an encrypted one, or a fact
 -- says `rekey`, it needs a commit before the next message; before its first commit there is nothing to leave.
 --
+-- What a user has hidden stays hidden after they return.
+--
 -- The commit does not wait for the disk: the caller must CALL journal_flush before anyone gets an answer (B1).
 create or replace function journal_number() returns trigger language plpgsql volatile set enable_seqscan = off as $$
 declare
@@ -52,9 +54,11 @@ begin
              as r(kind, conversation_id, user_id, actor_id, subject_id, audience_change, payload, o)
       returning *),
   joins as (
-    insert into audience(conversation_id, user_id, from_position, visible_from_seq, encrypted)
+    insert into audience(conversation_id, user_id, from_position, visible_from_seq, encrypted, hides_messages)
       select conversation_id, subject_id, position, coalesce((payload ->> 'visibleFromSeq')::int, 0),
-             exists (select 1 from epoch_head e where e.conversation_id = f.conversation_id) from f where audience_change = 1),
+             exists (select 1 from epoch_head e where e.conversation_id = f.conversation_id),
+             exists (select 1 from hidden_message h where h.user_id = f.subject_id and h.conversation_id = f.conversation_id)
+        from f where audience_change = 1),
   markers as (
     insert into read_marker(conversation_id, user_id, seq, moved_at)
       select f.conversation_id, f.subject_id, h.last_seq, at from f join conversation_head h on h.conversation_id = f.conversation_id

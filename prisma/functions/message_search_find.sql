@@ -1,6 +1,6 @@
 -- The ids of matching messages that a viewer may see: at most `most`, starting at the newest or the oldest. This function decides
 -- what the viewer may see: messages of the conversations that the viewer is a member of, without those from before a join that
--- hides history. The two members of a closed direct conversation can still search it.
+-- hides history, and without those that the viewer has hidden. The two members of a closed direct conversation can still search it.
 --
 -- Each pass is planned for its own values: the best index depends on how common a term is and on the viewer's share of all messages,
 -- so one plan for all would be wrong for most. Newest first, there are two passes. The first may walk back message by message: it
@@ -17,6 +17,7 @@ declare
   -- The conversations of which the viewer sees only messages after a seq, and that seq.
   hidden bigint[]; visible_from int[];
   middle bigint := greatest(above, least(below, (select max(message_id) + 1 from message_search)) - 20000);
+  hides boolean := exists (select 1 from hidden_message h where h.user_id = viewer);
   is_walk boolean; low bigint; high bigint; found int;
 begin
   select coalesce(array_agg(a.conversation_id), '{}'), coalesce(array_agg(a.visible_from_seq), '{}') into hidden, visible_from
@@ -30,6 +31,8 @@ begin
        where s.conversation_id = any(scope)
          and (hidden = '{}' or s.seq > coalesce(
            (select u.visible_from from unnest(hidden, visible_from) u(id, visible_from) where u.id = s.conversation_id), 0))
+         and (not hides or not exists (
+           select 1 from hidden_message h where h.user_id = viewer and h.conversation_id = s.conversation_id and h.seq = s.seq))
          and s.terms @@ wanted
          and (only_sender is null or s.sender_id = only_sender)
          and (since is null or s.created_at >= since)

@@ -55,6 +55,8 @@ export type MembershipRow = MemberRow & {
   readonly archivedAt: Date | null
   readonly pinnedAt: Date | null
   readonly markedUnreadAt: Date | null
+  /** Whether the viewer has hidden messages in it. For all others, nothing is read about hidden messages. */
+  readonly hidesMessages: boolean
 }
 
 /** The columns of a `ConversationRow`, from the table or alias `c`. */
@@ -72,10 +74,11 @@ const conversationsByIds = statement<ConversationRow>(
 )
 /** The columns of a `MembershipRow`, from `m` and `lastInterval`. */
 export const membershipColumns = `${memberColumns}, a.visible_from_seq as "visibleFromSeq", m.muted_until as "mutedUntil",
-  m.archived_at as "archivedAt", m.pinned_at as "pinnedAt", m.marked_unread_at as "markedUnreadAt"`
+  m.archived_at as "archivedAt", m.pinned_at as "pinnedAt", m.marked_unread_at as "markedUnreadAt",
+  a.hides_messages as "hidesMessages"`
 /** SQL: a member's last interval in the audience, even if it has ended: members of a closed conversation can still read it. */
 export const lastInterval = `cross join lateral (
-  select visible_from_seq from audience
+  select visible_from_seq, hides_messages from audience
    where user_id = m.user_id and conversation_id = m.conversation_id order by from_position desc limit 1) a`
 const memberships = statement<MembershipRow>(
   'memberships',

@@ -2,9 +2,10 @@
 
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay'
 import { badInput } from '../errors.ts'
-import { statement } from '../store/reader.ts'
-import type { Context } from './context.ts'
-import { groupBy, sharedLoader } from './loader.ts'
+import type { UserId } from '../id.ts'
+import { type Reader, statement } from '../store/reader.ts'
+import { type Context, requireViewer } from './context.ts'
+import { groupBy, sharedLoader, viewerLoader } from './loader.ts'
 
 /** The maximum and the default page size. */
 export const pageSizes = { max: 100, fallback: 50 } as const
@@ -119,23 +120,28 @@ type Part = {
   readonly limit: number
 }
 
-/** A table of lists. `columns` are those of a row, from the alias `m`; `of` is the column of the list ID, `key` the sort key. */
+/**
+ * A table of lists. `columns` are those of a row, from the alias `m`; `of` is the column of the list ID, `key` the sort key. `shownTo`: a
+ * condition on rows, in which `$5` is the viewer's ID.
+ */
 type Lists = {
   readonly name: string
   readonly table: string
   readonly columns: string
   readonly of: string
   readonly key: string
+  readonly shownTo?: string
 }
 
 /** Takes arrays of lists, lower bounds and upper bounds, and a limit. `part` of a row is its index in these arrays, from 1. */
-function partsStatement<Row>(end: string, order: string, { name, table, columns, of, key }: Lists) {
+function partsStatement<Row>(end: string, order: string, { name, table, columns, of, key, shownTo }: Lists) {
   return statement<Row & { readonly part: number }>(
     `${name}_${end}`,
     `select a.n as part, ${columns}
        from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality as a(list, "after", "before", n)
       cross join lateral (
-        select * from ${table} where ${of} = a.list and ${key} > a."after" and ${key} < a."before" order by ${key} ${order} limit $4) m
+        select * from ${table} where ${of} = a.list and ${key} > a."after" and ${key} < a."before"${shownTo ? ` and ${shownTo}` : ''}
+         order by ${key} ${order} limit $4) m
       order by a.n, m.${key} ${order}`,
   )
 }
@@ -143,7 +149,7 @@ function partsStatement<Row>(end: string, order: string, { name, table, columns,
 /** Reads parts of lists: all parts requested in the same turn, of any lists, with one statement for each end and limit. */
 export function batchedParts<Row>(lists: Lists) {
   const statements = { START: partsStatement<Row>('forward', 'asc', lists), END: partsStatement<Row>('backward', 'desc', lists) }
-  const find = sharedLoader(async (reader, keys: readonly string[]) => {
+  const read = async (reader: Reader, keys: readonly string[], viewer: readonly UserId[]) => {
     const found = new Map<string, Row[]>(keys.map((key) => [key, []]))
     const alike = groupBy(
       keys.map((key) => ({ key, part: JSON.parse(key) as Part })),
@@ -151,12 +157,21 @@ export function batchedParts<Row>(lists: Lists) {
     )
     const readAlike = async (asked: readonly { key: string; part: Part }[], { from, limit }: Part) => {
       const parts = asked.map(({ part }) => part)
-      const values = [parts.map(({ of }) => of), parts.map(({ after }) => after), parts.map(({ before }) => before), limit]
+      const values = [
+        parts.map(({ of }) => of),
+        parts.map(({ after }) => after),
+        parts.map(({ before }) => before),
+        limit,
+        ...viewer,
+      ]
       for (const row of await reader.rows(statements[from], values)) found.get(asked[row.part - 1]?.key ?? '')?.push(row)
     }
     await Promise.all([...alike.values()].map((asked) => asked[0] && readAlike(asked, asked[0].part)))
     return found
-  })
+  }
+  const find = lists.shownTo
+    ? viewerLoader((context, keys: readonly string[]) => read(context.reader, keys, [requireViewer(context).userId]))
+    : sharedLoader((reader, keys: readonly string[]) => read(reader, keys, []))
   return async (context: Context, part: Part): Promise<readonly Row[]> => (await find(context, JSON.stringify(part))) ?? []
 }
 

@@ -10,15 +10,12 @@ import { groupBy, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } fr
 import { type Around, batchedParts, type Page, type PageRequest, readPage, readPageAround } from '../graphql/page.ts'
 import type { ConversationId, MessageId, Position } from '../id.ts'
 import { statement } from '../store/reader.ts'
+import { isNotHidden } from './hidden-access.ts'
 import { type MessageRow, messageColumns, readMessages } from './row.ts'
 
-const readParts = batchedParts<MessageRow>({
-  name: 'messages',
-  table: 'message',
-  columns: messageColumns,
-  of: 'conversation_id',
-  key: 'seq',
-})
+const messageLists = { table: 'message', columns: messageColumns, of: 'conversation_id', key: 'seq' }
+const readParts = batchedParts<MessageRow>({ ...messageLists, name: 'messages' })
+const readShownParts = batchedParts<MessageRow>({ ...messageLists, name: 'shown_messages', shownTo: isNotHidden('message') })
 const lastOnes = statement<MessageRow>(
   'last_messages',
   `select ${messageColumns} from conversation_head h join message m on m.conversation_id = h.conversation_id and m.seq = h.last_seq
@@ -98,12 +95,14 @@ function withheld(message: MessageRow): MessageRow {
   return { ...message, text: '', data: null, ciphertext: null, mentionedUserIds: [], version: 1, editedAt: null, deletedAt: null }
 }
 
-/** Finds the newest message of a conversation; null if the viewer does not see it. */
+/** Finds the newest message of a conversation that the viewer has not hidden; null if the viewer does not see it. */
 export function findLastMessage(context: Context, conversationId: ConversationId): MaybePromise<MessageRow | null> {
+  const newest = (membership: MembershipRow): MaybePromise<MessageRow | null> =>
+    membership.hidesMessages
+      ? readVisible(context, membership, { after: null, before: null, from: 'END', limit: 1 }).then(([last]) => last ?? null)
+      : findNewestMessage(context, conversationId)
   const find = (membership: MembershipRow) =>
-    mapMaybePromise(findNewestMessage(context, conversationId), (message) =>
-      message && isVisible(message, membership) ? message : null,
-    )
+    mapMaybePromise(newest(membership), (message) => (message && isVisible(message, membership) ? message : null))
   return ifMember(context, conversationId, find, null)
 }
 
@@ -179,7 +178,8 @@ export async function readHistoryAround(
 const seqOf = (message: MessageRow) => message.seq
 
 function readVisible(context: Context, membership: MembershipRow, { after, before, from, limit }: PageRequest) {
-  return readParts(context, {
+  const read = membership.hidesMessages ? readShownParts : readParts
+  return read(context, {
     of: membership.conversationId,
     after: Math.min(Math.max(after ?? 0, membership.visibleFromSeq), beyond),
     before: Math.min(before ?? beyond, beyond),

@@ -5,7 +5,7 @@ import { findAttachment } from '../attachment/access.ts'
 import { type FileKind, fileKinds } from '../attachment/row.ts'
 import type { AttachmentUse, ShownAttachment } from '../attachment/uses.ts'
 import { findMembership, isStillMember } from '../conversation/access.ts'
-import { type Context, isBackend } from '../graphql/context.ts'
+import { type Context, isBackend, requireViewer } from '../graphql/context.ts'
 import { indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import { type Page, readPage } from '../graphql/page.ts'
 import type { AttachmentId, ConversationId, MessageId } from '../id.ts'
@@ -23,17 +23,25 @@ const placesByAttachments = statement<PlaceRow>(
   `select ${placeColumns} from message_attachment m where m.attachment_id = any($1::bigint[]) and m.removed_at is null`,
 )
 /** Each kind has its own order in the index: takes a page of each, and of those the page. */
-const sharedPlaces = (end: string, order: string) =>
+const sharedPlaces = (name: string, order: string, condition = '') =>
   statement<PlaceRow>(
-    `shared_attachments_${end}`,
+    name,
     `select m.* from unnest($2::smallint[]) k(kind) cross join lateral (
        select ${placeColumns} from message_attachment m
-        where m.conversation_id = $1 and m.kind = k.kind and m.removed_at is null and m.place > $3 and m.place < $4
+        where m.conversation_id = $1 and m.kind = k.kind and m.removed_at is null and m.place > $3 and m.place < $4${condition}
         order by m.place ${order} limit $5) m
       order by m.place ${order} limit $5`,
   )
-const sharedForward = sharedPlaces('forward', 'asc')
-const sharedBackward = sharedPlaces('backward', 'desc')
+const allPlaces = [
+  sharedPlaces('shared_attachments_forward', 'asc'),
+  sharedPlaces('shared_attachments_backward', 'desc'),
+] as const
+const isShown = ` and not exists (select 1 from hidden_message h
+  where h.user_id = $6 and h.conversation_id = m.conversation_id and h.seq = m.place / ${placesOfMessage})`
+const shownPlaces = [
+  sharedPlaces('shown_attachments_forward', 'asc', isShown),
+  sharedPlaces('shown_attachments_backward', 'desc', isShown),
+] as const
 
 const findPlace = sharedLoader(async (reader, ids: readonly AttachmentId[]) =>
   indexBy(await reader.rows(placesByAttachments, [ids]), ({ attachmentId }) => attachmentId),
@@ -89,8 +97,10 @@ export async function readSharedMedia(
       // The places of a message are after 16 times its seq.
       const least = (membership.visibleFromSeq + 1) * placesOfMessage
       const bounds = [Math.max(after ?? 0, least), before ?? Number.MAX_SAFE_INTEGER]
-      const statement = from === 'START' ? sharedForward : sharedBackward
-      const places = await context.reader.rows(statement, [conversationId, kinds, ...bounds, limit])
+      const [forward, backward] = membership.hidesMessages ? shownPlaces : allPlaces
+      const viewer = membership.hidesMessages ? [requireViewer(context).userId] : []
+      const values = [conversationId, kinds, ...bounds, limit, ...viewer]
+      const places = await context.reader.rows(from === 'START' ? forward : backward, values)
       const isStill = isStillMember(context, membership)
       const found = await Promise.all(
         places.map(async ({ attachmentId, messageId, place }) => {

@@ -1,4 +1,4 @@
-// Changes messages (edits, deletions, reactions, pins): the parameters and the result of the SQL procedure journal_change_batch_2.
+// Changes messages (edits, deletions, reactions, pins, what a user hides): the parameters and the result of the SQL procedure journal_change_batch_2.
 
 import type { ConversationId, MessageId, Position, UserId } from '../id.ts'
 import type { Procedure } from '../journal/append.ts'
@@ -21,6 +21,8 @@ export type ChangeInput = { readonly messageId: MessageId; readonly actorId: Use
   /** `isEntitled`: the actor's role allows the change in this conversation. Authors need no entitlement to delete. */
   | { readonly change: 'delete' | 'pin' | 'unpin'; readonly isEntitled: boolean }
   | { readonly change: 'react' | 'unreact'; readonly emoji: string }
+  /** For the actor alone. */
+  | { readonly change: 'hide' | 'unhide' }
   /** A deletion by order of a moderator. The actor is `systemId`. */
   | { readonly change: 'remove' }
 )
@@ -60,6 +62,8 @@ const kinds = {
   unreact: messageKinds.ReactionsChanged.number,
   pin: messageKinds.PinsChanged.number,
   unpin: messageKinds.PinsChanged.number,
+  hide: messageKinds.MessageHidden.number,
+  unhide: messageKinds.MessageUnhidden.number,
 } as const
 
 /** The procedure for message changes. The key is the actor. */
@@ -86,12 +90,13 @@ export const changeProcedure: Procedure<ChangeInput, ChangeOutcome, ChangeBatchR
       const position = row.positions[i]
       if (status !== 'DONE' || position == null) return { status: status === 'DONE' ? 'NOT_FOUND' : status }
       const place = { position, tag: row.batch_tag }
+      const isOwn = change === 'hide' || change === 'unhide'
       facts.push({
         ...place,
         occurredAt: row.at.getTime(),
         kind: kinds[change],
-        conversationId: row.conversations[i] ?? null,
-        userId: null,
+        conversationId: isOwn ? null : (row.conversations[i] ?? null),
+        userId: isOwn ? actorId : null,
         actorId,
         subjectId: messageId,
         audienceChange: 0,

@@ -1,5 +1,5 @@
 // The kinds of facts of messages. Hot writes make them, so their numbers are also in SQL: 1 in journal_send, 7 to 9 and 14 in
-// journal_change, 10 in journal_mark, 32 in journal_deliver.
+// journal_change, as are 50 and 51, 10 in journal_mark, 32 in journal_deliver.
 
 import type { UserId } from '../id.ts'
 import { defineKinds, withPayload } from '../journal/kind.ts'
@@ -18,6 +18,9 @@ export const messageKinds = defineKinds({
   MessageDeleted: { number: 8, namesRow: true },
   ReactionsChanged: { number: 9, namesRow: true },
   PinsChanged: { number: 14, namesRow: true },
+  // A user has hidden a message for themselves, or shows it again. Only that user receives it.
+  MessageHidden: { number: 50 },
+  MessageUnhidden: { number: 51 },
   ReadMarkersMoved: withPayload<MarkersPayload>({ number: 10 }),
   DeliveryMarkersMoved: withPayload<MarkersPayload>({ number: 32 }),
 })

@@ -2,9 +2,10 @@
 
 import { ifMember, type MembershipRow } from '../conversation/access.ts'
 import type { Context } from '../graphql/context.ts'
-import { groupBy, indexBy, type MaybePromise, sharedLoader } from '../graphql/loader.ts'
+import { groupBy, indexBy, type MaybePromise, mapMaybePromise, sharedLoader } from '../graphql/loader.ts'
 import type { ConversationId, MessageId, UserId } from '../id.ts'
 import { statement } from '../store/reader.ts'
+import { withoutHidden } from './hidden-access.ts'
 import { type MessageRow, messageColumns } from './row.ts'
 
 /** The pin of a message. */
@@ -36,6 +37,9 @@ export const findPin = sharedLoader(async (reader, messageIds: readonly MessageI
 
 /** Reads the pinned messages that the viewer sees, most recently pinned first. Empty if the viewer is not a member. */
 export function readPinnedMessages(context: Context, conversationId: ConversationId): MaybePromise<readonly MessageRow[]> {
-  const find = ({ visibleFromSeq }: MembershipRow) => findVisible(context, `${conversationId}:${visibleFromSeq}`)
+  const find = ({ visibleFromSeq, hidesMessages }: MembershipRow) =>
+    mapMaybePromise(findVisible(context, `${conversationId}:${visibleFromSeq}`), (pinned) =>
+      pinned && hidesMessages ? withoutHidden(context, conversationId, pinned) : pinned,
+    )
   return ifMember<readonly MessageRow[]>(context, conversationId, find, [])
 }

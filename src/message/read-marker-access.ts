@@ -24,8 +24,9 @@ const markers = statement<MarkerInput>(
      join "user" u on u.id = r.user_id and u.deleted_at is null
     where r.conversation_id = any($1::bigint[]) and r.seq > 0 order by r.conversation_id, r.user_id`,
 )
-const scope = { userId: '$1', conversationId: 'c.id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'b.ids' }
-const totalsScope = { userId: '$1', conversationId: 's.conversation_id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'b.ids' }
+const viewersScope = { userId: '$1', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'b.ids', hides: 'a.hides_messages' }
+const scope = { ...viewersScope, conversationId: 'c.id' }
+const totalsScope = { ...viewersScope, conversationId: 's.conversation_id' }
 const unread = statement<UnreadRow>(
   'unread_counts',
   `select c.id as "conversationId", least(u.count, ${unreadMax}) as unread, n.count as mentions,
@@ -35,7 +36,7 @@ const unread = statement<UnreadRow>(
    left join conversation_head h on h.conversation_id = c.id
    left join read_marker r on r.conversation_id = c.id and r.user_id = $1
    -- nothing is unread where the viewer is out of the audience: in a closed conversation nobody can read on
-   join current_audience a on a.conversation_id = c.id and a.user_id = $1
+   join audience a on a.conversation_id = c.id and a.user_id = $1 and a.to_position is null
    cross join lateral ${countUnread(scope, unreadMax + 1)} u
    cross join lateral ${countMentions(scope)} n`,
 )
@@ -47,7 +48,7 @@ const totals = statement<UnreadTotalsRow>(
   'unread_totals',
   `select count(*)::int as conversations, coalesce(sum(u.count), 0)::int as messages, coalesce(sum(n.count), 0)::int as mentions
      from member s
-     join current_audience a on a.conversation_id = s.conversation_id and a.user_id = s.user_id
+     join audience a on a.conversation_id = s.conversation_id and a.user_id = s.user_id and a.to_position is null
      join conversation_head h on h.conversation_id = s.conversation_id
      left join read_marker r on r.conversation_id = s.conversation_id and r.user_id = s.user_id
     cross join (select array(select blocked_id from block where blocker_id = $1) as ids) b

@@ -93,6 +93,12 @@ const reactions = statement<Line>(
      from message m join reaction r on r.message_id = m.id and r.user_id = $1
     where m.conversation_id = $2 and m.seq > $3 and m.seq <= $4 order by m.seq`,
 )
+const hidden = statement<Line>(
+  'export_hidden',
+  `select 'hidden' as type, m.id as "messageId", h.hidden_at as "hiddenAt"
+     from hidden_message h join message m on m.conversation_id = h.conversation_id and m.seq = h.seq
+    where h.user_id = $1 and h.conversation_id = $2 and h.seq > $3 and h.seq <= $4 order by h.seq`,
+)
 type FileLine = Line & {
   readonly id: AttachmentId
   readonly storageKey: string
@@ -134,7 +140,7 @@ export async function* exportPerson(userId: UserId, { files: stores, store: { re
   for (const { id, lastSeq } of await reader.rows(conversations, [userId])) {
     for (let from = 0; from < lastSeq; from += pageSeqs) {
       const range = [userId, id, from, from + pageSeqs]
-      for (const part of [messages, reactions]) for (const row of await reader.rows(part, range)) yield lineOf(row)
+      for (const part of [messages, reactions, hidden]) for (const row of await reader.rows(part, range)) yield lineOf(row)
     }
   }
   for (const { storageKey, store, hasContent, ...file } of await reader.rows(files, [userId])) {

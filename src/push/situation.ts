@@ -104,7 +104,13 @@ function situationOf(row: SituationRow, where: Pick<Situation, 'devices' | 'isDo
   }
 }
 
-const scope = { userId: 'u.id', conversationId: 'b.conversation_id', readSeq: 'coalesce(r.seq, 0)', blockedIds: 'k.ids' }
+const scope = {
+  userId: 'u.id',
+  conversationId: 'b.conversation_id',
+  readSeq: 'coalesce(r.seq, 0)',
+  blockedIds: 'k.ids',
+  hides: 'a.hides_messages',
+}
 /** The badges of users who have unread messages: see docs/push.md. */
 const badges = statement<{ userId: UserId; badge: number }>(
   'push_badges',
@@ -114,7 +120,7 @@ const badges = statement<{ userId: UserId; badge: number }>(
      left join push_settings w on w.user_id = u.id
      join member b on b.user_id = u.id and (b.muted_until is null or b.muted_until <= $2)
      join conversation c on c.id = b.conversation_id
-     join current_audience a on a.user_id = u.id and a.conversation_id = b.conversation_id
+     join audience a on a.user_id = u.id and a.conversation_id = b.conversation_id and a.to_position is null
      join conversation_head h on h.conversation_id = b.conversation_id
      left join read_marker r on r.conversation_id = b.conversation_id and r.user_id = u.id
     cross join lateral (select case ${levelOf('b', 'w', 'c')}

@@ -39,6 +39,8 @@ export const ChaosEvents = graphql(`
       ... on EpochCommitted { conversation { id } epoch }
       ... on AttachmentChanged { conversation { id } message { id version } }
       ... on PinsChanged { conversation { id } message { id version } }
+      ... on MessageHidden { message { id version } }
+      ... on MessageUnhidden { message { id version } }
       ... on MemberUpdated { conversation { id } user { id } }
       ... on ConversationUpdated { conversation { id } }
       ... on InvitesChanged { conversation { id } }
@@ -74,6 +76,16 @@ export const Unreact = graphql(`
 export const Read = graphql(`
   mutation Read($input: MarkReadInput!) {
     markRead(input: $input) { cursor }
+  }
+`)
+export const Hide = graphql(`
+  mutation Hide($input: HideMessageInput!) {
+    hideMessage(input: $input) { cursor }
+  }
+`)
+export const Unhide = graphql(`
+  mutation Unhide($input: UnhideMessageInput!) {
+    unhideMessage(input: $input) { cursor }
   }
 `)
 export const Pin = graphql(`

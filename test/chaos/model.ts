@@ -20,6 +20,8 @@ class ModelConversation {
   readonly pins = new Set<number>()
   readonly markers = new Map<number, number>()
   readonly archivedBy = new Set<number>()
+  /** What users have hidden: `user message`. */
+  readonly hidden = new Set<string>()
   /** How many users joined by invite. */
   joinedByInvite = 0
 
@@ -41,15 +43,17 @@ class ModelConversation {
   }
 
   viewOf(userId: number): ConversationView {
-    const last = this.messages.at(-1)
+    const isHidden = (id: number) => this.hidden.has(`${userId} ${id}`)
+    const last = this.messages.findLast(({ id }) => !isHidden(id))
     const read = this.markers.get(userId) ?? 0
-    const isUnread = ({ seq, senderId, isDeleted }: ModelMessage) => seq > read && senderId !== userId && !isDeleted
+    const isUnread = ({ id, seq, senderId, isDeleted }: ModelMessage) =>
+      seq > read && senderId !== userId && !isDeleted && !isHidden(id)
     const user = (id: number) => encodeId('User', userIdOf(id))
     return {
       last: last && this.audience.sees(userId, last.id) ? last.seq : null,
       unread: this.messages.filter(isUnread).length,
       pins: [...this.pins]
-        .filter((id) => this.audience.sees(userId, id))
+        .filter((id) => this.audience.sees(userId, id) && !isHidden(id))
         .map((id) => encodeId('Message', messageIdOf(id)))
         .sort(),
       roles: [...this.roles].map(([id, role]) => `${user(id)} ${role}`).sort(),
@@ -121,6 +125,10 @@ export class Model {
     return [...this.#conversations.values()].some(({ pins }) => pins.has(messageId))
   }
 
+  hides(userId: number, messageId: number): boolean {
+    return [...this.#conversations.values()].some(({ hidden }) => hidden.has(`${userId} ${messageId}`))
+  }
+
   isArchived(conversationId: number, userId: number): boolean {
     return this.#of(conversationId).archivedBy.has(userId)
   }
@@ -140,6 +148,10 @@ export class Model {
     const { kind, userId, subjectId } = fact
     if (userId === null) return
     if (kind === 'MembershipUpdated') flip(this.#of(subjectId).archivedBy, userId)
+    if (kind === 'MessageHidden' || kind === 'MessageUnhidden') {
+      const conversation = [...this.#conversations.values()].find(({ byId }) => byId.has(subjectId))
+      flip(conversation?.hidden ?? new Set(), `${userId} ${subjectId}`)
+    }
     if (kind !== 'InvitesChanged') return
     this.#pendingManagers ??= new Set(this.#of(subjectId).managers)
     if (!this.#pendingManagers.delete(userId))

@@ -10,6 +10,7 @@ import {
   Delete,
   Edit,
   GroupMembers,
+  Hide,
   Invite,
   JoinByInvite,
   Leave,
@@ -21,6 +22,7 @@ import {
   Revoke,
   SetRole,
   SetVisibility,
+  Unhide,
   Unpin,
   Unreact,
 } from './documents.ts'
@@ -211,6 +213,26 @@ const onMessages: readonly Operation[] = [
 ]
 
 const onOwnSettings: readonly Operation[] = [
+  [
+    'hide',
+    2,
+    (me) => {
+      const message = anyMessage(me)
+      if (!message) return
+      const holds = (model: Model) => model.hides(me.userId, messageIdOf(message))
+      return me.do('hide', Hide, { messageId: message.id }, (d) => d.hideMessage, holds)
+    },
+  ],
+  [
+    'unhide',
+    1,
+    (me) => {
+      const message = anyMessage(me)
+      if (!message) return
+      const holds = (model: Model) => !model.hides(me.userId, messageIdOf(message))
+      return me.do('unhide', Unhide, { messageId: message.id }, (d) => d.unhideMessage, holds)
+    },
+  ],
   [
     'read',
     7,

@@ -137,6 +137,9 @@ function subjectOf(row: Row): string {
     case 'PinsChanged':
     case 'AttachmentChanged':
       return `${conversation} ${encodeId('Message', messageIdOf(subject))}`
+    case 'MessageHidden':
+    case 'MessageUnhidden':
+      return encodeId('Message', messageIdOf(subject))
     case 'MemberJoined':
     case 'MemberLeft':
     case 'MemberUpdated':

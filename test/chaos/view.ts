@@ -51,6 +51,9 @@ export function subjectOf(event: ChaosEvent): string {
     case 'PinsChanged':
     case 'AttachmentChanged':
       return `${event.conversation.id} ${event.message.id}`
+    case 'MessageHidden':
+    case 'MessageUnhidden':
+      return event.message.id
     case 'MemberJoined':
     case 'MemberLeft':
     case 'MemberUpdated':

@@ -56,6 +56,8 @@ export async function act(random: Random, made: Made): Promise<void> {
     () => device.run(messages.DeleteMessage, { input: { messageId } }),
     () => device.run(messages.AddReaction, { input: { messageId, emoji: random.one(['🎉', '👍']) } }),
     () => device.run(messages.PinMessage, { input: { messageId } }),
+    () => device.run(messages.HideMessage, { input: { messageId } }),
+    () => device.run(messages.UnhideMessage, { input: { messageId } }),
     () => device.run(messages.MarkRead, { input: { conversationId, seq: random.whole(0, 8) } }),
     () => device.run(AddMembers, { input: { conversationId, userIds: [other.userId] } }),
     () => parting(device.run(RemoveMember, { input: { conversationId, userId: other.userId } })),
@@ -74,7 +76,7 @@ export async function act(random: Random, made: Made): Promise<void> {
     async () => void conversations.push(await device.group(`Group ${conversations.length}`, other)),
     () => parting(device.run(LeaveConversation, { input: { conversationId } })),
   ]
-  const weights = [14, 2, 2, 3, 1, 4, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1]
+  const weights = [14, 2, 2, 3, 1, 3, 1, 4, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1]
   const drawn = weights.flatMap((weight, i) => Array.from({ length: weight }, () => acts[i] as () => Promise<unknown>))
   await quiet(random.one(drawn as [() => Promise<unknown>])())
 }

@@ -122,6 +122,8 @@ export const Kept = graphql(`
       ... on ReactionsChanged { conversation { id } message { ...KeptMessage } }
       ... on AttachmentChanged { conversation { id } message { ...KeptMessage } }
       ... on PinsChanged { conversation { id } message { ...KeptMessage } }
+      ... on MessageHidden { conversation { id } message { id seq } }
+      ... on MessageUnhidden { conversation { id } message { ...KeptMessage } }
       ... on ReadMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on DeliveryMarkersMoved { conversation { id } markers { user { id } seq } }
       ... on EpochCommitted { conversation { id groupInfo } epoch commit device { id } }
@@ -173,5 +175,15 @@ export const PinMessage = graphql(`
 export const UnpinMessage = graphql(`
   mutation UnpinMessage($input: UnpinMessageInput!) {
     unpinMessage(input: $input) { message { ...KeptMessage } cursor }
+  }
+`)
+export const HideMessage = graphql(`
+  mutation HideMessage($input: HideMessageInput!) {
+    hideMessage(input: $input) { message { id seq text } cursor }
+  }
+`)
+export const UnhideMessage = graphql(`
+  mutation UnhideMessage($input: UnhideMessageInput!) {
+    unhideMessage(input: $input) { message { id seq text } cursor }
   }
 `)

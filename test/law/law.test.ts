@@ -28,7 +28,17 @@ import {
 } from '../support/documents.ts'
 import { type Node, openPair } from '../support/node.ts'
 import { until } from '../support/until.ts'
-import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
+import {
+  AddReaction,
+  DeleteMessage,
+  EditMessage,
+  HideMessage,
+  MarkRead,
+  PinMessage,
+  RemoveReaction,
+  UnhideMessage,
+  UnpinMessage,
+} from './documents.ts'
 import { expectLaw, Replica } from './replica.ts'
 
 let alice: Device
@@ -103,6 +113,28 @@ const cases: Record<string, () => Promise<unknown>> = {
     const input = { messageId: sendMessage.message.id, emoji: '👍🏽' }
     for (const device of [bob, alice]) await device.run(AddReaction, { input })
     await bob.run(RemoveReaction, { input })
+  },
+  hideMessage: async () => {
+    const { sendMessage: first } = await send(alice, 'three', { mentionedUserIds: [bob.userId] })
+    const { sendMessage: last } = await send(alice, 'four')
+    const [hidden, newest] = [first, last].map(({ message }) => ({ messageId: message.id }))
+    if (!hidden || !newest) throw new Error('nothing was sent')
+    await bob.run(HideMessage, { input: hidden })
+    await bob.run(HideMessage, { input: hidden })
+    await bob.run(HideMessage, { input: newest })
+    await alice.run(EditMessage, { input: { ...hidden, text: 'edited' } })
+    await alice.run(PinMessage, { input: hidden })
+    await alice.run(AddReaction, { input: { ...newest, emoji: '👍' } })
+    await alice.run(DeleteMessage, { input: newest })
+  },
+  unhideMessage: async () => {
+    const { sendMessage } = await send(alice, 'three', { mentionedUserIds: [bob.userId] })
+    const input = { messageId: sendMessage.message.id }
+    await bob.run(HideMessage, { input })
+    for (let n = 0; n < 2; n += 1) await bob.run(UnhideMessage, { input })
+    await bob.run(HideMessage, { input })
+    await alice.run(EditMessage, { input: { ...input, text: 'edited' } })
+    await bob.run(UnhideMessage, { input })
   },
   markRead: async () => {
     await send(alice, 'three', { mentionedUserIds: [bob.userId] })

@@ -200,6 +200,8 @@ const attempts: Record<string, Attempt> = {
   removeReaction: act(messages.RemoveReaction, ({ foreign }) => ({ input: { messageId: foreign, emoji: '👍' } }), members),
   pinMessage: act(messages.PinMessage, message, managers),
   unpinMessage: act(messages.UnpinMessage, message, managers),
+  hideMessage: act(messages.HideMessage, message, members),
+  unhideMessage: act(messages.UnhideMessage, message, members),
   markRead: act(messages.MarkRead, ({ conversationId }) => ({ input: { conversationId, seq: 1 } }), members),
   setTyping: act(documents.SetTyping, ({ conversationId }) => ({ input: { conversationId, typing: true } }), members),
   forwardMessages: act(

@@ -289,12 +289,21 @@ export class Replica {
           })
         break
       case 'MessageSent':
+      case 'MessageUnhidden':
+        this.#in(event.conversation.id, (c) => c.messages.set(event.message.seq, event.message))
+        break
+      case 'MessageHidden':
+        this.#in(event.conversation.id, (c) => c.messages.delete(event.message.seq))
+        break
       case 'MessageEdited':
       case 'MessageDeleted':
       case 'ReactionsChanged':
       case 'PinsChanged':
       case 'AttachmentChanged':
-        this.#in(event.conversation.id, (c) => c.messages.set(event.message.seq, event.message))
+        // Events still tell of a message that the user has hidden.
+        this.#in(event.conversation.id, (c) => {
+          if (c.messages.has(event.message.seq)) c.messages.set(event.message.seq, event.message)
+        })
         break
       case 'ReadMarkersMoved':
         this.#in(event.conversation.id, (c) => {

@@ -59,3 +59,14 @@ export const ForwardMessages = graphql(`
     }
   }
 `)
+export const Shown = graphql(`
+  query Shown($id: ID!) {
+    conversation(id: $id) {
+      unreadCount
+      mentionCount
+      lastMessage { text }
+      pinnedMessages { text }
+      messages(first: 100) { nodes { text } }
+    }
+  }
+`)

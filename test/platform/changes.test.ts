@@ -120,6 +120,8 @@ async function doEverything(): Promise<void> {
   await alice.run(law.EditMessage, { input: { messageId, text: 'two' } })
   await bob.run(law.AddReaction, { input: { messageId, emoji: '👍' } })
   await alice.run(law.PinMessage, { input: { messageId } })
+  await bob.run(law.HideMessage, { input: { messageId } })
+  await bob.run(law.UnhideMessage, { input: { messageId } })
   await bob.run(law.MarkRead, { input: { ...input, seq: 1 } })
   await sendFiles(alice, group, [await upload(alice, textFile())], 'with a file')
   await alice.run(law.DeleteMessage, { input: { messageId } })

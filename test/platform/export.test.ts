@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import * as people from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
-import { AddReaction, EditMessage, MarkRead } from '../law/documents.ts'
+import { AddReaction, EditMessage, HideMessage, MarkRead } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { type Backend, deviceOf, openBackend, openBackendOf } from './backend.ts'
@@ -39,6 +39,7 @@ test('it has what a person wrote, did and keeps, with files, and nothing that ot
   await alice.run(EditMessage, { input: { messageId: message.id, text: 'my edited text' } })
   const { message: theirs } = await bob.send(group, 'what bob wrote')
   await alice.run(AddReaction, { input: { messageId: theirs.id, emoji: '👍' } })
+  await alice.run(HideMessage, { input: { messageId: theirs.id } })
   await alice.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await alice.run(people.RequestContact, { input: { userId: bob.userId } })
   await alice.run(people.BlockUser, { input: { userId: bob.userId } })
@@ -58,6 +59,7 @@ test('it has what a person wrote, did and keeps, with files, and nothing that ot
     { text: 'with files', attachmentIds: [small, big] },
   ])
   expect(of('reaction')).toMatchObject([{ messageId: theirs.id, emoji: '👍' }])
+  expect(of('hidden')).toMatchObject([{ messageId: theirs.id, hiddenAt: expect.any(String) }])
   expect(of('file').map(({ fileName }) => fileName)).toEqual(['notes.txt', 'large.txt'])
   const pieces = of('fileContent').filter(({ id }) => id === big)
   expect(pieces.length).toBeGreaterThan(1)

@@ -146,6 +146,8 @@ export const Events = graphql(`
       ... on MessageEdited { message { id text version } }
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
+      ... on MessageHidden { message { id text } conversation { id title } }
+      ... on MessageUnhidden { message { id text } conversation { id title } }
       ... on AttachmentChanged { conversation { id } message { id attachments { id state thumbhash url } } }
       ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
       ... on DeliveryMarkersMoved { conversation { id } markers { user { username } seq } }

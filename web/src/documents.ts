@@ -37,6 +37,11 @@ export const DeleteMessage = graphql(`
     deleteMessage(input: $input) { message { id } }
   }
 `)
+export const HideMessage = graphql(`
+  mutation HideMessage($input: HideMessageInput!) {
+    hideMessage(input: $input) { message { id } }
+  }
+`)
 export const PinMessage = graphql(`
   mutation PinMessage($input: PinMessageInput!) {
     pinMessage(input: $input) { message { id } }

@@ -1,9 +1,9 @@
-// What users do with a message: react, reply, edit, pin, delete. And its reactions, which are buttons too.
+// What users do with a message: react, reply, edit, pin, hide, delete. And its reactions, which are buttons too.
 
 import { type Message, useStore } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction } from './ask.ts'
-import { AddReaction, DeleteMessage, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
+import { AddReaction, DeleteMessage, HideMessage, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
 import { usePlace } from './place.ts'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
@@ -66,6 +66,9 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
   const remove = () => {
     if (confirm(texts.confirmDelete)) void change.request(DeleteMessage, { input: { messageId: message.id } })
   }
+  const hide = () => {
+    if (confirm(texts.confirmHide)) void change.request(HideMessage, { input: { messageId: message.id } })
+  }
   return (
     <div className="actions">
       {emojis.map((emoji) => (
@@ -87,6 +90,9 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
           {message.pinnedAt ? texts.unpin : texts.pin}
         </button>
       )}
+      <button type="button" onClick={hide}>
+        {texts.hide}
+      </button>
       {canDelete && (
         <button type="button" className="danger" onClick={remove}>
           {texts.delete}

@@ -28,6 +28,7 @@ export const english = {
   ...{ actions: 'Message actions', reply: 'Reply', edit: 'Edit', delete: 'Delete', react: 'React', otherEmoji: 'Another emoji' },
   ...{ replyingTo: (name: string) => `Reply to ${name}`, editing: 'Edit message', cancel: 'Cancel', save: 'Save' },
   confirmDelete: 'Delete this message for everybody?',
+  ...{ hide: 'Hide for me', confirmHide: 'Hide this message for yourself? Everybody else still sees it.' },
   reaction: (emoji: string, count: number) => `${emoji}, ${count}`,
   ...{ attach: 'Attach files', remove: 'Remove' },
   ...{ mentions: 'Members to mention', pin: 'Pin', unpin: 'Unpin', pinned: 'Pinned', pinnedMessages: 'Pinned messages' },

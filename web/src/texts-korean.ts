@@ -27,6 +27,7 @@ export const korean: Texts = {
   ...{ actions: '메시지 동작', reply: '답장', edit: '수정', delete: '삭제', react: '반응', otherEmoji: '다른 이모지' },
   ...{ replyingTo: (name) => `${name}에게 답장`, editing: '메시지 수정', cancel: '취소', save: '저장' },
   confirmDelete: '모두에게서 이 메시지를 삭제할까요?',
+  ...{ hide: '나에게만 숨기기', confirmHide: '이 메시지를 나에게만 숨길까요? 다른 사람에게는 계속 보입니다.' },
   reaction: (emoji, count) => `${emoji}, ${count}`,
   ...{ attach: '파일 첨부', remove: '제거' },
   ...{ mentions: '언급할 멤버', pin: '고정', unpin: '고정 해제', pinned: '고정됨', pinnedMessages: '고정된 메시지' },

@@ -244,6 +244,8 @@ export const Events = typed<EventsSubscription, EventsSubscriptionVariables>(
         ... on ReactionsChanged { conversation { id } message { ...MessageParts } }
         ... on PinsChanged { conversation { id } message { ...MessageParts } }
         ... on AttachmentChanged { conversation { id } message { ...MessageParts } }
+        ... on MessageHidden { conversation { id } message { id seq } }
+        ... on MessageUnhidden { conversation { id } message { id seq } }
         ... on ReadMarkersMoved { conversation { id } markers { id seq user { id } } }
         ... on DeliveryMarkersMoved { conversation { id } markers { id seq user { id } } }
         ... on ConversationAdded { conversation { id } }
@@ -256,8 +258,8 @@ export const Events = typed<EventsSubscription, EventsSubscriptionVariables>(
         ... on MemberUpdated { conversation { id } user { ...PersonParts } }
         ... on MemberLeft { conversation { id } user { id } }
         ... on UserUpdated { user { ...PersonParts } }
-        ... on ContactChanged { user { ...PersonParts } }
-        ... on BlockChanged { user { ...PersonParts } }
+        ... on ContactChanged { user { id } }
+        ... on BlockChanged { user { id } }
       }
     }
     ${messageFragments}

@@ -47,20 +47,32 @@ export function withNewer(window: MessageWindow, { nodes, pageInfo }: MessagePag
   return { messages: cut, hasOlder: window.hasOlder || cut.length < messages.length, hasNewer: pageInfo.hasNextPage }
 }
 
+/** The window without a message. */
+export function withoutMessage(window: MessageWindow, id: string): MessageWindow {
+  const messages = window.messages.filter((message) => message.id !== id)
+  return messages.length === window.messages.length ? window : { ...window, messages }
+}
+
+/** The window with a message that has changed: replaced where it is, and where it is quoted. One that is not there stays away. */
+export function withChanged(window: MessageWindow, message: Message): MessageWindow {
+  const at = window.messages.findIndex(({ id }) => id === message.id)
+  const changed = at >= 0 ? window.messages.with(at, message) : window.messages
+  const messages = withReplies(changed, message)
+  return messages === window.messages ? window : { ...window, messages }
+}
+
 /**
- * The window with a message that was sent or changed: replaced where it is, appended if it is the next after the newest. A message outside
- * of the window changes nothing, but for replies to it.
+ * The window with a message that was sent: replaced where it is, appended if the window reaches to the newest. There may be a gap between the
+ * two, where the viewer has hidden messages. A message outside of the window changes nothing, but for replies to it.
  */
 export function withMessage(window: MessageWindow, message: Message): MessageWindow {
   const { messages, hasNewer } = window
   const at = messages.findIndex(({ id }) => id === message.id)
   const last = messages.at(-1)?.seq ?? null
-  const isNext = !hasNewer && (last === null ? !window.hasOlder || message.seq === 1 : message.seq === last + 1)
+  const isNext = !hasNewer && (last === null ? !window.hasOlder || message.seq === 1 : message.seq > last)
   let changed = messages
   if (at >= 0) changed = messages.with(at, message)
   else if (isNext) changed = [...messages, message].slice(-windowMax)
-  // After a gap the rest has to be loaded.
-  else if (!hasNewer && last !== null && message.seq > last) return { ...window, hasNewer: true }
   const replied = withReplies(changed, message)
   return replied === messages
     ? window

@@ -8,7 +8,7 @@ import type {
   PersonPartsFragment,
 } from '../generated/operations.ts'
 import { isIncluded, type JournalPlace, laterOf, placeOf } from '../place.ts'
-import { type Message, type MessageWindow, withMessage, withQuote } from './message-window.ts'
+import { type Message, type MessageWindow, withChanged, withMessage, withoutMessage, withQuote } from './message-window.ts'
 import { withPerson } from './person.ts'
 import { RecentMessages } from './recent-messages.ts'
 import { counted, deleted, readUpTo, received, shownCounts, type Unread } from './unread.ts'
@@ -42,6 +42,11 @@ export type KnownConversation = {
   readonly order: number
 }
 
+type MessageEvent = Exclude<
+  Extract<StoreEvent, { message: unknown }>,
+  { readonly __typename: 'MessageHidden' | 'MessageUnhidden' }
+>
+
 /** The parts of the state that somebody may watch. */
 export type Topic = 'list' | 'viewer' | 'totals' | `conversation ${string}` | `messages ${string}` | `markers ${string}`
 
@@ -74,12 +79,23 @@ export class StoreState {
   readonly #changed: (topic: Topic) => void
   readonly #stale: (conversationId: string) => void
   readonly #blocksChanged: () => void
+  readonly #revealed: (conversationId: string, seq: number) => void
 
-  /** @param stale called for a conversation that has to be read again @param blocksChanged called if the blocked users have to be */
-  constructor(changed: (topic: Topic) => void, stale: (conversationId: string) => void, blocksChanged: () => void) {
+  /**
+   * @param stale called for a conversation that has to be read again
+   * @param blocksChanged called if the blocked users have to be
+   * @param revealed called for a message that the viewer shows again: the loaded ones lack it
+   */
+  constructor(
+    changed: (topic: Topic) => void,
+    stale: (conversationId: string) => void,
+    blocksChanged: () => void,
+    revealed: (conversationId: string, seq: number) => void,
+  ) {
     this.#changed = changed
     this.#stale = stale
     this.#blocksChanged = blocksChanged
+    this.#revealed = revealed
   }
 
   /** Begins again with a snapshot. Loaded windows are dropped: what has changed in them is unknown. */
@@ -186,7 +202,7 @@ export class StoreState {
 
   /** The last message after an answer, which may be from before the last event. */
   #lastMessage(known: Message | null, answered: Message | null, place: JournalPlace | null): Message | null {
-    const server = answered && this.recent.newest(answered, place)
+    const server = answered && !this.recent.isHiddenSince(answered.id, place) ? this.recent.newest(answered, place) : null
     if (isIncluded(this.#applied, place) || !known) return server
     return server && server.seq >= known.seq ? server : known
   }
@@ -224,6 +240,14 @@ export class StoreState {
       case 'AttachmentChanged':
         this.#putMessage(event, place)
         break
+      case 'MessageHidden':
+        this.#hide(event.conversation.id, event.message, place)
+        break
+      case 'MessageUnhidden':
+        this.recent.unhide(event.message.id)
+        this.#revealed(event.conversation.id, event.message.seq)
+        this.#stale(event.conversation.id)
+        break
       case 'ReadMarkersMoved':
         this.#moveRead(event.conversation.id, event.markers)
         break
@@ -259,28 +283,44 @@ export class StoreState {
     }
   }
 
-  #putMessage(event: Extract<StoreEvent, { message: unknown }>, place: JournalPlace | null): void {
+  #putMessage(event: MessageEvent, place: JournalPlace | null): void {
     const { message, conversation } = event
-    this.recent.add(message, conversation.id, place)
+    const isSent = event.__typename === 'MessageSent'
+    this.recent.add(message, conversation.id, place, isSent)
     const known = this.conversations.get(conversation.id)
     // It is not among the pages that were loaded so far.
     if (!known) {
-      if (event.__typename === 'MessageSent') this.#stale(conversation.id)
+      if (isSent) this.#stale(conversation.id)
       return
     }
-    if (known.window) this.setWindow(conversation.id, withMessage(known.window, message))
+    // Other events also tell of messages that the viewer has hidden: those are nowhere to be changed.
+    const { window } = known
+    if (window) this.setWindow(conversation.id, isSent ? withMessage(window, message) : withChanged(window, message))
     this.#edit(conversation.id, (now) => ({
       ...now,
-      parts: {
-        ...now.parts,
-        lastMessage: this.#newer(now.parts.lastMessage && withQuote(now.parts.lastMessage, message), message),
-      },
+      parts: { ...now.parts, lastMessage: lastAfter(now.parts.lastMessage ?? null, message, isSent) },
       unread: this.#unreadAfter(now.unread, event),
     }))
     if (this.conversations.get(conversation.id)?.unread.isStale) this.#stale(conversation.id)
   }
 
-  #unreadAfter(unread: Unread, { __typename, message }: Extract<StoreEvent, { message: unknown }>): Unread {
+  /** The viewer has hidden a message. What the conversation shows in its place, the server has to say. */
+  #hide(id: string, message: { readonly id: string; readonly seq: number }, place: JournalPlace | null): void {
+    this.recent.hide(message.id, place)
+    const known = this.conversations.get(id)
+    if (!known) return
+    if (known.window) this.setWindow(id, withoutMessage(known.window, message.id))
+    const { lastMessage } = known.parts
+    if (lastMessage?.id === message.id) {
+      const { messages = [], hasNewer = true } = this.conversations.get(id)?.window ?? {}
+      const last = hasNewer ? null : (messages.at(-1) ?? null)
+      this.#edit(id, (now) => ({ ...now, parts: { ...now.parts, lastMessage: last } }))
+    }
+    this.#edit(id, (now) => ({ ...now, unread: deleted(now.unread, message.seq) }))
+    if (lastMessage?.id === message.id || this.conversations.get(id)?.unread.isStale) this.#stale(id)
+  }
+
+  #unreadAfter(unread: Unread, { __typename, message }: MessageEvent): Unread {
     const isOthers = message.sender?.id !== this.viewer?.id && !this.blocked.has(message.sender?.id ?? '')
     if (__typename === 'MessageDeleted') return deleted(unread, message.seq)
     if (__typename !== 'MessageSent' || !isOthers || message.deletedAt) return unread
@@ -289,11 +329,6 @@ export class StoreState {
       message,
       message.mentions.some(({ id }) => id === this.viewer?.id),
     )
-  }
-
-  /** The newer of two messages; of two states of one message, the second. */
-  #newer(one: Message | null, other: Message | null): Message | null {
-    return one && other && one.seq > other.seq ? one : other
   }
 
   #active(id: string, at: string): void {
@@ -360,6 +395,13 @@ export class StoreState {
     if (before?.length === this.list.length && before.every((id, i) => id === this.list[i])) this.#list = before
     else this.#changed('list')
   }
+}
+
+/** The last message after an event: a message that was sent, or a new state of one. */
+function lastAfter(last: Message | null, message: Message, isSent: boolean): Message | null {
+  if (last?.id === message.id) return message
+  if (isSent && (!last || last.seq < message.seq)) return message
+  return last && withQuote(last, message)
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

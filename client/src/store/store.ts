@@ -70,6 +70,7 @@ export class ParleyStore {
     (topic) => this.#changed(topic),
     (id) => this.#refresh(id),
     () => void this.#readBlocks().catch(() => undefined),
+    (id, seq) => this.#reveal(id, seq),
   )
   readonly #listeners = new Map<string, Set<() => void>>()
   readonly #lists = new Map<string, MessageList>()
@@ -245,6 +246,13 @@ export class ParleyStore {
     if (after === null) return
     const { data, place } = await this.#ask(documents.ConversationPage, { first: listPageSize, after })
     if (this.#state.nextPage === after) this.#state.putPage(data.conversations, place)
+  }
+
+  /** Loads the messages again where one has come back. */
+  #reveal(id: string, seq: number): void {
+    if (!this.#watched.has(id)) this.#state.setWindow(id, null)
+    else if (this.#state.conversations.get(id)?.window?.hasNewer) void this.showAround(id, { seq })
+    else void this.showNewest(id)
   }
 
   /** Sends a message. It shows as pending at once, and is sent even if the app restarts, if the outbox is kept. */

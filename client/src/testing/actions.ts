@@ -124,6 +124,7 @@ export function addMessage(world: TestWorld, conversation: TestConversation, giv
     pinnedAt: null,
     pinnedBy: null,
     reactions: [],
+    hiddenBy: new Set(),
     changedAt: number,
   }
   conversation.messages.push(message)

@@ -4,7 +4,7 @@ import { deliveredSeq } from './actions.ts'
 import { badInput, notFound } from './refusal.ts'
 import { checkId, requireViewer, type TestContext, type TestFields } from './test-context.ts'
 import { type PageArguments, pageAround, pageOf } from './test-page.ts'
-import { can, membershipOf, type TestCapability, unreadOf, visibleMessages } from './visibility.ts'
+import { can, membershipOf, sightOf, type TestCapability, unreadOf, visibleMessages } from './visibility.ts'
 import { type TestConversation, type TestMember, testId } from './world.ts'
 
 /** A member as the schema shows it. */
@@ -52,8 +52,9 @@ function messagesAround(conversation: TestConversation, args: PlaceArguments, co
     return given
   }
   const messages = visibleMessages(context, conversation)
-  const named = messageId == null ? undefined : messages.find(({ id }) => id === checkId('Message', messageId, 'messageId'))
-  if (messageId != null && !named) throw notFound('Message')
+  const named = messageId == null ? undefined : context.world.messages.get(checkId('Message', messageId, 'messageId'))
+  if (messageId != null && (named?.conversationId !== conversation.id || sightOf(context, named) !== 'NOW'))
+    throw notFound('Message')
   const sent = at == null ? undefined : (messages.find(({ createdAt }) => createdAt >= at) ?? messages.at(-1))
   const place = named?.seq ?? seq ?? sent?.seq ?? 0
   return pageAround(messages, (message) => message.seq, place, { before: size('before'), after: size('after') })

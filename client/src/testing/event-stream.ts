@@ -118,6 +118,8 @@ export const eventFields: { readonly [type: string]: TestFields } = {
   MessageDeleted: ofMessage,
   ReactionsChanged: ofMessage,
   PinsChanged: ofMessage,
+  MessageHidden: ofMessage,
+  MessageUnhidden: ofMessage,
   ReadMarkersMoved: { ...ofConversation, markers },
   DeliveryMarkersMoved: { ...ofConversation, markers },
   ConversationAdded: ofConversation,

@@ -13,7 +13,7 @@ import {
   type TestContext,
   type TestFields,
 } from './test-context.ts'
-import { can } from './visibility.ts'
+import { can, visibleMessages } from './visibility.ts'
 import type { TestConversation, TestMessage } from './world.ts'
 
 /** The limits of the server's defaults. */
@@ -152,6 +152,17 @@ function pin(context: TestContext, messageId: string, isPinned: boolean) {
   return done(context.world, fact, { message })
 }
 
+function hide(context: TestContext, messageId: string, isHidden: boolean) {
+  const { message, member } = requireMessage(context, messageId)
+  const { userId } = member
+  if (message.hiddenBy.has(userId) === isHidden) return done(context.world, null, { message })
+  if (isHidden) message.hiddenBy.add(userId)
+  else message.hiddenBy.delete(userId)
+  const about = { conversationId: message.conversationId, messageId: message.id }
+  const fact = context.world.journal.append(isHidden ? 'MessageHidden' : 'MessageUnhidden', [userId], about)
+  return done(context.world, fact, { message })
+}
+
 function markRead(_root: unknown, { input }: { input: api.MarkReadInput }, context: TestContext) {
   if (input.seq < 0) throw badInput('input.seq', 'must be 0 or more')
   const { conversation, member } = requireOpen(context, input.conversationId)
@@ -174,7 +185,7 @@ export function searchMessages(
   return where
     .flatMap((conversation) => {
       const member = conversation.members.get(viewer.id)
-      return member ? conversation.messages.slice(member.hiddenSeq) : []
+      return member ? visibleMessages(context, conversation) : []
     })
     .filter(({ senderId }) => args.senderId == null || senderId === args.senderId)
     .filter(({ text }) => words.every((word) => text.toLowerCase().includes(word)))
@@ -193,4 +204,8 @@ export const messageMutations: TestFields = {
     pin(context, input.messageId, true),
   unpinMessage: (_root: unknown, { input }: { input: api.UnpinMessageInput }, context: TestContext) =>
     pin(context, input.messageId, false),
+  hideMessage: (_root: unknown, { input }: { input: api.HideMessageInput }, context: TestContext) =>
+    hide(context, input.messageId, true),
+  unhideMessage: (_root: unknown, { input }: { input: api.UnhideMessageInput }, context: TestContext) =>
+    hide(context, input.messageId, false),
 }

@@ -35,10 +35,10 @@ export function membershipOf(context: TestContext, conversation: TestConversatio
   return conversation.members.get(requireViewer(context).id) ?? null
 }
 
-/** The messages of a conversation that the viewer may see. */
+/** The messages of a conversation that the viewer may see and has not hidden. */
 export function visibleMessages(context: TestContext, conversation: TestConversation): readonly TestMessage[] {
   const member = membershipOf(context, conversation)
-  return member ? conversation.messages.slice(member.hiddenSeq) : []
+  return member ? conversation.messages.slice(member.hiddenSeq).filter(({ hiddenBy }) => !hiddenBy.has(member.userId)) : []
 }
 
 /**
@@ -63,6 +63,7 @@ export function unreadOf(context: TestContext, conversation: TestConversation) {
   const { userId } = member
   const unread = conversation.messages
     .slice(Math.max(member.readSeq, member.hiddenSeq))
+    .filter(({ hiddenBy }) => !hiddenBy.has(userId))
     .filter(({ senderId, deletedAt }) => senderId !== userId && !deletedAt && !context.world.hasBlocked(userId, senderId))
   const mentions = unread.filter((message) => message.mentions.includes(userId)).length
   return {

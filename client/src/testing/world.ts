@@ -92,6 +92,8 @@ export type TestMessage = {
   pinnedAt: Date | null
   pinnedBy: string | null
   reactions: readonly { readonly emoji: string; readonly userIds: readonly string[] }[]
+  /** The users who have hidden it for themselves. */
+  readonly hiddenBy: Set<string>
   /** The position of its last edit, or of its deletion. */
   changedAt: number
 }
