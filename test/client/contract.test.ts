@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type ClientState, createParleyClient } from '../../client/src/client.ts'
+import { isForwarded } from '../../client/src/react.ts'
 import { AcceptContact, BlockUser, People, RequestContact, SeeUser, UnblockUser, UpdateProfile } from '../account/documents.ts'
 import {
   BanMember,
@@ -457,6 +458,10 @@ describe.each(servers)('%s', (_name, open) => {
       { text: 'pass it on', conversation: { id: from } },
     ])
     expect(await copies()).toEqual(first)
+    const store = await carol.openStore()
+    store.watch(to)
+    await until('the copy', () => store.messages(to).messages.length === 1)
+    expect(store.messages(to).messages.map(isForwarded)).toEqual([true])
     expect(await carol.refused(ForwardMessages, { input })).toBe('NOT_FOUND input.messageIds.0')
     const nothing = { ...input, conversationIds: [] }
     expect(await bob.refused(ForwardMessages, { input: nothing })).toBe('BAD_INPUT input.conversationIds')
