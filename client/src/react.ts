@@ -8,16 +8,20 @@ import {
   useContext,
   useEffect,
   useMemo,
+  useRef,
   useState,
   useSyncExternalStore,
 } from 'react'
 import type { ClientState, ParleyClient } from './client.ts'
+import type { SignalsSubscription } from './generated/operations.ts'
 import * as documents from './store/documents.ts'
 import type { HistoryPlace } from './store/history.ts'
 import type { Conversation, Person, Topic } from './store/state.ts'
 import type { MessageList, ParleyStore, Totals } from './store/store.ts'
 import { watchPresence } from './store/watch-presence.ts'
 
+export { isForwarded } from './forwarded.ts'
+export { StoreActions } from './store/actions.ts'
 export type { HistoryPlace } from './store/history.ts'
 export type { Message } from './store/message-window.ts'
 export { indexedDbStore, memoryStore, type StoreDump, type StoreStorage } from './store/persistence.ts'
@@ -52,7 +56,7 @@ export function useViewer(): Person | null {
   return useTopic('viewer', (store) => store.viewer)
 }
 
-/** The list of conversations, most recent activity first. */
+/** The list of conversations: pinned ones first, then by the most recent activity. */
 export type ConversationList = {
   /** The same array until the order changes. */
   readonly ids: readonly string[]
@@ -154,6 +158,30 @@ export function useTyping(id: string): {
     }
   }, [store, id])
   return useMemo(() => ({ users, setTyping }), [users, setTyping])
+}
+
+/** A signal of an app: what another device of the conversation says at this moment. */
+export type ReceivedSignal = SignalsSubscription['signals']
+
+/**
+ * Calls `onSignal` for each signal of a conversation that other devices send while the component is shown. Signals are never stored:
+ * one that is sent before, or while there is no connection, is lost.
+ * @returns how to send one, to all that watch the conversation at that moment. @throws ParleyFailure
+ */
+export function useSignals(
+  id: string,
+  onSignal: (signal: ReceivedSignal) => void,
+): (kind: string, data?: unknown) => Promise<void> {
+  const store = useStore()
+  const latest = useRef(onSignal)
+  useEffect(() => {
+    latest.current = onSignal
+  }, [onSignal])
+  useEffect(
+    () => store.client.subscribe(documents.Signals, { id }, { next: ({ signals }) => latest.current(signals) }),
+    [store, id],
+  )
+  return useCallback((kind, data = null) => store.actions.sendSignal(id, kind, data), [store, id])
 }
 
 /** The presence of a user. */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { BlockUser, UnblockUser, UpdateProfile } from '../account/documents.ts'
 import * as groups from '../conversation/documents.ts'
 import * as messages from '../law/documents.ts'
+import { ForwardMessages } from '../message/documents.ts'
 import type { Device } from '../support/device.ts'
 import { AddMembers, LeaveConversation, RemoveMember, SendMessage } from '../support/documents.ts'
 import type { Random } from '../support/random.ts'
@@ -68,6 +69,21 @@ export async function act(random: Random, made: Made): Promise<void> {
       }),
     () => device.run(groups.MuteConversation, { input: { conversationId, until: random.one([null, '2999-01-01T00:00:00Z']) } }),
     () => device.run(groups.ArchiveConversation, { input: { conversationId, archived: random.chance(0.5) } }),
+    () => device.run(groups.PinConversation, { input: { conversationId, pinned: random.chance(0.6) } }),
+    () => device.run(groups.MarkUnread, { input: { conversationId, unread: random.chance(0.6) } }),
+    () => {
+      const rules = { announcementsOnly: random.chance(0.2), slowModeS: random.one([0, 0, 1]) }
+      return device.run(groups.UpdateConversation, { input: { conversationId, ...rules } })
+    },
+    () => {
+      const input = { conversationId, userId: other.userId }
+      return random.chance(0.4) ? parting(device.run(groups.BanMember, { input })) : device.run(groups.UnbanMember, { input })
+    },
+    async () => {
+      const conversationIds = [random.one(conversations as [string, ...string[]]), conversationId]
+      const input = { messageIds: [messageId], conversationIds, clientMessageId: randomUUID() }
+      sent.push(...(await device.run(ForwardMessages, { input })).forwardMessages.messages.map(({ id }) => id))
+    },
     async () => !made.haveParted && device.run(UpdateProfile, { input: { displayName: `Name ${random.whole(1, 9)}` } }),
     () =>
       random.chance(0.5)
@@ -76,7 +92,7 @@ export async function act(random: Random, made: Made): Promise<void> {
     async () => void conversations.push(await device.group(`Group ${conversations.length}`, other)),
     () => parting(device.run(LeaveConversation, { input: { conversationId } })),
   ]
-  const weights = [14, 2, 2, 3, 1, 3, 1, 4, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1]
+  const weights = [14, 2, 2, 3, 1, 3, 1, 4, 3, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1]
   const drawn = weights.flatMap((weight, i) => Array.from({ length: weight }, () => acts[i] as () => Promise<unknown>))
   await quiet(random.one(drawn as [() => Promise<unknown>])())
 }

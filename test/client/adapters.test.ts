@@ -23,9 +23,11 @@ const Here = 'query Here { syncCursor }'
 const lists = [
   `query List { conversations(first: 20, archived: null) { nodes {
     id kind title isClosed lastActivityAt unreadCount unreadCountIsExact mentionCount memberCount viewerCanPin
-    viewerMembership { id role mutedUntil archivedAt } otherUser { id displayName } lastMessage { ...MessageParts } } } }
+    slowModeS announcementsOnly viewerCanSend
+    viewerMembership { id role mutedUntil archivedAt pinnedAt markedUnreadAt } otherUser { id displayName } lastMessage { ...MessageParts } } } }
     ${fragments}`,
   'query Edges { conversations(first: 2) { edges { cursor node { id title unreadCount archivedAt: createdAt } } pageInfo { hasNextPage } } }',
+  'query Pinned { conversations(first: 20, archived: null, pinned: true) { nodes { id title } } }',
   'query Totals { unreadTotals { conversations messages mentions } viewer { id displayName } blockedUsers { nodes { id user { id } } } }',
 ]
 const ofOne = [
@@ -33,7 +35,7 @@ const ofOne = [
   `query MessageEdges($id: ID!) { conversation(id: $id) { id messages(last: 30) { edges { cursor node { ...MessageParts } } ${pageInfo} } } }
     ${fragments}`,
   `query Rest($id: ID!) { conversation(id: $id) { id title pinnedMessages { id } readMarkers { id seq user { id } }
-    members { nodes { id role user { id displayName } } } } }`,
+    members { nodes { id role user { id displayName } } } bans { nodes { bannedAt user { id displayName } } } } }`,
 ]
 
 let node: Node

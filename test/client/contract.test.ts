@@ -4,11 +4,23 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type ClientState, createParleyClient } from '../../client/src/client.ts'
+import { isForwarded } from '../../client/src/react.ts'
 import { AcceptContact, BlockUser, People, RequestContact, SeeUser, UnblockUser, UpdateProfile } from '../account/documents.ts'
-import { SetMemberRole, UpdateConversation, ViewerCan } from '../conversation/documents.ts'
+import {
+  BanMember,
+  Bans,
+  MarkUnread,
+  PinConversation,
+  PinnedConversations,
+  PostingRules,
+  SetMemberRole,
+  UnbanMember,
+  UpdateConversation,
+  ViewerCan,
+} from '../conversation/documents.ts'
 import { AddReaction, DeleteMessage, EditMessage, MarkRead, PinMessage } from '../law/documents.ts'
-import { Delivered, DeliveredTo, Totals, ViewerCanChange } from '../message/documents.ts'
-import { LookAtPeople, Presence } from '../presence/documents.ts'
+import { Delivered, DeliveredTo, ForwardMessages, Totals, ViewerCanChange } from '../message/documents.ts'
+import { LookAtPeople, Presence, SendSignal, Signals } from '../presence/documents.ts'
 import * as documents from '../support/documents.ts'
 import { withSeed } from '../support/random.ts'
 import { until } from '../support/until.ts'
@@ -360,6 +372,128 @@ describe.each(servers)('%s', (_name, open) => {
     expect(Object.values(await roles(bob)).sort()).toEqual(['ADMIN', 'OWNER'])
     const adding = { conversationId: id, userIds: [carol.userId] }
     expect(await alice.refused(documents.AddMembers, { input: adding })).toBe('FORBIDDEN input.userIds.0')
+  })
+
+  test('pins and unread marks are for the member alone, and the list can be asked for the pinned ones', async () => {
+    const [alice, bob] = await people('Ana', 'Bob')
+    const [first, second] = [await alice.group('First', bob), await alice.group('Second', bob)]
+    const app = await bob.follow()
+    const pinned = async (person: Person) =>
+      (await person.run(PinnedConversations, { pinned: true })).conversations.nodes.map(({ id }) => id)
+    const { pinConversation } = await alice.run(PinConversation, { input: { conversationId: first, pinned: true } })
+    expect(pinConversation.conversation.viewerMembership?.pinnedAt).toEqual(expect.any(String))
+    expect([await pinned(alice), await pinned(bob)]).toEqual([[first], []])
+    expect(
+      (await alice.run(PinConversation, { input: { conversationId: first, pinned: true } })).pinConversation.cursor,
+    ).toBeNull()
+    expect((await alice.run(PinnedConversations, { pinned: false })).conversations.nodes).toEqual([{ id: second }])
+    await alice.run(PinConversation, { input: { conversationId: first, pinned: false } })
+    expect(await pinned(alice)).toEqual([])
+    const mark = (unread: boolean) => alice.run(MarkUnread, { input: { conversationId: second, unread } })
+    expect((await mark(true)).markUnread.conversation).toMatchObject({
+      unreadCount: 0,
+      viewerMembership: { markedUnreadAt: expect.any(String) },
+    })
+    expect((await mark(false)).markUnread.conversation.viewerMembership?.markedUnreadAt).toBeNull()
+    await alice.send(second, 'after all that')
+    await app.text('after all that')
+    expect(app.seen.filter(({ __typename }) => __typename === 'MembershipUpdated')).toEqual([])
+  })
+
+  test('a banned user is gone and cannot be added, until the ban is lifted', async () => {
+    const [alice, bob, carol] = await people('Alf', 'Bec', 'Cyd')
+    const id = await alice.group('Bans', bob, carol)
+    const input = { conversationId: id, userId: bob.userId }
+    expect(await carol.refused(BanMember, { input })).toBe('FORBIDDEN')
+    expect(await carol.refused(BanMember, { input: { ...input, userId: alice.userId } })).toBe('FORBIDDEN')
+    expect(await alice.refused(BanMember, { input: { ...input, userId: alice.userId } })).toBe('BAD_INPUT input.userId')
+    await alice.run(BanMember, { input })
+    expect((await bob.run(documents.OneConversation, { id })).conversation).toBeNull()
+    const adding = { input: { conversationId: id, userIds: [bob.userId] } }
+    expect(await alice.refused(documents.AddMembers, adding)).toBe('FORBIDDEN input.userIds.0')
+    const bans = async (person: Person) =>
+      (await person.run(Bans, { id })).conversation?.bans.nodes.map(({ user, bannedBy }) => [user?.id, bannedBy?.id])
+    expect([await bans(alice), await bans(carol)]).toEqual([[[bob.userId, alice.userId]], []])
+    expect((await alice.run(BanMember, { input })).banMember.cursor).toBeNull()
+    await alice.run(UnbanMember, { input })
+    await alice.run(documents.AddMembers, adding)
+    expect(await bans(alice)).toEqual([])
+  })
+
+  test('announcements and slow mode hold back members, not the owner', async () => {
+    const [alice, bob] = await people('Aya', 'Ben')
+    const id = await alice.group('Rules', bob)
+    const change = (rules: object) => alice.run(UpdateConversation, { input: { conversationId: id, ...rules } })
+    const refused = (person: Person) =>
+      person.refused(documents.SendMessage, { input: { conversationId: id, text: 'x', clientMessageId: randomUUID() } })
+    await change({ announcementsOnly: true })
+    expect(await refused(bob)).toBe('FORBIDDEN')
+    const rules = async (person: Person) => (await person.run(PostingRules, { id })).conversation
+    expect(await rules(bob)).toMatchObject({ announcementsOnly: true, viewerCanSend: false, viewerCanAnnounce: false })
+    expect(await rules(alice)).toMatchObject({ viewerCanSend: true, viewerCanAnnounce: true })
+    await alice.send(id, 'hear this')
+    await change({ announcementsOnly: false, slowModeS: 600 })
+    expect(await rules(bob)).toMatchObject({ slowModeS: 600, viewerCanSend: true })
+    const key = randomUUID()
+    await bob.send(id, 'first', key)
+    expect(await refused(bob)).toBe('RATE_LIMITED')
+    await bob.send(id, 'first', key)
+    for (const text of ['one', 'two']) await alice.send(id, text)
+    expect(await alice.refused(UpdateConversation, { input: { conversationId: id, slowModeS: 21_601 } })).toBe(
+      'BAD_INPUT input.slowModeS',
+    )
+    await change({ slowModeS: 0 })
+    await bob.send(id, 'second')
+  })
+
+  test('D2 a repeated forwarding sends no copy twice', async () => {
+    const [alice, bob, carol] = await people('Ado', 'Bix', 'Cam')
+    const [from, to] = [await alice.group('From', bob), await bob.direct(carol)]
+    const { message } = await alice.send(from, 'pass it on')
+    const input = { messageIds: [message.id], conversationIds: [to, from], clientMessageId: randomUUID() }
+    const copies = async () => (await bob.run(ForwardMessages, { input })).forwardMessages.messages
+    const first = await copies()
+    expect(first).toMatchObject([
+      { text: 'pass it on', conversation: { id: to }, sender: { id: bob.userId } },
+      { text: 'pass it on', conversation: { id: from } },
+    ])
+    expect(await copies()).toEqual(first)
+    const store = await carol.openStore()
+    store.watch(to)
+    await until('the copy', () => store.messages(to).messages.length === 1)
+    expect(store.messages(to).messages.map(isForwarded)).toEqual([true])
+    expect(await carol.refused(ForwardMessages, { input })).toBe('NOT_FOUND input.messageIds.0')
+    const nothing = { ...input, conversationIds: [] }
+    expect(await bob.refused(ForwardMessages, { input: nothing })).toBe('BAD_INPUT input.conversationIds')
+  })
+
+  test('a signal reaches the other devices that watch, and not the one that sent it', async () => {
+    const [alice, bob, carol] = await people('Abi', 'Bab', 'Cal')
+    const id = await alice.direct(bob)
+    const seen: [string, string, unknown][] = []
+    const watch = (name: string, person: Person) =>
+      person.client.subscribe(
+        Signals,
+        { conversationId: id },
+        { next: ({ signals: { kind, data } }) => seen.push([name, kind, data]) },
+      )
+    for (const [name, person] of [
+      ['alice', alice],
+      ['bob', bob],
+    ] as const)
+      watch(name, person)
+    let round = 0
+    // A signal from before the subscription is there is lost.
+    await until('a signal at bob', async () => {
+      round += 1
+      await alice.run(SendSignal, { input: { conversationId: id, kind: 'call.ring', data: { round } } })
+      return seen.some(([name]) => name === 'bob')
+    })
+    await bob.run(SendSignal, { input: { conversationId: id, kind: 'call.stop' } })
+    await until('the signal at alice', () => seen.some(([name, kind]) => name === 'alice' && kind === 'call.stop'))
+    expect(seen.filter(([name]) => name === 'alice')).toEqual([['alice', 'call.stop', null]])
+    expect(await carol.refused(SendSignal, { input: { conversationId: id, kind: 'call.ring' } })).toBe('NOT_FOUND')
+    expect(await alice.refused(SendSignal, { input: { conversationId: id, kind: 'no spaces' } })).toBe('BAD_INPUT input.kind')
   })
 
   test('a block closes the direct conversation, and an end of it reopens it', async () => {

@@ -14,9 +14,11 @@ import {
   useMarkers,
   useMessages,
   usePresence,
+  useSignals,
   useStore,
   useViewer,
 } from '../../client/src/react.ts'
+import { SendSignal, Signals } from '../../client/src/store/documents.ts'
 import { createTestServer, type TestServer } from '../../client/src/testing/testing.ts'
 import { until } from '../support/until.ts'
 import { quick } from './app.ts'
@@ -187,4 +189,54 @@ test('the presence of a user who is not visible is left out, and that of the oth
   await until('the presence', () => element.textContent === 'bob ONLINE')
   await other.close()
   await client.close()
+})
+
+test('pinned conversations come first, and an action is one request whose change comes by events', async () => {
+  const { store } = await open()
+  await until('the list', () => store.list.length === 3)
+  const titles = () => store.list.map((id) => store.conversation(id)?.title).join(' ')
+  function List() {
+    const { ids } = useConversations()
+    return ids.map((id) => store.conversation(id)?.title).join(' ')
+  }
+  const element = await render(store, createElement(List))
+  const [newest = '', , oldest = ''] = store.list
+  const before = titles()
+  await store.actions.pinConversation(oldest, true)
+  await until('the pin', () => element.textContent !== before)
+  expect(store.list[0]).toBe(oldest)
+  await store.send({ conversationId: newest, text: 'the latest' })
+  await until('the message', () => store.conversation(newest)?.lastMessage?.text === 'the latest')
+  expect(store.list.slice(0, 2)).toEqual([oldest, newest])
+  await store.actions.pinConversation(oldest, false)
+  await until('no pin', () => element.textContent === before)
+  await store.actions.markUnread(newest, true)
+  await until('the mark', () => store.conversation(newest)?.viewerMembership?.markedUnreadAt != null)
+  expect(store.totals.conversations).toBe(0)
+  await expect(store.actions.ban(newest, store.viewer?.id ?? '')).rejects.toMatchObject({ code: 'BAD_INPUT' })
+})
+
+test('signals are shown while the component is, and sent to the others', async () => {
+  const { server, store } = await open()
+  await until('the list', () => store.list.length === 3)
+  const id = server.conversationId('alice', 'Two')
+  const heard: string[] = []
+  let send: ReturnType<typeof useSignals> = async () => undefined
+  function Call() {
+    send = useSignals(id, ({ kind, data, sender }) => heard.push(`${sender?.username} ${kind} ${JSON.stringify(data)}`))
+    return 'in a call'
+  }
+  await render(store, createElement(Call))
+  const { url, fetch, webSocketImpl } = server
+  const client = createParleyClient({ url, fetch, webSocketImpl, session: server.credentials('bob'), limits: quick })
+  onTestFinished(() => client.close())
+  const atBob: string[] = []
+  client.subscribe(Signals, { id }, { next: ({ signals }) => atBob.push(signals.kind) })
+  await until('the signal at bob', async () => {
+    await send('call.ring')
+    return atBob.includes('call.ring')
+  })
+  await client.request(SendSignal, { input: { conversationId: id, kind: 'call.answer', data: { at: 1 } } })
+  await until('the answer', () => heard.length > 0)
+  expect(heard).toEqual(['bob call.answer {"at":1}'])
 })

@@ -2,6 +2,8 @@
 // beginning for its own.
 
 import type {
+  BanMemberMutation,
+  BanMemberMutationVariables,
   BlockedUsersQuery,
   BlockedUsersQueryVariables,
   ConversationPageQuery,
@@ -10,22 +12,38 @@ import type {
   ConversationsQueryVariables,
   EventsSubscription,
   EventsSubscriptionVariables,
+  ForwardMessagesMutation,
+  ForwardMessagesMutationVariables,
   HistoryAroundQuery,
   HistoryAroundQueryVariables,
   HistoryQuery,
   HistoryQueryVariables,
   MarkReadMutation,
   MarkReadMutationVariables,
+  MarkUnreadMutation,
+  MarkUnreadMutationVariables,
   MembersQuery,
   MembersQueryVariables,
   OverviewQuery,
   OverviewQueryVariables,
+  PinConversationMutation,
+  PinConversationMutationVariables,
   PresenceSubscription,
   PresenceSubscriptionVariables,
+  ReportMessageMutation,
+  ReportMessageMutationVariables,
+  ReportUserMutation,
+  ReportUserMutationVariables,
+  SendSignalMutation,
+  SendSignalMutationVariables,
   SetTypingMutation,
   SetTypingMutationVariables,
+  SignalsSubscription,
+  SignalsSubscriptionVariables,
   TypingSubscription,
   TypingSubscriptionVariables,
+  UnbanMemberMutation,
+  UnbanMemberMutationVariables,
   UnreadTotalsQuery,
   UnreadTotalsQueryVariables,
   VisiblePresenceQuery,
@@ -100,12 +118,14 @@ export const conversationParts = /* GraphQL */ `
     data
     encryption
     isClosed
+    slowModeS
+    announcementsOnly
     createdAt
     lastActivityAt
     memberCount
     avatar { id url thumbhash }
     otherUser { ...PersonParts }
-    viewerMembership { id role mutedUntil archivedAt pushLevel }
+    viewerMembership { id role mutedUntil archivedAt pushLevel pinnedAt markedUnreadAt }
     viewerCanAddMembers
     viewerCanRemoveMembers
     viewerCanEditConversation
@@ -114,6 +134,7 @@ export const conversationParts = /* GraphQL */ `
     viewerCanChangeRoles
     viewerCanHandOver
     viewerCanPin
+    viewerCanSend
     unreadCount
     unreadCountIsExact
     mentionCount
@@ -125,7 +146,7 @@ export const conversationParts = /* GraphQL */ `
 const conversationFragments = personParts + attachmentParts + messageParts + conversationParts
 const messageFragments = personParts + attachmentParts + messageParts
 
-/** The first screen, and the cursor from which \`Events\` continues. */
+/** The first screen with all pinned conversations, and the cursor from which \`Events\` continues. */
 export const Overview = typed<OverviewQuery, OverviewQueryVariables>(
   /* GraphQL */ `
     query Overview($first: Int!) {
@@ -136,6 +157,7 @@ export const Overview = typed<OverviewQuery, OverviewQueryVariables>(
         nodes { ...ConversationParts }
         pageInfo { hasNextPage endCursor }
       }
+      pinned: conversations(first: 50, archived: null, pinned: true) { nodes { ...ConversationParts } }
     }
     ${conversationFragments}
   `,
@@ -299,4 +321,68 @@ export const Presence = typed<PresenceSubscription, PresenceSubscriptionVariable
   subscription Presence($userIds: [ID!]!) {
     presence(userIds: $userIds) { id state lastActiveAt user { id } }
   }
+`)
+
+/** Sends copies of messages into conversations. */
+export const ForwardMessages = typed<ForwardMessagesMutation, ForwardMessagesMutationVariables>(/* GraphQL */ `
+  mutation ForwardMessages($input: ForwardMessagesInput!) {
+    forwardMessages(input: $input) { messages { id } }
+  }
+`)
+
+/** Pins a conversation to the top of your list, or unpins it. */
+export const PinConversation = typed<PinConversationMutation, PinConversationMutationVariables>(/* GraphQL */ `
+  mutation PinConversation($input: PinConversationInput!) {
+    pinConversation(input: $input) { cursor }
+  }
+`)
+
+/** Marks a conversation as unread, or takes the mark away. */
+export const MarkUnread = typed<MarkUnreadMutation, MarkUnreadMutationVariables>(/* GraphQL */ `
+  mutation MarkUnread($input: MarkUnreadInput!) {
+    markUnread(input: $input) { cursor }
+  }
+`)
+
+/** Reports a message to the moderators. */
+export const ReportMessage = typed<ReportMessageMutation, ReportMessageMutationVariables>(/* GraphQL */ `
+  mutation ReportMessage($input: ReportMessageInput!) {
+    reportMessage(input: $input) { reportId }
+  }
+`)
+
+/** Reports a user to the moderators. */
+export const ReportUser = typed<ReportUserMutation, ReportUserMutationVariables>(/* GraphQL */ `
+  mutation ReportUser($input: ReportUserInput!) {
+    reportUser(input: $input) { reportId }
+  }
+`)
+
+/** Removes a user from a group, and keeps them out. */
+export const BanMember = typed<BanMemberMutation, BanMemberMutationVariables>(/* GraphQL */ `
+  mutation BanMember($input: BanMemberInput!) {
+    banMember(input: $input) { cursor }
+  }
+`)
+
+/** Lifts a ban. */
+export const UnbanMember = typed<UnbanMemberMutation, UnbanMemberMutationVariables>(/* GraphQL */ `
+  mutation UnbanMember($input: UnbanMemberInput!) {
+    unbanMember(input: $input) { cursor }
+  }
+`)
+
+/** Sends a signal to all devices that watch those of a conversation. */
+export const SendSignal = typed<SendSignalMutation, SendSignalMutationVariables>(/* GraphQL */ `
+  mutation SendSignal($input: SendSignalInput!) {
+    sendSignal(input: $input) { sentAt }
+  }
+`)
+
+/** The signals of a conversation. */
+export const Signals = typed<SignalsSubscription, SignalsSubscriptionVariables>(/* GraphQL */ `
+  subscription Signals($id: ID!) {
+    signals(conversationId: $id) { conversationId kind data sentAt sender { ...PersonParts } }
+  }
+  ${personParts}
 `)

@@ -9,7 +9,7 @@ import type { Unread } from './unread.ts'
 
 /** What is kept of a store. It has no functions and can be cloned. */
 export type StoreDump = {
-  readonly version: 1
+  readonly version: 2
   readonly cursor: string
   readonly viewer: Person | null
   readonly blocked: readonly string[]
@@ -45,7 +45,7 @@ export function dumpOf(state: StoreState, cursor: string, shown: readonly string
   const { viewer, blocked, nextPage } = state
   const withMessages = new Set(shown)
   const conversations = [...state.conversations].map(([id, known]) => keptOf(known, withMessages.has(id)))
-  return { version: 1, cursor, viewer, blocked: [...blocked], nextPage, conversations }
+  return { version: 2, cursor, viewer, blocked: [...blocked], nextPage, conversations }
 }
 
 function keptOf(
@@ -87,7 +87,7 @@ export function indexedDbStore(name: string): StoreStorage {
   return {
     load: async () => {
       const dump = await kept.load()
-      return dump?.version === 1 ? dump : null
+      return dump?.version === 2 ? dump : null
     },
     save: (dump) => kept.save(dump),
     close: async () => undefined,

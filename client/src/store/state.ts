@@ -99,14 +99,17 @@ export class StoreState {
   }
 
   /** Begins again with a snapshot. Loaded windows are dropped: what has changed in them is unknown. */
-  begin({ viewer, blockedUsers, conversations, syncCursor }: OverviewQuery): void {
+  begin({ viewer, blockedUsers, conversations, pinned, syncCursor }: OverviewQuery): void {
     this.viewer = viewer
     this.blocked = new Set(blockedUsers.nodes.map(({ user }) => user.id))
     const before = [...this.conversations.keys()]
     this.conversations.clear()
     this.recent.clear()
     this.#applied = null
-    this.putPage(conversations, placeOf(syncCursor))
+    const place = placeOf(syncCursor)
+    // The page has the most recent ones, the pinned ones among them too.
+    for (const parts of pinned.nodes.toReversed()) this.put(parts, place)
+    this.putPage(conversations, place)
     this.#changed('viewer')
     // Last: who hears of it reads at once.
     for (const id of before) {
@@ -175,10 +178,15 @@ export class StoreState {
     this.#listChanged()
   }
 
-  /** The conversations by last activity, latest first: the same array until it changes. */
+  /** The conversations, the pinned ones first, by last activity, latest first: the same array until it changes. */
   get list(): readonly string[] {
     this.#list ??= [...this.conversations.values()]
-      .sort((a, b) => compare(b.parts.lastActivityAt ?? '', a.parts.lastActivityAt ?? '') || b.order - a.order)
+      .sort(
+        (a, b) =>
+          Number(isPinned(b)) - Number(isPinned(a)) ||
+          compare(b.parts.lastActivityAt ?? '', a.parts.lastActivityAt ?? '') ||
+          b.order - a.order,
+      )
       .map(({ parts }) => parts.id)
     return this.#list
   }
@@ -404,6 +412,7 @@ function lastAfter(last: Message | null, message: Message, isSent: boolean): Mes
   return last && withQuote(last, message)
 }
 
+const isPinned = ({ parts }: KnownConversation) => parts.viewerMembership?.pinnedAt != null
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 const later = (one: string | null | undefined, other: string | null | undefined) =>
   (compare(one ?? '', other ?? '') > 0 ? one : other) ?? null

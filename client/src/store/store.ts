@@ -5,6 +5,7 @@ import type { ParleyClient } from '../client.ts'
 import { failureOf, type ParleyFailure } from '../failure.ts'
 import type { Following } from '../follow.ts'
 import type { OutboxMessage } from '../outbox-message.ts'
+import { StoreActions } from './actions.ts'
 import { type Ask, askOf } from './ask.ts'
 import * as documents from './documents.ts'
 import { HistoryLoader, type HistoryPlace } from './history.ts'
@@ -59,6 +60,8 @@ export async function openStore(
 /** A store. Make one with `openStore`. */
 export class ParleyStore {
   readonly client: ParleyClient
+  /** What the user does beside writing: pin, forward, report, ban. */
+  readonly actions: StoreActions
   /**
    * Resolves once there is something to show: what was kept, or the first snapshot. Also if following ends before, with no viewer then.
    * Never rejects. Always the same promise, for `use` of React 19.
@@ -101,6 +104,7 @@ export class ParleyStore {
       this.#isReady = resolve
     })
     this.#ask = askOf(client)
+    this.actions = new StoreActions(this.#ask)
     const isWatched = (id: string) => this.#watched.has(id)
     const changed = (id: string) => this.#changed(`messages ${id}`)
     this.#history = new HistoryLoader(this.#state, this.#ask, this.#retries, isWatched, changed)
@@ -141,7 +145,7 @@ export class ParleyStore {
     return this.#state.viewer
   }
 
-  /** The IDs of the known conversations, most recent activity first: the same array until it changes. */
+  /** The IDs of the known conversations, pinned ones first, then by the most recent activity: the same array until it changes. */
   get list(): readonly string[] {
     return this.#state.list
   }

@@ -48,6 +48,8 @@ export function makeConversation(
     description: null,
     data: null,
     historyVisibility: 'ALL',
+    slowModeS: 0,
+    announcementsOnly: false,
     ...settings,
     createdAt,
     lastActivityAt: createdAt,
@@ -56,6 +58,7 @@ export function makeConversation(
     members: new Map(),
     departed: new Map(),
     leavers: new Set(),
+    bans: new Map(),
     messages: [],
   }
   world.conversations.set(conversation.id, conversation)
@@ -82,6 +85,8 @@ export function addPeople(
       readAt: null,
       mutedUntil: null,
       archivedAt: null,
+      pinnedAt: null,
+      markedUnreadAt: null,
     }
     conversation.members.set(userId, member)
     conversation.departed.delete(userId)

@@ -5,7 +5,7 @@ import { badInput, notFound } from './refusal.ts'
 import { checkId, requireViewer, type TestContext, type TestFields } from './test-context.ts'
 import { type PageArguments, pageAround, pageOf } from './test-page.ts'
 import { can, membershipOf, sightOf, type TestCapability, unreadOf, visibleMessages } from './visibility.ts'
-import { type TestConversation, type TestMember, testId } from './world.ts'
+import { type TestBan, type TestConversation, type TestMember, testId } from './world.ts'
 
 /** A member as the schema shows it. */
 export type ShownMember = { readonly conversation: TestConversation; readonly member: TestMember }
@@ -77,8 +77,14 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
     epoch: () => null,
     groupInfo: () => null,
     needsRekey: () => false,
-    slowModeS: () => 0,
-    announcementsOnly: () => false,
+    slowModeS: ofMembers(({ slowModeS }) => slowModeS, 0),
+    announcementsOnly: ofMembers(({ announcementsOnly }) => announcementsOnly, false),
+    bans: (conversation: TestConversation, args: PageArguments, context: TestContext) => {
+      const member = membershipOf(context, conversation)
+      const isShown = member !== null && can('REMOVE_MEMBERS', conversation, member)
+      const bans = isShown ? [...conversation.bans.values()] : []
+      return pageOf(bans, ({ userId }) => context.world.users.get(userId)?.number ?? 0, args)
+    },
     isClosed: ofMembers(({ isClosed }) => isClosed, false),
     lastActivityAt: ofMembers(({ lastActivityAt }) => lastActivityAt, null),
     lastMessage: (conversation: TestConversation, _args: object, context: TestContext) =>
@@ -133,8 +139,10 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
     viewerCanHandOver: viewerCan('HAND_OVER'),
     viewerCanPin: viewerCan('PIN'),
     viewerCanAnnounce: viewerCan('ANNOUNCE'),
-    viewerCanSend: (conversation: TestConversation, _args: object, context: TestContext) =>
-      membershipOf(context, conversation) !== null && !conversation.isClosed,
+    viewerCanSend: (conversation: TestConversation, _args: object, context: TestContext) => {
+      const member = membershipOf(context, conversation)
+      return member !== null && (!conversation.announcementsOnly || can('ANNOUNCE', conversation, member))
+    },
   },
   Member: {
     id: ({ conversation, member }: ShownMember, _args: object, { world }: TestContext) =>
@@ -147,9 +155,14 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
       deliveredSeq(world, conversation, member.userId),
     mutedUntil: ofViewer(({ mutedUntil }) => mutedUntil),
     archivedAt: ofViewer(({ archivedAt }) => archivedAt),
-    markedUnreadAt: () => null,
-    pinnedAt: () => null,
+    markedUnreadAt: ofViewer(({ markedUnreadAt }) => markedUnreadAt),
+    pinnedAt: ofViewer(({ pinnedAt }) => pinnedAt),
     pushLevel: () => null,
+  },
+  Ban: {
+    user: person,
+    bannedBy: ({ bannedBy }: TestBan, _args: object, { world }: TestContext) => world.users.get(bannedBy),
+    bannedAt: ({ bannedAt }: TestBan) => bannedAt,
   },
   ReadMarker: {
     id: ({ conversationId, userId }: ShownMarker) => `ReadMarker:${conversationId}:${userId}`,

@@ -19,6 +19,8 @@ import { can, type TestCapability, unreadOf } from './visibility.ts'
 import type { TestConversation, TestMember, TestUser } from './world.ts'
 
 const [titleMax, descriptionMax, membersMax] = [120, 1_000, 100]
+const slowModeMaxS = 21_600
+const [pinnedMax, bansMax] = [50, 1_000]
 
 /** A group of the viewer in which they may do something. @throws GraphQLError NOT_FOUND, BAD_INPUT, FORBIDDEN */
 function requireGroup(context: TestContext, id: string, capability?: TestCapability): OwnConversation {
@@ -87,16 +89,20 @@ function createGroup(_root: unknown, { input }: { input: api.CreateGroupInput },
 function updateConversation(_root: unknown, { input }: { input: api.UpdateConversationInput }, context: TestContext) {
   const { conversation } = requireGroup(context, input.conversationId, 'EDIT')
   if (input.avatarId !== undefined) throw lacks('avatars')
-  if (input.slowModeS || input.announcementsOnly) throw lacks('slow mode and announcements')
+  const { slowModeS = null } = input
+  if (slowModeS !== null && (slowModeS < 0 || slowModeS > slowModeMaxS))
+    throw badInput('input.slowModeS', `must be between 0 and ${slowModeMaxS}`)
   const settings = {
     title: input.title == null ? conversation.title : checkLine(input.title, titleMax, 'input.title'),
     description: input.description === undefined ? conversation.description : checkDescription(input.description),
     historyVisibility: input.historyVisibility ?? conversation.historyVisibility,
     data: input.data === undefined ? conversation.data : input.data,
+    slowModeS: slowModeS ?? conversation.slowModeS,
+    announcementsOnly: input.announcementsOnly ?? conversation.announcementsOnly,
   }
-  const { title, description, historyVisibility, data } = conversation
-  if (JSON.stringify(settings) === JSON.stringify({ title, description, historyVisibility, data }))
-    return done(context.world, null, { conversation })
+  const { title, description, historyVisibility, data, announcementsOnly } = conversation
+  const now = { title, description, historyVisibility, data, slowModeS: conversation.slowModeS, announcementsOnly }
+  if (JSON.stringify(settings) === JSON.stringify(now)) return done(context.world, null, { conversation })
   Object.assign(conversation, settings)
   return done(context.world, tellAll(context.world, conversation, 'ConversationUpdated'), { conversation })
 }
@@ -109,6 +115,8 @@ function addMembers(_root: unknown, { input }: { input: api.AddMembersInput }, c
   requireRoom(members.size + added.length, 'input.userIds')
   const gone = input.userIds.findIndex((id) => leavers.has(id))
   if (gone >= 0) throw refuse('FORBIDDEN', 'This user has left the group. Send them an invite link.', `input.userIds.${gone}`)
+  const banned = input.userIds.findIndex((id) => conversation.bans.has(id))
+  if (banned >= 0) throw refuse('FORBIDDEN', 'This user is banned from the group.', `input.userIds.${banned}`)
   requireAdmission(context, added, 'input.userIds')
   const fact = added.length === 0 ? null : addPeople(context.world, conversation, added)
   context.world.signal()
@@ -125,6 +133,31 @@ function removeMember(_root: unknown, { input }: { input: api.RemoveMemberInput 
   const fact = endMembership(context.world, conversation, member.userId)
   context.world.signal()
   return done(context.world, fact, { conversation })
+}
+
+function banMember(_root: unknown, { input }: { input: api.BanMemberInput }, context: TestContext) {
+  const { world } = context
+  const viewer = requireViewer(context)
+  if (checkId('User', input.userId, 'input.userId') === viewer.id)
+    throw badInput('input.userId', 'must not be yourself: use leaveConversation')
+  const { conversation } = requireGroup(context, input.conversationId, 'REMOVE_MEMBERS')
+  const { bans, members } = conversation
+  const member = members.get(input.userId)
+  if (member?.role === 'OWNER') throw refuse('FORBIDDEN', 'The owner of a group cannot be banned.')
+  const { id: userId } = requireUser(context, input.userId, 'input.userId')
+  if (bans.has(userId)) return done(world, null, { conversation })
+  if (bans.size >= bansMax) throw refuse('LIMIT_EXCEEDED', `A group can have at most ${bansMax} bans. Lift one first.`)
+  bans.set(userId, { userId, bannedBy: viewer.id, bannedAt: world.journal.now() })
+  if (member) endMembership(world, conversation, userId)
+  const fact = tellAll(world, conversation, 'ConversationUpdated')
+  world.signal()
+  return done(world, fact, { conversation })
+}
+
+function unbanMember(_root: unknown, { input }: { input: api.UnbanMemberInput }, context: TestContext) {
+  const { conversation } = requireGroup(context, input.conversationId, 'REMOVE_MEMBERS')
+  const isLifted = conversation.bans.delete(checkId('User', input.userId, 'input.userId'))
+  return done(context.world, isLifted ? tellAll(context.world, conversation, 'ConversationUpdated') : null, { conversation })
 }
 
 function leaveConversation(_root: unknown, { input }: { input: api.LeaveConversationInput }, context: TestContext) {
@@ -175,6 +208,8 @@ export const conversationMutations: TestFields = {
   removeMember,
   leaveConversation,
   setMemberRole,
+  banMember,
+  unbanMember,
   muteConversation: (
     _root: unknown,
     { input }: { input: { conversationId: string; until?: Date | null } },
@@ -193,6 +228,21 @@ export const conversationMutations: TestFields = {
       member.archivedAt = input.archived ? new Date() : null
       return true
     }),
+  pinConversation: (_root: unknown, { input }: { input: api.PinConversationInput }, context: TestContext) =>
+    changeOwn(context, input.conversationId, (member) => {
+      if ((member.pinnedAt !== null) === input.pinned) return false
+      const isOwnPin = ({ members }: TestConversation) => members.get(member.userId)?.pinnedAt != null
+      if (input.pinned && ownConversations(context).filter(isOwnPin).length >= pinnedMax)
+        throw refuse('LIMIT_EXCEEDED', `You can pin at most ${pinnedMax} conversations. Unpin one first.`)
+      member.pinnedAt = input.pinned ? new Date() : null
+      return true
+    }),
+  markUnread: (_root: unknown, { input }: { input: api.MarkUnreadInput }, context: TestContext) =>
+    changeOwn(context, input.conversationId, (member) => {
+      if ((member.markedUnreadAt !== null) === input.unread) return false
+      member.markedUnreadAt = input.unread ? new Date() : null
+      return true
+    }),
 }
 
 /** The conversations of the viewer, most recent activity first. */
@@ -202,14 +252,18 @@ function ownConversations(context: TestContext): TestConversation[] {
   return own.sort((a, b) => b.lastPosition - a.lastPosition)
 }
 
-type ListArguments = PageArguments & { readonly archived?: boolean | null; readonly query?: string | null }
+type ListArguments = PageArguments & {
+  readonly archived?: boolean | null
+  readonly pinned?: boolean | null
+  readonly query?: string | null
+}
 
 export const conversationQueries: TestFields = {
   conversation: (_root: unknown, { id }: { id: string }, context: TestContext) => {
     const found = context.world.conversations.get(checkId('Conversation', id, 'id'))
     return found?.members.has(requireViewer(context).id) ? found : null
   },
-  conversations: (_root: unknown, { archived, query, ...args }: ListArguments, context: TestContext) => {
+  conversations: (_root: unknown, { archived, pinned, query, ...args }: ListArguments, context: TestContext) => {
     const viewer = requireViewer(context)
     const text = (query ?? '').trim().toLowerCase()
     const namesOf = ({ kind, title, members }: TestConversation) => {
@@ -217,9 +271,10 @@ export const conversationQueries: TestFields = {
       return [title ?? '', ...others.map((id) => context.world.users.get(id)?.displayName ?? '')].join(' ').toLowerCase()
     }
     const isArchived = ({ members }: TestConversation) => members.get(viewer.id)?.archivedAt != null
-    const found = ownConversations(context).filter(
-      (each) => (archived == null || isArchived(each) === archived) && namesOf(each).includes(text),
-    )
+    const isPinned = ({ members }: TestConversation) => members.get(viewer.id)?.pinnedAt != null
+    const isWanted = (each: TestConversation) =>
+      (archived == null || isArchived(each) === archived) && (pinned == null || isPinned(each) === pinned)
+    const found = ownConversations(context).filter((each) => isWanted(each) && namesOf(each).includes(text))
     return pageOf(found, ({ lastPosition }) => -lastPosition, args)
   },
   unreadTotals: (_root: unknown, _args: object, context: TestContext) => {

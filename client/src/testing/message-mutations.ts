@@ -2,7 +2,7 @@
 
 import type * as api from '../generated/schema-types.ts'
 import { addMessage, done, moveMarker, tellAll } from './actions.ts'
-import { badInput, lacks, refuse } from './refusal.ts'
+import { badInput, lacks, refuse, tooSoon } from './refusal.ts'
 import { stopTyping } from './signals.ts'
 import {
   checkId,
@@ -13,8 +13,8 @@ import {
   type TestContext,
   type TestFields,
 } from './test-context.ts'
-import { can, visibleMessages } from './visibility.ts'
-import type { TestConversation, TestMessage } from './world.ts'
+import { can, sightOf, visibleMessages } from './visibility.ts'
+import type { TestConversation, TestMember, TestMessage, TestWorld } from './world.ts'
 
 /** The limits of the server's defaults. */
 export const testLimits = { messageTextMax: 10_000, mentionsMax: 100, pinsMax: 50, emojiOnMessageMax: 20 }
@@ -53,6 +53,7 @@ function sendMessage(_root: unknown, { input }: { input: api.SendMessageInput },
   }
   if (first) return { message: first, cursor: world.journal.cursor(first.number) }
   const { conversation, member } = requireOpen(context, conversationId)
+  requireMayPost(context, conversation, member)
   const quoted = replyToId === null ? null : conversation.messages.find(({ id }) => id === replyToId)
   if (replyToId !== null && (!quoted || quoted.seq <= member.hiddenSeq))
     throw refuse('NOT_FOUND', 'The message that you reply to is not in this conversation.', 'input.replyToId')
@@ -69,6 +70,69 @@ function sendMessage(_root: unknown, { input }: { input: api.SendMessageInput },
   })
   stopTyping(world, conversation.id, viewer.id)
   return { message, cursor: world.journal.cursor(message.number) }
+}
+
+/** @throws GraphQLError FORBIDDEN, or RATE_LIMITED in slow mode */
+function requireMayPost(context: TestContext, conversation: TestConversation, member: TestMember): void {
+  if (can('ANNOUNCE', conversation, member) || conversation.kind === 'DIRECT') return
+  if (conversation.announcementsOnly) throw refuse('FORBIDDEN', 'Only the owner and admins of this group can write in it.')
+  const last = conversation.messages.findLast(
+    ({ senderId, createdAt }) => senderId === member.userId && createdAt >= member.joinedAt,
+  )
+  const waitMs = last ? last.createdAt.getTime() + conversation.slowModeS * 1_000 - context.world.journal.now().getTime() : 0
+  if (waitMs > 0) throw tooSoon('The group is in slow mode.', waitMs)
+}
+
+const forwardMax = { conversations: 20, messages: 20, copies: 100 }
+
+/** The messages to forward. @throws GraphQLError NOT_FOUND, MESSAGE_DELETED */
+function requireForwardable(context: TestContext, ids: readonly string[]): TestMessage[] {
+  return ids.map((id, i) => {
+    const argument = `input.messageIds.${i}`
+    const message = context.world.messages.get(checkId('Message', id, argument))
+    if (!message || sightOf(context, message) !== 'NOW') throw refuse('NOT_FOUND', 'Message not found.', argument)
+    if (message.deletedAt) throw refuse('MESSAGE_DELETED', 'The message was deleted.', argument)
+    return message
+  })
+}
+
+/** Sends copies. Their keys are not those of the server, but of version 5, too. */
+function forwardMessages(_root: unknown, { input }: { input: api.ForwardMessagesInput }, context: TestContext) {
+  const { world } = context
+  const viewer = requireViewer(context)
+  if (!uuid.test(input.clientMessageId)) throw badInput('input.clientMessageId', 'must be a UUID')
+  for (const [argument, ids, most] of [
+    ['input.messageIds', input.messageIds, forwardMax.messages],
+    ['input.conversationIds', input.conversationIds, forwardMax.conversations],
+  ] as const)
+    if (ids.length < 1 || ids.length > most) throw badInput(argument, `must have 1 to ${most} IDs`)
+  const conversationIds = [...new Set(input.conversationIds)]
+  const messageIds = [...new Set(input.messageIds)]
+  if (messageIds.length * conversationIds.length > forwardMax.copies)
+    throw refuse('LIMIT_EXCEEDED', `At most ${forwardMax.copies} copies can be sent at once.`, 'input.messageIds')
+  const messages = requireForwardable(context, messageIds)
+  const copies = conversationIds.flatMap((conversationId) =>
+    messages.map((message) => {
+      const key = [viewer.id, input.clientMessageId.toLowerCase(), conversationId, message.id].join(' ')
+      const first = world.messages.get(world.copies.get(key) ?? '')
+      if (first) return first
+      const clientMessageId = copyKey(world)
+      const copy = sendMessage(
+        null,
+        { input: { conversationId, clientMessageId, text: message.text, data: message.data } },
+        context,
+      )
+      world.copies.set(key, copy.message.id)
+      return copy.message
+    }),
+  )
+  return { messages: copies }
+}
+
+/** A drawn UUID with the version of the keys of copies. */
+function copyKey({ random }: TestWorld): string {
+  const digits = [...random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-5${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20)}`
 }
 
 function editMessage(_root: unknown, { input }: { input: api.EditMessageInput }, context: TestContext) {
@@ -194,6 +258,7 @@ export function searchMessages(
 
 export const messageMutations: TestFields = {
   sendMessage,
+  forwardMessages,
   editMessage,
   deleteMessage,
   markRead,

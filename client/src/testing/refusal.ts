@@ -27,6 +27,10 @@ export function refuse(code: RefusalCode, message: string, argument?: string): G
   return new GraphQLError(message, { extensions: { code, retryable: false, ...(argument === undefined ? {} : { argument }) } })
 }
 
+/** The refusal of something that is allowed again after a while. */
+export const tooSoon = (message: string, retryAfterMs: number) =>
+  new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', retryable: true, retryAfterMs } })
+
 /** The same answer for what does not exist and for what the viewer may not see. */
 export const notFound = (what: string, argument?: string) => refuse('NOT_FOUND', `${what} not found.`, argument)
 

@@ -1,10 +1,10 @@
-// Typing and presence: signals, which are never stored.
+// Typing, presence and the signals of apps: signals, which are never stored.
 
 import type * as api from '../generated/schema-types.ts'
 import { type PullSource, pullStream } from './pull-stream.ts'
 import { badInput, notFound, refuse } from './refusal.ts'
 import { checkId, requireOpen, requireSession, requireViewer, type TestContext, type TestFields } from './test-context.ts'
-import type { TestUser, TestWorld } from './world.ts'
+import type { TestSignal, TestUser, TestWorld } from './world.ts'
 
 const lapsesMs = 6_000
 const onlineMs = 30_000
@@ -132,14 +132,56 @@ function heartbeat(_root: unknown, { input }: { input?: api.HeartbeatInput | nul
   return { onlineUntil: new Date(Date.now() + onlineMs), state: isIdle ? 'IDLE' : 'ONLINE' }
 }
 
-export const signalMutations: TestFields = { setTyping, heartbeat }
+const [signalBytesMax, signalsWaitingMax] = [1_024, 100]
+
+function sendSignal(_root: unknown, { input }: { input: api.SendSignalInput }, context: TestContext) {
+  const { id: sessionId } = requireSession(context)
+  const { kind, data = null } = input
+  if (!/^[A-Za-z0-9._-]{1,50}$/.test(kind)) throw badInput('input.kind', 'must have 1 to 50 letters, digits, ".", "_" or "-"')
+  if (new TextEncoder().encode(JSON.stringify(data)).length > signalBytesMax)
+    throw badInput('input.data', `must have at most ${signalBytesMax} bytes of JSON`)
+  const { conversation, member } = requireOpen(context, input.conversationId)
+  const sentAt = new Date()
+  const signal = { conversationId: conversation.id, senderId: member.userId, sessionId, kind, data, sentAt }
+  for (const watcher of [...context.world.signalWatchers]) watcher(signal)
+  return { sentAt }
+}
+
+function watchSignals(_root: unknown, args: { conversationId: string }, context: TestContext) {
+  const { id: sessionId } = requireSession(context)
+  const { conversation, member } = requireOpen(context, args.conversationId, 'conversationId')
+  const waiting: TestSignal[] = []
+  return pullStream<TestSignal>({
+    take: () => waiting.shift(),
+    listen: (wake) => {
+      const watcher = (signal: TestSignal) => {
+        const isFor = signal.conversationId === conversation.id && conversation.members.has(member.userId)
+        if (!isFor || signal.sessionId === sessionId) return
+        waiting.push(signal)
+        if (waiting.length > signalsWaitingMax) waiting.shift()
+        wake()
+      }
+      context.world.signalWatchers.add(watcher)
+      return () => context.world.signalWatchers.delete(watcher)
+    },
+  })
+}
+
+export const signalMutations: TestFields = { setTyping, heartbeat, sendSignal }
 /** The subscriptions to signals: what they stream. */
-export const signalStreams: TestFields = { typing: watchTyping, presence: watchPresence }
+export const signalStreams: TestFields = { typing: watchTyping, presence: watchPresence, signals: watchSignals }
 export const signalFields: { readonly [type: string]: TestFields } = {
   TypingState: {
     conversationId: ({ conversationId }: { conversationId: string }) => conversationId,
     users: ({ userIds }: { userIds: readonly string[] }, _args: object, { world }: TestContext) =>
       userIds.map((id) => world.users.get(id)),
+  },
+  Signal: {
+    conversationId: ({ conversationId }: TestSignal) => conversationId,
+    kind: ({ kind }: TestSignal) => kind,
+    data: ({ data }: TestSignal) => data,
+    sentAt: ({ sentAt }: TestSignal) => sentAt,
+    sender: ({ senderId }: TestSignal, _args: object, { world }: TestContext) => world.users.get(senderId),
   },
   Presence: {
     id: ({ userId }: PresenceShown) => `Presence:${userId}`,

@@ -44,6 +44,21 @@ export type TestMember = {
   readAt: Date | null
   mutedUntil: Date | null
   archivedAt: Date | null
+  pinnedAt: Date | null
+  markedUnreadAt: Date | null
+}
+
+/** A user who cannot come back to a group. */
+export type TestBan = { readonly userId: string; readonly bannedBy: string; readonly bannedAt: Date }
+
+/** A signal of an app. */
+export type TestSignal = {
+  readonly conversationId: string
+  readonly senderId: string
+  readonly sessionId: string
+  readonly kind: string
+  readonly data: unknown
+  readonly sentAt: Date
 }
 
 /** What a former member may still see: nothing that came later. */
@@ -58,6 +73,8 @@ export type TestConversation = {
   description: string | null
   data: unknown
   historyVisibility: 'ALL' | 'SINCE_JOINING'
+  slowModeS: number
+  announcementsOnly: boolean
   readonly createdAt: Date
   /** When and where something happened in it. */
   lastActivityAt: Date
@@ -67,6 +84,7 @@ export type TestConversation = {
   readonly departed: Map<string, TestDeparture>
   /** Those who left by themselves: they can only come back by an invite. */
   readonly leavers: Set<string>
+  readonly bans: Map<string, TestBan>
   readonly messages: TestMessage[]
 }
 
@@ -123,6 +141,10 @@ export class TestWorld {
   readonly contacts: TestContact[] = []
   readonly blocks: TestBlock[] = []
   readonly connections = new Set<TestConnection>()
+  /** The IDs of the copies that were forwarded, by what a repeat has in common with the first attempt. */
+  readonly copies = new Map<string, string>()
+  /** Those who watch signals of apps. */
+  readonly signalWatchers = new Set<(signal: TestSignal) => void>()
   readonly #numbers = new Map<string, number>()
   readonly #signals = new Set<() => void>()
 
