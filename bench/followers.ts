@@ -1,7 +1,8 @@
-// The bench of following: `npx tsx bench/followers.ts [--small]`. One node appends messages in 100 conversations at a fixed rate; 1, 2, 4
-// and 8 others follow, and one of them hears a conversation. Compares PARLEY_FOLLOW=full and =digest: what leaves Redis for each fact and
-// node, the CPU of a node that does not hear, and the time from a send to the hearing node. It brings its own Postgres and Redis
-// (`redis-server`), ends by itself, and prints a table and the figures for simulate.ts.
+// The bench of following: `npx tsx bench/followers.ts [--followers 1,2,4,8] [--rates 20,200,2000] [--seconds 20]`. One node appends messages in 100 conversations at a fixed rate; 1, 2, 4
+// and 8 others follow, and one more hears a conversation. Compares PARLEY_FOLLOW=full and =digest: what leaves Redis for each fact and
+// node, the CPU of a node that does not hear, and the time from a send to the hearing node. Those that do not hear only follow: they
+// have no search index and no notifications, which one node does for all in either way. It brings its own Postgres and Redis
+// (`redis-server`), ends by itself, and prints a table.
 
 import { fork, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -14,14 +15,25 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { openApp } from '../src/app.ts'
+import { openRedisBus } from '../src/bus/redis.ts'
+import { redisWords } from '../src/bus/redis-faults.ts'
+import { createSeal } from '../src/bus/seal.ts'
+import { systemClock } from '../src/clock.ts'
 import { readConfig } from '../src/config/read-config.ts'
 import { conversationKinds } from '../src/conversation/events.ts'
+import { factKinds } from '../src/features.ts'
 import { conversationIdOf, userIdOf } from '../src/id.ts'
+import { type Journal, openJournal } from '../src/journal/journal.ts'
+import { deriveKeys } from '../src/keys.ts'
 import { findFreePort, startPostgres } from '../src/local/postgres.ts'
 import { openLog } from '../src/log/log.ts'
+import { Outage } from '../src/log/outage.ts'
+import { RepeatLog } from '../src/log/repeats.ts'
 import { type SendInput, sendProcedure } from '../src/message/send.ts'
+import { openStore } from '../src/store/store.ts'
 
 const log = openLog('error', 'bench')
+const tokenSecrets = 'the token secret of the whole of the bench'
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 /** What a follower reports: its CPU in microseconds, its position, and the delays of the messages that it heard, in milliseconds. */
@@ -31,15 +43,30 @@ type FollowerSetup = { readonly environment: Record<string, string>; readonly he
 async function openNode(environment: Record<string, string>) {
   const foundation = {
     databaseUrl: environment.DATABASE_URL ?? '',
-    tokenSecrets: 'the token secret of the whole of the bench',
+    tokenSecrets,
     vapid: null,
   }
   return openApp(readConfig({ NODE_ENV: 'test', ...environment }), foundation, log)
 }
 
+/** A node that does nothing but follow. */
+async function openFollowing(environment: Record<string, string>): Promise<{ journal: Journal; close(): Promise<void> }> {
+  const config = readConfig({ NODE_ENV: 'test', ...environment })
+  if (config.redis === null) throw new Error('a follower needs Redis')
+  const repeats = new RepeatLog(log)
+  const store = openStore(environment.DATABASE_URL ?? '', config.journal.appendLanes, log)
+  const outage = new Outage(log, redisWords)
+  const bus = openRedisBus(config.redis, createSeal(deriveKeys(tokenSecrets)), systemClock, outage, log, repeats)
+  const journal = await openJournal(store, bus, config.journal, factKinds, log, repeats)
+  const close = async () => {
+    for (const part of [journal, outage, bus, store, repeats]) await part.close()
+  }
+  return { journal, close }
+}
+
 /** A follower in a process of its own. User 1, who hears, is in conversation 1. */
 async function follow({ environment, hears }: FollowerSetup): Promise<void> {
-  const app = await openNode(environment)
+  const app = hears ? await openNode(environment) : await openFollowing(environment)
   let delaysMs: number[] = []
   if (hears) {
     const request = { userId: userIdOf(1), after: null, conversationId: null, onAbandoned: (reason: string) => say(reason) }
@@ -125,8 +152,15 @@ async function createDatabase(url: string): Promise<void> {
 type Measured = { readonly bytes: number; readonly cpuUs: number; readonly p50: number; readonly p99: number }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { small: { type: 'boolean', default: false } } })
-  const [followers, rates, ms] = values.small ? [[1, 2], [20, 200], 4_000] : [[1, 2, 4, 8], [20, 200, 2_000], 20_000]
+  const { values } = parseArgs({
+    options: {
+      followers: { type: 'string', default: '1,2,4,8' },
+      rates: { type: 'string', default: '20,200,2000' },
+      seconds: { type: 'string', default: '20' },
+    },
+  })
+  const [followers, rates] = [values.followers.split(',').map(Number), values.rates.split(',').map(Number)]
+  const ms = Number(values.seconds) * 1_000
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-bench-'))
   const postgres = await startPostgres(path.join(directory, 'postgres'), 'a password for the bench', log)
   const port = await findFreePort()
