@@ -241,7 +241,8 @@ test('after a drawn run under the worst network, a store is what a new one reads
     const check = (conversation: string) => {
       const { messages, pending } = store.messages(conversation)
       const seqs = messages.map(({ seq }) => seq)
-      if (seqs.some((seq, i) => i > 0 && seq !== (seqs[i - 1] ?? 0) + 1)) faults.push(`${conversation}: ${seqs}`)
+      // There may be gaps, where the user has hidden messages.
+      if (seqs.some((seq, i) => i > 0 && seq <= (seqs[i - 1] ?? 0))) faults.push(`${conversation}: ${seqs}`)
       const keys = [...messages, ...pending].map(({ clientMessageId }) => clientMessageId)
       if (new Set(keys).size < keys.length) faults.push(`${conversation}: ${keys}`)
     }
