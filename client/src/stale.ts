@@ -59,6 +59,7 @@ const rules: ReadonlyMap<string, Stale> = new Map([
   ],
   ['PinsChanged', stale({ ofConversation: ['pinnedMessages'] })],
   ...['MessageHidden', 'MessageUnhidden'].map((kind) => [kind, otherMessages] as const),
+  ['DraftChanged', stale({ ofConversation: ['draft'] })],
   ['AttachmentChanged', stale({ ofConversation: ['attachments'] })],
   [
     'ReadMarkersMoved',

@@ -1,5 +1,5 @@
 // The kinds of facts of messages. Hot writes make them, so their numbers are also in SQL: 1 in journal_send, 7 to 9 and 14 in
-// journal_change, as are 50 and 51, 10 in journal_mark, 32 in journal_deliver.
+// journal_change, as are 50 and 51, 52 in journal_draft, 10 in journal_mark, 32 in journal_deliver.
 
 import type { UserId } from '../id.ts'
 import { defineKinds, withPayload } from '../journal/kind.ts'
@@ -21,6 +21,8 @@ export const messageKinds = defineKinds({
   // A user has hidden a message for themselves, or shows it again. Only that user receives it.
   MessageHidden: { number: 50 },
   MessageUnhidden: { number: 51 },
+  // A user has saved or removed what they have begun to write. Only that user receives it.
+  DraftChanged: { number: 52 },
   ReadMarkersMoved: withPayload<MarkersPayload>({ number: 10 }),
   DeliveryMarkersMoved: withPayload<MarkersPayload>({ number: 32 }),
 })

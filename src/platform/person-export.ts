@@ -99,6 +99,11 @@ const hidden = statement<Line>(
      from hidden_message h join message m on m.conversation_id = h.conversation_id and m.seq = h.seq
     where h.user_id = $1 and h.conversation_id = $2 and h.seq > $3 and h.seq <= $4 order by h.seq`,
 )
+const drafts = statement<Line>(
+  'export_drafts',
+  `select 'draft' as type, conversation_id as "conversationId", text, reply_to_id as "replyToId", saved_at as "savedAt"
+     from draft where user_id = $1 order by conversation_id`,
+)
 type FileLine = Line & {
   readonly id: AttachmentId
   readonly storageKey: string
@@ -143,6 +148,7 @@ export async function* exportPerson(userId: UserId, { files: stores, store: { re
       for (const part of [messages, reactions, hidden]) for (const row of await reader.rows(part, range)) yield lineOf(row)
     }
   }
+  for (const row of await reader.rows(drafts, [userId])) yield lineOf(row)
   for (const { storageKey, store, hasContent, ...file } of await reader.rows(files, [userId])) {
     yield lineOf(file)
     const content = hasContent ? await stores.storeOf({ store }).read(`${storageKey}/${originalName}`) : null

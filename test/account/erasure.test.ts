@@ -9,7 +9,7 @@ import { parseId } from '../../src/id.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
 import { BanMember, CreateInvite } from '../conversation/documents.ts'
 import { bytes, commit, encryptedGroup, register, stock } from '../encryption/support.ts'
-import { AddReaction, HideMessage, MarkRead, PinMessage } from '../law/documents.ts'
+import { AddReaction, HideMessage, MarkRead, PinMessage, SaveDraft } from '../law/documents.ts'
 import { ReportMessage, ReportUser, ResolveReport } from '../moderation/documents.ts'
 import { openBackend } from '../platform/backend.ts'
 import { RegisterPushToken, SendTestNotification, SetPushSettings } from '../push/documents.ts'
@@ -91,6 +91,7 @@ async function leaveTraces(user: Device, bob: Device, carol: Device, dora: Devic
   const { message, cursor } = await user.send(group, 'found by the search')
   await user.run(AddReaction, { input: { messageId: message.id, emoji: '🎉' } })
   await user.run(PinMessage, { input: { messageId: message.id } })
+  await user.run(SaveDraft, { input: { conversationId: group, text: 'begun' } })
   await user.run(HideMessage, { input: { messageId: message.id } })
   await user.run(MarkRead, { input: { conversationId: direct, seq: 0 } })
   await user.run(MarkRead, { input: { conversationId: group, seq: 1 } })

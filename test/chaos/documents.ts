@@ -45,6 +45,7 @@ export const ChaosEvents = graphql(`
       ... on ConversationUpdated { conversation { id } }
       ... on InvitesChanged { conversation { id } }
       ... on MembershipUpdated { conversation { id } }
+      ... on DraftChanged { conversation { id } }
     }
   }
 `)

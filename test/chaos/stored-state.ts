@@ -153,6 +153,7 @@ function subjectOf(row: Row): string {
     case 'ConversationUpdated':
     case 'InvitesChanged':
     case 'MembershipUpdated':
+    case 'DraftChanged':
       return conversation
     default:
       return ''

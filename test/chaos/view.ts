@@ -67,6 +67,7 @@ export function subjectOf(event: ChaosEvent): string {
     case 'ConversationUpdated':
     case 'InvitesChanged':
     case 'MembershipUpdated':
+    case 'DraftChanged':
       return event.conversation.id
     default:
       return ''

@@ -19,7 +19,7 @@ import {
   SetMemberRole,
 } from '../conversation/documents.ts'
 import { register } from '../encryption/support.ts'
-import { PinMessage } from '../law/documents.ts'
+import { PinMessage, SaveDraft } from '../law/documents.ts'
 import { deviceOf, openBackend } from '../platform/backend.ts'
 import { SendSignal } from '../presence/documents.ts'
 import { SetConversationPushLevel } from '../push/documents.ts'
@@ -192,6 +192,7 @@ async function setUp({ conversationId }: World): Promise<void> {
   await owner.run(ArchiveConversation, { input: { conversationId, archived: true } })
   await owner.run(SetConversationPushLevel, { input: { conversationId, level: 'ALL' } })
   await owner.run(PinConversation, { input: { conversationId, pinned: true } })
+  await owner.run(SaveDraft, { input: { conversationId, text: 'begun' } })
   await owner.run(MarkUnread, { input: { conversationId, unread: true } })
 }
 

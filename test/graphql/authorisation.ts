@@ -193,6 +193,7 @@ export const fields: readonly Row[] = [
   act('unhideMessage', 'the new message', fresh, '+ + + + N N N S U'),
   act('joinWithInvite', 'the group', ({ token }) => ({ token }), '+ + + + + + + S U'),
   act('leaveConversation', 'the group', group, '+ + + + N N N S U'),
+  act('saveDraft', 'the group', (w) => ({ ...group(w), text: 'begun' }), '+ + + + N N N S U'),
   act('markUnread', 'the group', (w) => ({ ...group(w), unread: true }), '+ + + + N N N S U'),
   act('pinConversation', 'the group', (w) => ({ ...group(w), pinned: true }), '+ + + + N N N S U'),
   act('markRead', 'in the group', (w) => ({ ...group(w), seq: 1 }), '+ + + + N N N S U'),
@@ -325,6 +326,7 @@ export const objectFields: readonly { readonly type: string; readonly same: read
       rows: [
         ofGroup('attachments', 'attachments(first: 1) { nodes { id } }', '+ + + 0 - - - S U'),
         ofGroup('bans', 'bans { nodes { bannedAt } }', '0 0 0 0 - - - S U'),
+        ofGroup('draft', 'draft { text }', '+ - - - - - - S U'),
         ofGroup('externalId', 'externalId', '- - - - - - - S U'),
         ofGroup('invites', 'invites { nodes { id } }', '+ + 0 0 - - - S U'),
         ofGroup('lastMessage', 'lastMessage { id }', '+ + + + - - - S U'),

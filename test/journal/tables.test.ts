@@ -13,7 +13,16 @@ import * as people from '../account/documents.ts'
 import { photo, processed, sendFiles, textFile, upload } from '../attachment/files.ts'
 import * as groups from '../conversation/documents.ts'
 import { bytes, commit, encryptedGroup, register, seal } from '../encryption/support.ts'
-import { AddReaction, DeleteMessage, EditMessage, HideMessage, MarkRead, PinMessage, RemoveReaction } from '../law/documents.ts'
+import {
+  AddReaction,
+  DeleteMessage,
+  EditMessage,
+  HideMessage,
+  MarkRead,
+  PinMessage,
+  RemoveReaction,
+  SaveDraft,
+} from '../law/documents.ts'
 import { type Device, password, signUpAll } from '../support/device.ts'
 import * as documents from '../support/documents.ts'
 import { type Node, openNode } from '../support/node.ts'
@@ -111,6 +120,7 @@ async function traffic(node: Node): Promise<void> {
   await carol.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await dan.run(DeleteMessage, { input: { messageId: (await dan.send(group, 'gone')).message.id } })
   await alice.run(PinMessage, { input: { messageId: message.id } })
+  await carol.run(SaveDraft, { input: { conversationId: group, text: 'begun' } })
   await carol.run(HideMessage, { input: { messageId: message.id } })
   const picture = await upload(alice, await photo())
   await sendFiles(alice, group, [picture, await upload(alice, textFile())])

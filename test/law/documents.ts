@@ -53,6 +53,7 @@ export const KeptConversation = graphql(`
     needsRekey
     groupInfo
     ...KeptSettings
+    draft { text savedAt replyTo { id } }
     members(first: 20) { nodes { user { id } role deliveredSeq } }
     messages(last: 50) { nodes { ...KeptMessage } }
     pinnedMessages { id }
@@ -112,6 +113,7 @@ export const Kept = graphql(`
       ... on ConversationAdded { conversation { ...KeptConversation } }
       ... on ConversationUpdated { conversation { id ...KeptSettings } }
       ... on MembershipUpdated { conversation { id ...KeptSettings } }
+      ... on DraftChanged { conversation { id draft { text savedAt replyTo { id } } } }
       ... on InvitesChanged { conversation { id ...KeptSettings } }
       ... on MemberJoined { conversation { id } user { id } member { role deliveredSeq } seq }
       ... on MemberLeft { conversation { id } user { id } }
@@ -180,6 +182,11 @@ export const UnpinMessage = graphql(`
 export const HideMessage = graphql(`
   mutation HideMessage($input: HideMessageInput!) {
     hideMessage(input: $input) { message { id seq text } cursor }
+  }
+`)
+export const SaveDraft = graphql(`
+  mutation SaveDraft($input: SaveDraftInput!) {
+    saveDraft(input: $input) { conversation { id draft { id text savedAt replyTo { id } } } cursor }
   }
 `)
 export const UnhideMessage = graphql(`

@@ -36,6 +36,7 @@ import {
   MarkRead,
   PinMessage,
   RemoveReaction,
+  SaveDraft,
   UnhideMessage,
   UnpinMessage,
 } from './documents.ts'
@@ -126,6 +127,15 @@ const cases: Record<string, () => Promise<unknown>> = {
     await alice.run(PinMessage, { input: hidden })
     await alice.run(AddReaction, { input: { ...newest, emoji: '👍' } })
     await alice.run(DeleteMessage, { input: newest })
+  },
+  saveDraft: async () => {
+    const { sendMessage } = await send(alice, 'three')
+    const save = (text: string, replyToId: string | null = null) =>
+      bob.run(SaveDraft, { input: { conversationId: group, text, replyToId } })
+    await save('begun')
+    await save('begun', sendMessage.message.id)
+    const direct = await bob.direct(carol)
+    for (const text of ['elsewhere', '']) await bob.run(SaveDraft, { input: { conversationId: direct, text } })
   },
   unhideMessage: async () => {
     const { sendMessage } = await send(alice, 'three', { mentionedUserIds: [bob.userId] })

@@ -202,6 +202,7 @@ const attempts: Record<string, Attempt> = {
   unpinMessage: act(messages.UnpinMessage, message, managers),
   hideMessage: act(messages.HideMessage, message, members),
   unhideMessage: act(messages.UnhideMessage, message, members),
+  saveDraft: act(messages.SaveDraft, ({ conversationId }) => ({ input: { conversationId, text: 'begun' } }), members),
   markRead: act(messages.MarkRead, ({ conversationId }) => ({ input: { conversationId, seq: 1 } }), members),
   setTyping: act(documents.SetTyping, ({ conversationId }) => ({ input: { conversationId, typing: true } }), members),
   forwardMessages: act(

@@ -29,6 +29,7 @@ type Conversation = {
   needsRekey: boolean
   groupInfo: string | null
   settings: Record<string, unknown>
+  draft: KeptConversationFragment['draft']
   members: Map<string, string>
   messages: Map<number, KeptMessage>
   markers: Map<string, number>
@@ -62,6 +63,7 @@ function conversationOf(kept: KeptConversationFragment): Conversation {
     needsRekey: kept.needsRekey,
     groupInfo: kept.groupInfo ?? null,
     settings: settingsOf(kept),
+    draft: kept.draft,
     members: new Map(present(kept.members.nodes).map(({ user, role }) => [user.id, role])),
     messages: new Map(present(kept.messages.nodes).map((message) => [message.seq, message])),
     deliveries: new Map(present(kept.members.nodes).map(({ user, deliveredSeq }) => [user.id, deliveredSeq])),
@@ -126,6 +128,7 @@ function plain(conversation: Conversation, viewerId: string, blocked: ReadonlySe
     needsRekey: conversation.needsRekey,
     groupInfo: conversation.groupInfo,
     settings: conversation.settings,
+    draft: conversation.draft,
     members: Object.fromEntries([...conversation.members].sort()),
     messages: [...conversation.messages].sort(([a], [b]) => a - b).map(([, message]) => message),
     pinned: pinsOf(conversation),
@@ -278,6 +281,11 @@ export class Replica {
       case 'InvitesChanged':
         this.#in(event.conversation.id, (c) => {
           c.settings = settingsOf(event.conversation)
+        })
+        break
+      case 'DraftChanged':
+        this.#in(event.conversation.id, (c) => {
+          c.draft = event.conversation.draft
         })
         break
       case 'MemberLeft':

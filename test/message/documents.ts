@@ -70,3 +70,8 @@ export const Shown = graphql(`
     }
   }
 `)
+export const Drafted = graphql(`
+  query Drafted($id: ID!) {
+    conversation(id: $id) { draft { id text savedAt replyTo { id } } }
+  }
+`)

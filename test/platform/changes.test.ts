@@ -122,6 +122,7 @@ async function doEverything(): Promise<void> {
   await alice.run(law.PinMessage, { input: { messageId } })
   await bob.run(law.HideMessage, { input: { messageId } })
   await bob.run(law.UnhideMessage, { input: { messageId } })
+  await bob.run(law.SaveDraft, { input: { conversationId: group, text: 'begun' } })
   await bob.run(law.MarkRead, { input: { ...input, seq: 1 } })
   await sendFiles(alice, group, [await upload(alice, textFile())], 'with a file')
   await alice.run(law.DeleteMessage, { input: { messageId } })

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import * as people from '../account/documents.ts'
 import { sendFiles, textFile, upload } from '../attachment/files.ts'
-import { AddReaction, EditMessage, HideMessage, MarkRead } from '../law/documents.ts'
+import { AddReaction, EditMessage, HideMessage, MarkRead, SaveDraft } from '../law/documents.ts'
 import { type Device, signUpAll } from '../support/device.ts'
 import { type Node, openNode } from '../support/node.ts'
 import { type Backend, deviceOf, openBackend, openBackendOf } from './backend.ts'
@@ -39,6 +39,7 @@ test('it has what a person wrote, did and keeps, with files, and nothing that ot
   await alice.run(EditMessage, { input: { messageId: message.id, text: 'my edited text' } })
   const { message: theirs } = await bob.send(group, 'what bob wrote')
   await alice.run(AddReaction, { input: { messageId: theirs.id, emoji: '👍' } })
+  await alice.run(SaveDraft, { input: { conversationId: group, text: 'begun' } })
   await alice.run(HideMessage, { input: { messageId: theirs.id } })
   await alice.run(MarkRead, { input: { conversationId: group, seq: 2 } })
   await alice.run(people.RequestContact, { input: { userId: bob.userId } })
@@ -59,6 +60,7 @@ test('it has what a person wrote, did and keeps, with files, and nothing that ot
     { text: 'with files', attachmentIds: [small, big] },
   ])
   expect(of('reaction')).toMatchObject([{ messageId: theirs.id, emoji: '👍' }])
+  expect(of('draft')).toMatchObject([{ conversationId: group, text: 'begun', savedAt: expect.any(String) }])
   expect(of('hidden')).toMatchObject([{ messageId: theirs.id, hiddenAt: expect.any(String) }])
   expect(of('file').map(({ fileName }) => fileName)).toEqual(['notes.txt', 'large.txt'])
   const pieces = of('fileContent').filter(({ id }) => id === big)

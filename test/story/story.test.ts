@@ -156,6 +156,7 @@ test('D3 D4 D5 four users with eight devices on two nodes do everything there is
   const oops = await send(dan, conversationId, 'wrong window', { mentionedUserIds: [carol.userId] })
   await does(bob, messages.HideMessage, { input: { messageId: oops } })
   await does(dan, messages.DeleteMessage, { input: { messageId: oops } })
+  await does(bob, messages.SaveDraft, { input: { conversationId, text: 'begun on the laptop' } })
   await does(bob, messages.UnhideMessage, { input: { messageId: oops } })
   onAlicesLaptop.device.node = here
   onBobsLaptop.device.node = here

@@ -147,6 +147,7 @@ export const Events = graphql(`
       ... on MessageDeleted { message { id text deletedAt } }
       ... on ReactionsChanged { message { id } }
       ... on MessageHidden { message { id text } conversation { id title } }
+      ... on DraftChanged { conversation { id draft { text savedAt } } }
       ... on MessageUnhidden { message { id text } conversation { id title } }
       ... on AttachmentChanged { conversation { id } message { id attachments { id state thumbhash url } } }
       ... on ReadMarkersMoved { conversation { id } markers { user { username } seq } }
