@@ -73,6 +73,19 @@ test('docs/protocol.md has a row for each error code and each close code of Parl
   for (const code of [...Object.values(closeCodes), 1012]) expect(text).toMatch(new RegExp(`^\\| \`?${code}\`? \\|`, 'm'))
 })
 
+/** The kinds of the facts that SQL functions write for the user who caused them. */
+async function ownKindsOfFunctions(): Promise<(string | undefined)[]> {
+  const names = new Map(Object.values(kindsByName).map(({ number, name }) => [number, name]))
+  const files = await readdir(new URL('../../prisma/functions', import.meta.url))
+  const code = await Promise.all(files.map((file) => read(`prisma/functions/${file}`)))
+  const own = /kind, user_id, actor_id, subject_id\)\s+values \(head, batch_tag, at, (\w+), (\w+)\[i\], \2\[i\],/g
+  const numbers = code.flatMap((text) => {
+    const several = /if fact_kind in \(([\d, ]+)\)/.exec(text)?.[1]
+    return [...text.matchAll(own)].flatMap(([, kind = '']) => (kind === 'fact_kind' ? (several ?? '') : kind).split(','))
+  })
+  return numbers.map((number) => names.get(Number(number)))
+}
+
 test('docs/protocol.md lists every event of the schema, and which facts belong to a user', async () => {
   const text = await read('docs/protocol.md')
   const namesIn = (part: string | undefined) => [...(part ?? '').matchAll(/\b[A-Z]\w+/g)].map(([name]) => name).toSorted()
@@ -84,7 +97,10 @@ test('docs/protocol.md lists every event of the schema, and which facts belong t
     /events\.ts$/.test(file),
   )
   const code = await Promise.all(sources.map((file) => read(`src/${file}`)))
-  const own = code.flatMap((file) => [...file.matchAll(/kind: \w+Kinds\.(\w+)\.number,\s+user_id/g)].map(([, name]) => name))
+  const requested = code.flatMap((file) =>
+    [...file.matchAll(/kind: \w+Kinds\.(\w+)\.number,\s+user_id/g)].map(([, name]) => name),
+  )
+  const own = [...requested, ...(await ownKindsOfFunctions())]
   expect(own.length).toBeGreaterThan(8)
   const listed = /the\s+fact\s+is\s+the\s+user's\s+own\s+\(([^)]+)\)/.exec(text)?.[1]
   expect(namesIn(listed)).toEqual([...new Set(own)].toSorted())
