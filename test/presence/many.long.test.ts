@@ -18,7 +18,9 @@ test('P1 of very many devices, each becomes idle five minutes after its last use
   const node = await openNode({ PARLEY_PRESENCE_TTL_S: '600' }, clock)
   const star = await signUp(node, 'Star')
   const fans = await befriend(star, [node], 1_200)
-  await Promise.all(fans.map((fan) => fan.run(Heartbeat, { input: { idle: false } })))
+  // All at once, a busy machine is too slow for the connections.
+  for (let from = 0; from < fans.length; from += 100)
+    await Promise.all(fans.slice(from, from + 100).map((fan) => fan.run(Heartbeat, { input: { idle: false } })))
   const count = async (state: string) => {
     let found = 0
     for (let from = 0; from < fans.length; from += 100)

@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { beforeAll, expect, test } from 'vitest'
 import { act, choose, command, faults, live, logIn, sent, signUp, start, write } from './page.ts'
-import { importLines, longConversation, openSite, type Site } from './site.ts'
+import { importLines, longConversation, openSite, operate, type Site } from './site.ts'
 
 let site: Site
 
@@ -13,6 +13,18 @@ beforeAll(async () => {
 }, 120_000)
 
 const field = (page: Page) => page.getByLabel('Message', { exact: true })
+
+/** Starts a direct conversation from another one that is open. */
+async function startWith(page: Page, name: string): Promise<void> {
+  await start(page, name.toLowerCase())
+  await page.getByRole('main').getByRole('heading', { name }).waitFor()
+}
+
+/** Chooses an option of a conversation in the list. */
+async function option(page: Page, title: string, name: string): Promise<void> {
+  await page.getByRole('button', { name: `Options: ${title}` }).click()
+  await page.getByRole('button', { name, exact: true }).click()
+}
 
 test('an @ offers the members, for the keyboard and the pointer; a mention shows the name, and counts', async () => {
   const [mia, carol] = [await site.open(), await site.open()]
@@ -172,6 +184,129 @@ test('sounds and videos are played in the message', async () => {
   expect(complaints).toEqual([])
 })
 
+test('a conversation is pinned to the top and marked as unread, by the keyboard too, and opening it takes the mark away', async () => {
+  const { page, complaints } = await site.open()
+  await signUp(page, 'tess')
+  for (const other of ['Bob', 'Carol', 'Dan']) await startWith(page, other)
+  await write(page, 'the latest one')
+  await sent(page, 'the latest one').waitFor()
+  const titles = () => page.locator('.row b').allInnerTexts()
+  const order = await titles()
+  expect([order.length, order[0]]).toEqual([3, 'Dan'])
+  await option(page, 'Bob', 'Pin to top')
+  await expect.poll(async () => (await titles())[0]).toBe('Bob')
+  const bob = page.locator('.row', { hasText: 'Bob' })
+  await bob.getByRole('img', { name: 'Pinned' }).waitFor()
+  await option(page, 'Bob', 'Mark as unread')
+  const mark = bob.getByRole('img', { name: 'Marked as unread' })
+  await mark.waitFor()
+  await page.getByRole('button', { name: 'Options: Bob' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Unpin from top' }).waitFor()
+  expect(await faults(page)).toEqual([])
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await expect.poll(titles).toEqual(order)
+  await page.reload()
+  await live(page)
+  await mark.waitFor()
+  await choose(page, 'Bob')
+  await mark.waitFor({ state: 'hidden' })
+  // The mark of the open conversation stays: one comes back to it.
+  await option(page, 'Bob', 'Mark as unread')
+  await page.getByText('Choose a conversation, or start one.').waitFor()
+  await mark.waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a message is forwarded with its file to several conversations, and shown as forwarded there', async () => {
+  const [uma, carol] = [await site.open(), await site.open()]
+  await signUp(uma.page, 'uma')
+  await logIn(carol.page, 'carol')
+  for (const other of ['Bob', 'Carol', 'Alice']) await startWith(uma.page, other)
+  const buffer = Buffer.from('a plan')
+  await uma.page.setInputFiles('.composer input[type=file]', { name: 'plan.txt', mimeType: 'text/plain', buffer })
+  await write(uma.page, 'the plan')
+  await sent(uma.page, 'the plan').getByText('plan.txt').waitFor()
+  await act(uma.page, 'the plan', 'Forward')
+  const dialog = uma.page.getByRole('dialog', { name: 'Forward to' })
+  expect(await dialog.getByRole('button', { name: 'Forward', exact: true }).isDisabled()).toBe(true)
+  await dialog.getByRole('checkbox', { name: 'Carol' }).focus()
+  await uma.page.keyboard.press('Space')
+  await dialog.getByRole('checkbox', { name: 'Bob' }).check()
+  expect(await faults(uma.page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Forward', exact: true }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect(await uma.page.getByText('Forwarded').count()).toBe(0)
+  await choose(carol.page, 'uma')
+  await sent(carol.page, 'the plan').getByText('Forwarded').waitFor()
+  await sent(carol.page, 'the plan').getByText('plan.txt').waitFor()
+  expect(await faults(carol.page)).toEqual([])
+  await choose(uma.page, 'Bob')
+  await sent(uma.page, 'the plan').getByText('Forwarded').waitFor()
+  // To one conversation alone: the user goes there.
+  await act(uma.page, 'the plan', 'Forward')
+  await dialog.getByRole('checkbox', { name: 'Carol' }).check()
+  await dialog.getByRole('button', { name: 'Forward', exact: true }).click()
+  await uma.page.getByRole('main').getByRole('heading', { name: 'Carol' }).waitFor()
+  await expect.poll(() => sent(uma.page, 'the plan').count()).toBe(2)
+  expect([...uma.complaints, ...carol.complaints]).toEqual([])
+})
+
+test('in slow mode the seconds are counted and the text stays; announcements are for admins, and a ban keeps somebody out', async () => {
+  const [vera, carol] = [await site.open(), await site.open()]
+  await signUp(vera.page, 'vera')
+  await logIn(carol.page, 'carol')
+  await vera.page.getByRole('button', { name: 'New conversation' }).click()
+  await vera.page.getByLabel('Title').fill('Harbour')
+  await vera.page.getByLabel('Usernames, separated by commas').fill('carol')
+  await vera.page.getByRole('button', { name: 'Create group' }).click()
+  await command(vera.page, 'main', 'Details')
+  const dialog = vera.page.getByRole('dialog', { name: 'Harbour' })
+  await dialog.getByLabel('Slow mode').selectOption('60')
+  await choose(carol.page, 'Harbour')
+  await write(carol.page, 'the first')
+  await sent(carol.page, 'the first').waitFor()
+  const timer = carol.page.getByRole('timer')
+  const secondsLeft = async () => Number(/(\d+) seconds?/.exec((await timer.textContent()) ?? '')?.[1])
+  await carol.page.getByText(/Slow mode: you can write again in/).waitFor()
+  await write(carol.page, 'the second')
+  expect(await field(carol.page).inputValue()).toBe('the second')
+  expect(await carol.page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+  await expect.poll(secondsLeft).toBeLessThan(58)
+  expect(await faults(carol.page)).toEqual([])
+  await dialog.getByLabel('Slow mode').selectOption('0')
+  await timer.waitFor({ state: 'hidden' })
+  await field(carol.page).press('Enter')
+  await sent(carol.page, 'the second').waitFor()
+
+  await dialog.getByLabel('Only the owner and admins can write here.').click()
+  await carol.page.locator('.closed', { hasText: 'Only the owner and admins can write here.' }).waitFor()
+  await field(carol.page).waitFor({ state: 'hidden' })
+  await act(carol.page, 'the second', 'Edit')
+  await field(carol.page).fill('the second, corrected')
+  await field(carol.page).press('Enter')
+  await sent(carol.page, 'the second, corrected').waitFor()
+  await field(carol.page).waitFor({ state: 'hidden' })
+  await command(carol.page, 'main', 'Details')
+  await carol.page.getByRole('dialog').getByText('Only the owner and admins can write here.').waitFor()
+  expect(await faults(carol.page)).toEqual([])
+  expect(await faults(vera.page)).toEqual([])
+
+  await dialog.getByRole('button', { name: 'Ban: Carol' }).click()
+  await carol.page.locator('.row', { hasText: 'Harbour' }).waitFor({ state: 'hidden' })
+  await dialog.getByRole('heading', { name: 'Banned' }).waitFor()
+  await dialog.getByLabel('Add by username').fill('carol')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('alert').filter({ hasText: /./ }).first().waitFor()
+  expect(await faults(vera.page)).toEqual([])
+  await dialog.getByRole('button', { name: 'Lift the ban: Carol' }).click()
+  await dialog.getByRole('heading', { name: 'Banned' }).waitFor({ state: 'hidden' })
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await carol.page.locator('.row', { hasText: 'Harbour' }).waitFor()
+  expect([...vera.complaints, ...carol.complaints]).toEqual([])
+})
+
 /** Half a second of sound, as WAV. */
 function tone(): Buffer {
   const rate = 8_000
@@ -191,3 +326,61 @@ function tone(): Buffer {
   head.writeUInt32LE(samples.length, 40)
   return Buffer.concat([head, samples])
 }
+
+test('a reported message reaches the moderators; its author is suspended, is told why, and may log in once that is lifted', async () => {
+  const [wanda, xena, judge] = [await site.open(), await site.open(), await site.open()]
+  await signUp(wanda.page, 'wanda')
+  await signUp(xena.page, 'xena')
+  await signUp(judge.page, 'judge')
+  await judge.page.getByRole('button', { name: 'Menu' }).click()
+  expect(await judge.page.getByRole('button', { name: 'Moderation' }).count()).toBe(0)
+  await operate(site, 'users', 'role', 'judge', 'ADMIN')
+  await judge.page.reload()
+  await live(judge.page)
+  await startWith(xena.page, 'wanda')
+  for (const text of ['hello', 'buy my things']) {
+    await write(xena.page, text)
+    await sent(xena.page, text).waitFor()
+  }
+  await choose(wanda.page, 'xena')
+  await act(wanda.page, 'buy my things', 'Report')
+  await wanda.page.getByLabel('Reason').fill('it is an advertisement')
+  await wanda.page.getByRole('button', { name: 'Report', exact: true }).last().click()
+  await wanda.page.getByText('Thank you. The moderators will look at it.').waitFor()
+  expect(await faults(wanda.page)).toEqual([])
+
+  const { page } = judge
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByRole('button', { name: 'Moderation' }).click()
+  await page.getByRole('heading', { name: 'Moderation' }).waitFor()
+  await page.getByRole('button', { name: /A message of xena/ }).click()
+  const copies = page.getByRole('list', { name: 'The reported message and those around it' })
+  await copies.getByText('hello').waitFor()
+  await copies.locator('[data-reported=true]', { hasText: 'buy my things' }).waitFor()
+  expect(await faults(page)).toEqual([])
+  await page.getByLabel('Remove the message for everybody').check()
+  await page.getByLabel('Suspension').first().selectOption('week')
+  await page.getByLabel('Reason, which the user reads').fill('no advertisements')
+  await page.getByRole('button', { name: 'Decide' }).click()
+  await page.getByText('It is decided.').waitFor()
+  await page.getByText('There are no reports.').waitFor()
+  await xena.page.getByRole('button', { name: 'Log in' }).waitFor()
+  await xena.page.getByLabel('Username').fill('xena')
+  await xena.page.getByLabel('Password').fill('password')
+  await xena.page.getByRole('button', { name: 'Log in' }).click()
+  await xena.page.getByText(/suspended until .*: no advertisements/).waitFor()
+  await wanda.page.reload()
+  await live(wanda.page)
+  expect(await sent(wanda.page, 'buy my things').count()).toBe(0)
+
+  // The appeal: what was done, by whom, and undone.
+  await page.getByPlaceholder('Username').fill('xena')
+  await page.getByRole('button', { name: 'Look' }).click()
+  await page.getByRole('heading', { name: 'What was done about this user' }).waitFor()
+  await page.locator('.audit li', { hasText: 'judge' }).first().waitFor()
+  expect(await faults(page)).toEqual([])
+  await page.getByRole('button', { name: 'Lift the suspension' }).click()
+  await page.getByText('The suspension is lifted.').waitFor()
+  await logIn(xena.page, 'xena')
+  expect([...wanda.complaints, ...xena.complaints, ...judge.complaints]).toEqual([])
+})

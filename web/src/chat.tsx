@@ -1,16 +1,21 @@
 // The chat of the user who is logged in: the conversations at the side, and the open one. A narrow window shows one of the two.
 
 import { useConnectionState, useUnreadTotals } from 'parley-client/react'
-import { useEffect } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { OpenConversation } from './conversation.tsx'
 import { InviteDialog } from './invite.tsx'
 import { answerWorker } from './notifications.ts'
 import { usePlace } from './place.ts'
+import { useRole } from './role.ts'
 import { Sidebar } from './sidebar.tsx'
 import { texts } from './texts.ts'
 
+const ModerationPage = lazy(async () => ({ default: (await import('./moderation.tsx')).ModerationPage }))
+
 export function Chat() {
-  const { conversationId, messageId, invite } = usePlace()
+  const { conversationId, messageId, invite, isModeration } = usePlace()
+  const role = useRole()
+  const isModerating = isModeration && role !== 'USER'
   const { messages } = useUnreadTotals()
   const { status } = useConnectionState()
   useEffect(() => {
@@ -18,14 +23,16 @@ export function Chat() {
   }, [messages])
   useEffect(answerWorker, [])
   return (
-    <div className="chat" data-open={conversationId !== null} data-status={status}>
-      <Sidebar openId={conversationId} />
+    <div className="chat" data-open={conversationId !== null || isModerating} data-status={status}>
+      <Sidebar openId={conversationId} role={role} />
       <main>
-        {conversationId === null ? (
-          <p className="empty">{texts.choose}</p>
-        ) : (
-          <OpenConversation key={conversationId} id={conversationId} messageId={messageId} />
+        {isModerating && (
+          <Suspense fallback={<p className="empty">{texts.loading}</p>}>
+            <ModerationPage role={role} />
+          </Suspense>
         )}
+        {!isModerating && conversationId === null && <p className="empty">{texts.choose}</p>}
+        {conversationId !== null && <OpenConversation key={conversationId} id={conversationId} messageId={messageId} />}
       </main>
       {invite !== null && <InviteDialog token={invite} />}
     </div>

@@ -1,20 +1,30 @@
 // The text to send: Enter sends, Shift and Enter break the line, @ mentions somebody. Files come by the button, by pasting, or by dropping
 // them.
 
-import { useSend, useStore } from 'parley-client/react'
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type Conversation, type MessageList, useSend, useStore } from 'parley-client/react'
+import {
+  type ClipboardEvent,
+  type DragEvent,
+  type KeyboardEvent,
+  type RefObject,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react'
 import { useAction } from './ask.ts'
 import { ChosenFiles, ReferenceBar } from './composer-parts.tsx'
 import { EditMessage } from './documents.ts'
 import { useDraft } from './drafts.ts'
 import { Icon } from './icon.tsx'
 import { mentionedIn, useMentions } from './mentions.tsx'
+import { SlowModeLine, useSlowMode } from './posting-rules.tsx'
 import type { Reference } from './reference.ts'
 import { texts } from './texts.ts'
 
 type Props = {
-  /** The ID of the conversation. */
-  id: string
+  conversation: Conversation
+  view: MessageList
   viewerId: string
   reference: Reference | null
   setReference: (reference: Reference | null) => void
@@ -22,7 +32,8 @@ type Props = {
   onSend: () => void
 }
 
-export function Composer({ id, viewerId, reference, setReference, setTyping, onSend }: Props) {
+export function Composer({ conversation, view, viewerId, reference, setReference, setTyping, onSend }: Props) {
+  const { id } = conversation
   const { send } = useSend(id)
   const store = useStore()
   const [draft, setDraft] = useDraft(viewerId, id)
@@ -32,6 +43,8 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
   const field = useRef<HTMLTextAreaElement>(null)
   const edit = reference?.kind === 'edit' ? reference.message : null
   const text = edit ? edited : draft.text
+  const waitS = useSlowMode(conversation, view, viewerId)
+  const isHeld = waitS > 0 && !edit
   const mentions = useMentions({
     ...{ id, text, field, isOff: edit !== null },
     onChoose: (next, { username, id: userId }) => setDraft({ text: next, mentions: { ...draft.mentions, [username]: userId } }),
@@ -41,12 +54,7 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
     if (reference?.kind === 'edit') setEdited(reference.message.text)
     if (reference) field.current?.focus()
   }, [reference])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
-  useLayoutEffect(() => {
-    if (!field.current) return
-    field.current.style.height = 'auto'
-    field.current.style.height = `${field.current.scrollHeight}px`
-  }, [text])
+  useHeightOf(field, text)
 
   const change = (next: string) => {
     if (edit) return setEdited(next)
@@ -54,7 +62,7 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
     setTyping(next !== '')
   }
   const submit = () => {
-    if (text.trim() === '' && (files.length === 0 || edit)) return
+    if (isHeld || (text.trim() === '' && (files.length === 0 || edit))) return
     if (edit) {
       const input = { messageId: edit.id, text: text.trim() }
       void run(() => (edit.sealed ? store.change(id, { type: 'edit', ...input }) : client.request(EditMessage, { input }))).then(
@@ -101,6 +109,7 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
           {problem}
         </p>
       )}
+      {isHeld && <SlowModeLine waitS={waitS} />}
       {mentions.list}
       <div className="write">
         {!edit && <FileButton onChoose={add} />}
@@ -113,12 +122,22 @@ export function Composer({ id, viewerId, reference, setReference, setTyping, onS
           onKeyDown={keyDown}
           onPaste={paste}
         />
-        <button type="submit" className="round send" aria-label={edit ? texts.save : texts.send}>
+        <button type="submit" className="round send" disabled={isHeld} aria-label={edit ? texts.save : texts.send}>
           <Icon name={edit ? 'check' : 'send'} />
         </button>
       </div>
     </form>
   )
+}
+
+/** Makes a field as high as its text. */
+function useHeightOf(field: RefObject<HTMLTextAreaElement | null>, text: string): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
+  useLayoutEffect(() => {
+    if (!field.current) return
+    field.current.style.height = 'auto'
+    field.current.style.height = `${field.current.scrollHeight}px`
+  }, [field, text])
 }
 
 function FileButton({ onChoose }: { onChoose: (files: FileList) => void }) {

@@ -1,9 +1,11 @@
-// The list of conversations, latest first. Each row reads its own conversation, so that a change of one renders one row.
+// The list of conversations, pinned ones first, then the latest. Each row reads its own conversation, so that a change of one renders one row.
 
 import { type Conversation, useConversation, useConversations, usePresence, useStore, useViewer } from 'parley-client/react'
 import { useState } from 'react'
+import { useAction } from './ask.ts'
 import { Avatar } from './avatar.tsx'
 import { Icon } from './icon.tsx'
+import { Menu } from './menu.tsx'
 import { isMuted, nameOf, pictureOf, titleOf } from './names.ts'
 import { goTo } from './place.ts'
 import { texts } from './texts.ts'
@@ -47,16 +49,21 @@ type RowProps = { id: string; isOpen: boolean; isArchive: boolean; isOnline: boo
 function Row({ id, isOpen, isArchive, isOnline }: RowProps) {
   const conversation = useConversation(id)
   if (!conversation || Boolean(conversation.viewerMembership?.archivedAt) !== isArchive) return null
-  const { unreadCount, unreadCountIsExact, lastActivityAt, createdAt } = conversation
+  const { unreadCount, unreadCountIsExact, lastActivityAt, createdAt, viewerMembership } = conversation
   const count = unreadCountIsExact ? String(unreadCount) : `${unreadCount}+`
   return (
-    <li>
+    <li className="listed">
       <button type="button" className="row" aria-current={isOpen} onClick={() => goTo(id)}>
         <Avatar {...pictureOf(conversation)} isOnline={isOnline} />
         <b dir="auto">{titleOf(conversation)}</b>
         <time>{shortTimeOf(lastActivityAt ?? createdAt)}</time>
         <LastMessage conversation={conversation} />
         <span className="signs">
+          {viewerMembership?.pinnedAt && (
+            <span role="img" aria-label={texts.pinned}>
+              <Icon name="pin" />
+            </span>
+          )}
           {isMuted(conversation) && (
             <span role="img" aria-label={texts.muted}>
               <Icon name="muted" />
@@ -68,9 +75,41 @@ function Row({ id, isOpen, isArchive, isOnline }: RowProps) {
               <span className="unseen">{texts.unread(count)}</span>
             </span>
           )}
+          {unreadCount === 0 && viewerMembership?.markedUnreadAt && (
+            <span className="dot" role="img" aria-label={texts.markedUnread} />
+          )}
         </span>
       </button>
+      <RowMenu conversation={conversation} isOpen={isOpen} />
     </li>
+  )
+}
+
+function RowMenu({ conversation, isOpen }: { conversation: Conversation; isOpen: boolean }) {
+  const { id, viewerMembership } = conversation
+  const { actions } = useStore()
+  const { run, problem } = useAction()
+  const [isPinned, isMarked] = [Boolean(viewerMembership?.pinnedAt), Boolean(viewerMembership?.markedUnreadAt)]
+  const mark = async () => {
+    // An open conversation is being read: a mark would make no sense until the user leaves it.
+    if ((await run(() => actions.markUnread(id, !isMarked))) && !isMarked && isOpen) goTo(null)
+  }
+  return (
+    <>
+      <Menu label={texts.optionsOf(titleOf(conversation))} icon="dots">
+        <button type="button" onClick={() => void run(() => actions.pinConversation(id, !isPinned))}>
+          {isPinned ? texts.unpinFromTop : texts.pinToTop}
+        </button>
+        <button type="button" onClick={() => void mark()}>
+          {isMarked ? texts.unmarkUnread : texts.markUnread}
+        </button>
+      </Menu>
+      {problem !== null && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </>
   )
 }
 

@@ -1,7 +1,7 @@
 // The open conversation: who it is with, its messages, and the text to send.
 
-import { type Conversation, useConversation, useMessages, usePresence, useTyping, useViewer } from 'parley-client/react'
-import { useEffect, useState } from 'react'
+import { type Conversation, useConversation, useMessages, usePresence, useStore, useTyping, useViewer } from 'parley-client/react'
+import { useEffect, useRef, useState } from 'react'
 import { useAction } from './ask.ts'
 import { Avatar } from './avatar.tsx'
 import { Composer } from './composer.tsx'
@@ -25,6 +25,7 @@ export function OpenConversation({ id, messageId }: { id: string; messageId: str
   const { users, setTyping } = useTyping(id)
   const [reference, setReference] = useState<Reference | null>(null)
   useSeenNotifications(id)
+  useOpenedMark(conversation)
   if (!conversation || !viewer)
     return (
       <>
@@ -42,11 +43,11 @@ export function OpenConversation({ id, messageId }: { id: string; messageId: str
       <p className="typing" role="status" dir="auto">
         {names === '' ? '' : texts.typing(names)}
       </p>
-      {conversation.isClosed ? (
-        <p className="closed">{texts.closedConversation}</p>
+      {conversation.isClosed || (!conversation.viewerCanSend && reference?.kind !== 'edit') ? (
+        <p className="closed">{conversation.isClosed ? texts.closedConversation : texts.announcementsOnly}</p>
       ) : (
         <Composer
-          {...{ id, viewerId: viewer.id, reference, setReference, setTyping }}
+          {...{ conversation, view, viewerId: viewer.id, reference, setReference, setTyping }}
           // What is sent belongs below the newest messages.
           onSend={() => (view.hasNewer ? void view.showNewest() : undefined)}
         />
@@ -67,7 +68,20 @@ function useSeenNotifications(id: string): void {
   }, [id])
 }
 
-function BackButton() {
+/** Takes the unread mark away when the conversation is opened; a mark that is made later stays. */
+function useOpenedMark(conversation: Conversation | null): void {
+  const { actions } = useStore()
+  const isOpened = useRef(false)
+  useEffect(() => {
+    if (!conversation || isOpened.current) return
+    isOpened.current = true
+    // If it fails, the next time it is opened does it.
+    if (conversation.viewerMembership?.markedUnreadAt) actions.markUnread(conversation.id, false).catch(() => undefined)
+  }, [actions, conversation])
+}
+
+/** Leads back to the list. */
+export function BackButton() {
   return (
     <button type="button" className="round back" aria-label={texts.back} onClick={() => goTo(null)}>
       <Icon name="back" />

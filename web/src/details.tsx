@@ -1,7 +1,7 @@
 // The details of a conversation: a person to add to the contacts or block, or a group with its title, members and invites.
 
 import { Members } from 'parley-client/documents'
-import { type Conversation, type Person, useViewer } from 'parley-client/react'
+import { type Conversation, type Person, useStore, useViewer } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction, useAnswer } from './ask.ts'
 import { Avatar } from './avatar.tsx'
@@ -15,6 +15,8 @@ import { findUser } from './new-conversation.tsx'
 import { LevelField } from './notification-settings.tsx'
 import { PictureField } from './picture.tsx'
 import { goTo } from './place.ts'
+import { BanList, PostingRules } from './posting-rules.tsx'
+import { ReportDialog } from './report.tsx'
 import { texts } from './texts.ts'
 
 type Props = { conversation: Conversation; onClose: () => void }
@@ -36,6 +38,8 @@ export function DetailsDialog({ conversation, onClose }: Props) {
 
 function PersonDetails({ conversation: { otherUser, isClosed }, onClose }: Props) {
   const { request, problem, isBusy } = useAction()
+  const { actions } = useStore()
+  const [isReporting, setIsReporting] = useState(false)
   if (!otherUser) return <p className="faint">{texts.deletedAccount}</p>
   const input = { userId: otherUser.id }
   const done = (isDone: boolean) => isDone && onClose()
@@ -54,8 +58,18 @@ function PersonDetails({ conversation: { otherUser, isClosed }, onClose }: Props
             {texts.block}
           </button>
         )}
+        <button type="button" className="danger" onClick={() => setIsReporting(true)}>
+          {texts.report}
+        </button>
       </p>
       <Problem text={problem} />
+      {isReporting && (
+        <ReportDialog
+          title={texts.reportUser(nameOf(otherUser))}
+          report={(reason) => actions.reportUser(otherUser.id, reason)}
+          onClose={() => setIsReporting(false)}
+        />
+      )}
     </>
   )
 }
@@ -84,7 +98,9 @@ function GroupDetails({ conversation, onClose }: Props) {
       ) : (
         <p dir="auto">{description}</p>
       )}
+      <PostingRules conversation={conversation} />
       <MemberList conversation={conversation} />
+      {conversation.viewerCanRemoveMembers && <BanList conversation={conversation} />}
       {viewerCanManageInvites && <InviteList conversationId={id} />}
       <Problem text={problem} />
       <button type="button" className="danger" onClick={leave}>
@@ -195,7 +211,9 @@ function MemberPage({ conversation, after }: { conversation: Conversation; after
 function MemberRow({ member: { user, role }, conversation }: { member: Member; conversation: Conversation }) {
   const { id, viewerCanChangeRoles, viewerCanHandOver, viewerCanRemoveMembers } = conversation
   const viewer = useViewer()
-  const { request, problem } = useAction()
+  const { actions } = useStore()
+  const { run, request, problem } = useAction()
+  const [isReporting, setIsReporting] = useState(false)
   const isOther = user.id !== viewer?.id && role !== 'OWNER'
   const about = { conversationId: id, userId: user.id }
   const roles = (['MEMBER', 'ADMIN', 'OWNER'] as const).filter((each) => each !== 'OWNER' || viewerCanHandOver)
@@ -229,6 +247,29 @@ function MemberRow({ member: { user, role }, conversation }: { member: Member; c
         >
           {texts.remove}
         </button>
+      )}
+      {isOther && viewerCanRemoveMembers && (
+        <button
+          {...{ type: 'button', className: 'danger', 'aria-label': `${texts.ban}: ${user.displayName}` }}
+          onClick={() => confirm(texts.confirmBan(nameOf(user))) && void run(() => actions.ban(id, user.id))}
+        >
+          {texts.ban}
+        </button>
+      )}
+      {user.id !== viewer?.id && (
+        <button
+          {...{ type: 'button', 'aria-label': `${texts.report}: ${user.displayName}` }}
+          onClick={() => setIsReporting(true)}
+        >
+          {texts.report}
+        </button>
+      )}
+      {isReporting && (
+        <ReportDialog
+          title={texts.reportUser(nameOf(user))}
+          report={(reason) => actions.reportUser(user.id, reason)}
+          onClose={() => setIsReporting(false)}
+        />
       )}
     </li>
   )

@@ -139,6 +139,11 @@ export const LeaveConversation = graphql(`
     leaveConversation(input: $input) { __typename }
   }
 `)
+export const Bans = graphql(`
+  query Bans($id: ID!) {
+    conversation(id: $id) { id bans(first: 100) { nodes { user { id username displayName } } } }
+  }
+`)
 export const Invites = graphql(`
   query Invites($id: ID!) {
     conversation(id: $id) {

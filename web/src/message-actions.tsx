@@ -1,11 +1,13 @@
-// What users do with a message: react, reply, edit, pin, hide, delete. And its reactions, which are buttons too.
+// What users do with a message: react, reply, forward, edit, pin, hide, report, delete. And its reactions, which are buttons too.
 
 import { type Message, useStore } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction } from './ask.ts'
 import { AddReaction, DeleteMessage, HideMessage, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
+import { ForwardDialog } from './forward.tsx'
 import { usePlace } from './place.ts'
 import type { Reference } from './reference.ts'
+import { ReportDialog } from './report.tsx'
 import { texts } from './texts.ts'
 
 const emojis = ['👍', '❤️', '😂', '😮', '😢', '🎉'] as const
@@ -52,7 +54,9 @@ type Props = {
 
 export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, onClose }: Props) {
   const { react, problem } = useReact(message)
+  const { actions } = useStore()
   const change = useAction()
+  const [opened, setOpened] = useState<'forward' | 'report' | null>(null)
   const add = (emoji: string) => void react(emoji, true).then((isDone) => isDone && onClose())
   const refer = (kind: Reference['kind']) => {
     onRefer({ kind, message })
@@ -69,6 +73,11 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
   const hide = () => {
     if (confirm(texts.confirmHide)) void change.request(HideMessage, { input: { messageId: message.id } })
   }
+  if (opened === 'forward') return <ForwardDialog message={message} onClose={onClose} />
+  if (opened === 'report') {
+    const report = (reason: string) => actions.reportMessage(message.id, reason)
+    return <ReportDialog title={texts.reportMessage} {...{ report, onClose }} />
+  }
   return (
     <div className="actions">
       {emojis.map((emoji) => (
@@ -80,6 +89,11 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
       <button type="button" onClick={() => refer('reply')}>
         {texts.reply}
       </button>
+      {!message.sealed && (
+        <button type="button" onClick={() => setOpened('forward')}>
+          {texts.forward}
+        </button>
+      )}
       {canEdit && (
         <button type="button" onClick={() => refer('edit')}>
           {texts.edit}
@@ -93,6 +107,11 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
       <button type="button" onClick={hide}>
         {texts.hide}
       </button>
+      {!canEdit && (
+        <button type="button" onClick={() => setOpened('report')}>
+          {texts.report}
+        </button>
+      )}
       {canDelete && (
         <button type="button" className="danger" onClick={remove}>
           {texts.delete}

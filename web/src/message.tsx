@@ -1,6 +1,6 @@
 // One message: who sent it and when, what it answers, its text and files, its reactions, and what may be done with it.
 
-import type { Message } from 'parley-client/react'
+import { isForwarded, type Message } from 'parley-client/react'
 import { memo, useState } from 'react'
 import { Attachments } from './attachments.tsx'
 import { Avatar } from './avatar.tsx'
@@ -62,6 +62,12 @@ function Content({ message, isOwn, state, readCount, isGroup, canDelete, canPin,
     <>
       <div className="line">
         <div className="bubble">
+          {!deletedAt && isForwarded(message) && (
+            <p className="forwarded">
+              <Icon name="forward" />
+              {texts.forwarded}
+            </p>
+          )}
           {replyTo && !deletedAt && <Quote replyTo={replyTo} />}
           {deletedAt ? (
             <p className="deleted">{texts.deletedMessage}</p>

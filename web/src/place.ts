@@ -1,5 +1,5 @@
-// Where the user is, kept in the address, so that the browser's Back button works: the list, a conversation, a message in it, or an
-// invite.
+// Where the user is, kept in the address, so that the browser's Back button works: the list, a conversation, a message in it, an
+// invite, or the moderators' page.
 
 import { useSyncExternalStore } from 'react'
 
@@ -10,6 +10,8 @@ export type Place = {
   readonly messageId: string | null
   /** The token of an invite that was followed. */
   readonly invite: string | null
+  /** Whether it is the page of moderators. */
+  readonly isModeration: boolean
 }
 
 const subscribe = (changed: () => void) => {
@@ -26,6 +28,7 @@ function placeOf(hash: string): Place {
     conversationId: kind === 'c' ? first : null,
     messageId: kind === 'c' ? second : null,
     invite: kind === 'invite' ? first : null,
+    isModeration: kind === 'moderation',
   }
 }
 
@@ -50,6 +53,11 @@ export function usePlace(): Place {
 export function goTo(conversationId: string | null, messageId: string | null = null): void {
   const parts = ['c', conversationId, messageId].filter((part) => part !== null).map(encodeURIComponent)
   location.hash = conversationId === null ? '/' : `/${parts.join('/')}`
+}
+
+/** Goes to the page of moderators. */
+export function goToModeration(): void {
+  location.hash = '/moderation'
 }
 
 /** Removes the message from the address, once the user is there: so the same jump works again. */

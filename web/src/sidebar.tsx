@@ -5,18 +5,20 @@ import { useState, useSyncExternalStore } from 'react'
 import { Avatar } from './avatar.tsx'
 import { ConversationList } from './conversation-list.tsx'
 import { DevicesDialog } from './devices.tsx'
+import type { UserRole } from './generated/graphql.ts'
 import { Icon } from './icon.tsx'
 import { Menu } from './menu.tsx'
 import { NewConversationDialog } from './new-conversation.tsx'
 import { NotificationsDialog } from './notification-settings.tsx'
 import { PeopleDialog } from './people.tsx'
+import { goToModeration } from './place.ts'
 import { ProfileDialog } from './profile.tsx'
 import { SearchResults } from './search.tsx'
 import { texts } from './texts.ts'
 
 type Opened = 'new' | 'profile' | 'people' | 'devices' | 'notifications' | null
 
-export function Sidebar({ openId }: { openId: string | null }) {
+export function Sidebar({ openId, role }: { openId: string | null; role: UserRole }) {
   const { client } = useStore()
   const viewer = useViewer()
   const [opened, setOpened] = useState<Opened>(null)
@@ -43,6 +45,11 @@ export function Sidebar({ openId }: { openId: string | null }) {
           <button type="button" onClick={() => setOpened('devices')}>
             {texts.devices}
           </button>
+          {role !== 'USER' && (
+            <button type="button" onClick={goToModeration}>
+              {texts.moderation}
+            </button>
+          )}
           <button type="button" onClick={() => void client.logOut()}>
             {texts.logOut}
           </button>

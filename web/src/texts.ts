@@ -21,6 +21,8 @@ export class UnknownUser extends Error {
 export function sentenceOf(error: unknown): string {
   if (error instanceof UnknownUser) return error.message
   if (!(error instanceof ParleyFailure)) return texts.failed
+  // The server's sentence has the reason, and when it ends.
+  if (error.code === 'ACCOUNT_SUSPENDED') return texts.suspendedAs(error.message)
   const known: { readonly [code: string]: string | undefined } = texts.failures
   return known[error.code] ?? error.message
 }

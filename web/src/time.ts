@@ -11,6 +11,15 @@ const whole = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 's
 const mediumTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
 const oneDayMs = 24 * 3_600_000
 
+const inUnit = (unit: 'second' | 'minute' | 'hour', count: number) =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(count)
+
+/** A number of seconds, in the greatest unit that fits. */
+export function durationOf(seconds: number): string {
+  if (seconds >= 3_600) return inUnit('hour', seconds / 3_600)
+  return seconds >= 60 ? inUnit('minute', seconds / 60) : inUnit('second', seconds)
+}
+
 /** The time of day. */
 export const clockOf = (at: string) => clock.format(new Date(at))
 /** The date and the time. */
