@@ -1,6 +1,7 @@
 // Works on the files that this node is dealt, in a process of its own. Nothing runs until there is a file to work on.
 
 import type { App } from '../parts.ts'
+import { isTransient } from '../store/postgres.ts'
 import { openWorkers, type Workers } from '../store/workers.ts'
 import { fileJob, fileJobForm, postponeFileJob } from './file-jobs.ts'
 import { StoreFailure } from './file-store.ts'
@@ -21,7 +22,8 @@ export function openFileWorkers(app: App): { close(): Promise<void> } {
       try {
         await processFile(app, media, fileId)
       } catch (error) {
-        if (!(error instanceof StoreFailure || error instanceof ScannerFailure)) throw error
+        const isAway = error instanceof StoreFailure || error instanceof ScannerFailure || isTransient(error)
+        if (!isAway) throw error
         app.log.warn({ err: error, fileId }, 'work on a file is postponed')
         await app.store.jobs.lasting((tx) => postponeFileJob(tx, fileId))
       }
