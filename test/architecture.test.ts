@@ -111,9 +111,17 @@ const machineTime: { readonly [reason: string]: readonly string[] } = {
       'upload',
       'uuid',
     ].map((name) => `client/${name}.ts`),
-    ...['attachments.tsx', 'encryption.ts', 'names.ts', 'pins.tsx', 'search.tsx', 'session.ts', 'time.ts'].map(
-      (name) => `web/${name}`,
-    ),
+    ...[
+      'attachments.tsx',
+      'encryption.ts',
+      'moderation-user.tsx',
+      'names.ts',
+      'pins.tsx',
+      'posting-rules.tsx',
+      'search.tsx',
+      'session.ts',
+      'time.ts',
+    ].map((name) => `web/${name}`),
   ],
   'limits on I/O, and back-offs after failures': [
     'account/guard.ts',

@@ -57,6 +57,7 @@ export function makeConversation(
     isClosed: false,
     members: new Map(),
     departed: new Map(),
+    drafts: new Map(),
     leavers: new Set(),
     bans: new Map(),
     messages: [],

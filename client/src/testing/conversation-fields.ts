@@ -1,6 +1,7 @@
 // The fields of conversations, their members and markers.
 
 import { deliveredSeq } from './actions.ts'
+import { draftOf } from './drafts.ts'
 import { badInput, notFound } from './refusal.ts'
 import { checkId, requireViewer, type TestContext, type TestFields } from './test-context.ts'
 import { type PageArguments, pageAround, pageOf } from './test-page.ts'
@@ -72,6 +73,7 @@ export const conversationFields: { readonly [type: string]: TestFields } = {
     data: ofMembers(({ data }) => data, null),
     historyVisibility: ofMembers(({ historyVisibility }) => historyVisibility, null),
     avatar: () => null,
+    draft: draftOf,
     externalId: () => null,
     encryption: () => 'NONE',
     epoch: () => null,

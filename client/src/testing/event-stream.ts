@@ -120,6 +120,7 @@ export const eventFields: { readonly [type: string]: TestFields } = {
   PinsChanged: ofMessage,
   MessageHidden: ofMessage,
   MessageUnhidden: ofMessage,
+  DraftChanged: ofConversation,
   ReadMarkersMoved: { ...ofConversation, markers },
   DeliveryMarkersMoved: { ...ofConversation, markers },
   ConversationAdded: ofConversation,

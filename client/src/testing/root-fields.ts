@@ -4,6 +4,7 @@ import { accountFields, accountMutations, accountQueries } from './account-field
 import { TestTokens } from './accounts.ts'
 import { conversationFields } from './conversation-fields.ts'
 import { conversationMutations, conversationQueries } from './conversation-mutations.ts'
+import { draftFields, draftMutations } from './drafts.ts'
 import type { TestResolvers } from './engine.ts'
 import { eventFields, eventStreams, syncMutations } from './event-stream.ts'
 import { messageFields } from './message-fields.ts'
@@ -97,6 +98,7 @@ export function testResolvers(tokens: TestTokens): TestResolvers {
         ...conversationMutations,
         ...messageMutations,
         ...signalMutations,
+        ...draftMutations,
         ...syncMutations,
       },
       ...accountFields,
@@ -104,6 +106,7 @@ export function testResolvers(tokens: TestTokens): TestResolvers {
       ...conversationFields,
       ...messageFields,
       ...signalFields,
+      ...draftFields,
       ...eventFields,
     },
     streams: { ...eventStreams, ...signalStreams },

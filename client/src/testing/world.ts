@@ -82,6 +82,8 @@ export type TestConversation = {
   isClosed: boolean
   readonly members: Map<string, TestMember>
   readonly departed: Map<string, TestDeparture>
+  /** What users have begun to write, by user. */
+  readonly drafts: Map<string, { readonly text: string; readonly replyToId: string | null; readonly savedAt: Date }>
   /** Those who left by themselves: they can only come back by an invite. */
   readonly leavers: Set<string>
   readonly bans: Map<string, TestBan>
