@@ -184,7 +184,7 @@ test('each field of an object with an id has its row', () => {
 
 test.each(fields)('$field $of', async (row) => expect(await answersTo(row)).toBe(row.expected))
 
-/** The owner's settings of the group, which nobody else may see. */
+/** The owner's settings of the group and draft in it, which nobody else may see. */
 async function setUp({ conversationId }: World): Promise<void> {
   const { owner } = people
   const until = new Date(Date.now() + 3_600_000).toISOString()
@@ -198,7 +198,7 @@ async function setUp({ conversationId }: World): Promise<void> {
 
 test.each(objectFields.flatMap(({ type, rows }) => rows.map((row) => ({ type, ...row }))))('$type: $field', async (row) => {
   kept ??= await createWorld()
-  if (row.type === 'Member') await setUp(kept)
+  if (row.type === 'Member' || row.field === 'draft') await setUp(kept)
   expect(await answersTo(row)).toBe(row.expected)
 })
 
