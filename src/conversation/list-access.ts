@@ -113,7 +113,7 @@ async function readMatching(
   for (;;) {
     const rows = await read({ ...request, after, before, limit: searchedAtOnce })
     const others = rows.map((row) => otherOf(context, row)).filter((id) => id !== null)
-    await findUser.prepare(context, others)
+    await findUser.prepare(context, others, null)
     const matches = await Promise.all(rows.map((row) => isNamed(context, row, text)))
     found.push(...rows.filter((_row, i) => matches[i]))
     const last = rows.at(-1)

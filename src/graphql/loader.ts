@@ -23,8 +23,11 @@ export type Finder<Key, Value> = {
   (context: Context, key: Key): MaybePromise<Value | null>
   /** Makes values known for the rest of this turn, so that look-ups for each row of a page need no promise. */
   prime(context: Context, values: ReadonlyMap<Key, Value>): void
-  /** Looks up values with one statement and makes them known. */
-  prepare(context: Context, keys: readonly Key[]): Promise<void>
+  /**
+   * Looks up values with one statement and makes them known, once the caller has what it reads meanwhile, too: on another connection that
+   * may come in a later turn. @returns what was read meanwhile
+   */
+  prepare<Other>(context: Context, keys: readonly Key[], meanwhile: MaybePromise<Other>): Promise<Other>
 }
 
 /**
@@ -61,11 +64,12 @@ function finder<Key, Value>(find: (context: Context, key: Key) => MaybePromise<V
     if (!known.has(context)) setImmediate(() => known.delete(context))
     known.set(context, new Map([...(known.get(context) ?? []), ...values]))
   }
-  const prepare = async (context: Context, keys: readonly Key[]) => {
+  const prepare = async <Other>(context: Context, keys: readonly Key[], meanwhile: MaybePromise<Other>) => {
     const distinct = [...new Set(keys)]
-    const found = await Promise.all(distinct.map((key) => find(context, key)))
+    const [found, other] = await Promise.all([Promise.all(distinct.map((key) => find(context, key))), meanwhile])
     const pairs = distinct.flatMap((key, i) => (found[i] == null ? [] : [[key, found[i]] as const]))
     prime(context, new Map(pairs))
+    return other
   }
   return Object.assign((context: Context, key: Key) => known.get(context)?.get(key) ?? find(context, key), { prime, prepare })
 }

@@ -120,12 +120,8 @@ export async function readHistory(
   return readPage(args, seqOf, async (request) => {
     if (!membership) return []
     const messages = await readVisible(context, membership, request)
-    const isStill = isStillMember(context, membership)
-    await findUser.prepare(
-      context,
-      messages.map(({ senderId }) => senderId),
-    )
-    return (await isStill) ? messages : []
+    const senderIds = messages.map(({ senderId }) => senderId)
+    return (await findUser.prepare(context, senderIds, isStillMember(context, membership))) ? messages : []
   })
 }
 

@@ -1,6 +1,7 @@
 // How many SQL statements an operation costs: as many for two members, messages or conversations as for a hundred, and none for
 // the delivery of an event.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import type { Client } from 'graphql-ws'
@@ -47,6 +48,8 @@ type Query = (this: pg.Client, ...given: unknown[]) => unknown
 type Settings = { readonly connectionParameters: { readonly application_name?: string } }
 const { query } = pg.Client.prototype as unknown as { query: Query }
 let statements: string[] = []
+/** The statement that is sent late, as on a busy connection. */
+let late: string | null = null
 /** Statements of the node itself, of the start of a connection, and around transactions. */
 const background =
   /^(journal_head|journal_trim|webhook_hold|audit_seal|search_(progress|follow|take_turn|remove_rows|remove_range|add_rows|write_progress))$|^\s*update session|^UPDATE "public"."session"|^set search_path|^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION)/
@@ -62,7 +65,7 @@ beforeAll(async () => {
     const [{ name = '', text = '' } = {}] = given as [{ name?: string; text?: string }?]
     const { application_name: purpose } = (this as unknown as Settings).connectionParameters
     if (purpose?.startsWith('parley') && text !== '' && !background.test(name || text)) statements.push(name === '' ? text : name)
-    return query.apply(this, given)
+    return name === late && late !== null ? delay(5).then(() => query.apply(this, given)) : query.apply(this, given)
   }
   Object.assign(pg.Client.prototype, { query: counted })
 
@@ -153,6 +156,12 @@ test('costs as many for a page of 50 messages with everything as for one of 1, a
   }
   expect(await count(() => read(Page, { id: few }))).toBeLessThanOrEqual(short)
   expect(await count(() => read(History, { id: few, last: 50 })), String(statements)).toBe(4)
+
+  // The senders are known once, also if it takes longer to see that the viewer is still a member.
+  late = 'memberships'
+  const whileLate = await count(() => read(History, { id: few, last: 50 }))
+  late = null
+  expect(whileLate, String(statements)).toBe(4)
 
   const two = await count(() => read(Overview, {}))
   const ofTwo = [...statements]
