@@ -1,7 +1,6 @@
 -- Removes what the journal keeps for one user's own sake, after the account was deleted: read markers, rows of `mention`, hidden messages,
--- drafts, and Welcomes. What
--- belongs to others (messages, reactions, the mentions in a text) stays. Call it again until `removed` is less than `most`. The
--- user is in no audience any more, so no such rows are added after the look-up before the lock.
+-- drafts, and Welcomes. What belongs to others (messages, reactions, the mentions in a text) stays. Call it again until `removed` is less
+-- than `most`. The user is in no audience any more, so no such rows are added after the look-up before the lock.
 create or replace function journal_forget(who bigint, most int, out removed int)
 language plpgsql volatile
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$

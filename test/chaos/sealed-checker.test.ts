@@ -27,7 +27,7 @@ const device = (...epochs: number[]) => ({
 })
 const message = (position: number, epoch: number) => ({ position, epoch, key: 'k', senderId: 1 })
 
-test('whoever was in an epoch must have read what was said in it while they were there', () => {
+test('those who were in an epoch must have read what was said in it while they were there', () => {
   expect(accessOf(state, device(1), message(15, 1))).toBe('due')
   expect(accessOf(state, device(1, 3), message(55, 3))).toBe('due')
   // A device that has joined later.
@@ -36,7 +36,7 @@ test('whoever was in an epoch must have read what was said in it while they were
   expect(accessOf(state, device(1, 3), message(45, 1))).toBe('open')
 })
 
-test('whoever was gone must not have read it, and must not have the keys of what began meanwhile', () => {
+test('those who were gone must not have read it, and must not have the keys of what began meanwhile', () => {
   expect(accessOf(state, device(1), message(25, 1))).toBe('gone')
   expect(accessOf(state, device(1), message(35, 2))).toBe('gone')
   expect(keysOfOthers(state, device(1, 3))).toEqual([])

@@ -1,4 +1,4 @@
-// Checks the encrypted group of a chaos run: each epoch has one commit and one set of keys; whoever was in an epoch has read all that
+// Checks the encrypted group of a chaos run: each epoch has one commit and one set of keys; those who were in an epoch have read all that
 // was said in it; and nobody has the keys of an epoch that began after they were gone.
 
 import type pg from 'pg'

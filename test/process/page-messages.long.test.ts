@@ -373,7 +373,7 @@ test('a reported message reaches the moderators; its author is suspended, is tol
   await live(wanda.page)
   expect(await sent(wanda.page, 'buy my things').count()).toBe(0)
 
-  // The appeal: what was done, by whom, and undone.
+  // The appeal: the moderator sees what was done and who did it, and undoes it.
   await page.getByPlaceholder('Username').fill('xena')
   await page.getByRole('button', { name: 'Look' }).click()
   await page.getByRole('heading', { name: 'What was done about this user' }).waitFor()
