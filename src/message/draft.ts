@@ -26,11 +26,12 @@ type DraftBatchRow = {
   previous_tag: number
 }
 
-const refusals = new Map([
+/** What the statuses of the procedure mean; any other means that the user is no member. */
+const refusals: ReadonlyMap<number | undefined, 'UNCHANGED' | 'NOTHING_TO_REPLY_TO' | 'ENCRYPTED'> = new Map([
   [1, 'UNCHANGED'],
   [5, 'NOTHING_TO_REPLY_TO'],
   [8, 'ENCRYPTED'],
-] as const)
+])
 
 /** The procedure for drafts. The key is the user: drafts of one user are saved in the order in which they came. */
 export const draftProcedure: Procedure<DraftInput, DraftOutcome, DraftBatchRow> = {
@@ -47,7 +48,7 @@ export const draftProcedure: Procedure<DraftInput, DraftOutcome, DraftBatchRow> 
     const facts: Fact[] = []
     const outcomes = inputs.map(({ conversationId, userId }, i): DraftOutcome => {
       const position = row.positions[i]
-      if (position == null) return { status: refusals.get((row.statuses[i] ?? 3) as 1 | 5 | 8) ?? 'NOT_MEMBER' }
+      if (position == null) return { status: refusals.get(row.statuses[i]) ?? 'NOT_MEMBER' }
       const place = { position, tag: row.batch_tag }
       facts.push({
         ...place,

@@ -9,11 +9,11 @@ import { sightOf } from './visibility.ts'
 import type { TestConversation } from './world.ts'
 
 /** A draft as the schema shows it. */
-type ShownDraft = api.Maybe<{ readonly conversationId: string; readonly userId: string } & TestDraft>
+type ShownDraft = { readonly conversationId: string; readonly userId: string } & TestDraft
 type TestDraft = NonNullable<ReturnType<TestConversation['drafts']['get']>>
 
 /** The draft of the viewer in a conversation. */
-export function draftOf(conversation: TestConversation, _args: object, context: TestContext): ShownDraft {
+export function draftOf(conversation: TestConversation, _args: object, context: TestContext): ShownDraft | null {
   const { id: userId } = requireViewer(context)
   const draft = conversation.members.has(userId) ? conversation.drafts.get(userId) : undefined
   return draft ? { conversationId: conversation.id, userId, ...draft } : null
@@ -37,7 +37,7 @@ function saveDraft(_root: unknown, { input }: { input: api.SaveDraftInput }, con
 
 export const draftFields: { readonly [type: string]: TestFields } = {
   Draft: {
-    id: ({ conversationId, userId }: NonNullable<ShownDraft>) => `Draft:${conversationId}:${userId}`,
+    id: ({ conversationId, userId }: ShownDraft) => `Draft:${conversationId}:${userId}`,
     text: ({ text }: TestDraft) => text,
     savedAt: ({ savedAt }: TestDraft) => savedAt,
     replyTo: ({ replyToId }: TestDraft, _args: object, context: TestContext) => {
