@@ -4,6 +4,7 @@ import { type Message, useStore } from 'parley-client/react'
 import { type FormEvent, useState } from 'react'
 import { useAction } from './ask.ts'
 import { AddReaction, DeleteMessage, HideMessage, PinMessage, RemoveReaction, UnpinMessage } from './documents.ts'
+import { useEncryption } from './encryption.ts'
 import { ForwardDialog } from './forward.tsx'
 import { usePlace } from './place.ts'
 import type { Reference } from './reference.ts'
@@ -55,6 +56,7 @@ type Props = {
 export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, onClose }: Props) {
   const { react, problem } = useReact(message)
   const { actions } = useStore()
+  const encryption = useEncryption()
   const change = useAction()
   const [opened, setOpened] = useState<'forward' | 'report' | null>(null)
   const add = (emoji: string) => void react(emoji, true).then((isDone) => isDone && onClose())
@@ -75,7 +77,9 @@ export function MessageActions({ message, canEdit, canDelete, canPin, onRefer, o
   }
   if (opened === 'forward') return <ForwardDialog message={message} onClose={onClose} />
   if (opened === 'report') {
-    const report = (reason: string) => actions.reportMessage(message.id, reason)
+    // Moderators cannot read an encrypted message: this device tells them what it says.
+    const reporter = message.sealed ? encryption : null
+    const report = (reason: string) => reporter?.report(message.id, reason) ?? actions.reportMessage(message.id, reason)
     return <ReportDialog title={texts.reportMessage} {...{ report, onClose }} />
   }
   return (
