@@ -14,8 +14,6 @@ const ModerationPage = lazy(async () => ({ default: (await import('./moderation.
 
 export function Chat() {
   const { conversationId, messageId, invite, isModeration } = usePlace()
-  const role = useRole()
-  const isModerating = isModeration && role !== 'USER'
   const { messages } = useUnreadTotals()
   const { status } = useConnectionState()
   useEffect(() => {
@@ -23,18 +21,25 @@ export function Chat() {
   }, [messages])
   useEffect(answerWorker, [])
   return (
-    <div className="chat" data-open={conversationId !== null || isModerating} data-status={status}>
-      <Sidebar openId={conversationId} role={role} />
+    <div className="chat" data-open={conversationId !== null || isModeration} data-status={status}>
+      <Sidebar openId={conversationId} />
       <main>
-        {isModerating && (
-          <Suspense fallback={<p className="empty">{texts.loading}</p>}>
-            <ModerationPage role={role} />
-          </Suspense>
-        )}
-        {!isModerating && conversationId === null && <p className="empty">{texts.choose}</p>}
+        {isModeration && <Moderation />}
+        {!isModeration && conversationId === null && <p className="empty">{texts.choose}</p>}
         {conversationId !== null && <OpenConversation key={conversationId} id={conversationId} messageId={messageId} />}
       </main>
       {invite !== null && <InviteDialog token={invite} />}
     </div>
+  )
+}
+
+/** The page of moderators. For others there is none. */
+function Moderation() {
+  const role = useRole()
+  if (role === 'USER') return <p className="empty">{texts.choose}</p>
+  return (
+    <Suspense fallback={<p className="empty">{texts.loading}</p>}>
+      <ModerationPage role={role} />
+    </Suspense>
   )
 }

@@ -10,7 +10,7 @@ const ViewerRole = graphql(`
   }
 `)
 
-/** The user's role; `USER` until it is known. */
+/** The user's role, asked for when a component needs it; `USER` until it is known. */
 export function useRole(): UserRole {
   return useAnswer(ViewerRole, {}).data?.viewerRole ?? 'USER'
 }

@@ -5,7 +5,6 @@ import { useState, useSyncExternalStore } from 'react'
 import { Avatar } from './avatar.tsx'
 import { ConversationList } from './conversation-list.tsx'
 import { DevicesDialog } from './devices.tsx'
-import type { UserRole } from './generated/graphql.ts'
 import { Icon } from './icon.tsx'
 import { Menu } from './menu.tsx'
 import { NewConversationDialog } from './new-conversation.tsx'
@@ -13,12 +12,13 @@ import { NotificationsDialog } from './notification-settings.tsx'
 import { PeopleDialog } from './people.tsx'
 import { goToModeration } from './place.ts'
 import { ProfileDialog } from './profile.tsx'
+import { useRole } from './role.ts'
 import { SearchResults } from './search.tsx'
 import { texts } from './texts.ts'
 
 type Opened = 'new' | 'profile' | 'people' | 'devices' | 'notifications' | null
 
-export function Sidebar({ openId, role }: { openId: string | null; role: UserRole }) {
+export function Sidebar({ openId }: { openId: string | null }) {
   const { client } = useStore()
   const viewer = useViewer()
   const [opened, setOpened] = useState<Opened>(null)
@@ -45,11 +45,7 @@ export function Sidebar({ openId, role }: { openId: string | null; role: UserRol
           <button type="button" onClick={() => setOpened('devices')}>
             {texts.devices}
           </button>
-          {role !== 'USER' && (
-            <button type="button" onClick={goToModeration}>
-              {texts.moderation}
-            </button>
-          )}
+          <ModerationCommand />
           <button type="button" onClick={() => void client.logOut()}>
             {texts.logOut}
           </button>
@@ -71,6 +67,16 @@ export function Sidebar({ openId, role }: { openId: string | null; role: UserRol
       {opened === 'notifications' && viewer && <NotificationsDialog userId={viewer.id} onClose={close} />}
       {opened === 'devices' && <DevicesDialog onClose={close} />}
     </nav>
+  )
+}
+
+/** The way to the page of moderators, for them. */
+function ModerationCommand() {
+  if (useRole() === 'USER') return null
+  return (
+    <button type="button" onClick={goToModeration}>
+      {texts.moderation}
+    </button>
   )
 }
 
