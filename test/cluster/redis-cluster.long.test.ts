@@ -11,21 +11,32 @@ import { RedisClusterProcesses } from '../support/redis-cluster.ts'
 import { watchTyping } from '../support/typing.ts'
 import { until } from '../support/until.ts'
 
+async function openCluster(...size: Parameters<typeof RedisClusterProcesses.start>): Promise<RedisClusterProcesses> {
+  const cluster = await RedisClusterProcesses.start(...size)
+  closeAtEnd(() => cluster.stop())
+  return cluster
+}
+
+/** Two nodes on a cluster, with a user on each. */
+async function openOn(cluster: RedisClusterProcesses, follow: string) {
+  const shared = {
+    ...cluster.environment,
+    DATABASE_URL: await createDatabase(),
+    PARLEY_FOLLOW: follow,
+    PARLEY_LOG_LEVEL: 'silent',
+  }
+  const [here, there] = [await openNode(shared), await openNode(shared)]
+  const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
+  bob.node = there
+  return { here, there, alice, bob }
+}
+
 test.each(['full', 'digest'])(
   'P1 D3 A12 nodes on a Redis Cluster, with PARLEY_FOLLOW=%s',
   { timeout: 120_000 },
   async (follow) => {
-    const cluster = await RedisClusterProcesses.start(3, 1)
-    closeAtEnd(() => cluster.stop())
-    const shared = {
-      ...cluster.environment,
-      DATABASE_URL: await createDatabase(),
-      PARLEY_FOLLOW: follow,
-      PARLEY_LOG_LEVEL: 'silent',
-    }
-    const [here, there] = [await openNode(shared), await openNode(shared)]
-    const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
-    bob.node = there
+    const cluster = await openCluster(3, 1)
+    const { here, there, alice, bob } = await openOn(cluster, follow)
     const id = await alice.direct(bob)
     const stream = await bob.events().live()
     const typing = watchTyping(bob, id)
@@ -86,19 +97,10 @@ test.each(['full', 'digest'])(
   'D1 D3 A12 a master of a Redis Cluster that does not answer holds up neither sends nor deliveries, with PARLEY_FOLLOW=%s',
   { timeout: 120_000 },
   async (follow) => {
-    const cluster = await RedisClusterProcesses.start(3)
-    closeAtEnd(() => cluster.stop())
+    const cluster = await openCluster(3)
     // Otherwise the other masters refuse everything, too.
     for (const { admin } of cluster.servers) await admin.config('SET', 'cluster-require-full-coverage', 'no')
-    const shared = {
-      ...cluster.environment,
-      DATABASE_URL: await createDatabase(),
-      PARLEY_FOLLOW: follow,
-      PARLEY_LOG_LEVEL: 'silent',
-    }
-    const [here, there] = [await openNode(shared), await openNode(shared)]
-    const [alice, bob] = (await signUpAll(here, 'Alice', 'Bob')) as [Device, Device]
-    bob.node = there
+    const { here, there, alice, bob } = await openOn(cluster, follow)
     // Their parcels lie in different slots.
     const groups: string[] = []
     for (let i = 0; i < 6; i += 1) groups.push(await alice.group(`Group ${i}`, bob))
@@ -117,8 +119,8 @@ test.each(['full', 'digest'])(
     for (const master of await cluster.masters()) {
       await exchange(`before ${master.port}`)
       master.freeze()
-      const until = performance.now() + frozenMs
-      while (performance.now() < until) await exchange(`frozen ${master.port} ${texts.length}`)
+      const thawAt = performance.now() + frozenMs
+      while (performance.now() < thawAt) await exchange(`frozen ${master.port} ${texts.length}`)
       master.thaw()
       await cluster.whole()
       await exchange(`after ${master.port}`)
@@ -129,8 +131,5 @@ test.each(['full', 'digest'])(
     expect(stream.errors).toEqual([])
     expect(stream.ended).toBeNull()
     expect([here, there].map(({ app }) => app.bus.malformed() + app.bus.refused())).toEqual([0, 0])
-    process.stdout.write(
-      `${follow}: ${texts.length} messages, at most ${Math.max(...sends).toFixed(0)} ms to send, ${Math.max(...deliveries).toFixed(0)} ms to deliver\n`,
-    )
   },
 )
