@@ -2,12 +2,11 @@
 // resumes from the last event on any node. It keeps every event for the checker.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { print } from 'graphql'
-import WebSocket from 'ws'
-import { createParleyClient, type ParleyClient, ParleyFailure } from '../../client/src/client.ts'
+import { type ParleyClient, ParleyFailure } from '../../client/src/client.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { ChaosEventsSubscription } from '../support/generated/graphql.ts'
 import type { Random } from '../support/random.ts'
+import { openChaosClient } from './chaos-client.ts'
 import { ChaosEvents, ChaosSnapshot } from './documents.ts'
 import { ask, type Endpoint } from './endpoint.ts'
 import type { RunRecord, Segment } from './record.ts'
@@ -51,14 +50,7 @@ export class SimulatedDevice {
     this.#endpoints = endpoints
     this.#random = random
     this.#record = record
-    this.#client = createParleyClient({
-      url,
-      session: () => accessToken,
-      webSocketImpl: WebSocket as never,
-      print,
-      limits,
-      fetch,
-    })
+    this.#client = openChaosClient(url, accessToken, fetch, limits)
   }
 
   /** The last position that the device received. */

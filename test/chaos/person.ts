@@ -3,12 +3,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
-import { print } from 'graphql'
-import WebSocket from 'ws'
-import { createParleyClient, type ParleyClient } from '../../client/src/client.ts'
+import type { ParleyClient } from '../../client/src/client.ts'
 import { parseId } from '../../src/id.ts'
 import { parseCursor } from '../../src/journal/cursor.ts'
 import type { Random } from '../support/random.ts'
+import { openChaosClient } from './chaos-client.ts'
 import { Send } from './documents.ts'
 import { ask, type Endpoint, type Outcome } from './endpoint.ts'
 import { answeredCount, type Generator } from './generator.ts'
@@ -70,14 +69,7 @@ export class Person {
     this.#record = record
     this.#generator = generator
     const fetch = (to: string | URL | Request, init?: RequestInit) => this.#fetch(to, init)
-    this.#client = createParleyClient({
-      url,
-      session: () => accessToken,
-      webSocketImpl: WebSocket as never,
-      print,
-      limits,
-      fetch,
-    })
+    this.#client = openChaosClient(url, accessToken, fetch, limits)
   }
 
   /** Closes the client. */

@@ -1,11 +1,10 @@
 // A device in the encrypted group of a chaos run: the client library with its real encryption. It keeps the keys of every epoch that
 // it has ever been in for the checker, which must know who could have read what.
 
-import { print } from 'graphql'
-import WebSocket from 'ws'
-import { createParleyClient, type ParleyClient, ParleyFailure } from '../../client/src/client.ts'
+import { type ParleyClient, ParleyFailure } from '../../client/src/client.ts'
 import { EncryptedGroup } from '../../client/src/e2ee/group.ts'
 import { type DeviceEncryption, type EncryptionStorage, memoryEncryption, openEncryption } from '../../client/src/e2ee.ts'
+import { openChaosClient } from './chaos-client.ts'
 import type { RunRecord } from './record.ts'
 
 const limits = { silenceMs: 4_000, connectMs: 2_000, requestMs: 4_000, firstMs: 50, maxMs: 600 }
@@ -46,14 +45,7 @@ export class SealedDevice {
     this.#record = record
     this.#storage = this.#recording(memoryEncryption())
     const { accessToken } = user
-    this.#client = createParleyClient({
-      url,
-      session: () => accessToken,
-      webSocketImpl: WebSocket as never,
-      print,
-      limits,
-      fetch,
-    })
+    this.#client = openChaosClient(url, accessToken, fetch, limits)
   }
 
   /** Registers the device, and follows from then on. Tries it again while there is no answer. */
