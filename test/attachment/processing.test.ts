@@ -174,3 +174,38 @@ test('however often a scanner was away, a file waits for seconds only', async ()
   await writeFile(isBack, '')
   expect(await processed(dave, id)).toMatchObject({ state: 'READY' })
 })
+
+test('however often its job has failed, a file waits for seconds only after Postgres has cut it off', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'parley-scan-'))
+  const [command, mayGoOn] = [path.join(directory, 'scan'), path.join(directory, 'go')]
+  await writeFile(command, `#!/bin/sh\nwhile [ ! -e ${mayGoOn} ]; do sleep 0.05; done\n`)
+  await chmod(command, 0o755)
+  const scanning = await openNode({ PARLEY_SCAN_COMMAND: command })
+  const [erin] = (await signUpAll(scanning, 'Erin')) as [Device]
+  const [sql, holder] = [await connect(scanning.databaseUrl), await connect(scanning.databaseUrl)]
+  const id = await upload(erin, textFile('cut off'))
+  const failedBefore = 'update graphile_worker._private_jobs set attempts = 10 where locked_at is not null'
+  await until('the job to begin', async () => (await sql.query(failedBefore)).rowCount === 1)
+  await holder.query(
+    'set idle_in_transaction_session_timeout = 0; set transaction_timeout = 0; begin; select 1 from stored_file for update',
+  )
+  await writeFile(mayGoOn, '')
+  const cutOff = `select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%update stored_file%'`
+  await until('its write to be cut off', async () => (await sql.query(cutOff)).rowCount === 1)
+  await holder.query('rollback')
+  const waiting = `select extract(epoch from run_at - now())::float8 as wait from graphile_worker._private_jobs
+    where locked_at is null and run_at > now()`
+  let wait = Number.POSITIVE_INFINITY
+  await until('the next attempt', async () => {
+    const [row] = (await sql.query<{ wait: number }>(waiting)).rows
+    wait = row?.wait ?? wait
+    return row !== undefined
+  })
+  expect(wait).toBeLessThanOrEqual(20)
+  // Instead of waiting.
+  await sql.query(
+    "select graphile_worker.add_job('file_process', payload, job_key := key) from graphile_worker._private_jobs where key is not null",
+  )
+  expect(await processed(erin, id)).toMatchObject({ state: 'READY' })
+})
